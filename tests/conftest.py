@@ -1,0 +1,26 @@
+"""What all our own tests share: repeatable property tests in CI, and a count of privilege skips."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from hypothesis import settings
+
+if TYPE_CHECKING:
+    import pytest
+
+pytest_plugins = ["pytester"]
+
+settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
+settings.register_profile("here", deadline=None)
+settings.register_profile("brief", settings.get_profile("ci"), max_examples=10)  # CI, as a second user
+settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many tests a missing privilege kept from running: their reason begins with "privilege:"."""
+    skipped = [report.longrepr for report in terminalreporter.stats.get("skipped", [])]
+    missing = sum("privilege:" in str(reason[-1]) for reason in skipped if isinstance(reason, tuple))
+    if missing:
+        terminalreporter.write_line(f"privilege: {missing} tests did not run for want of it", yellow=True)
