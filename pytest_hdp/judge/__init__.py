@@ -1,0 +1,1 @@
+"""Evidence in, verdicts out, no I/O: evidence records, the ladder, statistics, expectations."""

@@ -1,0 +1,107 @@
+"""What stands beside the verdict: counts, duplicates, reordering, NAT, TTL, changed fields, ICMP errors by kind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, TypeVar
+
+from pytest_hdp.judge.facts import GOOD_FAITH
+from pytest_hdp.judge.result import IcmpCount, Nat
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.evidence import Sighting
+    from pytest_hdp.judge.facts import Facts, Fate
+
+_T = TypeVar("_T", int, str)
+
+
+def wire_protocol(facts: Facts) -> int | None:
+    """Return the number under which the train left, if it was seen leaving and under one number only."""
+    numbers = {number for probe in facts.accepted for number in facts.numbers_on_the_wire(probe)}
+    return numbers.pop() if len(numbers) == 1 else None
+
+
+def duplicated(facts: Facts) -> int:
+    """Return how many surplus copies the receiver saw, replays by others included."""
+    return sum([max(len(p.arrived), len(p.delivered), 1) - 1 for p in facts.probes])
+
+
+def reordered(facts: Facts) -> int:
+    """Return how many probes arrived after one that was sent later (RFC 4737, type-P-reordered)."""
+    arrivals = [min([s.time for s in f.intact]) for f in facts.fates if f.came_as_sent]
+    late, newest = 0, -1
+    for order in sorted(range(len(arrivals)), key=arrivals.__getitem__):
+        late += order < newest
+        newest = max(newest, order)
+    return late
+
+
+def damaged(facts: Facts) -> list[Fate]:
+    """Return the probes of which copies came, and none as sent."""
+    return [fate for fate in facts.fates if fate.copies and not fate.intact]
+
+
+def modified_fields(facts: Facts) -> tuple[str, ...]:
+    """Return the fields that no router may change and that were changed in copies of which no better one came."""
+    names: set[str] = set()
+    for fate in damaged(facts):
+        for sighting in [s for s in fate.copies if s.genuine] or fate.copies:
+            names |= _harm(facts, sighting)
+    return tuple(sorted(names))
+
+
+def good_faith_changes(facts: Facts) -> tuple[str, ...]:
+    """Return the fields that were rewritten as routers and translators do, in copies that are otherwise as sent."""
+    return tuple(sorted({field for f in facts.fates for s in f.intact for field in s.changed if field in GOOD_FAITH}))
+
+
+def arrival_ttl(facts: Facts) -> int | None:
+    """Return the commonest TTL on arrival, the lowest of equally common ones."""
+    return _commonest([s.ttl for f in facts.fates for s in f.intact])
+
+
+def nat(facts: Facts) -> Nat:
+    """Return what the path did to the source address, by what the receiver saw.
+
+    `leaked`: some copy kept the sender's own address, which on this path the control did not.
+    """
+    sources = [s.source for f in facts.fates for s in f.intact]
+    names = facts.circumstances.names
+    own, control = names.get("source"), names.get("control_source")
+    if own is None or not sources:
+        return Nat("none", _commonest(sources))
+    if own in sources and control is not None and control != own:
+        return Nat("leaked", own)
+    others = [address for address in sources if address != own]
+    return Nat("translated", _commonest(others)) if others else Nat("none", own)
+
+
+def icmp_counts(facts: Facts) -> tuple[IcmpCount, ...]:
+    """Return the ICMP errors about the train, equal ones counted."""
+    if not any(probe.icmp for probe in facts.probes):
+        return ()
+    kinds = Counter(
+        (report.source, report.type, report.code, report.authenticated)
+        for probe in facts.probes
+        for report in probe.icmp
+    )
+    return tuple(
+        IcmpCount(source, type_, code, count, authenticated)
+        for (source, type_, code, authenticated), count in sorted(kinds.items())
+    )
+
+
+def _commonest(values: list[_T]) -> _T | None:
+    """The value that is there most often, the least of equals."""
+    if len(set(values)) < 2:
+        return values[0] if values else None
+    counts = Counter(values)
+    return min(counts, key=lambda value: (-counts[value], value))
+
+
+def _harm(facts: Facts, sighting: Sighting) -> set[str]:
+    """What was changed and may not be; where only harmless fields are named, the bytes themselves must differ."""
+    fields = set(sighting.changed) - GOOD_FAITH
+    if sighting.protocol != facts.train.protocol:
+        fields.add("protocol")
+    return fields or {"payload"}

@@ -1,0 +1,120 @@
+"""What was observed, nothing concluded. Times are integer nanoseconds since the Unix epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pytest_hdp.judge.verdict import Direction, Form
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Train:
+    """All probes of one protocol number in one direction and form: the unit that gets a verdict."""
+
+    protocol: int
+    direction: Direction = Direction.FORWARD
+    form: Form = Form.BARE
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One copy of a probe as one eye saw it.
+
+    `genuine`: its MAC verified. A copy that is not genuine is ours all the same (the run id, the index and
+    most of the unforgeable MAC bytes are as sent) with bytes changed; copies that cannot be attributed never
+    become sightings. `changed`: names of the fields that differ from what was sent, good-faith rewrites
+    included ("source", "destination", "ttl", "dscp", "ecn", "identification", "flags", "options", "protocol",
+    "payload", "length").
+    """
+
+    time: int
+    protocol: int
+    genuine: bool
+    source: str
+    destination: str
+    ttl: int
+    changed: tuple[str, ...] = ()
+    interface: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IcmpReport:
+    """One ICMP error about a probe. `authenticated`: its quote holds the probe's verified tag."""
+
+    time: int
+    source: str
+    type: int
+    code: int
+    authenticated: bool
+    changed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One packet and what became of it. `errno`: the name ("EPERM") if sendto() refused it, then nothing was sent."""
+
+    index: int
+    round: int
+    sent_at: int
+    errno: str | None = None
+    left: tuple[Sighting, ...] = ()
+    arrived: tuple[Sighting, ...] = ()
+    delivered: tuple[Sighting, ...] = ()
+    icmp: tuple[IcmpReport, ...] = ()
+    replies: tuple[Sighting, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrainEvidence:
+    """Everything seen of one train. `socket_errno`: the name of the errno if socket() refused the number."""
+
+    train: Train
+    socket_errno: str | None = None
+    probes: tuple[Probe, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RoundControl:
+    """The control of one round: well-formed UDP datagrams (with an agent) or ICMP echoes (without) that came through.
+
+    `spoiled`: an eye dropped packets during this round (say, for want of buffer), by name; such a round is no
+    evidence against anything.
+    """
+
+    round: int
+    sent: int
+    delivered: int
+    left: int = 0
+    spoiled: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Eyes:
+    """Which eyes were open: the tap at the sender, the tap at the receiver, the receiver's socket."""
+
+    left: bool = True
+    arrived: bool = True
+    delivered: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What all trains of one measurement in one direction share.
+
+    `trains`: how many get a verdict (the error rate is split among them). `error_rate`: chance, over the
+    whole run, of calling a train lost, first_only or lossy that is not. `more_rounds`: whether the
+    measurement can still send. `agent_gone`: a sentence if the far end's eyes closed in mid-run. `names`: for
+    sentences: "sender_interface", "receiver_interface", "source", "target"; and "control_source", the source
+    address that the receiver saw on the control, to tell what NAT did. `minimum_count`: probes that every
+    train gets; before that nothing is final, and no train is called lost, first_only or lossy.
+    """
+
+    control: tuple[RoundControl, ...]
+    eyes: Eyes = Eyes()
+    trains: int = 256
+    error_rate: float = 1e-6
+    more_rounds: bool = False
+    agent_gone: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    minimum_count: int = 1

@@ -1,0 +1,130 @@
+"""Expectations: how a verdict compares with what a kernel, a provider or one's own last run leads one to expect.
+
+`inconclusive` is not something to expect: it says that the measurement could not tell. So no profile holds
+it, none is recorded, and a test whose verdict it is gets skipped whatever was expected.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.explain import plain
+from pytest_hdp.judge.profile import Expectation, Profile, ProfileError, load_profile, said
+from pytest_hdp.judge.verdict import Direction, Form, Outcome, Verdict
+from pytest_hdp.packet.numbers import format_protocols
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_hdp.judge.evidence import Train
+    from pytest_hdp.judge.result import Judgement, Result
+
+    _Kind = tuple[Verdict, str | None]
+
+__all__ = [
+    "Expectation",
+    "Profile",
+    "ProfileError",
+    "assess",
+    "builtin",
+    "builtin_names",
+    "for_system",
+    "load_profile",
+    "record",
+]
+
+_PASSES = {Verdict.DELIVERED, Verdict.REACHED}
+
+
+def assess(judgement: Judgement, expectation: Expectation | None) -> tuple[Outcome, str | None]:
+    """Return the outcome of a train's test, and the reason or complaint that goes with it.
+
+    `xfailed` only when exactly the expected non-delivery was observed; any other verdict, a delivery too, is
+    `failed`. `inconclusive` is `skipped` whatever was expected: it is no evidence of a change.
+    """
+    verdict = judgement.verdict
+    if verdict is Verdict.INCONCLUSIVE:
+        return Outcome.SKIPPED, judgement.explanation
+    if expectation is None:
+        return verdict.outcome, None if verdict.outcome is Outcome.PASSED else judgement.explanation
+    if not expectation.matches(judgement):
+        got = said(
+            verdict,
+            judgement.errno,
+            judgement.wire_protocol if expectation.wire_protocol is not None else None,
+        )
+        return Outcome.FAILED, f"expected {expectation}, got {got}"
+    if expectation.verdict in _PASSES:
+        return Outcome.PASSED, None
+    return Outcome.XFAILED, plain(expectation.reason or f"expected {expectation}")
+
+
+def builtin_names() -> tuple[str, ...]:
+    """Return the names of the profiles that come with the package."""
+    folder = resources.files("pytest_hdp.judge") / "profiles"
+    return tuple(sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")))
+
+
+@cache
+def builtin(name: str) -> Profile:
+    """Return a profile that comes with the package. ProfileError names those that there are."""
+    if name not in builtin_names():
+        raise ProfileError(f"no profile is named {plain(name)!r}: there are {', '.join(builtin_names())}")
+    file = resources.files("pytest_hdp.judge") / "profiles" / f"{name}.toml"
+    return load_profile(file.read_text(encoding="utf-8"), f"{name}.toml")
+
+
+def for_system(system: str, path_kind: str) -> Profile | None:
+    """Return the packaged profile of a system (as `platform.system()` names it) on a kind of path ("loopback")."""
+    for name in builtin_names():
+        profile = builtin(name)
+        if (profile.system, profile.path) == (system, path_kind):
+            return profile
+    return None
+
+
+def record(results: Iterable[Result], name: str = "recorded", system: str | None = None) -> str:
+    """Return a profile, as TOML, that expects what was observed: the same run again is all as expected.
+
+    Numbers with equal verdicts (and errnos) share a table. `direction` and `form` are written only where the
+    run has more than one of them. A train that was inconclusive is left out, and so is one that was measured
+    twice with different verdicts.
+    """
+    results = list(results)
+    observed: dict[Train, set[_Kind]] = {}
+    for result in results:
+        judgement = result.judgement
+        observed.setdefault(judgement.train, set()).add((judgement.verdict, judgement.errno))
+    settled = {train: kinds.pop() for train, kinds in observed.items() if len(kinds) == 1}
+    groups: dict[tuple[_Kind, Direction | None, Form | None], list[int]] = {}
+    directions, forms = {t.direction for t in settled}, {t.form for t in settled}
+    for train, kind in sorted(settled.items()):
+        if kind[0] is not Verdict.INCONCLUSIVE:
+            key = (
+                kind,
+                train.direction if len(directions) > 1 else None,
+                train.form if len(forms) > 1 else None,
+            )
+            groups.setdefault(key, []).append(train.protocol)
+    paths = {result.path.kind for result in results}
+    lines = ["[profile]", f"name = {_quoted(name)}"]
+    lines += [f"path = {_quoted(paths.pop())}"] if len(paths) == 1 else []
+    lines += [f"system = {_quoted(system)}"] if system else []
+    for ((verdict, errno), direction, form), numbers in groups.items():
+        lines += [
+            "",
+            "[[expect]]",
+            f"protocols = {_quoted(format_protocols(numbers))}",
+            f"verdict = {_quoted(verdict)}",
+        ]
+        optional = {"errno": errno, "direction": direction, "form": form}
+        lines += [f"{key} = {_quoted(value)}" for key, value in optional.items() if value is not None]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """Return a TOML basic string: what JSON escapes, TOML 1.0 reads, but for DEL and lone surrogates."""
+    return json.dumps(text.encode("utf-8", "replace").decode("utf-8"), ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,153 @@
+"""The words of a judgement: names, counts, bounds and reasons, put so that an engineer knows where to look next.
+
+Nothing here decides anything. Every piece of text that comes from outside goes through `plain`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.statistics import upper_bound
+from pytest_hdp.judge.verdict import Form
+from pytest_hdp.packet.registry import slug
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_hdp.judge.evidence import IcmpReport, Probe, Train
+    from pytest_hdp.judge.facts import Facts
+
+_ICMP_TYPES = {
+    3: "destination unreachable",
+    4: "source quench",
+    5: "redirect",
+    11: "time exceeded",
+    12: "parameter problem",
+}
+# RFC 792, RFC 1122 3.2.2.1, RFC 1812 5.2.7.1.
+_UNREACHABLE = {
+    0: "network unreachable",
+    1: "host unreachable",
+    2: "protocol unreachable",
+    3: "port unreachable",
+    4: "fragmentation needed",
+    5: "source route failed",
+    6: "network unknown",
+    7: "host unknown",
+    8: "source host isolated",
+    9: "network administratively prohibited",
+    10: "host administratively prohibited",
+    11: "network unreachable for this type of service",
+    12: "host unreachable for this type of service",
+    13: "communication administratively prohibited",
+    14: "host precedence violation",
+    15: "precedence cutoff in effect",
+}
+
+
+def plain(text: str) -> str:
+    """Return the text with everything that does not print (controls, bidirectional marks, lone surrogates) escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def subject(train: Train) -> str:
+    """Return what a sentence is about: "132 (sctp), forward"."""
+    form = "" if train.form is Form.BARE else f", {train.form}"
+    return f"{numbered(train.protocol)}{form}, {train.direction}"
+
+
+def numbered(protocol: int) -> str:
+    """Return a number with its keyword: "132 (sctp)"."""
+    return f"{protocol} ({slug(protocol)})"
+
+
+def name(facts: Facts, key: str, otherwise: str) -> str:
+    """Return one of the circumstances' names, or what stands for it."""
+    return plain(facts.circumstances.names.get(key) or otherwise)
+
+
+def sender_tap(facts: Facts) -> str:
+    """Return the sender's interface in words."""
+    return name(facts, "sender_interface", "the sender's interface")
+
+
+def receiver_tap(facts: Facts) -> str:
+    """Return the receiver's interface in words: "eth1 of 198.51.100.2"."""
+    interface = facts.circumstances.names.get("receiver_interface")
+    return f"{plain(interface)} of {receiver(facts)}" if interface else f"the interface of {receiver(facts)}"
+
+
+def receiver(facts: Facts) -> str:
+    """Return the receiving end's address in words."""
+    return name(facts, "target", "the receiver")
+
+
+def percent_above(share: float) -> str:
+    """Return a percentage that is not below `share`: two digits, rounded up, since it states an upper bound."""
+    value = 100 * share
+    if value >= 10:
+        return f"{math.ceil(value - 1e-9):d} %"
+    return f"{math.ceil(10 * value - 1e-9) / 10:.1f} %"
+
+
+def bound_text(came: int, sent: int) -> str:
+    """Return "0 of 7 arrived: delivery probability below 35 % at 95 %", by the exact one-sided bound."""
+    counted = f"{came} of {sent} arrived"
+    if came >= sent:
+        return counted
+    return f"{counted}: delivery probability below {percent_above(upper_bound(came, sent))} at 95 %"
+
+
+def control_text(facts: Facts) -> str:
+    """Return how the control fared: "the control lost 0 of 70"."""
+    lost, sent = facts.control
+    return f"the control lost {lost} of {sent}"
+
+
+def icmp_text(type_: int, code: int) -> str:
+    """Return an ICMP error in words: "protocol unreachable (ICMP 3/2)"."""
+    words = _ICMP_TYPES.get(type_, "error")
+    if type_ == 3:
+        words = _UNREACHABLE.get(code, words)
+    elif type_ == 11:
+        words = "reassembly time exceeded" if code == 1 else "time to live exceeded"
+    return f"{words} (ICMP {type_}/{code})"
+
+
+def rejections_text(rejections: Iterable[tuple[Probe, IcmpReport]]) -> str:
+    """Return who rejected how many, the commonest first: "100.64.0.1 rejected 5 with host unreachable (ICMP 3/1)"."""
+    probes: dict[tuple[str, int, int], set[int]] = {}
+    for probe, report in rejections:
+        probes.setdefault((report.source, report.type, report.code), set()).add(probe.index)
+    ranked = sorted(probes.items(), key=lambda item: (-len(item[1]), item[0]))
+    said = [
+        f"{plain(source)} answered {len(indices)} with {icmp_text(type_, code)}"
+        for (source, type_, code), indices in ranked[:3]
+    ]
+    return ", ".join(said) + (f" and {len(ranked) - 3} more kinds of error came" if len(ranked) > 3 else "")
+
+
+def errnos_text(probes: Iterable[Probe]) -> str:
+    """Return the errnos with their counts where they differ: "EPERM" or "EPERM (2), EMSGSIZE (1)"."""
+    counts = Counter(plain(probe.errno) for probe in probes if probe.errno)
+    if len(counts) == 1:
+        return next(iter(counts))
+    return ", ".join(f"{errno} ({n})" for errno, n in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def journey_text(facts: Facts) -> str:
+    """Return how far the probes were seen to get: "7 of 7 left eth0, 5 arrived at eth1, 0 came to its socket"."""
+    eyes, accepted = facts.circumstances.eyes, facts.accepted
+    said = f"{len(accepted)} sent"
+    if eyes.left:
+        said = f"{sum(bool(p.left) for p in accepted)} of {len(accepted)} left {sender_tap(facts)}"
+    if eyes.arrived:
+        said += f", {sum(bool(p.arrived) for p in accepted)} arrived at {receiver_tap(facts)}"
+    if eyes.delivered:
+        socket = "its socket" if eyes.arrived else f"the socket of {receiver(facts)}"
+        said += f", {sum(bool(p.delivered) for p in accepted)} came to {socket}"
+    return said

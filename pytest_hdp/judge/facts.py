@@ -1,0 +1,199 @@
+"""The evidence of one train, sorted and counted for the rungs: what came through, and what may count against it.
+
+Two rules make the counts safe to do statistics on:
+
+- A probe that came through counts wherever it was seen. A probe that did not counts only if its round's
+  control came through and no eye dropped packets in that round. Leaving out losses can only speak for the
+  train.
+- Loss comes in bursts, so several probes of one round are one trial, not several: the train's trials are its
+  rounds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple
+
+from pytest_hdp.judge.statistics import alpha_per_train
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_hdp.judge.evidence import Circumstances, Probe, Sighting, TrainEvidence
+
+REJECTING = {3, 11, 12}
+"""ICMP types that say a packet was dropped: unreachable, time exceeded, parameter problem (RFC 792, RFC 1812 5.2.7).
+Source quench (4) and redirect (5) say no such thing."""
+
+TRANSIENT = {"ENOBUFS", "EAGAIN", "EWOULDBLOCK", "ENOMEM", "EINTR"}
+"""Errors of sendto() that speak of the moment, not of the protocol number (send(2))."""
+
+GOOD_FAITH = {"source", "destination", "ttl", "dscp", "ecn", "identification", "flags", "options"}
+"""Header fields that routers and translators rewrite for a living; a change there is reported and is no harm."""
+
+
+_SENDING_ORDER = attrgetter("sent_at", "index")
+_ICMP_ORDER = attrgetter("source", "type", "code", "time")
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One probe as the statistics see it."""
+
+    round: int
+    came: bool
+
+
+class Fate(NamedTuple):
+    """One probe that sendto() took, and what the receiver saw of it.
+
+    `last`: copies at the last open eye, the receiver's socket, or its tap where no eye was open at the socket.
+    `copies`: those, or else the ones at the tap. `intact`: which of `copies` are as sent.
+    """
+
+    probe: Probe
+    last: tuple[Sighting, ...]
+    copies: tuple[Sighting, ...]
+    intact: tuple[Sighting, ...]
+
+    @property
+    def crossed(self) -> bool:
+        """Whether any copy of it came off the path at the receiver, at its interface or its socket."""
+        return bool(self.probe.arrived or self.probe.delivered)
+
+    @property
+    def came_as_sent(self) -> bool:
+        """Whether it came, as sent, to the last open eye."""
+        return bool(self.last and self.intact)
+
+
+class Facts:
+    """Evidence and circumstances, with what follows from them by counting alone. Independent of the order of probes.
+
+    `probes`: in the order they were sent. `refused`: those that sendto() refused for a reason that may lie in the
+    packet. `accepted`: those that it took; `fates`: the same, with what became of them. `rejections`: authenticated
+    ICMP errors that say a packet was dropped, with the probe that each is about. `clean_control`: the control of the
+    rounds in which no eye dropped packets; `control`: its (lost, sent), rounds that it did not survive included, since
+    leaving them out would make it look better than it is; `counting_rounds`: those that may speak against a train.
+    """
+
+    def __init__(self, evidence: TrainEvidence, circumstances: Circumstances) -> None:
+        self.evidence = evidence
+        self.circumstances = circumstances
+        self.train = evidence.train
+        self.probes = sorted(evidence.probes, key=_SENDING_ORDER)
+        self.accepted = [p for p in self.probes if p.errno is None]
+        self.refused = [p for p in self.probes if p.errno is not None and p.errno not in TRANSIENT]
+        self.fates = [self._fate(probe) for probe in self.accepted]
+        self.rejections = [
+            (probe, report)
+            for probe in self.probes
+            for report in sorted(set(probe.icmp), key=_ICMP_ORDER)
+            if report.authenticated and report.type in REJECTING
+        ]
+        self.replied = any(probe.replies for probe in self.probes)
+        spoiled = {c.round for c in circumstances.control if c.spoiled}
+        self.clean_control = [c for c in circumstances.control if c.round not in spoiled]
+        self.counting_rounds = {c.round for c in self.clean_control if c.delivered > 0}
+        sent = sum(c.sent for c in self.clean_control)
+        self.control = max(0, sent - sum(min(c.delivered, c.sent) for c in self.clean_control)), sent
+
+    @property
+    def has_agent(self) -> bool:
+        """Whether any eye was open at the far end."""
+        return self.circumstances.eyes.arrived or self.circumstances.eyes.delivered
+
+    @property
+    def enough(self) -> bool:
+        """Whether the train got the probes that every train gets."""
+        return len(self.accepted) + len(self.refused) >= self.circumstances.minimum_count
+
+    @property
+    def last_chance(self) -> bool:
+        """Whether the measurement cannot send any more."""
+        return not self.circumstances.more_rounds
+
+    @property
+    def rounds_that_left(self) -> set[int]:
+        """Clean rounds whose control was seen leaving the sender."""
+        return {c.round for c in self.clean_control if c.left > 0}
+
+    @property
+    def alpha(self) -> float:
+        """The train's share of the error rate, for each of the five things that it could be called wrongly.
+
+        These are lost, lossy, and first_only after one, two or three.
+        """
+        return alpha_per_train(self.circumstances.error_rate, self.circumstances.trains) / 5
+
+    @property
+    def look(self) -> int:
+        """How many times this train has been judged with enough probes, counting from 1."""
+        rounds = {probe.round for probe in self.accepted}
+        return max(1, len(rounds) - self.circumstances.minimum_count + 1)
+
+    def from_target(self, address: str) -> bool:
+        """Whether an address is the target's."""
+        return address == self.circumstances.names.get("target")
+
+    def numbers_on_the_wire(self, probe: Probe) -> set[int]:
+        """The numbers under which it was seen leaving.
+
+        A number that 8 bits do not hold was another one from the start, so there any eye will do.
+        """
+        seen = probe.left
+        if not 0 <= self.train.protocol <= 255:
+            seen = (*seen, *probe.arrived, *probe.delivered)
+        return {s.protocol for s in seen if s.genuine}
+
+    def intact(self, sightings: Iterable[Sighting]) -> tuple[Sighting, ...]:
+        """Those copies that are as sent: MAC verified, and still under the number that was asked for."""
+        asked = self.train.protocol
+        return tuple([s for s in sightings if s.genuine and s.protocol == asked])
+
+    @cached_property
+    def path_trials(self) -> tuple[Trial, ...]:
+        """What was seen leaving (or taken, without a tap there) and whether it crossed the path."""
+        blind = not self.circumstances.eyes.left
+        return self._trials((f.probe, f.crossed) for f in self.fates if f.crossed or f.probe.left or blind)
+
+    @cached_property
+    def end_trials(self) -> tuple[Trial, ...]:
+        """What sendto() took and whether it came to the last open eye."""
+        return self._trials((f.probe, bool(f.last)) for f in self.fates)
+
+    def _trials(self, outcomes: Iterable[tuple[Probe, bool]]) -> tuple[Trial, ...]:
+        return tuple(
+            Trial(probe.round, came) for probe, came in outcomes if came or probe.round in self.counting_rounds
+        )
+
+    def _fate(self, probe: Probe) -> Fate:
+        last = probe.delivered
+        if not self.circumstances.eyes.delivered:
+            last = probe.arrived or probe.delivered
+        copies = last or probe.arrived
+        return Fate(probe, last, copies, self.intact(copies))
+
+
+def one_per_round(trials: Iterable[Trial]) -> tuple[Trial, ...]:
+    """The first trial of each round, in the order given."""
+    first: dict[int, Trial] = {}
+    for trial in trials:
+        first.setdefault(trial.round, trial)
+    return tuple(first.values())
+
+
+def rounds_of(trials: Iterable[Trial]) -> int:
+    """In how many rounds the trials were made."""
+    return len({trial.round for trial in trials})
+
+
+def tail_after_first(trials: tuple[Trial, ...], at_most: int = 3) -> tuple[int, tuple[Trial, ...]] | None:
+    """(how many came first, the trials after them, all lost) if one to `at_most` came, in a row, and then none."""
+    came = next((i for i, trial in enumerate(trials) if not trial.came), len(trials))
+    tail = trials[came:]
+    if not 1 <= came <= at_most or not tail or any(trial.came for trial in tail):
+        return None
+    return came, tail

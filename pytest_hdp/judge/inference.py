@@ -1,0 +1,136 @@
+"""From counts to claims about loss: what is significant, what the control explains too, what is in the way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge import explain, statistics
+from pytest_hdp.judge.facts import TRANSIENT, one_per_round, rounds_of, tail_after_first
+from pytest_hdp.judge.verdict import Place
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.evidence import Probe
+    from pytest_hdp.judge.facts import Facts, Trial
+
+SUSPICIOUS = 0.001
+"""Below this p-value a train that lost some is not passed as delivered, though it is far from proven lossy.
+
+Not higher: of 256 trains that lose as the control does, two or three fall below 0.01.
+"""
+
+COMMON = 0.1
+"""From this p-value on it is passed without further rounds: one such train in ten gets some that needs none."""
+
+
+def all_lost(facts: Facts, trials: tuple[Trial, ...]) -> bool:
+    """Say whether these trials, all lost, are too many in a row for loss such as the control's."""
+    lost, sent = facts.control
+    if not facts.enough:
+        return False
+    return statistics.all_lost_refutes(rounds_of(trials), lost, sent, facts.alpha, facts.look)
+
+
+def first_only(facts: Facts, trials: tuple[Trial, ...]) -> tuple[int, int] | None:
+    """Return (how many came first, how many were lost after them) if that run of losses is significant."""
+    split = tail_after_first(trials)
+    if split is None or not all_lost(facts, split[1]):
+        return None
+    return split[0], len(split[1])
+
+
+def clearly_lossy(facts: Facts, trials: tuple[Trial, ...]) -> bool:
+    """Say whether clearly more of these trials were lost than of the control."""
+    lost, sent = facts.control
+    if not facts.enough:
+        return False
+    units = one_per_round(trials)
+    gone = sum(not unit.came for unit in units)
+    return statistics.clearly_more(gone, len(units), lost, sent, facts.alpha, facts.look)
+
+
+def missing(facts: Facts) -> int:
+    """Return how many probes did not come, as sent, to the last open eye."""
+    return sum([not fate.came_as_sent for fate in facts.fates])
+
+
+def compatible(facts: Facts) -> bool:
+    """Say whether the train's losses give little reason to suspect it of losing more than the control."""
+    return _likeness(facts) >= SUSPICIOUS
+
+
+def settled(facts: Facts) -> bool:
+    """Say whether the losses need no further look: the control loses too, and such as these are common by chance."""
+    return facts.enough and facts.control[0] > 0 and _likeness(facts) >= COMMON
+
+
+def _likeness(facts: Facts) -> float:
+    lost, sent = facts.control
+    gone = sum(not trial.came for trial in facts.end_trials)
+    return statistics.fisher(gone, len(facts.end_trials), lost, sent)
+
+
+def place_of_losses(facts: Facts) -> Place:
+    """Return where most losses took place, as far as the open eyes tell."""
+    places = Counter(_place(facts, fate.probe) for fate in facts.fates if not fate.last)
+    return min(places, key=lambda place: (-places[place], place), default=Place.UNKNOWN)
+
+
+def _place(facts: Facts, probe: Probe) -> Place:
+    eyes = facts.circumstances.eyes
+    if probe.arrived:
+        return Place.RECEIVER_KERNEL
+    if eyes.left and not probe.left:
+        return Place.SENDER_KERNEL
+    return Place.PATH if eyes.left and eyes.arrived else Place.UNKNOWN
+
+
+def obstacle(facts: Facts) -> tuple[str, bool]:
+    """Return what keeps the evidence from meaning more, and whether further rounds could not help."""
+    circumstances = facts.circumstances
+    if circumstances.agent_gone:
+        return f"the far end's eyes closed: {explain.plain(circumstances.agent_gone)}", True
+    if not facts.accepted:
+        return _nothing_sent(facts), False
+    if not facts.counting_rounds:
+        return _no_counting_round(facts), False
+    if facts.has_agent:
+        return _unproven(facts)
+    if facts.rejections:
+        return "ICMP errors came only in rounds whose control was lost", False
+    return "no probe was seen leaving in a round whose control came through", False
+
+
+def _nothing_sent(facts: Facts) -> str:
+    transient = [p for p in facts.probes if p.errno in TRANSIENT]
+    if transient:
+        errnos = explain.errnos_text(transient)
+        return f"the sending host took none of {len(transient)} probes for want of resources ({errnos})"
+    return "no probe was sent"
+
+
+def _no_counting_round(facts: Facts) -> str:
+    control = facts.circumstances.control
+    spoiled = sorted({explain.plain(eye) for c in control for eye in c.spoiled})
+    if not control:
+        return "no control was sent"
+    if not facts.clean_control:
+        return f"every round was spoiled ({'; '.join(spoiled)}), so what was not seen means nothing"
+    also = f" in the rounds that were not spoiled ({'; '.join(spoiled)})" if spoiled else " in any round"
+    return f"the control was lost too: none came through{also}"
+
+
+def _unproven(facts: Facts) -> tuple[str, bool]:
+    """With an agent and a control: too few probes, or two places that look the same where an eye was closed."""
+    eyes, trials = facts.circumstances.eyes, facts.end_trials
+    gone = sum(not trial.came for trial in trials)
+    if not gone:
+        return "none of the probes fell in a round that counts", False
+    if gone == len(trials) and not eyes.arrived:
+        where = "with no tap at the receiver, the path and the receiver's kernel look the same"
+        return f"none came to the receiver's socket, and {where}", all_lost(facts, trials)
+    if gone == len(trials) and not eyes.left:
+        where = "with no tap at the sender, its kernel and the path look the same"
+        return f"none arrived, and {where}", all_lost(facts, trials)
+    bound = explain.bound_text(len(trials) - gone, len(trials))
+    return f"{bound}, too few to tell from loss such as the control's, and {explain.control_text(facts)}", False

@@ -1,0 +1,224 @@
+"""A profile: what is expected of which protocol numbers, read from TOML.
+
+A table `[profile]` with `name`, `path` and `system`, then any number of `[[expect]]` with `protocols` (a text
+as `--hdp-protocols` takes it, or a list of numbers), `verdict`, and if wanted `errno`, `reason`, `source`,
+`wire_protocol`, and `direction` or `form` where the expectation holds for one of them only.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn, TypeVar
+
+from pytest_hdp.judge.explain import plain
+from pytest_hdp.judge.verdict import Direction, Form, Verdict
+from pytest_hdp.packet.numbers import parse_protocols
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.evidence import Train
+    from pytest_hdp.judge.result import Judgement
+
+_KEYS = {"protocols", "verdict", "errno", "reason", "source", "wire_protocol", "direction", "form"}
+
+_Word = TypeVar("_Word", Verdict, Direction, Form)
+
+
+class ProfileError(ValueError):
+    """A profile that does not parse or make sense: one line, with file and line number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """One `[[expect]]`. `errno` and `wire_protocol` are compared only when given; `direction`, `form`: None is any."""
+
+    protocols: tuple[int, ...]
+    verdict: Verdict
+    errno: str | None = None
+    reason: str | None = None
+    source: str | None = None
+    wire_protocol: int | None = None
+    direction: Direction | None = None
+    form: Form | None = None
+
+    def covers(self, train: Train) -> bool:
+        """Whether it says anything about this train."""
+        return (
+            train.protocol in self.protocols
+            and self.direction in {None, train.direction}
+            and self.form in {None, train.form}
+        )
+
+    def matches(self, judgement: Judgement) -> bool:
+        """Whether exactly this was observed."""
+        return (
+            judgement.verdict is self.verdict
+            and self.errno in {None, judgement.errno}
+            and self.wire_protocol in {None, judgement.wire_protocol}
+        )
+
+    def __str__(self) -> str:
+        return said(self.verdict, self.errno, self.wire_protocol)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A set of expectations. `origin`: the file it was read from, or "built in"; no train is covered twice."""
+
+    name: str
+    path: str | None
+    system: str | None
+    expectations: tuple[Expectation, ...]
+    origin: str = "built in"
+
+    def expectation(self, train: Train) -> Expectation | None:
+        """Return what is expected of a train, if anything."""
+        return next((e for e in self.expectations if e.covers(train)), None)
+
+
+def load_profile(text: str, origin: str) -> Profile:
+    """Read a profile from TOML; `origin` names it in messages. ProfileError says what is wrong where, in one line."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ProfileError(_toml_message(error, text, origin)) from None
+    except RecursionError:
+        raise ProfileError(f"{plain(origin)}:1: nested too deeply for a profile") from None
+    except ValueError:  # from int(), of which TOML's own errors are no kind
+        raise ProfileError(f"{plain(origin)}:{_longest_line(text)}: a number of too many digits") from None
+    return _Reader(text, plain(origin)).profile(document)
+
+
+class _Reader:
+    """Turns a parsed document into a profile, and knows on which line each thing stands."""
+
+    def __init__(self, text: str, origin: str) -> None:
+        self.lines = text.splitlines()
+        self.origin = origin
+        self.tables = [i for i, line in enumerate(self.lines, 1) if re.match(r"\s*\[\[\s*expect\s*\]\]", line)]
+        self.starts = frozenset(self.tables)
+
+    def profile(self, document: dict[str, object]) -> Profile:
+        surplus = sorted(set(document) - {"profile", "expect"})
+        if surplus:
+            self.fail(self.line(surplus[0]), f"{plain(surplus[0])!r} is neither [profile] nor [[expect]]")
+        head = document.get("profile")
+        if not isinstance(head, dict):
+            self.fail(1, "has no [profile] table with a name")
+        at = self.line("profile")
+        for key in sorted(set(head) - {"name", "path", "system"}):
+            self.fail(self.line(key), f"[profile] has no {plain(key)!r}: it takes name, path and system")
+        name = self.text(head, "name", at)
+        if not name:
+            self.fail(at, "[profile] needs a name")
+        tables = document.get("expect", [])
+        if not isinstance(tables, list):
+            self.fail(self.line("expect"), "write [[expect]], with two brackets")
+        expectations = tuple(self.expectation(table, i) for i, table in enumerate(tables))
+        self.check_overlap(expectations)
+        return Profile(name, self.text(head, "path", at), self.text(head, "system", at), expectations, self.origin)
+
+    def expectation(self, table: object, index: int) -> Expectation:
+        start = self.tables[index] if index < len(self.tables) else 1
+        if not isinstance(table, dict):
+            self.fail(start, "[[expect]] is not a table")
+        for key in sorted(set(table) - _KEYS):
+            self.fail(
+                self.line(key, start),
+                f"[[expect]] has no {plain(key)!r}: it takes {', '.join(sorted(_KEYS))}",
+            )
+        verdict = self.word(table, "verdict", start, Verdict)
+        if verdict is None:
+            self.fail(start, "[[expect]] needs a verdict")
+        if verdict is Verdict.INCONCLUSIVE:
+            self.fail(
+                self.line("verdict", start),
+                "inconclusive is not something to expect: leave these numbers out",
+            )
+        return Expectation(
+            protocols=self.protocols(table, start),
+            verdict=verdict,
+            errno=self.text(table, "errno", start),
+            reason=self.text(table, "reason", start),
+            source=self.text(table, "source", start),
+            wire_protocol=self.wire_protocol(table, start),
+            direction=self.word(table, "direction", start, Direction),
+            form=self.word(table, "form", start, Form),
+        )
+
+    def protocols(self, table: dict[str, object], start: int) -> tuple[int, ...]:
+        given, at = table.get("protocols"), self.line("protocols", start)
+        pieces = given if isinstance(given, list) else [given]
+        words = [str(p) for p in pieces if isinstance(p, (int, str)) and not isinstance(p, bool)]
+        if given is None or len(words) != len(pieces):
+            self.fail(at, '[[expect]] needs protocols, as in protocols = "47,50-51"')
+        try:
+            return parse_protocols(",".join(words))
+        except ValueError as error:
+            self.fail(at, str(error))
+
+    def wire_protocol(self, table: dict[str, object], start: int) -> int | None:
+        value = table.get("wire_protocol")
+        if value is not None and (type(value) is not int or not 0 <= value <= 255):
+            self.fail(self.line("wire_protocol", start), "wire_protocol is a number from 0 to 255")
+        return value if isinstance(value, int) else None
+
+    def text(self, table: dict[str, object], key: str, start: int) -> str | None:
+        value = table.get(key)
+        if value is not None and not isinstance(value, str):
+            self.fail(self.line(key, start), f"{key} is a text in quotes")
+        return value
+
+    def word(self, table: dict[str, object], key: str, start: int, words: type[_Word]) -> _Word | None:
+        value = self.text(table, key, start)
+        if value is None:
+            return None
+        try:
+            return words(value)
+        except ValueError:
+            self.fail(self.line(key, start), f"there is no {key} {plain(value)!r}: there are {', '.join(words)}")
+
+    def check_overlap(self, expectations: tuple[Expectation, ...]) -> None:
+        """One train, one expectation: a later one that silently lost would be worse than an error."""
+        seen: dict[tuple[int, Direction, Form], int] = {}
+        for index, expectation in enumerate(expectations):
+            for protocol in expectation.protocols:
+                for direction in [expectation.direction] if expectation.direction else list(Direction):
+                    for form in [expectation.form] if expectation.form else list(Form):
+                        if (protocol, direction, form) in seen:
+                            start = self.tables[index] if index < len(self.tables) else 1
+                            self.fail(self.line("protocols", start), f"protocol {protocol} is expected twice")
+                        seen[protocol, direction, form] = index
+
+    def line(self, key: str, start: int = 1) -> int:
+        """The line of a key in the table that starts at `start`, else the table's own line."""
+        own = re.compile(rf"\s*\[*\s*[\"']?{re.escape(key)}[\"']?\s*[\]=.]")
+        for number in range(start, len(self.lines) + 1):
+            if number > start and number in self.starts and start in self.starts:
+                break
+            if own.match(self.lines[number - 1]):
+                return number
+        return start
+
+    def fail(self, line: int, message: str) -> NoReturn:
+        raise ProfileError(f"{self.origin}:{line}: {message}")
+
+
+def _toml_message(error: tomllib.TOMLDecodeError, text: str, origin: str) -> str:
+    """Put tomllib's "(at line 3, column 5)" where editors look for it."""
+    message = plain(str(error))
+    found = re.search(r" \(at line (\d+), column \d+\)$", message)
+    line = int(found[1]) if found else max(1, len(text.splitlines()))
+    return f"{plain(origin)}:{line}: {re.sub(r' [(]at [^)]*[)]$', '', message)}"
+
+
+def _longest_line(text: str) -> int:
+    lines = text.splitlines()
+    return 1 + max(range(len(lines)), key=lambda number: len(lines[number]), default=0)
+
+
+def said(verdict: Verdict, errno: str | None, wire_protocol: int | None = None) -> str:
+    """Return a verdict in words, with what was compared beside it: "refused_at_send EPERM", "renumbered to 0"."""
+    text = verdict.value + (f" {plain(errno)}" if errno else "")
+    return text if wire_protocol is None else f"{text} to {wire_protocol}"

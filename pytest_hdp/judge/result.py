@@ -1,0 +1,104 @@
+"""A judgement, and the result record that is written, compared and shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.verdict import Outcome, Place, Verdict
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Nat:
+    """What became of the source address, by what the receiver saw. `source`: the address it saw.
+
+    `state`: "translated", "none", or "leaked": the private source was seen although the control's was translated.
+    """
+
+    state: str
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class IcmpCount:
+    """Equal ICMP errors, counted."""
+
+    source: str
+    type: int
+    code: int
+    count: int
+    authenticated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """The last router known to have forwarded the train."""
+
+    ttl: int
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class PathName:
+    """Where a train ran. `kind`: "loopback", "lab", "netns", "internet"; `agent`: how the far eyes were reached."""
+
+    kind: str
+    name: str
+    source: str
+    target: str
+    agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the evidence of one train means.
+
+    `final`: no further probe could change it. `explanation`: one sentence for an engineer. `bound`: for a
+    non-delivery with an agent, "0 of 7 arrived: delivery probability below 35 % at 95 %".
+    Counts are of probes, not copies, except `duplicated`: surplus copies at the receiver.
+    """
+
+    train: Train
+    verdict: Verdict
+    place: Place
+    explanation: str
+    final: bool
+    errno: str | None = None
+    wire_protocol: int | None = None
+    sent: int = 0
+    left: int = 0
+    arrived: int = 0
+    delivered: int = 0
+    duplicated: int = 0
+    reordered: int = 0
+    modified: tuple[str, ...] = ()
+    nat: Nat = Nat("none", None)
+    icmp: tuple[IcmpCount, ...] = ()
+    last_hop: Hop | None = None
+    control_sent: int = 0
+    control_delivered: int = 0
+    bound: str | None = None
+    ttl: int | None = None
+    changed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One line of `results.jsonl`: a judgement, where and when it was made, and how it compares with expectations."""
+
+    run: str
+    time: str
+    path: PathName
+    ip_version: int
+    keyword: str
+    judgement: Judgement
+    expected: Verdict | None
+    outcome: Outcome
+    latency_us: tuple[float, float, float] | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict."""
+        return self.judgement.verdict

@@ -1,0 +1,272 @@
+"""The rungs of the ladder, each a function of the counted evidence that returns a finding or None.
+
+A rung may rely on those before it having passed. None says more than was seen:
+
+- An absence counts only where an open eye would have seen the presence: no drop in that round, and the round's control
+  came through. A presence counts always: a copy seen arriving beats a tap that missed it leaving.
+- With one eye closed, what that eye would have told apart is told apart no more: without a tap at the receiver "not at
+  its socket" is either the path or the receiver's kernel, so `inconclusive`.
+- `lost`, `first_only` and `lossy` are inferences, and are drawn only when loss such as the control's makes the evidence
+  less likely than the error rate allows (`statistics`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge import attributes, explain, inference
+from pytest_hdp.judge.verdict import Place, Verdict
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.evidence import IcmpReport, Probe
+    from pytest_hdp.judge.facts import Facts, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one rung concludes. `sentence`: without its subject and full stop."""
+
+    verdict: Verdict
+    place: Place
+    sentence: str
+    final: bool = True
+    errno: str | None = None
+
+
+def refused_at_socket(facts: Facts) -> Finding | None:
+    """1: socket() gave an errno."""
+    errno = facts.evidence.socket_errno
+    if errno is None:
+        return None
+    said = f"socket() refused the number with {explain.plain(errno)}, so nothing was sent"
+    return Finding(Verdict.REFUSED_AT_SOCKET, Place.SENDER_SOCKET, said, errno=errno)
+
+
+def refused_at_send(facts: Facts) -> Finding | None:
+    """2: sendto() gave an errno for every probe. Some refused and some taken is no verdict on either."""
+    refused, tried = facts.refused, len(facts.refused) + len(facts.accepted)
+    if not refused:
+        return None
+    errnos = Counter(p.errno for p in refused)
+    errno = min(errnos, key=lambda e: (-errnos[e], e or ""))
+    why = ": the sender's local firewall drops it on output" if errno == "EPERM" else ""
+    said = f"sendto() refused {len(refused)} of {tried} with {explain.errnos_text(refused)}{why}"
+    if facts.accepted:
+        said += f"; of the {len(facts.accepted)} it took: {explain.journey_text(facts)}"
+        return Finding(Verdict.INCONCLUSIVE, Place.UNKNOWN, said, facts.last_chance)
+    return Finding(Verdict.REFUSED_AT_SEND, Place.SENDER_SEND, said, facts.enough, errno)
+
+
+def held_by_sender(facts: Facts) -> Finding | None:
+    """3: taken by sendto(), and no copy seen anywhere, with the sender's tap open and the control seen on it."""
+    watched = [p for p in facts.accepted if p.round in facts.rounds_that_left]
+    if not facts.circumstances.eyes.left or not watched or any(map(_seen, facts.accepted)):
+        return None
+    tap = explain.sender_tap(facts)
+    said = (
+        f"sendto() took {len(watched)} and none left {tap}, while the control did: "
+        "the sender's kernel or its firewall keeps it"
+    )
+    return Finding(Verdict.HELD_BY_SENDER, Place.SENDER_KERNEL, said, facts.enough)
+
+
+def renumbered(facts: Facts) -> Finding | None:
+    """4: all that left, left under another number, and none came through under its own.
+
+    A number that 8 bits do not hold was renumbered by the sender wherever it is seen, also by an eye beyond a tap
+    that missed it leaving.
+    """
+    asked = facts.train.protocol
+    genuine = [facts.numbers_on_the_wire(p) for p in facts.accepted]
+    left = [numbers for numbers in genuine if numbers]
+    if not left or any(asked in numbers for numbers in left):
+        return None
+    if any(facts.intact(p.arrived) or facts.intact(p.delivered) for p in facts.accepted):
+        return None
+    others = sorted({number for numbers in left for number in numbers})
+    where = f"left {explain.sender_tap(facts)}" if any(p.left for p in facts.accepted) else "came"
+    said = f"{len(left)} of {len(facts.accepted)} {where} as {' and '.join(explain.numbered(n) for n in others)}"
+    if others == [asked & 255]:
+        said += f", the low 8 bits of {asked}: the protocol field holds no more"
+    final = len(left) == len(facts.accepted) or facts.last_chance
+    return Finding(Verdict.RENUMBERED, Place.SENDER_KERNEL, said, final)
+
+
+def rejected(facts: Facts) -> Finding | None:
+    """5: authenticated ICMP errors while the control was alive, and nothing delivered.
+
+    Without an agent, a target that says "protocol unreachable" was reached: that is for rung 12. An error
+    from a hop rejects the train only if nothing got past that hop; once the far eyes have closed, only if it was
+    every probe's fate.
+    """
+    errors = [(p, r) for p, r in facts.rejections if p.round in facts.counting_rounds]
+    if not errors or any(p.delivered for p in facts.accepted) or _target_answered(facts):
+        return None
+    if facts.circumstances.agent_gone and len({p.index for p, _ in errors}) < len(facts.accepted):
+        return None
+    by_target = [(p, r) for p, r in errors if facts.from_target(r.source)]
+    crossed = sum(fate.crossed for fate in facts.fates)
+    if crossed and not by_target:
+        return None
+    said = f"{explain.rejections_text(by_target if crossed else errors)}; of {explain.journey_text(facts)}"
+    return Finding(Verdict.REJECTED, _rejection_place(facts, by_target, crossed), said, facts.enough)
+
+
+def lost(facts: Facts) -> Finding | None:
+    """6: seen leaving, never arriving, more often in a row than loss such as the control's can explain."""
+    eyes, trials = facts.circumstances.eyes, facts.path_trials
+    if not (eyes.left and eyes.arrived) or facts.circumstances.agent_gone or facts.replied:
+        return None
+    if any(trial.came for trial in trials) or not inference.all_lost(facts, trials):
+        return None
+    said = (
+        f"{sum(bool(p.left) for p in facts.accepted)} of {len(facts.accepted)} left {explain.sender_tap(facts)}, "
+        f"none reached {explain.receiver(facts)}, while {explain.control_text(facts)}"
+    )
+    return Finding(Verdict.LOST, Place.PATH, said)
+
+
+def first_only(facts: Facts) -> Finding | None:
+    """7: the first one, two or three came through, then none, for as long as would make `lost`."""
+    for trials in _views(facts):
+        found = inference.first_only(facts, trials)
+        if found is not None:
+            came, after = found
+            first = "the first" if came == 1 else f"the first {came}"
+            said = f"{first} came through and none of the {after} after, while {explain.control_text(facts)}"
+            return Finding(Verdict.FIRST_ONLY, inference.place_of_losses(facts), _journey(facts, said))
+    return None
+
+
+def lossy(facts: Facts) -> Finding | None:
+    """8: some came through, and clearly fewer than of the control."""
+    for trials in _views(facts):
+        if any(trial.came for trial in trials) and inference.clearly_lossy(facts, trials):
+            gone = sum(not trial.came for trial in trials)
+            said = f"{gone} of {len(trials)} did not come through, while {explain.control_text(facts)}"
+            return Finding(Verdict.LOSSY, inference.place_of_losses(facts), _journey(facts, said))
+    return None
+
+
+def held_by_receiver(facts: Facts) -> Finding | None:
+    """9: seen as sent at the receiver's interface, never at its socket, while the control came to a socket there."""
+    eyes = facts.circumstances.eyes
+    if not (eyes.arrived and eyes.delivered) or facts.circumstances.agent_gone:
+        return None
+    arrived = [p for p in facts.accepted if facts.intact(p.arrived)]
+    if any(p.delivered for p in facts.accepted) or not any(p.round in facts.counting_rounds for p in arrived):
+        return None
+    said = (
+        f"{len(arrived)} of {len(facts.accepted)} arrived at {explain.receiver_tap(facts)} "
+        "and none came to its socket, while the control did: the receiver's kernel or its firewall keeps it"
+    )
+    return Finding(Verdict.HELD_BY_RECEIVER, Place.RECEIVER_KERNEL, said, facts.enough)
+
+
+def modified(facts: Facts) -> Finding | None:
+    """10: of some probes only changed copies came."""
+    damaged = attributes.damaged(facts)
+    if not damaged:
+        return None
+    came = sum(bool(fate.copies) for fate in facts.fates)
+    fields = ", ".join(map(explain.plain, attributes.modified_fields(facts)))
+    said = (
+        f"{len(damaged)} of {came} came to {explain.receiver(facts)} with {fields} changed, which no router may change"
+    )
+    return Finding(Verdict.MODIFIED, Place.RECEIVER_SOCKET, said, facts.enough)
+
+
+def delivered(facts: Facts) -> Finding | None:
+    """11: came to the receiver's socket as sent, and no more was lost than of the control."""
+    if not any(p.delivered and facts.intact(p.delivered) for p in facts.accepted):
+        return None
+    return _passed(facts, Verdict.DELIVERED, Place.RECEIVER_SOCKET, f"as sent at {explain.receiver(facts)}")
+
+
+def reached(facts: Facts) -> Finding | None:
+    """12: the target itself answered; or it was seen at the target's interface, with no eye at its socket."""
+    if facts.replied:
+        n = sum(bool(p.replies) for p in facts.accepted)
+        said = f"{explain.receiver(facts)} replied to {n} of {len(facts.accepted)}"
+        return Finding(Verdict.REACHED, Place.TARGET, said)
+    answers = _target_answered(facts)
+    if answers:
+        said = f"{explain.rejections_text(answers)}, so it got there; {len(facts.accepted)} sent"
+        return Finding(Verdict.REACHED, Place.TARGET, said)
+    eyes = facts.circumstances.eyes
+    if eyes.arrived and not eyes.delivered and any(facts.intact(p.arrived) for p in facts.accepted):
+        where = f"as sent at {explain.receiver_tap(facts)}, where no eye was open at its socket"
+        return _passed(facts, Verdict.REACHED, Place.TARGET, where)
+    return None
+
+
+def silent(facts: Facts) -> Finding | None:
+    """13: without an agent, nothing came back while the control did."""
+    asked = [p for p in facts.accepted if p.round in facts.counting_rounds]
+    if facts.circumstances.eyes.left:
+        asked = [p for p in asked if p.left]
+    if facts.has_agent or facts.rejections or not asked or facts.circumstances.agent_gone:
+        return None
+    unproven = sum(not r.authenticated for p in facts.probes for r in p.icmp)
+    noise = f" but {unproven} ICMP errors that prove nothing," if unproven else ""
+    said = (
+        f"nothing came back for {len(facts.accepted)} sent,{noise} while the control did: it was dropped "
+        f"on the path, or dropped by {explain.receiver(facts)}, or taken there without an answer"
+    )
+    return Finding(Verdict.SILENT, Place.UNKNOWN, said, facts.enough or facts.last_chance)
+
+
+def inconclusive(facts: Facts) -> Finding:
+    """14: none of the above is proven. Says what is in the way, and what was seen all the same."""
+    reason, final = inference.obstacle(facts)
+    said = f"{reason}; {explain.journey_text(facts)}" if facts.accepted else reason
+    return Finding(Verdict.INCONCLUSIVE, Place.UNKNOWN, said, final or facts.last_chance)
+
+
+def _seen(probe: Probe) -> bool:
+    """Whether anything at all shows that it left: a copy anywhere, an answer, or an authenticated error."""
+    return bool(
+        probe.left or probe.arrived or probe.delivered or probe.replies or any(r.authenticated for r in probe.icmp)
+    )
+
+
+def _target_answered(facts: Facts) -> list[tuple[Probe, IcmpReport]]:
+    """Without an agent: the authenticated "protocol (or port) unreachable" that only the target's own stack sends."""
+    if facts.has_agent:
+        return []
+    return [(p, r) for p, r in facts.rejections if facts.from_target(r.source) and r.type == 3 and r.code in {2, 3}]
+
+
+def _rejection_place(facts: Facts, by_target: list[tuple[Probe, IcmpReport]], crossed: int) -> Place:
+    """A box may speak in the target's name: an open tap there that saw nothing says that one did."""
+    if by_target and (crossed or not facts.circumstances.eyes.arrived):
+        return Place.TARGET
+    return Place.HOP
+
+
+def _views(facts: Facts) -> tuple[tuple[Trial, ...], ...]:
+    """The trials of the path, then those of the whole way; none where absence at the far end means nothing."""
+    if not facts.has_agent or facts.circumstances.agent_gone or facts.replied or not inference.missing(facts):
+        return ()
+    return (facts.path_trials, facts.end_trials)
+
+
+def _passed(facts: Facts, verdict: Verdict, place: Place, where: str) -> Finding | None:
+    """A pass, if the losses are such as the control's."""
+    missing, final = inference.missing(facts), facts.last_chance
+    came = len(facts.accepted) - missing
+    said = f"{came} of {len(facts.accepted)} arrived {where}"
+    if not missing:
+        return Finding(verdict, place, said, facts.enough or final)
+    if facts.circumstances.agent_gone or not facts.counting_rounds or not inference.compatible(facts):
+        return None
+    said += f", no fewer than chance explains: {explain.control_text(facts)}"
+    return Finding(verdict, place, _journey(facts, said), inference.settled(facts) or final)
+
+
+def _journey(facts: Facts, said: str) -> str:
+    """The claim, and behind it the counts and the errors it rests on."""
+    errors = f"; {explain.rejections_text(facts.rejections)}" if facts.rejections else ""
+    return f"{said}; {explain.journey_text(facts)}{errors}"

@@ -1,0 +1,70 @@
+"""The words of the ladder: verdicts, places, directions, forms, outcomes."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What the evidence of a train means, in the order of the ladder's rungs."""
+
+    REFUSED_AT_SOCKET = "refused_at_socket"
+    REFUSED_AT_SEND = "refused_at_send"
+    HELD_BY_SENDER = "held_by_sender"
+    RENUMBERED = "renumbered"
+    REJECTED = "rejected"
+    LOST = "lost"
+    FIRST_ONLY = "first_only"
+    LOSSY = "lossy"
+    HELD_BY_RECEIVER = "held_by_receiver"
+    MODIFIED = "modified"
+    DELIVERED = "delivered"
+    REACHED = "reached"
+    SILENT = "silent"
+    INCONCLUSIVE = "inconclusive"
+
+    @property
+    def outcome(self) -> Outcome:
+        """The test outcome of this verdict where nothing in particular was expected."""
+        if self in {Verdict.DELIVERED, Verdict.REACHED}:
+            return Outcome.PASSED
+        if self in {Verdict.SILENT, Verdict.INCONCLUSIVE}:
+            return Outcome.SKIPPED
+        return Outcome.FAILED
+
+
+class Place(StrEnum):
+    """The rung where the train ended."""
+
+    SENDER_SOCKET = "sender's socket()"
+    SENDER_SEND = "sender's sendto()"
+    SENDER_KERNEL = "sender's kernel"
+    HOP = "a hop"
+    PATH = "on the path"
+    RECEIVER_KERNEL = "receiver's kernel"
+    RECEIVER_SOCKET = "receiver's socket"
+    TARGET = "the target"
+    UNKNOWN = "unknown"
+
+
+class Direction(StrEnum):
+    """`forward` is from source to target."""
+
+    FORWARD = "forward"
+    REVERSE = "reverse"
+
+
+class Form(StrEnum):
+    """`bare`: HDP right after the IP header. `wellformed`: inside the carrier that the number promises."""
+
+    BARE = "bare"
+    WELLFORMED = "wellformed"
+
+
+class Outcome(StrEnum):
+    """What pytest reports."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    XFAILED = "xfailed"
+    SKIPPED = "skipped"

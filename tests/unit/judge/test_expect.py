@@ -1,0 +1,278 @@
+"""Profiles: read, refused with file and line, compared with verdicts, recorded so that the same run is as expected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.expect import (
+    Expectation,
+    ProfileError,
+    assess,
+    builtin,
+    builtin_names,
+    for_system,
+    load_profile,
+    record,
+)
+from pytest_hdp.judge.result import Judgement, PathName, Result
+from pytest_hdp.judge.verdict import Direction, Form, Outcome, Place, Verdict
+
+V, OUT = Verdict, Outcome
+
+HEAD = '[profile]\nname = "mine"\n'
+
+
+def judged(verdict: Verdict, *, protocol: int = 47, **other: Any) -> Judgement:
+    train = Train(protocol, other.pop("direction", Direction.FORWARD), other.pop("form", Form.BARE))
+    return Judgement(train, verdict, Place.UNKNOWN, "what happened.", final=True, **other)
+
+
+def expecting(verdict: Verdict, **other: Any) -> Expectation:
+    return Expectation((47,), verdict, **other)
+
+
+@pytest.mark.parametrize(
+    ("expectation", "judgement", "outcome", "message"),
+    [
+        (None, judged(V.DELIVERED), OUT.PASSED, None),
+        (None, judged(V.LOST), OUT.FAILED, "what happened."),
+        (None, judged(V.SILENT), OUT.SKIPPED, "what happened."),
+        (expecting(V.DELIVERED), judged(V.DELIVERED), OUT.PASSED, None),
+        (expecting(V.DELIVERED), judged(V.LOST), OUT.FAILED, "expected delivered, got lost"),
+        (expecting(V.DELIVERED), judged(V.SILENT), OUT.FAILED, "expected delivered, got silent"),
+        (expecting(V.LOST), judged(V.DELIVERED), OUT.FAILED, "expected lost, got delivered"),
+        (expecting(V.LOST), judged(V.LOST), OUT.XFAILED, "expected lost"),
+        (expecting(V.LOST, reason="a black hole"), judged(V.LOST), OUT.XFAILED, "a black hole"),
+        (expecting(V.LOST, reason="\x1b[2J"), judged(V.LOST), OUT.XFAILED, r"\x1b[2J"),
+        (expecting(V.SILENT), judged(V.SILENT), OUT.XFAILED, "expected silent"),
+        (
+            expecting(V.REFUSED_AT_SEND, errno="EPERM"),
+            judged(V.REFUSED_AT_SEND, errno="EPERM"),
+            OUT.XFAILED,
+            "expected refused_at_send EPERM",
+        ),
+        (
+            expecting(V.REFUSED_AT_SEND, errno="EPERM"),
+            judged(V.REFUSED_AT_SEND, errno="EINVAL"),
+            OUT.FAILED,
+            "expected refused_at_send EPERM, got refused_at_send EINVAL",
+        ),
+        (
+            expecting(V.REFUSED_AT_SEND),
+            judged(V.REFUSED_AT_SEND, errno="EINVAL"),
+            OUT.XFAILED,
+            "expected refused_at_send",
+        ),
+        (
+            expecting(V.RENUMBERED, wire_protocol=0),
+            judged(V.RENUMBERED, wire_protocol=1),
+            OUT.FAILED,
+            "expected renumbered to 0, got renumbered to 1",
+        ),
+        (expecting(V.DELIVERED), judged(V.INCONCLUSIVE), OUT.SKIPPED, "what happened."),
+        (expecting(V.LOST), judged(V.INCONCLUSIVE), OUT.SKIPPED, "what happened."),
+        (None, judged(V.INCONCLUSIVE), OUT.SKIPPED, "what happened."),
+    ],
+)
+def test_assess(expectation: Expectation | None, judgement: Judgement, outcome: Outcome, message: str | None) -> None:
+    assert assess(judgement, expectation) == (outcome, message)
+
+
+@given(st.sampled_from(Verdict), st.sampled_from(sorted(set(Verdict) - {V.INCONCLUSIVE})))
+def test_only_the_expected_is_as_expected(observed: Verdict, expected: Verdict) -> None:
+    outcome, message = assess(judged(observed), expecting(expected))
+    if observed is V.INCONCLUSIVE:
+        assert outcome is OUT.SKIPPED
+    elif observed is expected:
+        assert outcome is (OUT.PASSED if observed in {V.DELIVERED, V.REACHED} else OUT.XFAILED)
+    else:
+        assert (outcome, message) == (OUT.FAILED, f"expected {expected}, got {observed}")
+
+
+def test_a_profile_is_read() -> None:
+    text = HEAD + (
+        'path = "internet"\nsystem = "Linux"\n\n[[expect]]\nprotocols = "gre, 50-51"\nverdict = "lost"\n'
+        'reason = "because"\nsource = "a letter"\n[[expect]]\nprotocols = [256]\nverdict = "renumbered"\n'
+        "wire_protocol = 0\n"
+        'direction = "reverse"\nform = "wellformed"\n'
+    )
+    profile = load_profile(text, "mine.toml")
+    assert (profile.name, profile.path, profile.system, profile.origin) == ("mine", "internet", "Linux", "mine.toml")
+    assert profile.expectation(Train(50)) == Expectation((47, 50, 51), V.LOST, reason="because", source="a letter")
+    assert profile.expectation(Train(47, Direction.REVERSE, Form.WELLFORMED)) is not None
+    assert profile.expectation(Train(256)) is None
+    narrow = profile.expectation(Train(256, Direction.REVERSE, Form.WELLFORMED))
+    assert narrow is not None
+    assert narrow.wire_protocol == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("", "1: has no [profile] table with a name"),
+        ("profile = 3", "1: has no [profile] table"),
+        ("[profile]\n", "1: [profile] needs a name"),
+        ("\n[profile]\nname = 3\n", "3: name is a text in quotes"),
+        (HEAD + "colour = 1\n", "3: [profile] has no 'colour'"),
+        (HEAD + "\n[colours]\nred = 1\n", "4: 'colours' is neither [profile] nor [[expect]]"),
+        (HEAD + "\n[expect]\n", "4: write [[expect]], with two brackets"),
+        ("expect = [3]\n" + HEAD, "1: [[expect]] is not a table"),
+        (HEAD + "[[expect]]\nverdict = 'lost'\n", "3: [[expect]] needs protocols"),
+        (HEAD + "[[expect]]\nverdict = 'lost'\nprotocols = true\n", "5: [[expect]] needs protocols"),
+        (HEAD + "[[expect]]\nverdict = 'lost'\nprotocols = '300-'\n", "5: the range '300-' has no end"),
+        (HEAD + "[[expect]]\nverdict = 'lost'\nprotocols = ''\n", "5: the list of protocols is empty"),
+        (HEAD + "[[expect]]\nverdict = 'lost'\nprotocols = 'banana'\n", "5: 'banana' names no protocol"),
+        (HEAD + "[[expect]]\nprotocols = '3'\n", "3: [[expect]] needs a verdict"),
+        (HEAD + "[[expect]]\nprotocols = '3'\nverdict = 'fine'\n", "5: there is no verdict 'fine': there are refused"),
+        (HEAD + "[[expect]]\nprotocols = '3'\nverdict = 3\n", "5: verdict is a text in quotes"),
+        (
+            HEAD + "[[expect]]\nprotocols = '3'\nverdict = 'inconclusive'\n",
+            "5: inconclusive is not something to expect",
+        ),
+        (HEAD + "[[expect]]\nprotocols = '3'\nverdict = 'lost'\nerno = 'EPERM'\n", "6: [[expect]] has no 'erno'"),
+        (HEAD + "[[expect]]\nprotocols = '3'\nverdict = 'lost'\nwire_protocol = 256\n", "6: wire_protocol is a number"),
+        (HEAD + "[[expect]]\nprotocols = '3'\nverdict = 'lost'\nform = 'odd'\n", "6: there is no form 'odd'"),
+        (
+            HEAD + "[[expect]]\nprotocols = '3'\nverdict = 'lost'\n\n[[expect]]\nverdict = 'lost'\nprotocols = '1-9'\n",
+            "9: protocol 3 is expected twice",
+        ),
+        (
+            HEAD + "[[expect]]\nprotocols='3'\nverdict='lost'\n[[expect]]\nprotocols='3'\nverdict='lost'\nform='bare'",
+            "7: protocol 3 is expected twice",
+        ),
+        ("a = 1\nb = [\n", "2: "),
+        ("a = 1\nb = ? \n", "2: Invalid value"),
+        ("a = 1\na = 2\n", "2: Cannot overwrite a value"),
+        ("a = " + "[" * 9999, "1: "),
+    ],
+)
+def test_a_bad_profile_is_refused_with_file_and_line(text: str, error: str) -> None:
+    with pytest.raises(ProfileError) as caught:
+        load_profile(text, "my.toml")
+    message = str(caught.value)
+    assert message.startswith(f"my.toml:{error}")
+    assert message.isprintable()
+    assert isinstance(caught.value, ValueError)
+
+
+@settings(max_examples=300)
+@given(st.text(alphabet='[]{}="\n #.,-0a\x1bprofilexctvds', max_size=60))
+def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
+    for content in (text, HEAD + "[[expect]]\n" + text):
+        try:
+            load_profile(content, "my\n.toml")
+        except ProfileError as error:
+            assert str(error).isprintable()  # noqa: PT017 - either way is right
+
+
+def test_the_packaged_profiles() -> None:
+    assert builtin_names() == ("darwin-loopback", "linux-loopback")
+    for name in builtin_names():
+        profile = builtin(name)
+        assert profile.name == name
+        assert all(e.reason and e.source for e in profile.expectations)
+    with pytest.raises(ProfileError, match="no profile is named 'beos': there are darwin-loopback, linux-loopback"):
+        builtin("beos")
+
+
+def test_profiles_by_system() -> None:
+    assert for_system("Linux", "loopback") is builtin("linux-loopback")
+    assert for_system("Darwin", "loopback") is builtin("darwin-loopback")
+    assert for_system("Linux", "internet") is None
+    assert for_system("Plan9", "loopback") is None
+
+
+def expected(name: str, protocol: int) -> str:
+    expectation = builtin(name).expectation(Train(protocol))
+    return "" if expectation is None else str(expectation)
+
+
+def test_linux_loopback() -> None:
+    found = {n: expected("linux-loopback", n) for n in range(-2, 265)}
+    assert {n for n in found if found[n] == "delivered"} == set(range(1, 256))
+    assert {n for n in found if found[n] == "renumbered"} == set(range(256, 263))
+    assert (found[-1], found[0], found[263]) == (
+        "refused_at_socket EINVAL",
+        "refused_at_socket EPROTONOSUPPORT",
+        "refused_at_socket EINVAL",
+    )
+    assert (found[-2], found[264]) == ("", "")
+
+
+def test_darwin_loopback() -> None:
+    """By the article's two records, less their errors of measurement."""
+    found = {n: expected("darwin-loopback", n) for n in range(-1, 264)}
+    assert {n for n in found if found[n] == "held_by_receiver"} == {1, 2, 6, 17}
+    assert {n for n in found if found[n] == "refused_at_socket EOPNOTSUPP"} == {50, 51}
+    assert {n for n in found if found[n] == "refused_at_socket EINVAL"} == set(range(256, 264))
+    assert {n for n in found if found[n] == "delivered"} == set(range(256)) - {1, 2, 6, 17, 50, 51}
+    assert found[-1] == ""
+
+
+verdicts = st.sampled_from(Verdict)
+errnos = st.none() | st.sampled_from(["EPERM", "EINVAL"])
+observations = st.lists(
+    st.builds(
+        lambda protocol, verdict, errno, direction, form: judged(
+            verdict, protocol=protocol, errno=errno, direction=direction, form=form
+        ),
+        st.integers(-1, 263),
+        verdicts,
+        errnos,
+        st.sampled_from(Direction),
+        st.sampled_from(Form),
+    ),
+    max_size=40,
+    unique_by=lambda judgement: judgement.train,
+)
+
+
+def result(judgement: Judgement) -> Result:
+    path = PathName("lab", "home", "192.0.2.1", "198.51.100.2", None)
+    return Result("run", "now", path, 4, "?", judgement, None, OUT.PASSED)
+
+
+@settings(max_examples=300)
+@given(observations, st.text(max_size=20))
+def test_a_recorded_run_is_all_as_expected(run: list[Judgement], name: str) -> None:
+    text = record([result(judgement) for judgement in run], name or "x", system="Linux")
+    profile = load_profile(text, "recorded.toml")
+    assert profile.name == (name.encode("utf-8", "replace").decode() or "x")
+    assert profile.path == ("lab" if run else None)
+    for judgement in run:
+        expectation = profile.expectation(judgement.train)
+        assert (expectation is None) is (judgement.verdict is V.INCONCLUSIVE)
+        assert assess(judgement, expectation)[0] is not OUT.FAILED
+        if expectation is not None:
+            changed = V.LOST if judgement.verdict is V.DELIVERED else V.DELIVERED
+            assert assess(judged(changed), expectation)[0] is OUT.FAILED
+
+
+def test_a_recorded_run_is_compact() -> None:
+    run = [result(judged(V.DELIVERED if n not in {0, 50, 51} else V.LOST, protocol=n)) for n in range(256)]
+    text = record(run, "mine")
+    assert text.splitlines() == [
+        "[profile]",
+        'name = "mine"',
+        'path = "lab"',
+        "",
+        "[[expect]]",
+        'protocols = "0,50-51"',
+        'verdict = "lost"',
+        "",
+        "[[expect]]",
+        'protocols = "1-49,52-255"',
+        'verdict = "delivered"',
+    ]
+
+
+def test_a_train_measured_twice_with_two_verdicts_is_left_out() -> None:
+    run = [result(judged(V.DELIVERED)), result(judged(V.LOST)), result(judged(V.DELIVERED, protocol=50))]
+    profile = load_profile(record(run), "recorded.toml")
+    assert profile.expectation(Train(47)) is None
+    assert profile.expectation(Train(50)) is not None

@@ -1,0 +1,203 @@
+"""A result as JSON and back, held against the schema that is shipped, and against hostile values."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from importlib import resources
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.record import from_record, to_record
+from pytest_hdp.judge.result import SCHEMA, Hop, IcmpCount, Judgement, Nat, PathName, Result
+from pytest_hdp.judge.verdict import Direction, Form, Outcome, Place, Verdict
+
+# As the design fixes it: names and order are what other tools read.
+FIELDS = """
+schema run time path direction ip_version protocol keyword form verdict place explanation errno wire_protocol sent left
+arrived delivered duplicated reordered modified nat icmp last_hop control bound expected outcome latency_us
+"""
+
+SCHEMA_FILE = json.loads((resources.files("pytest_hdp.judge") / "results.schema.json").read_text(encoding="utf-8"))
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA_FILE)
+
+counts = st.integers(0, 2**40)
+texts = st.text(max_size=40)
+trains = st.builds(Train, st.integers(-5, 70000), st.sampled_from(Direction), st.sampled_from(Form))
+judgements = st.builds(
+    Judgement,
+    train=trains,
+    verdict=st.sampled_from(Verdict),
+    place=st.sampled_from(Place),
+    explanation=texts,
+    final=st.just(True),
+    errno=st.none() | texts,
+    wire_protocol=st.none() | st.integers(0, 255),
+    sent=counts,
+    left=counts,
+    arrived=counts,
+    delivered=counts,
+    duplicated=counts,
+    reordered=counts,
+    modified=st.lists(texts, max_size=3).map(tuple),
+    nat=st.builds(Nat, st.sampled_from(["translated", "leaked", "none"]), st.none() | texts),
+    icmp=st.lists(
+        st.builds(IcmpCount, texts, st.integers(0, 255), st.integers(0, 255), st.integers(1, 10**6), st.booleans()),
+        max_size=3,
+    ).map(tuple),
+    last_hop=st.none() | st.builds(Hop, st.integers(1, 255), texts),
+    control_sent=counts,
+    control_delivered=counts,
+    bound=st.none() | texts,
+)
+microseconds = st.floats(0, 1e12, allow_nan=False)
+results = st.builds(
+    Result,
+    run=texts,
+    time=texts,
+    path=st.builds(PathName, texts, texts, texts, texts, st.none() | texts),
+    ip_version=st.sampled_from([4, 6]),
+    keyword=texts,
+    judgement=judgements,
+    expected=st.none() | st.sampled_from(Verdict),
+    outcome=st.sampled_from(Outcome),
+    latency_us=st.none() | st.tuples(microseconds, microseconds, microseconds),
+)
+
+
+@given(results)
+def test_there_and_back(result: Result) -> None:
+    record = to_record(result)
+    assert from_record(json.loads(json.dumps(record))) == result
+
+
+@given(results)
+def test_fields_their_order_and_the_schema(result: Result) -> None:
+    record = to_record(result)
+    assert list(record) == FIELDS.split()
+    VALIDATOR.validate(record)
+
+
+def test_the_schema_is_one_and_complete() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA_FILE)
+    assert SCHEMA_FILE["required"] == FIELDS.split() == list(SCHEMA_FILE["properties"])
+    assert SCHEMA_FILE["properties"]["schema"]["const"] == SCHEMA
+    for words, enum in ((Verdict, SCHEMA_FILE["$defs"]["verdict"]), (Place, SCHEMA_FILE["properties"]["place"])):
+        assert enum["enum"] == [str(word) for word in words]
+
+
+SAMPLE = to_record(
+    Result(
+        "run", "2026-11-23T05:00:00Z", PathName("lab", "home-nat", "192.0.2.1", "198.51.100.2", None), 4, "GRE",
+        Judgement(
+            Train(47), Verdict.REJECTED, Place.HOP, "why", final=True,
+            icmp=(IcmpCount("100.64.0.1", 3, 13, 1, True),), last_hop=Hop(2, "100.64.0.1"), modified=("payload",),
+        ),
+        Verdict.DELIVERED, Outcome.FAILED, (1.0, 2.0, 3.0),
+    )
+)  # fmt: skip
+
+
+def paths_in(value: Any, at: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    inner = (
+        list(value.items()) if isinstance(value, dict) else list(enumerate(value)) if isinstance(value, list) else []
+    )
+    return [at, *(path for key, item in inner for path in paths_in(item, (*at, key)))]
+
+
+PATHS = paths_in(SAMPLE)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def put(record: Any, path: tuple[str | int, ...], value: object) -> Any:
+    if not path:
+        return value
+    record = copy.deepcopy(record)
+    inner = record
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    return record
+
+
+@settings(max_examples=600)
+@given(st.sampled_from(PATHS), json_values)
+def test_a_hostile_value_is_read_as_the_schema_says(path: tuple[str | int, ...], value: object) -> None:
+    """What the schema allows is read; anything else is one printable line, and nothing raises."""
+    record = put(SAMPLE, path, value)
+    found = from_record(record)
+    if isinstance(found, str):
+        assert found
+        assert found.isprintable()
+        assert not VALIDATOR.is_valid(record) or not _finite(record)
+    else:
+        VALIDATOR.validate(to_record(found))
+        assert VALIDATOR.is_valid(record) or _whole_float(value), "JSON Schema calls 1.0 an integer"
+
+
+def _finite(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_finite, value.values()))
+    if isinstance(value, list):
+        return all(map(_finite, value))
+    if isinstance(value, float):
+        return math.isfinite(value) and not value.is_integer()
+    return not isinstance(value, int) or abs(value) < 2**1000
+
+
+def _whole_float(value: object) -> bool:
+    return isinstance(value, float) and value.is_integer()
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if path and isinstance(path[-1], str)], ids=str)
+def test_a_missing_field_is_named(path: tuple[str | int, ...]) -> None:
+    record = copy.deepcopy(SAMPLE)
+    inner = record
+    for key in path[:-1]:
+        inner = inner[key]  # type: ignore[index]
+    del inner[path[-1]]  # type: ignore[arg-type]
+    error = from_record(record)
+    assert isinstance(error, str)
+    assert f"{path[-1]} is missing" in error
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "error"),
+    [
+        ((), [], "the record is not a JSON object"),
+        (("schema",), 2, "it has schema 2, and this version reads up to 1: update pytest-hdp"),
+        (("schema",), True, "schema is not a whole number from 1 to"),
+        (("ip_version",), 5, "ip_version is not 4 or 6"),
+        (("protocol",), "47", "protocol is not a whole number"),
+        (("sent",), -1, "sent is not a whole number from 0"),
+        (("sent",), 1.0, "sent is not a whole number"),
+        (("verdict",), "fine", "verdict is not one of: refused_at_socket"),
+        (("nat", "state"), ["none"], "nat.state is not one of: translated, leaked, none"),
+        (("icmp", 0, "count"), 0, "icmp[0].count is not a whole number from 1"),
+        (("icmp",), {}, "icmp is not a list"),
+        (("latency_us", "p99"), math.nan, "latency_us.p99 is not a number"),
+        (("latency_us", "p99"), 10**400, "latency_us.p99 is not a number"),
+        (("modified",), [1], "modified is not a list of texts"),
+        (("run",), "x" * 65537, "run is not a text of at most 65536 characters"),
+        (("path",), None, "path is not a JSON object"),
+    ],
+)
+def test_errors_name_the_field(path: tuple[str | int, ...], value: object, error: str) -> None:
+    found = from_record(put(SAMPLE, path, value))
+    assert isinstance(found, str)
+    assert found.startswith(error)
+
+
+def test_unknown_fields_are_ignored() -> None:
+    assert from_record({**SAMPLE, "colour": {"deep": [None]}}) == from_record(SAMPLE)
+    assert isinstance(from_record(SAMPLE), Result)
