@@ -1,0 +1,1 @@
+"""Sockets: the station that sends, taps and listens, and the ways to reach one."""

@@ -1,0 +1,175 @@
+"""Classic BPF programs for socket filters, as lists of (code, jt, jf, k) tuples. No I/O.
+
+Offsets count from the end of the IPv4 header, options included, in every program here. A program sees what the socket
+sees: the IPv4 header on a raw socket and on an AF_PACKET SOCK_DGRAM socket, the UDP header on a UDP socket.
+A load beyond the packet's end ends a program with "drop" (kernel Documentation/networking/filter.rst), so each
+comparison first asks whether the packet is long enough: a short packet must not hide a match at another place.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection, Iterable, Sequence
+from ipaddress import IPv4Address
+
+Instruction = tuple[int, int, int, int]
+Program = list[Instruction]
+
+ACCEPT = 0x7FFFFFFF  # how many bytes of the packet to keep: all
+ETH_P_IP = 0x0800
+SKF_AD_PROTOCOL = 0xFFFFF000  # SKF_AD_OFF + SKF_AD_PROTOCOL of linux/filter.h: the EtherType that the kernel noted
+ICMP_ERRORS = (3, 4, 5, 11, 12)  # RFC 792: unreachable, source quench, redirect, time exceeded, parameter problem
+
+# linux/bpf_common.h: class | size or operation | addressing mode or source.
+_LD_W_ABS, _LD_H_ABS, _LD_B_ABS = 0x20, 0x28, 0x30
+_LD_W_IND, _LD_B_IND = 0x40, 0x50
+_LD_IMM, _LD_LEN = 0x00, 0x80
+_LDX_IMM, _LDX_MSH = 0x01, 0xB1
+_ADD_X, _SUB_X, _AND_K, _LSH_K, _RSH_K, _RSH_X = 0x0C, 0x1C, 0x54, 0x64, 0x74, 0x7C
+_JA, _JEQ, _JGE, _JSET = 0x05, 0x15, 0x35, 0x45
+_RET, _TAX = 0x06, 0x07
+
+_FRAGMENT_OFFSET = 0x1FFF
+_ICMP_HEADER = 8
+
+
+def drop_all() -> Program:
+    """Accept nothing: for sockets that only send."""
+    return [(_RET, 0, 0, 0)]
+
+
+def accept_all() -> Program:
+    """Accept everything that the socket would see without a filter."""
+    return [(_RET, 0, 0, ACCEPT)]
+
+
+def matching(
+    needle: bytes,
+    offsets: Sequence[int],
+    *,
+    protocols: Collection[int] | None = None,
+    icmp_errors_to: str | None = None,
+) -> Program:
+    """Accept the IPv4 packets that carry `needle`, on a raw socket or a tap.
+
+    needle: 8 bytes; offsets: where it may stand, in bytes from the end of the IPv4 header.
+    protocols: only these numbers of the Protocol field; None: all.
+    icmp_errors_to: also accept, whatever `protocols` says, ICMP errors whose quoted packet was sent to this address or
+    quotes the needle at one of the offsets from the end of the quoted header.
+    Fragments other than the first are dropped: what stands at an offset there is not what was sent at it.
+    Raises ValueError if the needle is not 8 bytes, or no offset, a negative one, or a malformed address is given.
+    """
+    places = _checked(needle, offsets)
+    direct: Program = [(_LDX_MSH, 0, 0, 0), *_needle_at_x(needle, places)]
+    if protocols is not None:
+        direct = [*_skip_unless_protocol_in(protocols, len(direct)), *direct]
+    quoted = _icmp_errors(needle, places, int(IPv4Address(icmp_errors_to))) if icmp_errors_to is not None else []
+    return [*_first_fragment_of_ipv4(), *direct, *quoted, *drop_all()]
+
+
+def matching_datagram(needle: bytes, offsets: Sequence[int]) -> Program:
+    """Accept the datagrams that carry `needle`, on a UDP socket, whose filter sees the UDP header first.
+
+    Offsets count from the end of the IP header here too: the UDP payload begins at 8. Also fits raw IPv6 sockets.
+    Raises ValueError as `matching` does.
+    """
+    return [(_LDX_IMM, 0, 0, 0), *_needle_at_x(needle, _checked(needle, offsets)), *drop_all()]
+
+
+def assemble(program: Iterable[Instruction]) -> bytes:
+    """`struct sock_filter[]` of linux/filter.h in the machine's byte order: 8 bytes an instruction.
+
+    Raises struct.error if a field is out of range.
+    """
+    return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
+
+
+def _checked(needle: bytes, offsets: Sequence[int]) -> list[int]:
+    if len(needle) != 8:
+        raise ValueError(f"the needle must be 8 bytes, not {len(needle)}")
+    if not offsets or min(offsets) < 0:
+        raise ValueError("at least one offset is needed, and none below 0")
+    return sorted(set(offsets))
+
+
+def _first_fragment_of_ipv4() -> Program:
+    drop = drop_all()
+    return [
+        (_LD_W_ABS, 0, 0, SKF_AD_PROTOCOL),
+        (_JEQ, 1, 0, ETH_P_IP),
+        *drop,
+        (_LD_B_ABS, 0, 0, 0),
+        (_RSH_K, 0, 0, 4),
+        (_JEQ, 1, 0, 4),
+        *drop,
+        (_LD_H_ABS, 0, 0, 6),
+        (_JSET, 0, 1, _FRAGMENT_OFFSET),
+        *drop,
+    ]
+
+
+def _skip_unless_protocol_in(protocols: Collection[int], skip: int) -> Program:
+    """Skip so many instructions unless the Protocol field is in the set: a bitmap of 8 words, for constant length."""
+    words = [0] * 8
+    for number in protocols:
+        if not 0 <= number <= 255:
+            raise ValueError(f"protocol {number} is not in 0..255")
+        words[number >> 5] |= 1 << (number & 31)
+    program: Program = [
+        (_LD_B_ABS, 0, 0, 9),
+        (_AND_K, 0, 0, 31),
+        (_TAX, 0, 0, 0),
+        (_LD_B_ABS, 0, 0, 9),
+        (_RSH_K, 0, 0, 5),
+    ]
+    for index, word in enumerate(words[:-1]):
+        program += [(_JEQ, 0, 2, index), (_LD_IMM, 0, 0, word), (_JA, 0, 0, 3 * (6 - index) + 1)]
+    return [*program, (_LD_IMM, 0, 0, words[-1]), (_RSH_X, 0, 0, 0), (_JSET, 1, 0, 1), (_JA, 0, 0, skip)]
+
+
+def _icmp_errors(needle: bytes, offsets: Iterable[int], address: int) -> Program:
+    """Accept an ICMP error that quotes a packet to the address or with the needle, else fall through or drop."""
+    header = _ICMP_HEADER
+    quote: Program = [
+        (_LD_B_IND, 0, 0, header),
+        (_RSH_K, 0, 0, 4),
+        (_JEQ, 1, 0, 4),
+        *drop_all(),
+        (_LD_W_IND, 0, 0, header + 16),
+        (_JEQ, 0, 1, address),
+        (_RET, 0, 0, ACCEPT),
+        (_LD_B_IND, 0, 0, header),
+        (_AND_K, 0, 0, 0x0F),
+        (_LSH_K, 0, 0, 2),
+        (_ADD_X, 0, 0, 0),
+        (_TAX, 0, 0, 0),
+        *_needle_at_x(needle, [header + offset for offset in offsets]),
+    ]
+    return [
+        (_LD_B_ABS, 0, 0, 9),
+        (_JEQ, 1, 0, 1),
+        *drop_all(),
+        (_LDX_MSH, 0, 0, 0),
+        (_LD_B_IND, 0, 0, 0),
+        *((_JEQ, len(ICMP_ERRORS) - index, 0, kind) for index, kind in enumerate(ICMP_ERRORS)),
+        *drop_all(),
+        *quote,
+    ]
+
+
+def _needle_at_x(needle: bytes, offsets: Iterable[int]) -> Program:
+    """Accept if the needle stands at X plus one of the offsets, else fall through."""
+    high, low = struct.unpack("!II", needle)
+    program: Program = []
+    for offset in offsets:
+        program += [
+            (_LD_LEN, 0, 0, 0),
+            (_SUB_X, 0, 0, 0),  # below 0 it wraps, and the load below ends the program: no offset fits such a packet
+            (_JGE, 0, 5, offset + 8),
+            (_LD_W_IND, 0, 0, offset),
+            (_JEQ, 0, 3, high),
+            (_LD_W_IND, 0, 0, offset + 4),
+            (_JEQ, 0, 1, low),
+            (_RET, 0, 0, ACCEPT),
+        ]
+    return program

@@ -1,0 +1,500 @@
+"""A station: sockets that send, tap and listen, with kernel filters, kernel timestamps and drop counters.
+
+Standard library only, Python 3.8 or later, Linux 4.12 or later, one self-contained file: it is run in process, and
+shipped as source to hosts that have nothing of ours. It knows nothing of what it sends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import mmap
+import os
+import resource
+import select
+import socket
+import struct
+import time
+from typing import Any, Callable, Iterable, Iterator, Sequence, Tuple, Union  # noqa: UP035 (Python 3.8)
+
+# (handle, nanoseconds since the Unix epoch, packet type, bytes, source address, interface).
+# Bytes: from the IP header for taps and IPv4 raw sockets; from the payload for UDP and IPv6 raw sockets.
+# Packet type: of linux/if_packet.h for taps (0 to this host, 4 outgoing), else -1. Taps tell no source address, the
+# others no interface: both are then "". The kernel turns stamping on in the background when the first socket on the
+# system asks for it: what comes in the few milliseconds until then bears the time at which it was read.
+Observation = Tuple[int, int, int, bytes, str, str]  # noqa: UP006 (evaluated, and Python 3.8 has no tuple[...])
+# A filter: instructions (code, jt, jf, k), or these as struct sock_filter[], assembled once for many sockets.
+Program = Union[bytes, Iterable[Tuple[int, int, int, int]]]  # noqa: UP006, UP007
+SocketFactory = Callable[[int, int, int], socket.socket]
+
+PACKET_HOST = 0
+PACKET_OUTGOING = 4
+
+# linux/socket.h and its neighbours, where Python's modules lack the name.
+_AF_PACKET = 17
+_SO_ATTACH_FILTER = 26
+_SO_RCVBUFFORCE = 33
+_SO_TIMESTAMPNS = 35
+_SO_LOCK_FILTER = 44
+_SO_MEMINFO = 55
+_SK_MEMINFO_DROPS = 8
+_IPV6_HDRINCL = 36
+_IP_MTU = 14
+_IPV6_MTU = 24
+_ETH_P_ALL = 3
+_SIOCGIFNAME = 0x8910
+_SIOCGIFINDEX = 0x8933
+_RTM_NEWROUTE = 24
+_RTM_GETROUTE = 26
+_RTA_DST = 1
+_RTA_OIF = 4
+_IPPROTO_RAW = 255
+
+_BUSY = (errno.EAGAIN, errno.ENOBUFS)
+_SEND_PATIENCE = 0.5  # seconds for which a full send queue is waited for
+_SLOTS = 64  # packets that one recvmmsg(2) may bring
+_LARGEST = 1 << 16  # bytes of an IP packet, rounded up
+_TURNS = 64  # calls for one socket before the next has its turn
+_DROP_ALL = struct.pack("=HBBI", 6, 0, 0, 0)
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def open_socket(family: int, kind: int, protocol: int) -> socket.socket:
+    """Call socket(2) with exactly these numbers, close-on-exec, non-blocking.
+
+    socket.socket() reads a protocol of -1 as "the default", so negative ones go to the kernel directly.
+    Raises OSError with the kernel's errno; EINVAL for a protocol that no C int holds.
+    """
+    if not -(2**31) <= protocol < 2**31:
+        raise OSError(errno.EINVAL, f"protocol {protocol} is not a C int")
+    if protocol >= 0:
+        opened = socket.socket(family, kind, protocol)
+    else:
+        descriptor = _libc.socket(family, kind | socket.SOCK_CLOEXEC, protocol)
+        if descriptor < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+        opened = socket.socket(family, kind, protocol, fileno=descriptor)
+    opened.setblocking(False)
+    return opened
+
+
+class Station:
+    """Sockets under small integer handles. Handles are never used twice. Not thread-safe; a context manager.
+
+    Methods that open a socket raise OSError with the kernel's errno and then leave nothing open. The others raise
+    KeyError for a handle that is not open.
+    """
+
+    def __init__(self, socket_factory: SocketFactory = open_socket) -> None:
+        self._factory = socket_factory
+        self._next_handle = 0
+        self._sockets: dict[int, socket.socket] = {}
+        self._sendto: dict[int, Callable[[bytes, tuple[str, int]], int]] = {}
+        self._readers: dict[int, _Reader] = {}
+        self._counted: set[int] = set()
+        self._epoll = select.epoll()
+        self._batch = _Batch()
+
+    def __enter__(self) -> Station:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every socket. May be called again."""
+        for handle in list(self._sockets):
+            self.discard(handle)
+        self._epoll.close()
+
+    def discard(self, handle: int) -> None:
+        """Close one socket; what it had received and `poll` had not fetched is lost."""
+        opened = self._sockets.pop(handle)
+        del self._sendto[handle]
+        self._counted.discard(handle)
+        if self._readers.pop(opened.fileno(), None) is not None:
+            self._epoll.unregister(opened.fileno())
+        opened.close()
+
+    def fileno(self) -> int:
+        """Return a descriptor that is readable while `poll` has something to return."""
+        return self._epoll.fileno()
+
+    # Opening
+
+    def open_ahead(self, family: int, kind: int, protocols: Sequence[int]) -> None:
+        """Tell a socket factory that wants to know (opener.py) what `listen` and `sender` will need."""
+        if hasattr(self._factory, "open_ahead"):
+            _with_room(self._factory.open_ahead, family, kind, protocols)
+
+    def tap(self, interface: str | None, program: Program, buffer: int | None = None) -> int:
+        """Copy what passes the interface (None: every interface), both ways, from the IP header on: packet(7).
+
+        On loopback each packet is seen twice: outgoing, then to this host. buffer: bytes of receive buffer asked for.
+        The socket sees nothing before filter and timestamps are in place, because it is bound to a protocol only then.
+        Raises OSError: EPERM without CAP_NET_RAW, ENODEV for an unknown interface.
+        """
+        opened = self._open(_AF_PACKET, socket.SOCK_DGRAM, 0)
+        with _closed_on_error(opened):
+            _prepare(opened, program, buffer)
+            index = 0 if interface is None else _interface_index(opened, interface)
+            address = struct.pack("=HHiHBB8s", _AF_PACKET, socket.htons(_ETH_P_ALL), index, 0, 0, 0, b"")
+            if _libc.bind(opened.fileno(), address, len(address)) < 0:
+                number = ctypes.get_errno()
+                raise OSError(number, os.strerror(number))
+        return self._keep_reader(opened)
+
+    def listen(self, family: int, protocol: int, program: Program, buffer: int | None = None, address: str = "") -> int:
+        """Receive what the kernel delivers to a raw socket of this protocol: raw(7).
+
+        address: only what is sent to it. What was queued before the filter was in place is thrown away.
+        It can send too; then the kernel builds the IP header, for protocol 255 (IPPROTO_RAW) too.
+        Raises OSError: EPERM, EPROTONOSUPPORT, EINVAL (which protocols: see `open_socket`), EADDRNOTAVAIL.
+        """
+        opened = self._open(family, socket.SOCK_RAW, protocol)
+        with _closed_on_error(opened):
+            _prepare(opened, program, buffer)
+            if address:
+                opened.bind((address, 0))
+            _drain(opened)
+            if protocol == _IPPROTO_RAW:
+                _include_header(opened, family, included=False)
+        return self._keep_reader(opened)
+
+    def sender(self, family: int, protocol: int, header_included: bool = False) -> int:
+        """Open a raw socket that only sends. Its filter drops all: a raw socket receives copies, read or not.
+
+        The kernel builds the IP header unless header_included, for protocol 255 (IPPROTO_RAW) too.
+        Raises OSError as `listen` does.
+        """
+        opened = self._open(family, socket.SOCK_RAW, protocol)
+        with _closed_on_error(opened):
+            _attach(opened, _DROP_ALL)
+            _drain(opened)
+            if header_included or protocol == _IPPROTO_RAW:
+                _include_header(opened, family, included=header_included)
+        return self._keep(opened)
+
+    def datagram(
+        self, address: str, port: int = 0, program: Program | None = None, buffer: int | None = None
+    ) -> tuple[int, int]:
+        """Open a UDP socket bound to this address and port (0: any free one), for sending and receiving.
+
+        program sees the UDP header first. With a program the socket is left out of `drops`: the kernel counts what a
+        UDP socket's filter rejects as dropped (net/ipv4/udp.c).
+        Returns the handle and the port. Raises OSError: EADDRINUSE, EADDRNOTAVAIL, EACCES.
+        """
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        opened = self._open(family, socket.SOCK_DGRAM, 0)
+        with _closed_on_error(opened):
+            _prepare(opened, program, buffer)
+            opened.bind((address, port))
+            bound = opened.getsockname()[1]
+        return self._keep_reader(opened, counted=program is None), bound
+
+    # Working
+
+    def set_option(self, handle: int, level: int, option: int, value: int | bytes) -> None:
+        """setsockopt(2). Raises OSError with the kernel's errno."""
+        self._sockets[handle].setsockopt(level, option, value)
+
+    def set_ttl(self, handle: int, ttl: int) -> None:
+        """Set the TTL (hop limit) of what is sent from now on, 1..255. Raises OSError: EINVAL."""
+        opened = self._sockets[handle]
+        if opened.family == socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, ttl)
+        else:
+            opened.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
+
+    def send(self, handle: int, data: bytes, address: str, port: int = 0) -> str | None:
+        """Send one packet to a numeric address. Returns None, or the name of the errno ("EPERM") if it was refused.
+
+        A full send queue (EAGAIN, ENOBUFS) is waited for and tried again for half a second, then reported.
+        """
+        try:
+            self._sendto[handle](data, (address, port))
+        except OSError as error:
+            if error.errno in _BUSY:
+                return _send_patiently(self._sockets[handle], data, address, port)
+            return _errno_name(error)
+        return None
+
+    def poll(self, timeout: float) -> list[Observation]:
+        """Wait until something was received, at most so many seconds, and return all of it; [] when time is up.
+
+        In order of arrival within one handle only: sort by time where the order between handles matters.
+        """
+        seen: list[Observation] = []
+        for descriptor, _ in self._epoll.poll(timeout):
+            self._batch.read(self._readers[descriptor], seen)
+        return seen
+
+    def route(self, target: str) -> tuple[str, str, int]:
+        """Find the way to a numeric address: our source address, the interface, and the path's MTU in bytes.
+
+        Nothing is sent. The MTU is the interface's, or what path MTU discovery has found to be less; at most 65535.
+        Raises OSError: ENETUNREACH, EHOSTUNREACH, EACCES for a broadcast address.
+        """
+        family = socket.AF_INET6 if ":" in target else socket.AF_INET
+        with self._open(family, socket.SOCK_DGRAM, 0) as asking:
+            asking.connect((target, 9))
+            index = self._outgoing_interface(family, target)
+            level, option = (
+                (socket.IPPROTO_IPV6, _IPV6_MTU) if family == socket.AF_INET6 else (socket.IPPROTO_IP, _IP_MTU)
+            )
+            mtu = asking.getsockopt(level, option)
+            return asking.getsockname()[0], _interface_name(asking.fileno(), index), mtu
+
+    def drops(self) -> dict[int, int]:
+        """Packets that passed the filter and found no room in the receive buffer, per handle, since it was opened."""
+        return {handle: _dropped(self._sockets[handle]) for handle in self._counted}
+
+    # Inside
+
+    def _open(self, family: int, kind: int, protocol: int) -> socket.socket:
+        return _with_room(self._factory, family, kind, protocol)  # type: ignore[no-any-return]
+
+    def _keep(self, opened: socket.socket) -> int:
+        handle = self._next_handle
+        self._next_handle += 1
+        self._sockets[handle] = opened
+        self._sendto[handle] = opened.sendto
+        return handle
+
+    def _keep_reader(self, opened: socket.socket, counted: bool = True) -> int:
+        handle = self._keep(opened)
+        self._readers[opened.fileno()] = _Reader(handle, opened)
+        self._epoll.register(opened.fileno(), select.EPOLLIN)
+        if counted:
+            self._counted.add(handle)
+        return handle
+
+    def _outgoing_interface(self, family: int, target: str) -> int:
+        """Ask rtnetlink(7): the interface that owns the source address need not be the one that is sent through."""
+        address = socket.inet_pton(family, target)
+        attribute = struct.pack("=HH", 4 + len(address), _RTA_DST) + address
+        route = struct.pack("=BBBBBBBBI", family, 8 * len(address), 0, 0, 0, 0, 0, 0, 0)
+        request = struct.pack("=IHHII", 16 + len(route + attribute), _RTM_GETROUTE, 1, 1, 0) + route + attribute
+        with self._open(socket.AF_NETLINK, socket.SOCK_RAW, 0) as asking:
+            asking.sendto(request, (0, 0))
+            answer = asking.recv(_LARGEST)
+        if struct.unpack_from("=H", answer, 4)[0] != _RTM_NEWROUTE:
+            number = -struct.unpack_from("=i", answer, 16)[0]
+            raise OSError(number, os.strerror(number))
+        at = 28
+        while at + 4 <= len(answer):
+            length, kind = struct.unpack_from("=HH", answer, at)
+            if kind == _RTA_OIF:
+                return int(struct.unpack_from("=I", answer, at + 4)[0])
+            at += max(4, (length + 3) & ~3)
+        raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))
+
+
+class _Reader:
+    """A socket that receives, and what its addresses mean."""
+
+    def __init__(self, handle: int, opened: socket.socket) -> None:
+        self.handle = handle
+        self.descriptor = opened.fileno()
+        self.family = int(opened.family)
+        self._interfaces: dict[int, str] = {}
+
+    def interface(self, index: int) -> str:
+        """Name an interface of the socket's namespace; "" if it is gone by now."""
+        name = self._interfaces.get(index)
+        if name is None:
+            try:
+                name = self._interfaces[index] = _interface_name(self.descriptor, index)
+            except OSError:
+                return ""
+        return name
+
+
+class _Batch:
+    """Memory for recvmmsg(2): as many messages as it has slots, each with a 64 KiB buffer of its own.
+
+    One call brings up to 64 packets with addresses and timestamps: twice as many a second as socket.recvmsg().
+    """
+
+    _HEADER = struct.Struct("@PIPNPNi0PI0P")  # struct mmsghdr: a msghdr, then the length received
+    _UNTIL_LENGTH = struct.calcsize("@PIPNPNi0P")
+    _LENGTH = struct.Struct(f"={_UNTIL_LENGTH}xI{_HEADER.size - _UNTIL_LENGTH - 4}x")
+    _STAMP = struct.Struct(f"@{struct.calcsize('@Nii0P')}xll0P")  # struct cmsghdr, then a timespec
+    _NAME = 32
+    _LINK = struct.Struct("=HHiHBB20x")  # sockaddr_ll
+    _INET = struct.Struct("=4x4s24x")
+    _INET6 = struct.Struct("=8x16s8x")
+
+    def __init__(self) -> None:
+        # Without releasing the interpreter lock: it never waits, and to get the lock back can take 5 ms.
+        self._recvmmsg = ctypes.PyDLL(None, use_errno=True).recvmmsg
+        self._recvmmsg.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p]
+        private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS  # shared, the default, would be shared with a forked child too
+        pointers = struct.calcsize("@PN")
+        sizes = [_SLOTS * each for each in (self._HEADER.size, pointers, self._NAME, self._STAMP.size)]
+        self._data = mmap.mmap(-1, _SLOTS * _LARGEST, flags=private)
+        self._rest = mmap.mmap(-1, sum(sizes), flags=private)
+        data = ctypes.addressof(ctypes.c_char.from_buffer(self._data))
+        self._headers = ctypes.addressof(ctypes.c_char.from_buffer(self._rest))
+        starts = [sum(sizes[:each]) for each in range(4)]
+        buffers, names, stamps = (self._headers + each for each in starts[1:])
+        self._fresh = b"".join(
+            self._HEADER.pack(
+                names + self._NAME * slot, self._NAME, buffers + pointers * slot, 1,
+                stamps + self._STAMP.size * slot, self._STAMP.size, 0, 0,
+            )
+            for slot in range(_SLOTS)
+        )  # fmt: skip
+        self._rest[starts[1] : starts[2]] = b"".join(
+            struct.pack("@PN", data + _LARGEST * slot, _LARGEST) for slot in range(_SLOTS)
+        )
+        view = memoryview(self._rest)
+        self._lengths, self._names, self._stamps = view[: sizes[0]], view[starts[2] : starts[3]], view[starts[3] :]
+
+    def read(self, reader: _Reader, seen: list[Observation]) -> None:
+        """Append what a socket has received. It is non-blocking. Raises OSError, but not if its interface went down."""
+        append = self._append_link if reader.family == _AF_PACKET else self._append_inet
+        for _ in range(_TURNS):
+            self._rest[: len(self._fresh)] = self._fresh  # the kernel has written lengths over what it was offered
+            count = self._recvmmsg(reader.descriptor, self._headers, _SLOTS, socket.MSG_DONTWAIT, None)
+            if count < 0:
+                number = ctypes.get_errno()
+                if number in (errno.EAGAIN, errno.ENETDOWN, errno.EINTR):
+                    return
+                raise OSError(number, os.strerror(number))
+            append(reader, count, seen)
+            if count < _SLOTS:
+                return
+
+    def _append_link(self, reader: _Reader, count: int, seen: list[Observation]) -> None:
+        handle, data, start, name = reader.handle, self._data, 0, reader.interface
+        names = self._LINK.iter_unpack(self._names[: self._NAME * count])
+        for (length,), (seconds, nanoseconds), address in zip(*self._sizes_and_stamps(count), names):  # noqa: B905
+            time_ns = seconds * 1000000000 + nanoseconds
+            seen.append((handle, time_ns, address[4], data[start : start + length], "", name(address[2])))
+            start += _LARGEST
+
+    def _append_inet(self, reader: _Reader, count: int, seen: list[Observation]) -> None:
+        handle, data, start, family, text = reader.handle, self._data, 0, reader.family, socket.inet_ntop
+        form = self._INET6 if family == socket.AF_INET6 else self._INET
+        names = form.iter_unpack(self._names[: self._NAME * count])
+        for (length,), (seconds, nanoseconds), (address,) in zip(*self._sizes_and_stamps(count), names):  # noqa: B905
+            time_ns = seconds * 1000000000 + nanoseconds
+            seen.append((handle, time_ns, -1, data[start : start + length], text(family, address), ""))
+            start += _LARGEST
+
+    def _sizes_and_stamps(self, count: int) -> tuple[Iterator[tuple[int]], Iterator[tuple[int, int]]]:
+        lengths = self._LENGTH.iter_unpack(self._lengths[: self._HEADER.size * count])
+        return lengths, self._STAMP.iter_unpack(self._stamps[: self._STAMP.size * count])
+
+
+@contextlib.contextmanager
+def _closed_on_error(opened: socket.socket) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        opened.close()
+        raise
+
+
+def _prepare(opened: socket.socket, program: Program | None, buffer: int | None) -> None:
+    if program is not None:
+        _attach(opened, program)
+    if buffer is not None:
+        _set_receive_buffer(opened, buffer)
+    opened.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+
+
+def _attach(opened: socket.socket, program: Program) -> None:
+    """Attach a classic BPF filter and lock it, so that nothing can open the socket wider later."""
+    code = program
+    if not isinstance(code, bytes):
+        code = b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
+    held = ctypes.create_string_buffer(code, len(code))
+    filter_program = struct.pack("@HP", len(code) // 8, ctypes.addressof(held))
+    opened.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, filter_program)
+    opened.setsockopt(socket.SOL_SOCKET, _SO_LOCK_FILTER, 1)
+
+
+def _include_header(opened: socket.socket, family: int, included: bool) -> None:
+    if family == socket.AF_INET6:
+        opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_HDRINCL, int(included))
+    else:
+        opened.setsockopt(socket.IPPROTO_IP, socket.IP_HDRINCL, int(included))
+
+
+def _set_receive_buffer(opened: socket.socket, size: int) -> None:
+    """Ask for so many bytes; without CAP_NET_ADMIN the kernel gives at most net.core.rmem_max. It doubles either."""
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, size)
+    except PermissionError:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+
+
+def _drain(opened: socket.socket) -> None:
+    try:
+        while True:
+            opened.recv(1, socket.MSG_DONTWAIT)  # recv(0) would not reach the kernel
+    except BlockingIOError:
+        return
+
+
+def _dropped(opened: socket.socket) -> int:
+    content = opened.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 64)
+    return int(struct.unpack_from("=I", content, 4 * _SK_MEMINFO_DROPS)[0])
+
+
+def _interface_index(opened: socket.socket, name: str) -> int:
+    """Find the index in the socket's own namespace, which need not be ours. Raises OSError: ENODEV."""
+    if len(name.encode()) > 15:
+        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV), name)
+    answer = fcntl.ioctl(opened.fileno(), _SIOCGIFINDEX, struct.pack("16si20x", name.encode(), 0))
+    return int(struct.unpack_from("i", answer, 16)[0])
+
+
+def _interface_name(descriptor: int, index: int) -> str:
+    answer = fcntl.ioctl(descriptor, _SIOCGIFNAME, struct.pack("16si20x", b"", index))
+    return answer[:16].split(b"\0", 1)[0].decode(errors="replace")
+
+
+def _send_patiently(opened: socket.socket, data: bytes, address: str, port: int) -> str | None:
+    waiting = select.poll()
+    waiting.register(opened.fileno(), select.POLLOUT)
+    until = time.monotonic() + _SEND_PATIENCE
+    while True:
+        left = until - time.monotonic()
+        waiting.poll(max(0.0, left) * 1000)
+        try:
+            opened.sendto(data, (address, port))
+        except OSError as error:
+            if error.errno not in _BUSY or left <= 0:
+                return _errno_name(error)
+            time.sleep(0.0005)  # with ENOBUFS a device's queue is full, while the socket itself is writable
+        else:
+            return None
+
+
+def _errno_name(error: OSError) -> str:
+    return errno.errorcode.get(error.errno or 0, str(error.errno))
+
+
+def _with_room(act: Callable[..., Any], *arguments: object) -> Any:
+    """Once more with a higher limit if that of open files is reached."""
+    try:
+        return act(*arguments)
+    except OSError as error:
+        if error.errno != errno.EMFILE or not _raise_descriptor_limit():
+            raise
+    return act(*arguments)
+
+
+def _raise_descriptor_limit() -> bool:
+    """Raise the soft limit of open files to the hard one. Whether that changed anything."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return soft != hard

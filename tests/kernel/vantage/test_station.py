@@ -1,0 +1,481 @@
+"""What each kind of socket sees, says and counts."""
+
+import os
+import select
+import socket
+import struct
+import subprocess
+import sys
+import time
+from errno import EINVAL, EPROTONOSUPPORT
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from pytest_hdp.vantage import bpf
+from pytest_hdp.vantage.station import PACKET_HOST, PACKET_OUTGOING, Station
+
+TOP = Path(__file__).parents[3]
+HERE = "127.0.0.1"
+NEEDLE = b"run id 8"
+OURS = bpf.matching(NEEDLE, [0])
+SO_DETACH_FILTER, SO_MEMINFO = 27, 55
+LINK = (
+    "link add name near type veth peer name far",
+    "addr add 192.0.2.1/24 dev near",
+    "link set near up",
+    "link set far up",
+)
+
+
+@pytest.fixture
+def opened(space):
+    """A station that also shows the sockets it has opened, in order."""
+    sockets = []
+
+    def factory(family, kind, protocol):
+        sockets.append(space.open_socket(family, kind, protocol))
+        return sockets[-1]
+
+    with Station(factory) as station:
+        yield station, sockets
+
+
+def numbered(count, size=0):
+    return [NEEDLE + struct.pack("!I", number) + bytes(size) for number in range(count)]
+
+
+def descriptors():
+    return {each.name for each in Path("/proc/self/fd").iterdir()}
+
+
+def send_all(station, handle, packets, address=HERE, port=0):
+    assert [station.send(handle, packet, address, port) for packet in packets] == [None] * len(packets)
+
+
+def test_taps_see_a_packet_leave_and_arrive(station, gather):
+    tap = station.tap("lo", OURS)
+    send_all(station, station.sender(socket.AF_INET, 253), [NEEDLE])
+    left, arrived = gather(station, 2)
+    assert left[2] == PACKET_OUTGOING
+    assert arrived[2] == PACKET_HOST
+    for handle, _, _, data, source, interface in (left, arrived):
+        assert (handle, source, interface) == (tap, "", "lo")
+        assert (data[0], data[9], data[20:]) == (0x45, 253, NEEDLE)
+
+
+def test_a_tap_on_every_interface_names_the_interface(station, gather):
+    station.tap(None, OURS)
+    send_all(station, station.sender(socket.AF_INET, 253), [NEEDLE])
+    assert {each[5] for each in gather(station, 2)} == {"lo"}
+
+
+def test_listeners_see_their_protocol_only(station, gather):
+    listeners = {number: station.listen(socket.AF_INET, number, OURS) for number in (6, 17, 253, 254)}
+    for number in listeners:
+        send_all(station, station.sender(socket.AF_INET, number), numbered(3))
+    seen = gather(station, 12)
+    assert {(handle, data[9]) for handle, _, _, data, _, _ in seen} == {(h, n) for n, h in listeners.items()}
+    for handle, _, kind, data, source, interface in seen:
+        assert (kind, source, interface) == (-1, HERE, "")
+        assert len(data) == 32, handle
+    assert [data[20:] for handle, _, _, data, _, _ in seen if handle == listeners[6]] == numbered(3)
+
+
+def test_a_listener_bound_to_an_address_sees_only_what_is_sent_to_it(station, gather):
+    bound = station.listen(socket.AF_INET, 253, OURS, address="127.0.0.2")
+    unbound = station.listen(socket.AF_INET, 253, OURS)
+    sender = station.sender(socket.AF_INET, 253)
+    send_all(station, sender, [NEEDLE + b"1"], "127.0.0.1")
+    send_all(station, sender, [NEEDLE + b"2"], "127.0.0.2")
+    seen = gather(station, 3)
+    assert [each[3][-1:] for each in seen if each[0] == bound] == [b"2"]
+    assert [each[3][-1:] for each in seen if each[0] == unbound] == [b"1", b"2"]
+
+
+def test_strangers_are_neither_seen_nor_counted(station, gather):
+    station.tap("lo", OURS, buffer=1)
+    station.listen(socket.AF_INET, 253, OURS, buffer=1)
+    sender = station.sender(socket.AF_INET, 253)
+    send_all(station, sender, [b"stranger" * 100] * 500)
+    send_all(station, sender, [NEEDLE])
+    assert {each[3][20:] for each in gather(station, 3)} == {NEEDLE}
+    assert set(station.drops().values()) == {0}
+
+
+def test_noise_under_all_numbers_wakes_nobody(space, station, gather):
+    station.tap("lo", OURS)
+    for number in range(1, 256):
+        station.listen(socket.AF_INET, number, OURS)
+    noise = [sys.executable, str(TOP / "tests/kernel/noise.py"), "--count", "20000", "--seconds", "20"]
+    assert space.run(noise) == (0, "20000 packets of noise\n")
+    assert station.poll(0) == []
+    send_all(station, station.sender(socket.AF_INET, 253), [NEEDLE])
+    assert {each[3][20:] for each in gather(station, 3)} == {NEEDLE}
+    assert set(station.drops().values()) == {0}
+
+
+def test_what_came_before_the_filter_is_thrown_away(space, gather):
+    """The kernel delivers to a raw socket from socket(2) on."""
+
+    def factory(family, kind, protocol):
+        late = space.open_socket(family, kind, protocol)
+        with space.open_socket(family, kind, protocol) as other:
+            for _ in range(3):
+                other.sendto(b"stranger", (HERE, 0))
+        return late
+
+    with Station(factory) as station, Station(space.open_socket) as other:
+        station.listen(socket.AF_INET, 253, OURS)
+        send_all(other, other.sender(socket.AF_INET, 253), [NEEDLE])
+        assert [each[3][20:] for each in gather(station, 1)] == [NEEDLE]
+
+
+def test_filters_are_locked(opened):
+    station, sockets = opened
+    station.tap("lo", OURS)
+    station.listen(socket.AF_INET, 253, OURS)
+    station.sender(socket.AF_INET, 253)
+    station.datagram(HERE, 0, bpf.matching_datagram(NEEDLE, [8]))
+    for each in sockets:
+        with pytest.raises(PermissionError):
+            each.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
+
+
+def test_senders_queue_no_copies(opened, gather):
+    station, sockets = opened
+    sender = station.sender(socket.AF_INET, 253)
+    station.listen(socket.AF_INET, 253, OURS)
+    send_all(station, sender, numbered(100))
+    gather(station, 100)
+    memory = struct.unpack("=9I", sockets[0].getsockopt(socket.SOL_SOCKET, SO_MEMINFO, 36))
+    assert memory[0] == 0  # SK_MEMINFO_RMEM_ALLOC
+    assert sender not in station.drops()
+
+
+@pytest.mark.parametrize("kind", ["tap", "listen", "datagram"])
+def test_drops_count_what_found_no_room(station, gather, kind):
+    if kind == "tap":
+        eye, port, copies = station.tap("lo", OURS, buffer=1), 0, 2
+    elif kind == "listen":
+        eye, port, copies = station.listen(socket.AF_INET, 253, OURS, buffer=1), 0, 1
+    else:
+        (eye, port), copies = station.datagram(HERE, 0, buffer=1), 1
+    sender = station.sender(socket.AF_INET, 253) if kind != "datagram" else eye
+    assert station.drops() == {eye: 0}
+    send_all(station, sender, numbered(400), port=port)
+    seen = gather(station, lambda seen: len(seen) + station.drops()[eye] >= 400 * copies)
+    dropped = station.drops()[eye]
+    assert dropped > 0
+    assert len(seen) + dropped == 400 * copies
+    assert station.drops() == {eye: dropped}  # reading does not reset it
+
+
+def test_a_filtered_datagram_socket_has_no_drop_count(opened, gather):
+    """Since the kernel counts what its filter rejects: a stranger could have a round called spoiled."""
+    station, sockets = opened
+    eye, port = station.datagram(HERE, 0, bpf.matching_datagram(NEEDLE, [8]))
+    send_all(station, eye, [b"stranger", NEEDLE], port=port)
+    gather(station, 1)
+    assert struct.unpack("=9I", sockets[0].getsockopt(socket.SOL_SOCKET, SO_MEMINFO, 36))[8] == 1
+    assert station.drops() == {}
+
+
+def test_a_large_buffer_holds_a_burst(station, gather):
+    station.tap("lo", OURS, buffer=4 << 20)
+    sender = station.sender(socket.AF_INET, 253)
+    # Copies are twice as many, and the default holds 256; without root, net.core.rmem_max usually allows 512.
+    packets = numbered(1000 if os.geteuid() == 0 else 240)
+    send_all(station, sender, packets)
+    seen = station.poll(0)
+    assert len(seen) >= len(packets)  # one call brings everything: on loopback a packet leaves before send returns
+    seen += gather(station, 2 * len(packets) - len(seen))
+    assert [each[3][20:] for each in seen if each[2] == PACKET_HOST] == packets
+    assert set(station.drops().values()) == {0}
+
+
+def test_buffers_go_beyond_the_limit_where_that_is_allowed(opened):
+    station, sockets = opened
+    limit = int(Path("/proc/sys/net/core/rmem_max").read_text())
+    station.tap("lo", OURS, buffer=limit + 4096)
+    station.listen(socket.AF_INET, 253, OURS, buffer=4096)
+    sizes = [each.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) for each in sockets]
+    assert sizes == [2 * (limit + 4096 if os.geteuid() == 0 else limit), 2 * 4096]  # socket(7): doubled for overhead
+
+
+def test_time_is_the_kernels_and_in_order(station, gather):
+    eyes = [station.tap("lo", OURS), station.listen(socket.AF_INET, 253, OURS)]
+    control, port = station.datagram(HERE)
+    sender = station.sender(socket.AF_INET, 253)
+    # The kernel turns stamping on in the background: what comes until then is stamped when it is read.
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        send_all(station, sender, [NEEDLE])
+        sent = time.time_ns()
+        time.sleep(0.002)
+        if all(each[1] < sent for each in gather(station, 3)):
+            break
+    before = time.time_ns()
+    for packet in numbered(50):
+        send_all(station, sender, [packet])
+        send_all(station, control, [packet], port=port)
+    after = time.time_ns()
+    time.sleep(0.002)  # so that a time of reading would be seen as such
+    seen = gather(station, 200)
+    for eye in (*eyes, control):
+        times = [each[1] for each in seen if each[0] == eye]
+        assert len(times) == (100 if eye == eyes[0] else 50)
+        assert times == sorted(times)
+        assert before <= times[0] <= times[-1] <= after
+
+
+def test_a_rule_on_output_refuses_the_send(station, rules):
+    rules("output", "meta l4proto 253 drop")
+    station.tap("lo", OURS)
+    refused, allowed = (station.sender(socket.AF_INET, number) for number in (253, 254))
+    assert station.send(refused, NEEDLE, HERE) == "EPERM"
+    assert station.send(allowed, NEEDLE, HERE) is None
+    assert {each[3][9] for each in station.poll(1)} == {254}
+
+
+def test_a_rule_on_input_holds_what_the_tap_sees(station, rules, gather):
+    rules("input", "meta l4proto 253 drop")
+    tap = station.tap("lo", OURS)
+    for number in (253, 254):
+        station.listen(socket.AF_INET, number, OURS)
+        send_all(station, station.sender(socket.AF_INET, number), [NEEDLE])
+    seen = gather(station, 5)
+    assert sorted(each[3][9] for each in seen if each[0] == tap) == [253, 253, 254, 254]
+    assert [each[3][9] for each in seen if each[0] != tap] == [254]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "errno"),
+    [(0, EPROTONOSUPPORT), *((number, EINVAL) for number in (-1, -2, 263, 2**31, -(2**40)))],
+)
+def test_numbers_that_the_kernel_refuses(opened, protocol, errno):
+    station, sockets = opened
+    for opening in (station.sender, partial(station.listen, program=OURS)):
+        with pytest.raises(OSError, match=f"Errno {errno}]"):
+            opening(socket.AF_INET, protocol)
+    assert sockets == []
+
+
+@pytest.mark.parametrize("protocol", [1, 6, 17, 255, 256, 257, 262])
+def test_numbers_leave_as_their_low_byte(station, protocol):
+    station.tap("lo", bpf.matching(NEEDLE, [8]))
+    station.send(station.sender(socket.AF_INET, protocol), bytes(8) + NEEDLE, HERE)
+    assert {each[3][9] for each in station.poll(1) if each[2] == PACKET_OUTGOING} == {protocol & 255}
+
+
+def test_the_kernel_builds_the_header_unless_told_otherwise(station):
+    station.tap("lo", OURS)
+    header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 0, 7, 0, 9, 200, 0, bytes(4), socket.inet_aton(HERE))
+    station.send(station.sender(socket.AF_INET, 255), NEEDLE, HERE)
+    station.send(station.sender(socket.AF_INET, 255, header_included=True), header + NEEDLE, HERE)
+    station.send(station.sender(socket.AF_INET, 77, header_included=True), header + NEEDLE, HERE)
+    seen = [each[3] for each in station.poll(1) if each[2] == PACKET_OUTGOING]
+    assert [(data[9], data[20:]) for data in seen] == [(255, NEEDLE), (200, NEEDLE), (200, NEEDLE)]
+    assert [data[8] for data in seen] == [64, 9, 9]
+
+
+def test_taps_see_icmp_errors_if_told_to(station, gather):
+    with_errors = station.tap("lo", bpf.matching(NEEDLE, [0], icmp_errors_to=HERE))
+    without = station.tap("lo", bpf.matching(NEEDLE, [0]))
+    header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 0, 7, 0, 64, 253, 0, bytes(4), socket.inet_aton(HERE))
+    # By way of 255: a sender for 253 would be a listener too, and the kernel would find no fault.
+    send_all(station, station.sender(socket.AF_INET, 255, header_included=True), [header + NEEDLE])
+    seen = gather(station, 6)
+    errors = [(handle, kind, data) for handle, _, kind, data, _, _ in seen if data[9] == 1]
+    assert [(handle, kind) for handle, kind, _ in errors] == [
+        (with_errors, PACKET_OUTGOING),
+        (with_errors, PACKET_HOST),
+    ]
+    assert all(data[20:22] == b"\3\2" and data.endswith(NEEDLE) for _, _, data in errors)
+    assert len([each for each in seen if each[0] == without]) == 2
+
+
+def test_ttl_and_options_hold_for_what_is_sent_next(station):
+    station.tap("lo", OURS)
+    sender = station.sender(socket.AF_INET, 253)
+    for ttl in (1, 255):
+        station.set_ttl(sender, ttl)
+        station.set_option(sender, socket.IPPROTO_IP, socket.IP_TOS, ttl & 0xFC)
+        station.send(sender, NEEDLE, HERE)
+    seen = [each[3] for each in station.poll(1) if each[2] == PACKET_OUTGOING]
+    assert [(data[8], data[1]) for data in seen] == [(1, 0), (255, 0xFC)]
+    with pytest.raises(OSError, match="Invalid argument"):
+        station.set_ttl(sender, 256)
+
+
+def test_the_largest_packets_arrive_whole(station, gather):
+    station.tap("lo", OURS, buffer=4 << 20)
+    station.listen(socket.AF_INET, 253, OURS, buffer=4 << 20)
+    packet = NEEDLE + os.urandom(65535 - 20 - len(NEEDLE))
+    send_all(station, station.sender(socket.AF_INET, 253), [packet])
+    assert all(each[3][20:] == packet for each in gather(station, 3))
+
+
+def test_a_refusal_to_send_is_named(station):
+    assert station.send(station.sender(socket.AF_INET, 253), bytes(70000), HERE) == "EMSGSIZE"
+    assert station.send(station.sender(socket.AF_INET, 253), NEEDLE, "192.0.2.1") == "ENETUNREACH"
+
+
+def test_a_full_send_queue_is_waited_for_and_then_reported(ip, station):
+    """An unresolved neighbour holds packets, and with them the sender's buffer."""
+    ip(*LINK)
+    sender = station.sender(socket.AF_INET, 253)
+    station.set_option(sender, socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    began = time.monotonic()
+    answers = []
+    while not any(answers) and time.monotonic() - began < 3:
+        answers.append(station.send(sender, bytes(1000), "192.0.2.2"))
+    assert answers[-1] in ("EAGAIN", "ENOBUFS")
+    assert 0.4 < time.monotonic() - began < 2.5
+
+
+def test_a_send_queue_that_empties_in_time_is_no_refusal(ip, space, station):
+    ip(*LINK)
+    sender = station.sender(socket.AF_INET, 253)
+    station.set_option(sender, socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    resolve = ["/bin/sh", "-c", "sleep 0.2; ip neigh replace 192.0.2.2 lladdr 02:00:00:00:00:02 dev near"]
+    running = space.start(resolve)
+    assert [station.send(sender, bytes(1000), "192.0.2.2") for _ in range(20)] == [None] * 20
+    assert running.wait() == 0
+
+
+def test_ipv6(station, gather):
+    program = bpf.matching_datagram(NEEDLE, [0])
+    listener = station.listen(socket.AF_INET6, 253, program)
+    sender = station.sender(socket.AF_INET6, 253)
+    station.set_ttl(sender, 3)
+    send_all(station, sender, [b"stranger", NEEDLE], "::1")
+    control, port = station.datagram("::1")
+    send_all(station, control, [b"moo"], "::1", port)
+    seen = gather(station, 2)
+    assert [(each[0], *each[2:]) for each in sorted(seen)] == [
+        (listener, -1, NEEDLE, "::1", ""),
+        (control, -1, b"moo", "::1", ""),
+    ]
+
+
+def test_datagrams_tell_the_source_and_the_payload(station, gather):
+    ours, port = station.datagram(HERE)
+    theirs, _ = station.datagram("127.0.0.9")
+    send_all(station, theirs, [b"", b"moo"], port=port)
+    assert [(each[0], each[2:]) for each in gather(station, 2)] == [
+        (ours, (-1, b"", "127.0.0.9", "")),
+        (ours, (-1, b"moo", "127.0.0.9", "")),
+    ]
+    with pytest.raises(OSError, match="in use"):
+        station.datagram(HERE, port)
+
+
+def test_waiting_ends_when_time_is_up_or_something_came(station, gather):
+    station.listen(socket.AF_INET, 253, OURS)
+    began = time.monotonic()
+    assert station.poll(0.05) == []
+    assert 0.04 < time.monotonic() - began < 1
+    assert select.select([station], [], [], 0)[0] == []
+    send_all(station, station.sender(socket.AF_INET, 253), [NEEDLE])
+    assert select.select([station], [], [], 5)[0] == [station]
+    gather(station, 1)
+    assert select.select([station], [], [], 0)[0] == []
+
+
+def test_a_discarded_socket_is_gone_and_its_handle_too(opened, gather):
+    station, sockets = opened
+    first = station.listen(socket.AF_INET, 253, OURS)
+    sender = station.sender(socket.AF_INET, 253)
+    held = os.dup(sockets[0].fileno())  # as a forked child would: then closing alone does not end the wait for it
+    station.discard(first)
+    assert sockets[0].fileno() == -1
+    send_all(station, sender, [NEEDLE])
+    assert station.poll(0) == []
+    second = station.listen(socket.AF_INET, 253, OURS)
+    assert second != first
+    send_all(station, sender, [NEEDLE])
+    assert [each[0] for each in gather(station, 1)] == [second]
+    assert list(station.drops()) == [second]
+    os.close(held)
+    for call in (
+        lambda: station.send(first, b"", HERE),
+        lambda: station.set_ttl(first, 1),
+        lambda: station.discard(first),
+    ):
+        with pytest.raises(KeyError):
+            call()
+
+
+def test_nothing_stays_open(space):
+    before = descriptors()
+    with Station(space.open_socket) as station:
+        station.tap("lo", OURS)
+        station.sender(socket.AF_INET, 253)
+        for call in (
+            lambda: station.tap("nosuch", OURS),
+            lambda: station.tap("a name that is too long", OURS),
+            lambda: station.listen(socket.AF_INET, 253, [(0xFF, 0, 0, 0)]),
+            lambda: station.listen(socket.AF_INET, 253, OURS, address="192.0.2.1"),
+            lambda: station.datagram("192.0.2.1"),
+        ):
+            open_before = descriptors()
+            with pytest.raises(OSError, match=r"No such device|Invalid argument|Cannot assign"):
+                call()
+            assert descriptors() == open_before
+    station.close()
+    assert descriptors() == before
+
+
+def test_an_interface_that_goes_down_is_no_error(ip, station, gather):
+    ip(*LINK)
+    station.tap("near", OURS)
+    ip("link set near down")
+    station.listen(socket.AF_INET, 253, OURS)
+    send_all(station, station.sender(socket.AF_INET, 253), [NEEDLE])
+    assert len(gather(station, 1)) == 1
+
+
+def test_routes_name_source_interface_and_mtu(ip, station):
+    ip(*LINK, "link set near mtu 1400", "addr add 198.51.100.7/32 dev lo")
+    ip("route add 203.0.113.0/24 via 192.0.2.2 src 198.51.100.7")
+    assert station.route(HERE) == (HERE, "lo", 65535)
+    assert station.route("192.0.2.1") == ("192.0.2.1", "lo", 65535)  # our own address is reached through lo
+    assert station.route("192.0.2.9") == ("192.0.2.1", "near", 1400)
+    assert station.route("203.0.113.9") == ("198.51.100.7", "near", 1400)  # though the address is of lo
+    assert station.route("::1")[:2] == ("::1", "lo")
+    with pytest.raises(OSError, match="unreachable"):
+        station.route("100.64.0.1")
+
+
+@pytest.mark.parametrize("python", [sys.executable], ids=["this"])
+def test_many_sockets_raise_the_limit_of_open_files(space, python):
+    script = (
+        "import resource, socket, sys; sys.path.insert(0, sys.argv[1]); from station import Station;"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]));"
+        "station = Station(); print([station.sender(socket.AF_INET, 253) for _ in range(200)] == list(range(200)))"
+    )
+    assert space.run([python, "-c", script, str(TOP / "pytest_hdp/vantage")]) == (0, "True\n")
+
+
+def test_raw_sockets_are_refused_without_privilege(ordinary_user):
+    script = (
+        "import socket; from pytest_hdp.vantage.station import Station\n"
+        "with Station() as station:\n"
+        "  for call in (lambda: station.tap('lo', []), lambda: station.sender(socket.AF_INET, 253)):\n"
+        "    try: call()\n"
+        "    except PermissionError as error: print(error.errno)\n"
+    )
+    printed, errors = ordinary_user(script).communicate(timeout=30)
+    assert (printed, errors) == ("1\n1\n", "")
+
+
+def test_the_file_stands_alone():
+    """It is shipped as source to hosts that have nothing but a Python 3.8."""
+    script = "import sys; sys.argv[1:] and exec(compile(open(sys.argv[1]).read(), 'station', 'exec')); print(Station)"
+    file = TOP / "pytest_hdp/vantage/station.py"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", script, file], capture_output=True, text=True, check=True)
+    assert "Station" in done.stdout
+    assert "pytest_hdp" not in file.read_text()
+    compile(file.read_text(), "station.py", "exec", flags=0x400, dont_inherit=True)
