@@ -1,0 +1,1 @@
+"""Emulated paths: topologies of network namespaces, and middleboxes whose truth is stated."""

@@ -1,0 +1,121 @@
+"""What every middlebox has: a place on the path, what its node needs, and its truth.
+
+A box stands on the path as a router of its own (`Where.ROUTER`), on a link as a bump in the wire (`Where.WIRE`,
+see `wires`), or at an end (`Where.CLIENT`, `Where.TARGET`). A router's interface towards the client is called
+`inside`, towards the target `outside`; an end has `eth0`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar
+
+from pytest_hdp.lab.truth import DELIVERED, Truth
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_hdp.judge.verdict import Direction, Form
+
+ICMP, IGMP, TCP, UDP, DCCP, GRE, ESP, AH, ICMPV6 = 1, 2, 6, 17, 33, 47, 50, 51, 58
+OSPF, PIM, VRRP, SCTP, UDPLITE = 89, 103, 112, 132, 136
+COMMON = frozenset({ICMP, TCP, UDP})
+
+
+class Where(StrEnum):
+    """Where on the path a box stands."""
+
+    ROUTER = "router"
+    WIRE = "wire"
+    CLIENT = "client"
+    TARGET = "target"
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What a box's truth may hang on beside number, direction and form.
+
+    `size`: of each packet in bytes, IP header included. `solicited`: of packets to the client: it sent packets of
+    the same number and form to the target a moment ago, and they passed.
+    """
+
+    size: int = 64
+    solicited: bool = False
+
+
+USUAL = Traffic()
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """The base of all boxes: does nothing.
+
+    Subclasses give `name`, `where`, what their node needs, and `expected`.
+    `answers_ttl`: a train that ends here still brings a time exceeded from here when its TTL ends here.
+    `features`: what the kernel must have, in words, for the message when it has not.
+    """
+
+    name: ClassVar[str] = "router"
+    where: ClassVar[Where] = Where.ROUTER
+    features: ClassVar[str] = "a kernel with IPv4 forwarding"
+    translates: ClassVar[bool] = False
+    answers_ttl: ClassVar[bool] = True
+
+    @property
+    def description(self) -> str:
+        """One line for the catalogue."""
+        return "does nothing"
+
+    @property
+    def rules(self) -> str:
+        """Ruleset of the box's namespace for `nft -f`, "" for none."""
+        return ""
+
+    @property
+    def sysctls(self) -> Mapping[str, object]:
+        """Settings of the box's namespace, by their names below /proc/sys/net."""
+        return {}
+
+    def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
+        """Truth about a train of this number on the wire (0..255) that reaches this box.
+
+        Hops and addresses are for the path to fill in.
+        """
+        return DELIVERED
+
+
+@dataclass(frozen=True, slots=True)
+class Router(Box):
+    """A transparent router. `icmp_limit`: it limits its ICMP errors as Linux does, to about one a second."""
+
+    icmp_limit: bool = True
+
+    @property
+    def description(self) -> str:
+        """One line for the catalogue."""
+        return "forwards everything" + ("" if self.icmp_limit else ", without a limit on ICMP errors")
+
+    @property
+    def sysctls(self) -> Mapping[str, object]:
+        """No type of ICMP is limited without `icmp_limit`, neither per peer nor altogether."""
+        return {} if self.icmp_limit else {"ipv4/icmp_ratemask": 0}
+
+
+def number_set(numbers: frozenset[int]) -> str:
+    """Return numbers as an anonymous set of nftables; protocols are written as numbers."""
+    return "{ " + ", ".join(map(str, sorted(numbers))) + " }"
+
+
+def listed(numbers: frozenset[int]) -> str:
+    """Return numbers in words: "1, 6, 17"."""
+    return ", ".join(map(str, sorted(numbers)))
+
+
+def filter_chain(hook: str, *rules: str) -> str:
+    """Return a ruleset with one filter chain at this hook."""
+    lines = "\n".join(f"    {rule}" for rule in rules)
+    return (
+        f"table ip lab {{\n  chain {hook} {{\n    type filter hook {hook} priority filter; policy accept;\n"
+        f"{lines}\n  }}\n}}\n"
+    )

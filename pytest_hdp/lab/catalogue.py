@@ -1,0 +1,113 @@
+"""The labs by name. `a+b` is a path with the boxes of lab a, then those of lab b."""
+
+from __future__ import annotations
+
+import difflib
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from pytest_hdp.lab.boxes import AH, COMMON, ESP, GRE, Box, Router
+from pytest_hdp.lab.filters import Allowlist, HostFirewall, NetfilterReject, RateLimited, SenderFirewall, TtlShort
+from pytest_hdp.lab.mangling import ClearDscp, MangleByte, RaiseTtl, Truncate
+from pytest_hdp.lab.stateful import CarrierNat, CloudNat, FirstOnly, Nat
+from pytest_hdp.lab.topology import LabSpec
+from pytest_hdp.lab.wires import (
+    BlackHole,
+    BurstLoss,
+    Delay,
+    Duplicate,
+    Forger,
+    Loss,
+    Refuse,
+    Reorder,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_VPN = COMMON | {GRE, ESP, AH}
+_EXPERIMENTAL = frozenset({253})
+
+
+def _labs() -> dict[str, LabSpec]:
+    router = Router()
+    behind_router = (
+        ("loss-5", Loss(0.05)),
+        ("loss-20", Loss(0.20)),
+        ("loss-50", Loss(0.50)),
+        ("burst-loss", BurstLoss()),
+        ("delay", Delay(us=20_000, jitter_us=10_000)),
+        ("delay-253-20us", Delay(us=20, protocols=_EXPERIMENTAL)),
+        ("delay-253-200us", Delay(us=200, protocols=_EXPERIMENTAL)),
+        ("delay-253-2ms", Delay(us=2000, protocols=_EXPERIMENTAL)),
+        ("duplicate", Duplicate()),
+        ("reorder", Reorder()),
+        ("mangle-byte", MangleByte()),
+        ("truncate", Truncate()),
+        ("clear-dscp", ClearDscp()),
+        ("raise-ttl", RaiseTtl()),
+        ("forger", Forger()),
+        ("black-hole", BlackHole()),
+        ("reject", Refuse()),
+    )
+    paths: list[tuple[str, tuple[Box, ...]]] = [
+        ("transparent", (router, router)),
+        ("home-nat", (Nat(), router)),
+        ("allowlist", (router, Allowlist())),
+        ("vpn-friendly", (router, Allowlist(_VPN))),
+        ("aws-nat-gateway", (router, CloudNat(), router)),
+        ("carrier-grade", (Nat(), CarrierNat(), router)),
+        ("first-only", (router, FirstOnly())),
+        ("host-firewall", (router, router, HostFirewall())),
+        ("sender-firewall", (SenderFirewall(), router, router)),
+        ("rate-limited", (router, RateLimited())),
+        ("ttl-short", (router, TtlShort(), Router(icmp_limit=False))),
+        ("reject-netfilter", (router, NetfilterReject())),
+        *((name, (router, box, router)) for name, box in behind_router),
+        ("forger-allowlist", (router, Forger(), Allowlist())),
+        ("home-nat-loss-5", (Nat(), Loss(0.05), router)),
+    ]
+    return {name: LabSpec(name, describe(boxes), boxes) for name, boxes in paths}
+
+
+def describe(boxes: Sequence[Box]) -> str:
+    """Return the descriptions of all boxes that do something, in one line."""
+    told = [box.description for box in boxes if type(box) is not Router]
+    return "; then ".join(told) or f"{len(boxes)} routers, which forward everything"
+
+
+LABS: Mapping[str, LabSpec] = MappingProxyType(_labs())
+"""Every lab of the catalogue, in the order in which it is listed."""
+
+
+def names() -> list[str]:
+    """Return the names of all labs, in the order in which they are listed."""
+    return list(LABS)
+
+
+def make(name: str) -> LabSpec:
+    """Return the specification of a lab: a name, several joined by "+", a TOML file, or "module:Class".
+
+    Raises ValueError, one line: an unknown name with the nearest ones, or what is wrong with the file or class.
+    """
+    if name.endswith(".toml"):
+        from pytest_hdp.lab.labfile import from_file
+
+        return from_file(name)
+    if ":" in name:
+        from pytest_hdp.lab.userlab import from_class
+
+        return from_class(name)
+    specs = [_named(part.strip()) for part in name.split("+")]
+    if len(specs) == 1:
+        return specs[0]
+    boxes = tuple(box for spec in specs for box in spec.boxes)
+    return LabSpec(name, describe(boxes), boxes)
+
+
+def _named(name: str) -> LabSpec:
+    if name in LABS:
+        return LABS[name]
+    near = difflib.get_close_matches(name, LABS, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else "see `hdp lab list`"
+    raise ValueError(f"no lab is called {name!r}: {hint}")

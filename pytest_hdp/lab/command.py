@@ -1,0 +1,202 @@
+"""`hdp lab list`, `hdp lab show NAME`, `hdp lab run NAME -- COMMAND`."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from pytest_hdp.judge.verdict import Direction, Form
+from pytest_hdp.lab.boxes import Traffic, Where
+from pytest_hdp.packet.numbers import format_protocols
+
+if TYPE_CHECKING:
+    import argparse
+
+    from pytest_hdp.lab.topology import LabSpec
+    from pytest_hdp.lab.truth import Truth
+
+_UNAVAILABLE = 3
+_USAGE = 4
+_NOT_FOUND = 127
+_SIGNALLED = 128
+_EXAMPLES = """examples:
+  hdp lab run home-nat -- sh -c 'ping -c 3 $HDP_TARGET'
+  hdp lab run allowlist -- nmap -sO -n -Pn 198.51.100.2
+  hdp lab run ./my-lab.toml -- bash
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Add `lab` to the subparsers of `hdp`; the parsed arguments are for `main`."""
+    import argparse
+
+    parser = subparsers.add_parser(
+        "lab",
+        help="emulated paths: list them, draw one, run a command in one",
+        description="Emulated paths with middleboxes whose behaviour is known, in network namespaces; no root needed.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    actions = parser.add_subparsers(dest="lab_action", required=True, metavar="{list,show,run}")
+    actions.add_parser("list", help="every lab in a line, with its truth")
+    name = "a name of `hdp lab list`, several joined by +, a TOML file, or module:Class"
+    show = actions.add_parser("show", help="draw the path of a lab, and say what becomes of which number")
+    show.add_argument("lab_name", metavar="NAME", help=name)
+    run = actions.add_parser("run", help="run a command at the client's end", usage="hdp lab run NAME -- COMMAND ...")
+    run.add_argument("--at", default="client", metavar="NODE", help="client (default), target, second, router1 ...")
+    run.add_argument("--seed", type=int, default=0, metavar="N", help="of all chance in the boxes (default 0)")
+    run.add_argument("lab_name", metavar="NAME", help=name)
+    run.add_argument("lab_command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
+    parser.set_defaults(run=main)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Do what was asked. Returns the exit status: the command's own, 3 if the lab can't be had, 4 for bad input."""
+    from pytest_hdp.lab.requirements import LabUnavailable
+
+    try:
+        if args.lab_action == "list":
+            return _print(_listing())
+        return _with_lab(args)
+    except ValueError as error:
+        return _complain(str(error), _USAGE)
+    except LabUnavailable as error:
+        return _complain(str(error), _UNAVAILABLE)
+    except BrokenPipeError:
+        sys.stderr.close()  # `hdp lab list | head`: nobody reads on, and Python would complain at its end
+        return 0
+
+
+def _with_lab(args: argparse.Namespace) -> int:
+    from pytest_hdp.lab.catalogue import make
+
+    spec = make(args.lab_name)
+    if args.lab_action == "show":
+        return _print(_drawing(spec))
+    command = args.lab_command[1:] if args.lab_command[:1] == ["--"] else args.lab_command
+    if not command:
+        raise ValueError("which command? hdp lab run NAME -- COMMAND ...")
+    return _run(spec, args, command)
+
+
+def _run(spec: LabSpec, args: argparse.Namespace, command: list[str]) -> int:
+    from pytest_hdp.lab.topology import Lab
+
+    nodes = [*spec.layout.nodes, *(["second"] if spec.layout.second_link else [])]
+    if args.at not in nodes:
+        raise ValueError(f"lab {spec.name} has no node {args.at!r}, but {', '.join(nodes)}")
+    with Lab(spec, seed=args.seed) as lab:
+        print(f"lab {spec.name}: {lab.client_address} -> {lab.target_address}", file=sys.stderr, flush=True)
+        with _interrupts_left_to_the_command():
+            try:
+                status = lab.run(args.at, command)
+            except FileNotFoundError:
+                return _complain(f"no such program: {command[0]}", _NOT_FOUND)
+    return status if status >= 0 else _SIGNALLED - status
+
+
+@contextlib.contextmanager
+def _interrupts_left_to_the_command() -> Iterator[None]:
+    """Ctrl-C reaches every process of the terminal: what it means is for the command to say, as in a shell."""
+    usual = {each: signal.signal(each, signal.SIG_IGN) for each in (signal.SIGINT, signal.SIGQUIT)}
+    try:
+        yield
+    finally:
+        for each, handler in usual.items():
+            signal.signal(each, handler)
+
+
+def _listing() -> Iterator[str]:
+    from pytest_hdp.lab.catalogue import LABS
+
+    width = max(map(len, LABS))
+    for name, spec in LABS.items():
+        yield f"{name:<{width}}  {spec.description}"
+        for line in _truths(spec):
+            yield f"{'':<{width}}    {line}"
+
+
+def _drawing(spec: LabSpec) -> Iterator[str]:
+    """Lines: the nodes from the client to the target, with addresses, TTLs and boxes, then the truth."""
+    layout = spec.layout
+    yield f"{spec.name}: {spec.description}"
+    yield ""
+    yield from _end("client", layout.client_address, spec, Where.CLIENT)
+    if layout.second_link:
+        yield f"  second      {layout.second_link.left.address}, at the first router too"
+    for number, link in enumerate(layout.links):
+        yield "    |"
+        for box in link.wires:
+            yield f"    ~ {box.name}: {box.description}"
+            yield "    |"
+        if number < len(layout.routers):
+            box = layout.routers[number]
+            outside = layout.links[number + 1].left.address
+            yield f"  {link.right.node:<10}  {link.right.address} | {outside}   TTL {number + 1}"
+            yield f"    # {box.name}: {box.description}"
+    yield from _end("target", layout.links[-1].right.address, spec, Where.TARGET)
+    yield ""
+    yield from _truths(spec)
+
+
+def _end(node: str, address: str, spec: LabSpec, where: Where) -> Iterator[str]:
+    yield f"  {node:<10}  {address}"
+    for box in spec.boxes:
+        if box.where is where:
+            yield f"    # {box.name}: {box.description}"
+
+
+def _truths(spec: LabSpec) -> Iterator[str]:
+    """One line for each direction and form: the verdicts and the numbers that get them; equal ones together."""
+    layout = spec.layout
+    lines: dict[str, list[str]] = {}
+    for direction in Direction:
+        for form in Form:
+            groups: dict[str, list[int]] = {}
+            for number in range(1, 256):
+                truth = layout.expected(number, direction, form, Traffic())
+                groups.setdefault(_said(truth), []).append(number)
+            told = "; ".join(f"{said} {format_protocols(numbers)}" for said, numbers in groups.items())
+            lines.setdefault(told, []).append(f"{direction} {form}")
+    for told, which in lines.items():
+        yield f"{_either(which)}: {told}"
+
+
+def _either(which: list[str]) -> str:
+    if len(which) == len(Direction) * len(Form):
+        return "both ways"
+    for direction in Direction:
+        if which == [f"{direction} {form}" for form in Form]:
+            return str(direction)
+    return ", ".join(which)
+
+
+def _said(truth: Truth) -> str:
+    more = [
+        truth.errno or "",
+        f"ICMP {truth.icmp[0]}/{truth.icmp[1]} from {truth.icmp_from}" if truth.icmp else "",
+        truth.nat if truth.nat != "none" else "",
+        f"{', '.join(truth.changed)} changed" if truth.changed else "",
+        "with duplicates" if truth.duplicates else "",
+        "out of order" if truth.reorders else "",
+        f"{truth.delay_us:g} us later" if truth.delay_us else "",
+        f"again after {truth.recovers_after:g} s" if truth.recovers_after else "",
+        f"or {', '.join(sorted(truth.also))}" if truth.also else "",
+    ]
+    told = ", ".join(filter(None, more))
+    return f"{truth.verdict} ({told})" if told else str(truth.verdict)
+
+
+def _print(lines: Iterator[str]) -> int:
+    for line in lines:
+        print(line)
+    sys.stdout.flush()
+    return 0
+
+
+def _complain(message: str, status: int) -> int:
+    print(f"hdp: {message}", file=sys.stderr)
+    return status

@@ -1,0 +1,209 @@
+"""Filters by the kernel: allowlists on the path and at its ends, a policer, a hop with a short TTL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from pytest_hdp.judge.verdict import Direction, Form, Verdict
+from pytest_hdp.lab.boxes import (
+    AH,
+    COMMON,
+    ESP,
+    GRE,
+    IGMP,
+    OSPF,
+    PIM,
+    SCTP,
+    UDPLITE,
+    USUAL,
+    VRRP,
+    Box,
+    Traffic,
+    Where,
+    filter_chain,
+    listed,
+    number_set,
+)
+from pytest_hdp.lab.truth import DELIVERED, Truth
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_NOT_VERIFIED = frozenset({GRE, ESP, AH, SCTP, UDPLITE})
+ANSWERED = {Form.BARE: _NOT_VERIFIED, Form.WELLFORMED: _NOT_VERIFIED | {IGMP, OSPF, PIM, VRRP}}
+"""The numbers that netfilter's reject answers: those it does not verify, and those whose payload sums to nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowlist(Box):
+    """Drops silently what is not among the numbers it lets pass."""
+
+    passes: frozenset[int] = COMMON
+    name: ClassVar[str] = "allowlist"
+    features: ClassVar[str] = "a kernel with nftables filters"
+
+    @property
+    def description(self) -> str:
+        """One line for the catalogue."""
+        return f"passes {listed(self.passes)}, drops all other numbers silently"
+
+    @property
+    def rules(self) -> str:
+        """Ruleset of the box's namespace."""
+        return filter_chain("forward", f"ip protocol != {number_set(self.passes)} drop")
+
+    def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
+        """Lost unless passed."""
+        return DELIVERED if protocol in self.passes else Truth(Verdict.LOST, box=self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class NetfilterReject(Allowlist):
+    """Netfilter's own `reject with icmp admin-prohibited`, without a limit on ICMP.
+
+    Its kernel code sends the error only about packets whose checksum is right, and takes for the checksum of a
+    protocol it does not know the Internet checksum over the whole payload (include/net/netfilter/nf_reject.h,
+    nf_reject_verify_csum): what is not among `ANSWERED` is dropped in silence, but for one in 65536 by chance.
+    """
+
+    name: ClassVar[str] = "reject-netfilter"
+    features: ClassVar[str] = "a kernel with nftables reject"
+
+    @property
+    def description(self) -> str:
+        """One line for the catalogue."""
+        return f"passes {listed(self.passes)}; netfilter's reject answers few other numbers, drops the rest silently"
+
+    @property
+    def rules(self) -> str:
+        """Ruleset of the box's namespace."""
+        return filter_chain(
+            "forward", f"ip protocol != {number_set(self.passes)} reject with icmp type admin-prohibited"
+        )
+
+    @property
+    def sysctls(self) -> Mapping[str, object]:
+        """No ICMP error is limited: the truth is about which are sent at all."""
+        return {"ipv4/icmp_ratemask": 0}
+
+    def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
+        """Rejected where netfilter answers, lost where not."""
+        if protocol in self.passes:
+            return DELIVERED
+        if protocol in ANSWERED[form]:
+            return Truth(Verdict.REJECTED, icmp=(3, 13), box=self.name)
+        return Truth(Verdict.LOST, also=frozenset({Verdict.REJECTED}), box=self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class HostFirewall(Box):
+    """The target's own INPUT chain drops what is not among the numbers it accepts."""
+
+    accepts: frozenset[int] = COMMON
+    name: ClassVar[str] = "host-firewall"
+    where: ClassVar[Where] = Where.TARGET
+    features: ClassVar[str] = "a kernel with nftables filters"
+
+    @property
+    def description(self) -> str:
+        """One line for the catalogue."""
+        return f"the target's own INPUT accepts {listed(self.accepts)} and drops the rest"
+
+    @property
+    def rules(self) -> str:
+        """Ruleset of the target's namespace."""
+        return filter_chain("input", f"ip protocol != {number_set(self.accepts)} drop")
+
+    def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
+        """Held, going in; going out nothing is filtered."""
+        if direction is Direction.REVERSE or protocol in self.accepts:
+            return DELIVERED
+        return Truth(Verdict.HELD_BY_RECEIVER, box=self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class SenderFirewall(Box):
+    """The client's own OUTPUT chain drops what is not among the numbers it accepts."""
+
+    accepts: frozenset[int] = COMMON
+    name: ClassVar[str] = "sender-firewall"
+    where: ClassVar[Where] = Where.CLIENT
+    features: ClassVar[str] = "a kernel with nftables filters"
+
+    @property
+    def description(self) -> str:
+        """One line for the catalogue."""
+        return f"the client's own OUTPUT accepts {listed(self.accepts)}; sendto() of the rest fails with EPERM"
+
+    @property
+    def rules(self) -> str:
+        """Ruleset of the client's namespace."""
+        return filter_chain("output", f"ip protocol != {number_set(self.accepts)} drop")
+
+    def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
+        """Refused, going out; coming in nothing is filtered."""
+        if direction is Direction.REVERSE or protocol in self.accepts:
+            return DELIVERED
+        return Truth(Verdict.REFUSED_AT_SEND, errno="EPERM", box=self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimited(Box):
+    """Lets so many packets a second of each number pass, over both directions together."""
+
+    per_second: int = 5
+    burst: int = 5
+    spares: frozenset[int] = COMMON
+    name: ClassVar[str] = "rate-limited"
+    features: ClassVar[str] = "a kernel with nftables limits"
+
+    @property
+    def description(self) -> str:
+        """One line for the catalogue."""
+        return f"{self.per_second} a second of each number (burst {self.burst}), but {listed(self.spares)} freely"
+
+    @property
+    def rules(self) -> str:
+        """Ruleset of the box's namespace."""
+        limit = f"limit rate over {self.per_second}/second burst {self.burst} packets"
+        return (
+            "table ip lab {\n  set spent { type inet_proto; flags dynamic; size 256; }\n"
+            "  chain forward {\n    type filter hook forward priority filter; policy accept;\n"
+            f"    ip protocol {number_set(self.spares)} accept\n"
+            f"    add @spent {{ ip protocol {limit} }} drop\n  }}\n}}\n"
+        )
+
+    def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
+        """Lossy to who sends faster; at a lower rate it is delivered, and a few at once look like first_only."""
+        if protocol in self.spares:
+            return DELIVERED
+        also = frozenset({Verdict.DELIVERED, Verdict.FIRST_ONLY, Verdict.INCONCLUSIVE})
+        return Truth(Verdict.LOSSY, also=also, box=self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class TtlShort(Box):
+    """Leaves some numbers a TTL of 1, towards the target: they die at the next router, one hop early."""
+
+    numbers: frozenset[int] = frozenset(range(1, 256)) - COMMON
+    name: ClassVar[str] = "ttl-short"
+    features: ClassVar[str] = "a kernel with nftables payload rewriting"
+
+    @property
+    def description(self) -> str:
+        """One line for the catalogue."""
+        spared = frozenset(range(256)) - self.numbers
+        which = f"all numbers but {listed(spared)}" if len(spared) < 128 else listed(self.numbers)
+        return f"leaves {which} too short a TTL: the next router answers time exceeded"
+
+    @property
+    def rules(self) -> str:
+        """Ruleset of the box's namespace."""
+        return filter_chain("forward", f'oifname "outside" ip protocol {number_set(self.numbers)} ip ttl set 1')
+
+    def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
+        """Rejected by the next router."""
+        if direction is Direction.REVERSE or protocol not in self.numbers:
+            return DELIVERED
+        return Truth(Verdict.REJECTED, icmp=(11, 0), box=self.name)

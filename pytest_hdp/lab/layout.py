@@ -1,0 +1,234 @@
+"""From a list of boxes to a path: nodes, links, addresses, routes and hops. Pure; builds nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.result import Hop
+from pytest_hdp.judge.verdict import Direction, Form, Verdict
+from pytest_hdp.lab.boxes import USUAL, Box, Traffic, Where
+from pytest_hdp.lab.truth import DELIVERED, Truth
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+TARGET_ADDRESS = "198.51.100.2"
+_LAST_NETWORK = "198.51.100.{}"
+_FIRST_NETWORK = "192.0.2.{}"
+_SECOND_CLIENT = "192.0.2.130"
+_MOST_ROUTERS = 60
+_TIME_EXCEEDED = (11, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One end of a link at a node."""
+
+    node: str
+    interface: str
+    address: str
+    prefix: int
+    mac: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link between two neighbours, `left` nearer to the client, with the boxes on the wire from left to right."""
+
+    left: Port
+    right: Port
+    wires: tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route at a node; `network` "default" or in CIDR notation."""
+
+    network: str
+    via: str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where everything is on the path of these boxes, in order from the client to the target.
+
+    Raises ValueError for more routers than there are addresses.
+    """
+
+    boxes: tuple[Box, ...]
+    second_client: bool = field(default=False)
+
+    def __post_init__(self) -> None:
+        if len(self.routers) > _MOST_ROUTERS:
+            raise ValueError(f"a lab has at most {_MOST_ROUTERS} routers, not {len(self.routers)}")
+
+    @cached_property
+    def routers(self) -> tuple[Box, ...]:
+        """The boxes that are routers, from left to right."""
+        return tuple(box for box in self.boxes if box.where is Where.ROUTER)
+
+    @cached_property
+    def nodes(self) -> tuple[str, ...]:
+        """Names of all nodes on the path: "client", "router1", ..., "target"."""
+        return ("client", *(f"router{number}" for number in range(1, len(self.routers) + 1)), "target")
+
+    @cached_property
+    def links(self) -> tuple[Link, ...]:
+        """The links of the path, from left to right; link i joins node i and node i + 1."""
+        wires: list[list[Box]] = [[]]
+        for box in self.boxes:
+            if box.where is Where.ROUTER:
+                wires.append([])
+            elif box.where is Where.WIRE:
+                wires[-1].append(box)
+        return tuple(self._link(number, tuple(on_it)) for number, on_it in enumerate(wires))
+
+    @cached_property
+    def second_link(self) -> Link | None:
+        """The link of the second client to the first router, if there are both."""
+        if not (self.second_client and self.routers):
+            return None
+        left = Port("second", "eth0", _SECOND_CLIENT, 25, "02:00:00:00:ff:01")
+        return Link(left, Port("router1", "inside2", "192.0.2.129", 25, "02:00:00:00:ff:02"))
+
+    @property
+    def client_address(self) -> str:
+        """The client's own address."""
+        return self.links[0].left.address
+
+    @cached_property
+    def outside_address(self) -> str:
+        """The address under which the target knows the client: that of the outermost NAT, or the client's own."""
+        outermost = max(self._nats(), default=0)
+        return self.links[outermost].left.address
+
+    def hops(self, direction: Direction = Direction.FORWARD) -> list[Hop]:
+        """The routers in the order of the TTLs that expire there, with the address they answer from."""
+        if direction is Direction.FORWARD:
+            return [Hop(number, link.right.address) for number, link in enumerate(self.links[:-1], 1)]
+        return [Hop(number, link.left.address) for number, link in enumerate(reversed(self.links[1:]), 1)]
+
+    def routes(self, node: str) -> Iterator[Route]:
+        """Routes of a node beyond its own links. Nobody outside a NAT has a route to what is inside."""
+        here = len(self.nodes) if node == "second" else self.nodes.index(node)
+        if node == "second" and self.second_link:
+            yield Route("default", self.second_link.right.address)
+        elif node == "client":
+            yield Route("default", self.links[0].right.address)
+        elif node == "target":
+            yield Route("default", self.links[-1].left.address)
+        else:
+            yield from self._router_routes(here)
+
+    def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
+        """Truth about a train of this number as asked of socket(), -1 to 263 say, from end to end."""
+        refusal = _refusal_at_socket(protocol)
+        if refusal:
+            return Truth(Verdict.REFUSED_AT_SOCKET, errno=refusal)
+        truth = DELIVERED
+        for position, box in self._encounters(direction):
+            further = box.expected(protocol & 255, direction, form, traffic)
+            further = self._located(further, position, box, direction, leaked=truth.nat == "leaked")
+            truth = truth.followed_by(further)
+            if truth.ends:
+                break
+        if protocol > 255 and truth.verdict is not Verdict.REFUSED_AT_SEND:
+            return Truth(Verdict.RENUMBERED)
+        if direction is Direction.FORWARD and truth.nat == "leaked":
+            return replace(truth, nat_source=self.client_address)
+        return truth
+
+    def _link(self, number: int, wires: tuple[Box, ...]) -> Link:
+        last = len(self.routers)
+        if number == last:
+            left, right, prefix = _LAST_NETWORK.format(1), TARGET_ADDRESS, 24
+        elif number == 0:
+            left, right, prefix = _FIRST_NETWORK.format(2), _FIRST_NETWORK.format(1), 25
+        elif any(nat <= number for nat in self._nats()) and any(nat > number for nat in self._nats()):
+            left, right, prefix = f"100.64.{number}.1", f"100.64.{number}.2", 30
+        else:
+            left, right, prefix = f"203.0.113.{4 * number + 1}", f"203.0.113.{4 * number + 2}", 30
+        macs = [f"02:00:00:00:{number:02x}:{side:02x}" for side in (1, 2)]
+        here, there = self.nodes[number], self.nodes[number + 1]
+        outgoing = "eth0" if number == 0 else "outside"
+        incoming = "eth0" if number == last else "inside"
+        return Link(Port(here, outgoing, left, prefix, macs[0]), Port(there, incoming, right, prefix, macs[1]), wires)
+
+    def _nats(self) -> list[int]:
+        """Numbers of the nodes that translate."""
+        return [number for number, box in enumerate(self.routers, 1) if box.translates]
+
+    def _router_routes(self, here: int) -> Iterator[Route]:
+        for number, link in enumerate(self.links):
+            if number > here:
+                yield Route(_network(link.left), self.links[here].right.address)
+            elif number < here - 1 and not any(number < nat < here for nat in self._nats()):
+                yield Route(_network(link.left), self.links[here - 1].left.address)
+                if number == 0 and self.second_link:
+                    yield Route(_network(self.second_link.left), self.links[here - 1].left.address)
+
+    def _encounters(self, direction: Direction) -> Iterator[tuple[int, Box]]:
+        """The boxes in the order a packet meets them, each with the number of the node it is at or behind."""
+        number, path = 0, list[tuple[int, Box]]()
+        for box in self.boxes:
+            number += box.where is Where.ROUTER
+            path.append((number, box))
+        first, last = (Where.CLIENT, Where.TARGET)
+        ordered = [each for each in path if each[1].where is first]
+        ordered += [each for each in path if each[1].where not in (first, last)]
+        ordered += [(len(self.nodes) - 1, box) for _, box in path if box.where is last]
+        return iter(ordered if direction is Direction.FORWARD else ordered[::-1])
+
+    def _located(self, truth: Truth, position: int, box: Box, direction: Direction, *, leaked: bool) -> Truth:
+        """Fill in who answers, from where, and the source that is seen, for a box at this node."""
+        if truth.nat == "translated" and direction is Direction.FORWARD:
+            truth = replace(truth, nat_source=self.links[position].left.address)
+        if truth.verdict not in (Verdict.LOST, Verdict.REJECTED):
+            return truth
+        hops = self.hops(direction)
+        reached = self._reached(position, box, direction)
+        if truth.verdict is Verdict.REJECTED:
+            own = box.where is Where.ROUTER and truth.icmp != _TIME_EXCEEDED
+            if reached == len(hops) and not own:
+                return _at_the_end(truth)
+            truth = replace(truth, icmp_from=hops[reached - own].address)
+        if leaked:  # what is beyond the NAT has no route back to the source it sees
+            truth = Truth(Verdict.LOST, box=truth.box)
+            reached = min(reached, *self._nats())
+        return replace(truth, last_hop=hops[reached - 1] if reached else None)
+
+    def _reached(self, position: int, box: Box, direction: Direction) -> int:
+        """TTL of the last router that answers for a train which ends at this box; 0: none."""
+        if direction is Direction.FORWARD:
+            return position if box.where is Where.WIRE or box.answers_ttl else position - 1
+        routers = len(self.routers)
+        if box.where is Where.WIRE:
+            return routers - position
+        return routers - position + (1 if box.answers_ttl and not box.translates else 0)
+
+
+def _at_the_end(truth: Truth) -> Truth:
+    """A TTL of 1 is enough for the target; any other rejection needs a router to come from."""
+    if truth.icmp == _TIME_EXCEEDED:
+        return DELIVERED
+    raise ValueError(f"box {truth.box} rejects for the router behind it: put one between it and the end")
+
+
+def _network(port: Port) -> str:
+    start = port.address.rsplit(".", 1)
+    base = int(start[1]) & (0xFF << (32 - port.prefix)) & 0xFF
+    return f"{start[0]}.{base}/{port.prefix}"
+
+
+def _refusal_at_socket(protocol: int) -> str | None:
+    """Errno of socket(AF_INET, SOCK_RAW, protocol) on Linux 5.6 and later (net/ipv4/af_inet.c, inet_create)."""
+    if protocol == 0:
+        return "EPROTONOSUPPORT"
+    return None if 0 < protocol <= 262 else "EINVAL"
+
+
+def layout(boxes: Sequence[Box]) -> Layout:
+    """Lay out these boxes, with a second client where one of them translates."""
+    return Layout(tuple(boxes), second_client=any(box.translates for box in boxes))

@@ -1,0 +1,133 @@
+"""A bump in the wire: carries frames between two interfaces, and loses, delays or damages them on the way.
+
+Run as a script in the namespace of both interfaces: `python -I -S relay.py CONFIGURATION`, which is JSON:
+{"left": interface, "right": interface, "seed": text, "left_address" and "right_address": of the nodes beyond,
+"behaviours": [{"kind": ...}, ...]}. See `relay_behaviours` for the kinds. It waits for a line on its standard input,
+which says that the interfaces are there, and prints "ready" once it carries.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import heapq
+import itertools
+import json
+import mmap
+import os
+import random
+import select
+import socket
+import struct
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+sys.path.append(str(Path(__file__).parents[2]))  # where this package is; -I and -S leave it out
+
+from pytest_hdp.lab.relay_behaviours import make
+
+if TYPE_CHECKING:
+    from pytest_hdp.lab.relay_behaviours import Emit
+
+_SOL_PACKET = 263
+_PACKET_RX_RING = 5
+_PACKET_VERSION = 10
+_TPACKET_V2 = 1
+_ETH_P_ALL = 3
+_BLOCK = 1 << 16
+_BLOCKS = 128
+_FRAME = 1 << 11
+_FRAMES = _BLOCK * _BLOCKS // _FRAME
+_USER = struct.pack("=I", 1)
+_KERNEL = struct.pack("=I", 0)
+_LENGTHS = struct.Struct("=8xIH")  # tp_snaplen, tp_mac of struct tpacket2_hdr, linux/if_packet.h
+_PR_SET_TIMERSLACK = 29
+_TURN = 64  # frames of one side before the other has its turn
+_SPIN = 60_000  # nanoseconds before a frame is due from which waiting is done awake
+
+
+class Side:
+    """One interface: its receive ring, so that a burst is not limited by net.core.rmem_max, and its sender."""
+
+    def __init__(self, interface: str) -> None:
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        self._socket.setsockopt(_SOL_PACKET, _PACKET_VERSION, _TPACKET_V2)
+        ring = struct.pack("=IIII", _BLOCK, _BLOCKS, _FRAME, _FRAMES)
+        self._socket.setsockopt(_SOL_PACKET, _PACKET_RX_RING, ring)
+        self._ring = mmap.mmap(self._socket.fileno(), _BLOCK * _BLOCKS)
+        self._socket.bind((interface, _ETH_P_ALL))
+        self._at = 0
+        self.send = self._socket.send
+
+    def fileno(self) -> int:
+        """Return what gets readable when frames have come."""
+        return self._socket.fileno()
+
+    def read(self, most: int) -> list[bytes]:
+        """Return the frames that have come, at most so many."""
+        ring, at, frames = self._ring, self._at, list[bytes]()
+        while len(frames) < most and ring[at] & 1:  # TP_STATUS_USER
+            length, start = _LENGTHS.unpack_from(ring, at)
+            frames.append(ring[at + start : at + start + length])
+            ring[at : at + 4] = _KERNEL
+            at = (at + _FRAME) % (_BLOCK * _BLOCKS)
+        self._at = at
+        return frames
+
+
+class Relay:
+    """Two sides and what happens between them. Side 0 is the left one; a frame "of side 0" goes right."""
+
+    def __init__(self, configuration: dict[str, Any]) -> None:
+        self._sides = (Side(configuration["left"]), Side(configuration["right"]))
+        self._waiting: list[tuple[int, int, int, bytes]] = []
+        self._order = itertools.count()
+        chance = random.Random(configuration["seed"])
+        self._handle: Emit = self._emit
+        for behaviour in reversed(configuration["behaviours"]):
+            self._handle = make(behaviour, configuration, chance, self._handle, self._emit)
+
+    def _emit(self, side: int, frame: bytes, due: int) -> None:
+        """Send a frame of this side to the other one, at this time by time.monotonic_ns(); 0: at once."""
+        if due:
+            heapq.heappush(self._waiting, (due, next(self._order), side, frame))
+            return
+        try:
+            self._sides[1 - side].send(frame)
+        except OSError:
+            return  # what does not fit a queue or the interface is lost, as on a wire
+
+    def run(self) -> None:
+        """Carry frames until killed."""
+        while True:
+            select.select(self._sides, (), (), self._patience())
+            for side in (0, 1):
+                for frame in self._sides[side].read(_TURN):
+                    self._handle(side, frame, 0)
+            self._release()
+
+    def _patience(self) -> float | None:
+        if not self._waiting:
+            return None
+        return max(0, self._waiting[0][0] - time.monotonic_ns() - _SPIN) / 1e9
+
+    def _release(self) -> None:
+        waiting = self._waiting
+        while waiting and waiting[0][0] <= time.monotonic_ns():
+            _, _, side, frame = heapq.heappop(waiting)
+            self._emit(side, frame, 0)
+
+
+def main() -> None:
+    """Wait, open both sides, say so, and carry."""
+    ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)
+    if not sys.stdin.readline():
+        return
+    relay = Relay(json.loads(sys.argv[1]))
+    os.write(1, b"ready\n")
+    relay.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""Middleboxes that keep state: NAT and connection tracking, by the kernel's own.
+
+Linux's tracker knows some protocols by their headers. What fails its checks is `invalid`: it has no state, and
+NAT lets it through as it is (net/netfilter/nf_conntrack_proto_*.c, nf_nat_core.c). HDP right after the IP header
+fails them under each of `checked_numbers`; inside its carrier it does not, with two exceptions: ICMPv6 is never
+valid inside IPv4, and UDP-Lite's checksum is verified with the number of UDP in the pseudo header (udplite_error in
+nf_conntrack_proto_udp.c), so that a right one is wrong.
+"""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from pytest_hdp.judge.verdict import Direction, Form, Verdict
+from pytest_hdp.lab.boxes import (
+    COMMON,
+    DCCP,
+    GRE,
+    ICMP,
+    ICMPV6,
+    SCTP,
+    TCP,
+    UDP,
+    UDPLITE,
+    USUAL,
+    Box,
+    Traffic,
+    filter_chain,
+    listed,
+    number_set,
+)
+from pytest_hdp.lab.truth import DELIVERED, Truth
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_CHECKED = frozenset({ICMP, TCP, UDP, ICMPV6, SCTP, UDPLITE})
+_LAST_WITH_DCCP = (6, 16)
+_WITH_PORTS = frozenset({ICMP, TCP, UDP, SCTP})
+# What the tracker takes for an answer is more than the same packet the other way round: an echo request answers
+# nothing, nor does a SYN after the target's reset; and an unknown version of GRE is translated in one direction only
+# (gre_manip_pkt in nf_nat_proto.c).
+_NO_ANSWER = {Form.BARE: frozenset({GRE}), Form.WELLFORMED: frozenset({ICMP, TCP})}
+
+
+def tracks(protocol: int, form: Form, release: str | None = None) -> bool:
+    """Whether Linux's tracker (of this kernel release; None: the running one) keeps state for such a packet.
+
+    DCCP had a tracker of its own until Linux 6.16.
+    """
+    if form is Form.WELLFORMED:
+        return protocol not in (ICMPV6, UDPLITE)
+    return protocol not in checked_numbers(release)
+
+
+def checked_numbers(release: str | None = None) -> frozenset[int]:
+    """Return the numbers whose headers the tracker checks."""
+    major, minor = (release or platform.release()).split(".")[:2]
+    version = (int(major), int("".join(_leading_digits(minor))))
+    return _CHECKED | {DCCP} if version <= _LAST_WITH_DCCP else _CHECKED
+
+
+def _leading_digits(text: str) -> str:
+    """Return the digits that `text` begins with ("18-rc1": "18")."""
+    return text[: len(text) - len(text.lstrip("0123456789"))]
+
+
+@dataclass(frozen=True, slots=True)
+class Nat(Box):
+    """A router that masquerades what leaves outside and lets in only what belongs to it.
+
+    `passes`: None for every number; else the rest is dropped, and with it what is `invalid` to the tracker.
+    """
+
+    name: ClassVar[str] = "home-nat"
+    passes: frozenset[int] | None = None
+    features: ClassVar[str] = "a kernel with connection tracking and nftables masquerade"
+    translates: ClassVar[bool] = True
+    answers_ttl: ClassVar[bool] = True
+
+    @property
+    def description(self) -> str:
+        """One line for the catalogue."""
+        if self.passes is None:
+            return "translates what its tracker takes, leaks the rest untranslated, lets nothing unasked in"
+        return f"translates {listed(self.passes)}, drops all other numbers and what its tracker calls invalid"
+
+    @property
+    def rules(self) -> str:
+        """Ruleset of the box's namespace."""
+        allowed = ""
+        if self.passes is not None:
+            allowed = f"    ip protocol != {number_set(self.passes)} drop\n    ct state invalid drop\n"
+        answers = "ct state established,related accept"
+        return f"""table ip lab {{
+  chain postrouting {{
+    type nat hook postrouting priority srcnat; policy accept;
+    oifname "outside" masquerade
+  }}
+  chain input {{
+    type filter hook input priority filter; policy accept;
+    iifname "outside" {answers}
+    iifname "outside" drop
+  }}
+  chain forward {{
+    type filter hook forward priority filter; policy accept;
+{allowed}    iifname "outside" {answers}
+    iifname "outside" drop
+  }}
+}}
+"""
+
+    def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
+        """Translated or leaked going out; coming in, lost unless it answers."""
+        tracked = tracks(protocol, form)
+        passed = self.passes is None or (protocol in self.passes and tracked)
+        answers = traffic.solicited and tracked and protocol not in _NO_ANSWER[form]
+        if not passed or (direction is Direction.REVERSE and not answers):
+            return Truth(Verdict.LOST, box=self.name)
+        if direction is Direction.REVERSE:
+            return DELIVERED
+        if not tracked:
+            return Truth(nat="leaked", second_host=Verdict.DELIVERED, box=self.name)
+        has_ports = form is Form.WELLFORMED and protocol in _WITH_PORTS | (checked_numbers() & {DCCP})
+        second = Verdict.DELIVERED if has_ports else Verdict.LOST
+        return Truth(nat="translated", second_host=second, box=self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class CloudNat(Nat):
+    """What a cloud's NAT gateway states: TCP, UDP and ICMP."""
+
+    passes: frozenset[int] | None = COMMON
+    name: ClassVar[str] = "aws-nat-gateway"
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierNat(Nat):
+    """The provider's NAT behind the home's."""
+
+    name: ClassVar[str] = "carrier-nat"
+
+
+@dataclass(frozen=True, slots=True)
+class FirstOnly(Box):
+    """Lets one packet of each flow and direction pass, then nothing until the flow has idled for `timeout` seconds.
+
+    Probing on keeps it shut. What the tracker calls invalid has no flow and is not counted, and each SCTP INIT
+    starts a flow of its own.
+    """
+
+    timeout: int = 2
+    spares: frozenset[int] = COMMON
+    name: ClassVar[str] = "first-only"
+    features: ClassVar[str] = "a kernel with connection tracking with accounting"
+
+    @property
+    def description(self) -> str:
+        """One line for the catalogue."""
+        return f"one packet per flow, again after {self.timeout} s of silence; {listed(self.spares)} freely"
+
+    @property
+    def rules(self) -> str:
+        """Ruleset of the box's namespace."""
+        spared = f"ip protocol != {number_set(self.spares)}"
+        return filter_chain(
+            "forward",
+            f"{spared} ct direction original ct original packets > 1 drop",
+            f"{spared} ct direction reply ct reply packets > 1 drop",
+        )
+
+    @property
+    def sysctls(self) -> Mapping[str, object]:
+        """Idle timeouts, by the tracker's own names; what this kernel lacks is left out."""
+        udp = {f"netfilter/nf_conntrack_{each}": self.timeout for each in ("udp_timeout", "udp_timeout_stream")}
+        sctp = {
+            f"netfilter/nf_conntrack_sctp_timeout_{each}": self.timeout
+            for each in ("closed", "cookie_wait", "cookie_echoed", "established", "heartbeat_sent")
+        }
+        gre = {f"netfilter/nf_conntrack_{each}": self.timeout for each in ("gre_timeout", "gre_timeout_stream")}
+        dccp = {f"netfilter/nf_conntrack_dccp_timeout_{each}": self.timeout for each in ("request", "respond", "open")}
+        return {"netfilter/nf_conntrack_generic_timeout": self.timeout, **udp, **sctp, **gre, **dccp}
+
+    def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
+        """First_only where there is a flow."""
+        restarts = form is Form.WELLFORMED and protocol == SCTP
+        if protocol in self.spares or restarts or not tracks(protocol, form):
+            return DELIVERED
+        return Truth(Verdict.FIRST_ONLY, recovers_after=float(self.timeout), box=self.name)

@@ -1,0 +1,268 @@
+"""A lab: the path of a specification, built of network namespaces, there for as long as it is open."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.verdict import Direction, Form
+from pytest_hdp.lab.boxes import USUAL, Box, Traffic, Where
+from pytest_hdp.lab.layout import TARGET_ADDRESS, Layout, Link, Port, layout
+from pytest_hdp.lab.namespaces import FORWARDING, SYSCTLS, Jobs, checksum_in_software
+from pytest_hdp.lab.relays import RelayProcess
+from pytest_hdp.lab.requirements import LabUnavailable, program, refused
+from pytest_hdp.lab.wires import Wire
+from pytest_hdp.vantage.keeper import Keeper, NamespacesUnavailable
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Self
+
+    from pytest_hdp.judge.result import Hop
+    from pytest_hdp.lab.truth import Truth
+    from pytest_hdp.vantage.keeper import Namespace
+
+_QUEUE_LENGTH = 1001  # any but the default, 1000
+
+
+@dataclass(frozen=True, slots=True)
+class LabSpec:
+    """A lab by name: what stands between client and target, in order. Build it with `Lab(spec)`."""
+
+    name: str
+    description: str
+    boxes: tuple[Box, ...]
+
+    @property
+    def layout(self) -> Layout:
+        """Where everything is. Raises ValueError if the boxes make no path."""
+        return layout(self.boxes)
+
+    def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
+        """Truth about a train of this number, from end to end."""
+        return self.layout.expected(protocol, direction, form, traffic)
+
+
+class Lab:
+    """A lab that stands while this context manager is open, and not a moment longer than this process.
+
+    `client`, `target` and `second_client` (None where no box translates) are the names of nodes; `client_address`
+    and `target_address` where they are reached, `outside_address` the one under which the target knows the client.
+    `hops`: the routers by TTL. `seed`: of all chance in the boxes.
+    Raises LabUnavailable on entering: one line that says which lab needs what.
+    """
+
+    client = "client"
+    target = "target"
+    target_address = TARGET_ADDRESS
+
+    def __init__(self, spec: LabSpec, *, seed: int = 0) -> None:
+        self.spec = spec
+        self.seed = seed
+        self.layout = spec.layout
+        self.boxes = spec.boxes
+        self.second_client = "second" if self.layout.second_link else None
+        self.client_address = self.layout.client_address
+        self.outside_address = self.layout.outside_address
+        self.hops: list[Hop] = self.layout.hops()
+        self._keeper: Keeper | None = None
+        self._namespaces: dict[str, Namespace] = {}
+        self._relays: list[RelayProcess] = []
+
+    def __enter__(self) -> Self:
+        for needed in ("ip", "nft") if any(box.rules for box in self.boxes) else ("ip",):
+            program(needed, self.spec.name)
+        try:
+            self._keeper = Keeper()
+            self._build(self._keeper)
+        except NamespacesUnavailable as error:
+            raise LabUnavailable(f"lab {self.spec.name} needs network namespaces: {error}") from error
+        except OSError as error:
+            self.close()
+            raise refused(self.spec.name, "network namespaces", str(error)) from error
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take the lab down, with everything that runs in it. May be called again."""
+        for relay in self._relays:
+            relay.close()
+        self._relays.clear()
+        self._namespaces.clear()
+        if self._keeper is not None:
+            self._keeper.close()
+            self._keeper = None
+
+    def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
+        """Truth about a train of this number, from end to end."""
+        return self.layout.expected(protocol, direction, form, traffic)
+
+    def socket_factory(self, node: str) -> Callable[[int, int, int], socket.socket]:
+        """What opens sockets at this node: `Station(lab.socket_factory(lab.client))`. KeyError: no such node."""
+        return self._namespaces[node].open_socket
+
+    def namespace(self, node: str) -> Namespace:
+        """The namespace of a node, or of all wires ("wires"). KeyError if there is none."""
+        return self._namespaces[node]
+
+    @property
+    def pid(self) -> int:
+        """The process that holds the namespaces, for `nsenter --user --target PID` as an ordinary user."""
+        if self._keeper is None:
+            raise ValueError("this lab is not open")
+        return self._keeper.pid
+
+    def namespace_path(self, node: str) -> str:
+        """A file that is this node's namespace, for `nsenter --net=PATH`, as long as this process has the lab open."""
+        return f"/proc/{os.getpid()}/fd/{self._namespaces[node].descriptor}"
+
+    def run(self, node: str, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> int:
+        """Run a command at a node with this process's standard streams, and wait for it.
+
+        `env`: added to this process's environment, beside HDP_TARGET, the target's address. Returns the exit
+        status, or minus the signal. Raises OSError: ENOENT if there is no such program.
+        """
+        found = shutil.which(argv[0])
+        if found is None:
+            raise FileNotFoundError(2, "no such program", argv[0])
+        environment = {**os.environ, "HDP_TARGET": self.target_address, **(env or {})}
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        return self._namespaces[node].start([found, *argv[1:]], env=environment).wait()
+
+    def _build(self, keeper: Keeper) -> None:
+        links = list(self.layout.links)
+        if self.layout.second_link:
+            links.append(self.layout.second_link)
+        nodes = [*self.layout.nodes, *(["second"] if self.second_client else [])]
+        if any(link.wires for link in links):
+            nodes.append("wires")
+        for node in nodes:
+            self._namespaces[node] = keeper.namespace()
+            self._set_sysctls(node)
+        self._start_relays(links)  # a Python takes time to start: meanwhile the rest is built
+        jobs = Jobs(self.spec.name)
+        for node, box in self._placed():
+            if box.rules:
+                jobs.nft(self._namespaces[node], box.rules, box.features)
+        self._add_links(jobs, links)
+        jobs.wait()
+        for node in nodes:
+            jobs.ip(self._namespaces[node], self._settings(node, links))
+        jobs.wait()
+        for node in nodes:
+            jobs.ip(self._namespaces[node], _activation(node, links))
+        jobs.wait()
+        for node, box in self._placed():
+            try:
+                self._namespaces[node].set_sysctls(box.sysctls)
+            except OSError as error:
+                told = ", ".join(f"{name} = {value}" for name, value in box.sysctls.items())
+                raise refused(self.spec.name, f"the settings {told} of box {box.name}", str(error)) from error
+        for relay in self._relays:
+            relay.go()
+        for relay in self._relays:
+            relay.wait(self.spec.name)
+
+    def _placed(self) -> Iterator[tuple[str, Box]]:
+        """The boxes that are not on a wire, with their nodes."""
+        routers = iter(self.layout.nodes[1:-1])
+        for box in self.boxes:
+            if box.where is Where.ROUTER:
+                yield next(routers), box
+            elif box.where is not Where.WIRE:
+                yield self.client if box.where is Where.CLIENT else self.target, box
+
+    def _set_sysctls(self, node: str) -> None:
+        values = SYSCTLS if node in ("client", "target", "second", "wires") else {**SYSCTLS, **FORWARDING}
+        try:
+            self._namespaces[node].set_sysctls(values)
+        except OSError as error:
+            raise refused(self.spec.name, "settings per namespace", str(error)) from error
+
+    def _add_links(self, jobs: Jobs, links: Sequence[Link]) -> None:
+        """Make all veth pairs with one program, each end right where it belongs."""
+        descriptors = {name: number for number, name in enumerate(self._namespaces, 3)}
+        lines = []
+        for number, link in enumerate(links):
+            for one, other in _pairs(number, link):
+                here, there = (f"netns /proc/self/fd/{descriptors[port.node]}" for port in (one, other))
+                lines.append(
+                    f"link add {one.interface} address {one.mac} {here} type veth "
+                    f"peer name {other.interface} address {other.mac} {there}"
+                )
+        jobs.ip(self._namespaces["client"], lines, [each.descriptor for each in self._namespaces.values()])
+
+    def _settings(self, node: str, links: Sequence[Link]) -> Iterator[str]:
+        """Lines for `ip -batch`: neighbours are fixed, so that no lost ARP takes a lab's path away."""
+        yield "link set lo up"
+        for number, link in enumerate(links):
+            for one, other in ((link.left, link.right), (link.right, link.left)):
+                if one.node == node:
+                    checksum_in_software(self._namespaces[node], one.interface)
+                    yield f"addr add {one.address}/{one.prefix} dev {one.interface}"
+                    yield f"link set {one.interface} up"
+                    yield f"neigh add {other.address} lladdr {other.mac} dev {one.interface} nud permanent"
+            if node == "wires":
+                yield from (f"link set {port.interface} up" for port in _ports(number, link) if port.node == node)
+        if node != "wires":
+            yield from (f"route add {route.network} via {route.via}" for route in self.layout.routes(node))
+
+    def _start_relays(self, links: Sequence[Link]) -> None:
+        """Start a relay for each box on a wire."""
+        for number, link in enumerate(links):
+            for place, box in enumerate(link.wires):
+                name = _wire_name(number, place)
+                configuration = {
+                    "left": f"{name}l",
+                    "right": f"{name}r",
+                    "seed": f"{self.seed}/{number}/{place}",
+                    "left_address": link.left.address,
+                    "right_address": link.right.address,
+                    "behaviours": [box.behaviour] if isinstance(box, Wire) and box.behaviour else [],
+                }
+                self._relays.append(RelayProcess(self._namespaces["wires"], configuration, box.features))
+
+
+def _activation(node: str, links: Sequence[Link]) -> Iterator[str]:
+    """Lines for `ip -batch`, once both ends of each link are up.
+
+    The end that came up first is opened for sending only when the kernel's link watcher gets round to it, which may
+    be much later, and drops silently until then. To set another queue length reopens it at once (dev_activate in
+    net/sched/sch_generic.c).
+    """
+    for number, link in enumerate(links):
+        for port in _ports(number, link):
+            if port.node == node:
+                yield f"link set {port.interface} txqueuelen {_QUEUE_LENGTH}"
+
+
+def _ports(number: int, link: Link) -> Iterator[Port]:
+    for pair in _pairs(number, link):
+        yield from pair
+
+
+def _wire_name(number: int, place: int) -> str:
+    return f"w{number}-{place}-"
+
+
+def _pairs(number: int, link: Link) -> Iterator[tuple[Port, Port]]:
+    """The veth pairs of a link: one, and one more for each box on its wire."""
+    port = link.left
+    for place in range(len(link.wires)):
+        left, right = (
+            Port("wires", _wire_name(number, place) + side, "", 0, f"02:00:00:{place:02x}:{number:02x}:{mac}")
+            for side, mac in (("l", "11"), ("r", "12"))
+        )
+        yield port, left
+        port = right
+    yield port, link.right

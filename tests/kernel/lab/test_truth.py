@@ -1,0 +1,104 @@
+"""Every lab does what its boxes say: each number, in both forms and directions, against plain sockets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_hdp.judge.verdict import Direction, Form, Verdict
+from pytest_hdp.lab.boxes import Traffic
+from pytest_hdp.lab.catalogue import LABS, names
+from pytest_hdp.lab.wires import BurstLoss, Delay, Loss, Reorder
+
+MARK = b"lab-test"
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import Direct, Seen
+    from pytest_hdp.lab.truth import Truth
+
+NUMBERS = range(1, 256)
+COUNT = 3
+BY_CHANCE = {name for name in names() if any(isinstance(box, Loss | BurstLoss) for box in LABS[name].boxes)}
+EXACT = [name for name in names() if name not in BY_CHANCE and name != "rate-limited"]
+"""Labs of which every packet's fate is known; the others have tests of their own."""
+
+
+def mistakes(truth: Truth, seen: Seen, direction: Direction, rewritten: bool) -> list[str]:
+    """What was seen that the truth does not say."""
+    wrong = []
+    arrives = {Verdict.DELIVERED, Verdict.MODIFIED, Verdict.HELD_BY_RECEIVER}
+    arrived = 1 if truth.verdict is Verdict.FIRST_ONLY else COUNT if truth.verdict in arrives else 0
+    delivered = 0 if truth.verdict is Verdict.HELD_BY_RECEIVER else arrived
+    errnos = [truth.errno] * COUNT if truth.verdict is Verdict.REFUSED_AT_SEND else []
+    more = truth.duplicates
+    if (len(seen.arrived) < arrived) or (len(seen.arrived) > arrived and not more):
+        wrong.append(f"{len(seen.arrived)} arrived, not {arrived}")
+    if (len(seen.delivered) < delivered) or (len(seen.delivered) > delivered and not more):
+        wrong.append(f"{len(seen.delivered)} delivered, not {delivered}")
+    if seen.errnos != errnos:
+        wrong.append(f"errnos {seen.errnos}, not {errnos}")
+    if len(seen.left) != COUNT - len(errnos):
+        wrong.append(f"{len(seen.left)} left")
+    if truth.verdict is Verdict.REJECTED and seen.icmp != [(truth.icmp_from, *(truth.icmp or ()))] * COUNT:
+        wrong.append(f"ICMP {seen.icmp}, not {truth.icmp} from {truth.icmp_from}")
+    if truth.verdict is Verdict.LOST and seen.icmp and not truth.duplicates:
+        wrong.append(f"ICMP {seen.icmp}")
+    if direction is Direction.FORWARD and truth.nat_source and seen.arrived and seen.sources != {truth.nat_source}:
+        wrong.append(f"came from {seen.sources}, not {truth.nat_source} ({truth.nat})")
+    bodies = {_body(packet, rewritten) for packet in seen.left}
+    arrived_bodies = {_body(packet, rewritten) for packet in seen.arrived}
+    whole = bodies <= arrived_bodies if more else arrived_bodies <= bodies
+    if seen.arrived and whole != (truth.verdict is not Verdict.MODIFIED):
+        wrong.append("bytes as sent" if whole else "bytes changed")
+    return wrong
+
+
+def _body(packet: bytes, rewritten: bool) -> bytes:
+    """What must not change: behind a NAT, that is what follows the transport header."""
+    return packet[packet.index(MARK) :] if rewritten else packet[(packet[0] & 15) * 4 :]
+
+
+def hold(
+    direct: Direct, direction: Direction, form: Form, traffic: Traffic, sender: str | None = None
+) -> dict[int, list[str]]:
+    """Send everything and return what contradicts the truth, by number."""
+    held_back = any(isinstance(box, Delay | Reorder) for box in direct.lab.boxes)
+    seen = direct.exchange(NUMBERS, direction, form, COUNT, sender=sender, awaited=lambda _: COUNT * held_back)
+    rewritten = any(box.translates for box in direct.lab.boxes)
+    wrong = {
+        number: mistakes(direct.lab.expected(number, direction, form, traffic), seen[number], direction, rewritten)
+        for number in NUMBERS
+    }
+    return {number: each for number, each in wrong.items() if each}
+
+
+@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("name", EXACT)
+def test_forward_then_answers(name: str, form: Form, open_lab: Callable[..., Direct]):
+    direct = open_lab(name)
+    assert not hold(direct, Direction.FORWARD, form, Traffic())
+    assert not hold(direct, Direction.REVERSE, form, Traffic(solicited=True))
+
+
+@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("name", EXACT)
+def test_reverse_unasked(name: str, form: Form, open_lab: Callable[..., Direct]):
+    assert not hold(open_lab(name), Direction.REVERSE, form, Traffic())
+
+
+@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("name", ["home-nat", "carrier-grade", "aws-nat-gateway"])
+def test_a_second_host_behind_the_nat(name: str, form: Form, open_lab: Callable[..., Direct]):
+    direct = open_lab(name)
+    direct.exchange(NUMBERS, Direction.FORWARD, form)
+    seen = direct.exchange(NUMBERS, Direction.FORWARD, form, sender="second")
+    wrong = {}
+    for number in NUMBERS:
+        truth = direct.lab.expected(number, Direction.FORWARD, form)
+        expected = COUNT if truth.second_host is Verdict.DELIVERED else 0
+        if len(seen[number].arrived) != expected:
+            wrong[number] = (len(seen[number].arrived), expected)
+    assert not wrong
