@@ -1,0 +1,1 @@
+"""Plan and path in, evidence out: schedule, control traffic, rounds."""

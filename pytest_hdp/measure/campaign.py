@@ -1,0 +1,182 @@
+"""All that one test run measures: for each path the trains that its tests want, measured at the first one's asking."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.expect import assess
+from pytest_hdp.judge.record import from_record, to_record
+from pytest_hdp.judge.result import PathName, Result
+from pytest_hdp.judge.verdict import Verdict
+from pytest_hdp.measure.agentless import AgentlessMeasurement, Progress
+from pytest_hdp.measure.engine import Measurement
+from pytest_hdp.measure.path import PathUnavailable
+from pytest_hdp.measure.plan import Plan
+from pytest_hdp.measure.share import measured_once
+from pytest_hdp.packet.registry import lookup
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.expect import Expectation
+    from pytest_hdp.judge.result import Judgement
+    from pytest_hdp.measure.path import OpenPath
+
+
+def expect_nothing(_train: Train, _seen: Verdict) -> Expectation | None:
+    """Take every verdict by itself."""
+    return None
+
+
+def expect_no_nat(_train: Train) -> str | None:
+    """Expect nothing in particular of the source address."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path that can be opened. `key` names it in test ids and files; `privilege`: with what right.
+
+    `expect`: what is expected of a train for which this verdict was seen; `expects`: whose expectation that is.
+    `expect_nat`: "translated", "leaked", "none", "dropped", or None for no expectation.
+    """
+
+    key: str
+    name: PathName
+    open: Callable[[], AbstractContextManager[OpenPath]]
+    plan: Plan
+    expect: Callable[[Train, Verdict], Expectation | None] = expect_nothing
+    expects: str = "nothing"
+    expect_nat: Callable[[Train], str | None] = expect_no_nat
+    privilege: str = ""
+
+
+@dataclass(slots=True)
+class Campaign:
+    """Measures each route once.
+
+    `share`: a folder that the processes of one test run share, None for a single one. `on_progress`: told how far
+    a slow measurement got. `path_users`: for each route the tests to come that send over its path themselves.
+    """
+
+    share: Path | None = None
+    run: str = ""
+    on_progress: Callable[[Progress], None] | None = None
+    routes: dict[str, Route] = field(default_factory=dict)
+    wanted: dict[str, set[Train]] = field(default_factory=dict)
+    path_users: Counter[str] = field(default_factory=Counter)
+    _open: dict[str, OpenPath] = field(default_factory=dict)
+    _names: dict[str, PathName] = field(default_factory=dict)
+    _unavailable: dict[str, str] = field(default_factory=dict)
+    _measurements: dict[str, Measurement] = field(default_factory=dict)
+    _shared: dict[str, dict[Train, Result]] = field(default_factory=dict)
+    _closers: dict[str, ExitStack] = field(default_factory=dict)
+
+    def want(self, key: str, train: Train) -> None:
+        """Say before the first measurement that a train will be asked for."""
+        self.wanted.setdefault(key, set()).add(train)
+
+    def path(self, key: str) -> OpenPath:
+        """The open path of a route; it stays open until nobody needs it any more. Raises PathUnavailable."""
+        if key in self._unavailable:
+            raise PathUnavailable(self._unavailable[key])
+        if key not in self._open:
+            closer = ExitStack()
+            try:
+                self._open[key] = closer.enter_context(self.routes[key].open())
+            except PathUnavailable as error:
+                self._unavailable[key] = str(error)
+                raise
+            self._closers[key] = closer
+            self._names[key] = self._open[key].name
+        return self._open[key]
+
+    def tidy(self, key: str) -> None:
+        """Close a route's path unless somebody may need it: of many labs in one run, few are open at a time."""
+        measured = key in self._shared or (key in self._measurements and self._measurements[key].done)
+        if key in self._open and not self.path_users[key] and (measured or not self.wanted.get(key)):
+            del self._open[key]
+            self._closers.pop(key).close()
+
+    def stop(self) -> list[Result]:
+        """End every measurement early. Returns what is known by now, but for what is inconclusive so."""
+        known = [(key, each) for key, measured in self._measurements.items() for each in measured.stop().values()]
+        return [self.conclude(key, each) for key, each in known if each.verdict is not Verdict.INCONCLUSIVE]
+
+    def result(self, key: str, train: Train) -> Result:
+        """The settled result of one train, measuring all that is wanted on its route if nobody has yet."""
+        self.want(key, train)
+        if self.share is None:
+            return self.conclude(key, self._measurement(key).settle(train))
+        if train not in self._shared.get(key, {}):
+            self._shared[key] = self._measured_by_anyone(self.share, key)
+        return self._shared[key][train]
+
+    def conclude(self, key: str, judgement: Judgement) -> Result:
+        """A judgement as a result: when, where, and against what was expected."""
+        route = self.routes[key]
+        train = judgement.train
+        expectation = route.expect(train, judgement.verdict)
+        outcome, _ = assess(judgement, expectation)
+        return Result(
+            run=self.run,
+            time=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            path=self._names.get(key, route.name),
+            ip_version=4,
+            keyword=lookup(train.protocol).keyword,
+            judgement=judgement,
+            expected=expectation.verdict if expectation is not None else None,
+            outcome=outcome,
+        )
+
+    def message(self, key: str, result: Result) -> str:
+        """What to tell of a result: why it was expected, or what was expected instead, or the explanation alone."""
+        _, message = assess(result.judgement, self.routes[key].expect(result.judgement.train, result.verdict))
+        return message or result.judgement.explanation
+
+    def probe(self, key: str, plan: Plan) -> tuple[Measurement, Judgement]:
+        """Measure one train by itself, now, over the route's open path."""
+        measurement = Measurement(self.path(key), plan)
+        return measurement, measurement.settle(plan.trains[0])
+
+    def close(self) -> None:
+        """Close every path that was opened."""
+        self._open.clear()
+        with ExitStack() as stack:
+            for closer in self._closers.values():
+                stack.push(closer)
+            self._closers.clear()
+
+    def _measurement(self, key: str) -> Measurement:
+        if key not in self._measurements:
+            path, plan = self.path(key), self._plan(key)
+            if path.far is None:
+                self._measurements[key] = AgentlessMeasurement(path, plan, self.on_progress)
+            else:
+                self._measurements[key] = Measurement(path, plan)
+        return self._measurements[key]
+
+    def _plan(self, key: str) -> Plan:
+        return replace(self.routes[key].plan, trains=tuple(sorted(self.wanted[key])))
+
+    def _measured_by_anyone(self, share: Path, key: str) -> dict[Train, Result]:
+        plan = self._plan(key)
+        digest = hashlib.blake2b(repr((self.run, key, plan)).encode(), digest_size=12).hexdigest()
+
+        def measure() -> list[dict[str, Any]]:
+            judgements = self._measurement(key).run()
+            return [to_record(self.conclude(key, judgement)) for judgement in judgements.values()]
+
+        results = {}
+        for record in measured_once(share, digest, measure):
+            result = from_record(record)
+            if isinstance(result, str):
+                raise RuntimeError(f"the shared measurement in {share} can't be read: {result}")
+            results[result.judgement.train] = result
+        return results

@@ -1,0 +1,49 @@
+"""What all trains of one direction share when they are judged: control, eyes, names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.evidence import Circumstances, Eyes
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.verdict import Direction
+    from pytest_hdp.measure.control import Control
+    from pytest_hdp.measure.path import OpenPath
+    from pytest_hdp.measure.plan import Plan
+
+
+def shared_by(
+    path: OpenPath,
+    control: Control,
+    plan: Plan,
+    direction: Direction,
+    spoiled: dict[int, tuple[str, ...]],
+    *,
+    more_rounds: bool,
+) -> Circumstances:
+    """The circumstances of one direction's trains. `spoiled`: by round, what spoiled it for them."""
+    receiver = path.receiver_end(direction)
+    sender = path.sender_end(direction)
+    names = {
+        "sender_interface": sender.interface or "the sender's interface",
+        "receiver_interface": (receiver.interface if receiver else None) or "the receiver's interface",
+        "source": sender.address,
+        "target": control.address(direction),
+    }
+    if (seen := control.source_seen.get(direction)) is not None:
+        names["control_source"] = seen[0]
+    return Circumstances(
+        control=control.rounds(direction, spoiled),
+        eyes=Eyes(left=True, arrived=receiver is not None, delivered=receiver is not None),
+        trains=len(plan.trains),
+        error_rate=plan.error_rate,
+        more_rounds=more_rounds,
+        minimum_count=plan.pace.rounds,
+        names=names,
+    )
+
+
+def eyes_of(by_protocol: dict[int | None, set[str]], protocol: int) -> tuple[str, ...]:
+    """What spoiled a round for a protocol number: what spoiled it for all, and for it alone."""
+    return tuple(sorted(by_protocol.get(None, set()) | by_protocol.get(protocol, set())))

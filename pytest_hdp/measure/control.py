@@ -1,0 +1,188 @@
+"""The control: well-formed UDP datagrams, and ICMP echoes of the same size, sent beside the trains in every round."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.evidence import RoundControl
+from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.measure.ledger import ICMP_ERRORS
+from pytest_hdp.measure.sending import sealed
+from pytest_hdp.packet.icmp import build_echo
+
+if TYPE_CHECKING:
+    from pytest_hdp.measure.path import Eye, OpenPath
+    from pytest_hdp.vantage.station import Observation
+
+UDP, ICMP = 17, 1
+PACKET_OUTGOING = 4
+ECHO_REPLY = 0
+TIME_EXCEEDED = 11
+CARRIER_HEADER = 8  # bytes of a UDP or an ICMP echo header
+NANOSECONDS = 1_000_000_000
+
+
+@dataclass(slots=True)
+class ControlEntry:
+    """A control packet: times in ns, 0 until it happened; `expired_at`: the router that let its TTL expire."""
+
+    index: int
+    round: int
+    direction: Direction
+    echo: bool
+    sent_at: int = 0
+    errno: str | None = None
+    left_at: int = 0
+    arrived_at: int = 0
+    delivered_at: int = 0
+    replied_at: int = 0
+    expired_at: str | None = None
+
+
+@dataclass(slots=True)
+class Control:
+    """Sends control packets over a path, and keeps what became of them.
+
+    `source_seen`: by direction, the address and port from which the receiver saw the control come (what a NAT made
+    of it), once one arrived. `round_trip`, `variation`: seconds, smoothed as by RFC 6298.
+    """
+
+    path: OpenPath
+    content: bytes
+    entries: dict[int, ControlEntry] = field(default_factory=dict)
+    source_seen: dict[Direction, tuple[str, int]] = field(default_factory=dict)
+    round_trip: float | None = None
+    variation: float = 0.0
+    _aimed: dict[Direction, tuple[str, int]] = field(default_factory=dict)
+
+    def send(self, direction: Direction, number: int, *, echo: bool = False) -> ControlEntry:
+        """Send one control packet in round `number`: a UDP datagram, or an ICMP echo request."""
+        entry = ControlEntry(self.path.next_index(), number, direction, echo)
+        self.entries[entry.index] = entry
+        payload = self._payload(entry, ICMP if echo else UDP)
+        end = self.path.sender_end(direction)
+        entry.sent_at = time.time_ns()
+        if echo:
+            sender = self.path.sender(direction, ICMP)
+            if isinstance(sender, int):
+                request = build_echo(entry.index >> 16 & 0xFFFF, entry.index & 0xFFFF, payload)
+                entry.errno = end.station.send(sender, request, self.address(direction))
+        else:
+            handle, _ = self.path.controls[id(end)]
+            entry.errno = end.station.send(handle, payload, self.address(direction), self.port(direction))
+        return entry
+
+    def aim(self, direction: Direction, address: str, port: int) -> None:
+        """Send this direction's datagrams there from now on."""
+        self._aimed[direction] = address, port
+
+    def address(self, direction: Direction) -> str:
+        """Where packets of this direction are sent: the target, or the source as the far end sees it."""
+        if direction in self._aimed:
+            return self._aimed[direction][0]
+        if direction is Direction.FORWARD:
+            return self.path.name.target
+        seen = self.source_seen.get(Direction.FORWARD)
+        return seen[0] if seen is not None else self.path.near.address
+
+    def observe(self, eye: Eye, observation: Observation) -> bool:
+        """File an observation if it is of a control packet; False if it is not."""
+        _, when, kind, data, _, _ = observation
+        position = data.find(self.path.run_id)
+        entry = self.entries.get(int.from_bytes(data[position + 8 : position + 12], "big")) if position >= 0 else None
+        if entry is None:
+            return False
+        if eye.kind == "control":
+            entry.delivered_at = entry.delivered_at or when
+        elif eye.kind == "tap":
+            self._observe_tap(entry, eye, when, kind, data)
+        return True
+
+    def _observe_tap(self, entry: ControlEntry, eye: Eye, when: int, kind: int, data: bytes) -> None:
+        outgoing = kind == PACKET_OUTGOING
+        header = (data[0] & 15) * 4
+        if data[9] == ICMP and data[header] in ICMP_ERRORS:
+            if not outgoing and data[header] == TIME_EXCEEDED:
+                entry.expired_at = ".".join(map(str, data[12:16]))
+            return
+        reply = entry.echo and data[header] == ECHO_REPLY
+        if reply:
+            if not outgoing and eye.end is self.path.sender_end(entry.direction):
+                self._replied(entry, when)
+        elif outgoing and eye.end is self.path.sender_end(entry.direction):
+            entry.left_at = entry.left_at or when
+        elif not outgoing and eye.end is self.path.receiver_end(entry.direction):
+            entry.arrived_at = entry.arrived_at or when
+            if not entry.echo:
+                source = ".".join(map(str, data[12:16])), int.from_bytes(data[header : header + 2], "big")
+                self.source_seen.setdefault(entry.direction, source)
+
+    def _replied(self, entry: ControlEntry, when: int) -> None:
+        if entry.replied_at:
+            return
+        entry.replied_at = when
+        took = (when - entry.sent_at) / NANOSECONDS
+        if self.round_trip is None:
+            self.round_trip, self.variation = took, took / 2
+        else:
+            self.variation += (abs(self.round_trip - took) - self.variation) / 4
+            self.round_trip += (took - self.round_trip) / 8
+
+    @property
+    def patience(self) -> float:
+        """Seconds after which an answer is not to be expected any more: RFC 6298 section 2, with its K of 4."""
+        return (self.round_trip or 0.0) + 4 * self.variation
+
+    def rounds(self, direction: Direction, spoiled: dict[int, tuple[str, ...]]) -> tuple[RoundControl, ...]:
+        """The control of each round in one direction; `spoiled`: by round, the eyes that dropped packets."""
+        counts: dict[int, list[int]] = {}
+        with_eyes = self.path.receiver_end(direction) is not None
+        for entry in self.entries.values():
+            if entry.direction is direction and entry.echo is not with_eyes and entry.round >= 0 and not entry.errno:
+                count = counts.setdefault(entry.round, [0, 0, 0])
+                count[0] += 1
+                count[1] += bool(entry.delivered_at if with_eyes else entry.replied_at)
+                count[2] += bool(entry.left_at)
+        return tuple(
+            RoundControl(number, sent, delivered, left, spoiled.get(number, ()))
+            for number, (sent, delivered, left) in sorted(counts.items())
+        )
+
+    def outstanding(self, since: int) -> bool:
+        """Some control packet sent after `since` (ns) has neither arrived nor been answered yet."""
+        return any(
+            entry.sent_at > since and not (entry.errno or entry.delivered_at or entry.replied_at)
+            for entry in self.entries.values()
+        )
+
+    def _payload(self, entry: ControlEntry, protocol: int) -> bytes:
+        content = self.content[: max(0, len(self.content) - CARRIER_HEADER)]  # so that the packets are of one size
+        return sealed(self.path, protocol, entry.index, content, time.time_ns())
+
+    def port(self, direction: Direction) -> int:
+        """Where datagrams of this direction are sent."""
+        if direction in self._aimed:
+            return self._aimed[direction][1]
+        if direction is Direction.REVERSE and Direction.FORWARD in self.source_seen:
+            return self.source_seen[Direction.FORWARD][1]
+        end = self.path.receiver_end(direction)
+        return self.path.controls[id(end)][1] if end is not None else 9  # discard, RFC 863
+
+
+def through(path: OpenPath, count: int, timeout: float) -> tuple[int, int]:
+    """Send `count` control packets forward, one by one: how many, and how many came through or were answered."""
+    control = Control(path, bytes(CARRIER_HEADER))
+
+    def file(eye: Eye, observation: Observation) -> None:
+        control.observe(eye, observation)
+
+    path.subscribers.append(file)
+    for number in range(count):
+        control.send(Direction.FORWARD, number, echo=path.receiver_end(Direction.FORWARD) is None)
+        deadline = time.monotonic() + timeout
+        while control.outstanding(0) and (left := deadline - time.monotonic()) > 0:
+            path.look(left)
+    path.subscribers.remove(file)
+    return count, sum(bool(entry.delivered_at or entry.replied_at) for entry in control.entries.values())

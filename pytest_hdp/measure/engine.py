@@ -1,0 +1,279 @@
+"""The measurement: all trains at once, in shuffled rounds beside the control, each settled as its evidence is complete.
+
+Nothing runs in the background: whoever asks for a train's judgement pumps the whole measurement until it is settled.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.evidence import Circumstances, Train
+from pytest_hdp.judge.ladder import judge
+from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.measure.circumstances import eyes_of, shared_by
+from pytest_hdp.measure.control import PACKET_OUTGOING, Control
+from pytest_hdp.measure.ledger import Ledger
+from pytest_hdp.measure.locate import LOCATED, Locator, ask_again, located, representatives
+from pytest_hdp.measure.sending import send_probe
+from pytest_hdp.packet.encoding import encode
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.result import Judgement
+    from pytest_hdp.measure.path import Eye, OpenPath
+    from pytest_hdp.measure.plan import Plan
+    from pytest_hdp.vantage.station import Observation
+
+BURST = 0.0005  # seconds of the rate that are sent back to back between two looks at the sockets
+MEETING = -1  # round number of the control packets that only find out whether there is a path
+MEETING_TRIES = 5
+
+
+class Measurement:
+    """Measures one plan over one open path. Pure waiting: no threads, no timers."""
+
+    def __init__(self, path: OpenPath, plan: Plan) -> None:
+        self.path = path
+        self.plan = plan
+        self.ledger = Ledger(path.run_id)
+        self.content = encode(plan.content, plan.encoding)
+        self.control = Control(path, self.content)
+        self.rounds = 0
+        self._settled: dict[Train, Judgement] = {}
+        self._to_locate: dict[Train, Judgement] = {}
+        self._books: list[tuple[Control, Ledger]] = [(self.control, self.ledger)]
+        self._shared: dict[object, Circumstances] = {}
+        self._spoiled: dict[int, dict[int | None, set[str]]] = {}
+        self._shuffle = random.Random(plan.seed)
+        self._next_send = 0.0
+        self._failure: Exception | None = None
+        self._work = self._script()
+        path.subscribers.append(self._file)
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        """The directions that the plan's trains run in."""
+        return tuple(sorted({train.direction for train in self.plan.trains}))
+
+    def settle(self, train: Train) -> Judgement:
+        """The judgement of one train of the plan, measuring until it is settled.
+
+        Raises RuntimeError if the measurement ended in an error before it was.
+        """
+        while train not in self._settled:
+            self._step(train)
+        return self._settled[train]
+
+    def _step(self, train: Train) -> None:
+        try:
+            next(self._work)
+        except StopIteration:  # the last step settles what is left, and yields no more
+            if train not in self._settled:
+                raise RuntimeError(f"this measurement ended early: {self._failure}") from self._failure
+        except Exception as error:
+            self._failure = error
+            raise
+
+    def run(self) -> dict[Train, Judgement]:
+        """All judgements, in the plan's order."""
+        return {train: self.settle(train) for train in self.plan.trains}
+
+    @property
+    def done(self) -> bool:
+        """Whether every train is settled, so that the path is not needed any more."""
+        return len(self._settled) == len(self.plan.trains)
+
+    def stop(self) -> dict[Train, Judgement]:
+        """End early: judge by what is known what is not settled yet, unless nothing was sent of it."""
+        self._work.close()
+        if self._file in self.path.subscribers:
+            self.path.subscribers.remove(self._file)
+        self._settled |= self._to_locate
+        for train in self._open_trains():
+            if self.ledger.trains.get(train):
+                self._settled[train] = self._judge(train, more_rounds=False)
+        return dict(self._settled)
+
+    def _script(self) -> Generator[None]:
+        """The whole measurement as one coroutine; it yields whenever it has looked at the sockets."""
+        self._open_sockets()
+        yield from self._meet()
+        pace = self.plan.pace
+        for _ in range(pace.rounds):
+            yield from self._round(self._open_trains())
+            yield from self._pause(pace.spacing)
+        spacing = pace.spacing
+        while True:
+            yield from self._wait_for_stragglers()
+            self._note_drops()
+            more = self.rounds < pace.most_rounds
+            self._judge_open(more_rounds=more)
+            if not self._open_trains():
+                yield from self._locate()
+                self.path.subscribers.remove(self._file)
+                return
+            spacing = min(spacing * 2, max(pace.widest, pace.spacing))
+            for _ in range(min(1 + self.rounds // 4, pace.most_rounds - self.rounds)):
+                yield from self._pause(spacing)
+                yield from self._round(self._open_trains())
+
+    def _open_trains(self) -> list[Train]:
+        return [each for each in self.plan.trains if each not in self._settled and each not in self._to_locate]
+
+    def _open_sockets(self) -> None:
+        """Open every socket before anything is sent; what socket() refuses is settled by that."""
+        self.path.open_ahead(self.plan.trains)
+        for train in self.plan.trains:
+            self.path.listener(train.direction, train.protocol)
+        for train in self.plan.trains:
+            if isinstance(self.path.sender(train.direction, train.protocol), str):
+                self._settled[train] = self._judge(train, more_rounds=False)
+        self.path.new_drops()  # what overflowed before anything was sent says nothing about what will be
+
+    def _meet(self) -> Generator[None]:
+        """Send controls until one came through: is there a path, how long does it take, what does a NAT make of us?"""
+        for attempt in range(MEETING_TRIES):
+            self.control.send(Direction.FORWARD, MEETING)
+            self.control.send(Direction.FORWARD, MEETING, echo=True)
+            deadline = time.monotonic() + self.timeout * (attempt + 1)
+            while time.monotonic() < deadline and self.control.outstanding(0):
+                yield from self._look(deadline - time.monotonic())
+            if any(entry.delivered_at or entry.replied_at for entry in self.control.entries.values()):
+                return
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that a probe is waited for."""
+        if self.plan.timeout is not None:
+            return self.plan.timeout
+        return max(self.plan.pace.least_timeout, self.control.patience)
+
+    def _round(self, trains: list[Train]) -> Generator[None]:
+        """Send one probe of each train: forward, and when those have arrived, in reverse, so that it is an answer."""
+        number = self.rounds
+        self.rounds += 1
+        for direction in self.directions:
+            asked = [train for train in trains if train.direction is direction]
+            if direction is Direction.REVERSE:
+                if not asked:
+                    continue  # forward goes on without trains too: its control keeps a NAT's way back open
+                yield from self._pause(self.control.round_trip or 0.0)
+            yield from self._send_all(asked, direction, number)
+        self._note_drops()
+
+    def _send_all(self, trains: list[Train], direction: Direction, number: int) -> Generator[None]:
+        """Send one probe of each train and the controls, in shuffled order, at the plan's rate."""
+        order: list[Train | Direction] = [*trains, *[direction] * self.plan.pace.control]
+        self._shuffle.shuffle(order)
+        burst = max(1, int(self.plan.pace.rate * BURST))
+        for start in range(0, len(order), burst):
+            chunk = order[start : start + burst]
+            wait = self._next_send - time.monotonic()
+            while wait > 0:
+                yield from self._look(wait)
+                wait = self._next_send - time.monotonic()
+            self._next_send = max(self._next_send, time.monotonic() - BURST) + len(chunk) / self.plan.pace.rate
+            for position, item in enumerate(chunk):
+                if isinstance(item, Direction):
+                    self.control.send(item, number, echo=self._echo_turn(item, start + position))
+                else:
+                    send_probe(self.path, self.ledger, item, number, self.content, self.control.address(item.direction))
+            yield from self._look(0)
+
+    def _echo_turn(self, direction: Direction, position: int) -> bool:
+        """Without eyes at the receiver every control is an echo; with them, an odd one out is."""
+        return self.path.receiver_end(direction) is None or position % 8 == 7
+
+    def _pause(self, seconds: float) -> Generator[None]:
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            yield from self._look(left)
+
+    def _wait_for_stragglers(self) -> Generator[None]:
+        """Wait until everything sent within the last timeout is accounted for, or the timeout is over."""
+        waiting = [entry for train in self._open_trains() for entry in self.ledger.trains.get(train, ())]
+        deadline = time.monotonic() + self.timeout
+        while (left := deadline - time.monotonic()) > 0:
+            since = time.time_ns() - int(self.timeout * 1e9)
+            waiting = [entry for entry in waiting if entry.sent_at > since and not entry.complete]
+            if not waiting and not self.control.outstanding(since):
+                return
+            yield from self._look(left)
+
+    def _look(self, timeout: float) -> Generator[None]:
+        self.path.look(timeout)
+        yield
+
+    def _file(self, eye: Eye, observation: Observation) -> None:
+        for control, _ in self._books:
+            if control.observe(eye, observation):
+                return
+        _, when, kind, data, _, interface = observation
+        outgoing = kind == PACKET_OUTGOING
+        if eye.kind == "tap" and not outgoing and any(ledger.icmp_error(when, data) for _, ledger in self._books):
+            return
+        found = self.ledger.probe(when, data, interface)
+        if found is None:
+            return
+        entry, copy = found
+        direction = entry.train.direction
+        if eye.kind == "socket":
+            if eye.end is self.path.receiver_end(direction):
+                entry.delivered.append(copy)
+        elif outgoing and eye.end is self.path.sender_end(direction):
+            entry.left.append(copy)
+        elif not outgoing and eye.end is self.path.receiver_end(direction):
+            entry.arrived.append(copy)
+
+    def _note_drops(self) -> None:
+        """A drop may have hit a straggler of the round before: it spoils both."""
+        for eye in self.path.new_drops():
+            for number in (self.rounds - 1, self.rounds - 2):
+                by_protocol = self._spoiled.setdefault(number, {})
+                by_protocol.setdefault(eye.protocol, set()).add(f"the {eye.kind} at {eye.end.address} overflowed")
+
+    def _judge_open(self, *, more_rounds: bool) -> None:
+        self._shared.clear()
+        for train in self._open_trains():
+            judgement = self._judge(train, more_rounds=more_rounds)
+            if judgement.final or not more_rounds:
+                worth = judgement.verdict in LOCATED and self.plan.locate != "none" and self.path.routed
+                (self._to_locate if worth else self._settled)[train] = judgement
+
+    def _locate(self) -> Generator[None]:
+        """Find where the lost and rejected trains died, and settle them."""
+        climbs: list[tuple[Locator, dict[Train, list[Judgement]]]] = []
+        for direction in self.directions:
+            found = [each for train, each in self._to_locate.items() if train.direction is direction]
+            if groups := representatives(found, every=self.plan.locate == "all"):
+                locator = Locator(self.path, direction, self.content, self._look)
+                climbs.append((locator, groups))
+                self._books.append((locator.control, locator.ledger))
+                address, port = self.control.address(direction), self.control.port(direction)
+                yield from locator.climb(groups, address, port, self.timeout)
+        yield from ask_again([locator for locator, _ in climbs], self._look)
+        for locator, groups in climbs:
+            for train, group in groups.items():
+                last, beyond = locator.last_hop(train)
+                for judgement in group:
+                    by = None if judgement.train == train else train
+                    self._settled[judgement.train] = located(judgement, last, beyond, by=by)
+        self._to_locate.clear()
+        del self._books[1:]
+
+    def _judge(self, train: Train, *, more_rounds: bool) -> Judgement:
+        errno = self.path.sender(train.direction, train.protocol)
+        evidence = self.ledger.evidence(train, errno if isinstance(errno, str) else None)
+        return judge(evidence, self._circumstances(train, more_rounds=more_rounds))
+
+    def _circumstances(self, train: Train, *, more_rounds: bool) -> Circumstances:
+        """What it shares with all trains whose eyes dropped packets in the same rounds, made once for one look."""
+        spoiled = {number: eyes_of(by_protocol, train.protocol) for number, by_protocol in self._spoiled.items()}
+        key = (train.direction, more_rounds, tuple(spoiled.items()))
+        if key not in self._shared:
+            self._shared[key] = shared_by(
+                self.path, self.control, self.plan, train.direction, spoiled, more_rounds=more_rounds
+            )
+        return self._shared[key]

@@ -1,0 +1,274 @@
+"""Which probe is it? Untrusted packets in, evidence out; no I/O.
+
+The ledger remembers the bytes of every probe that was sent. A packet that carries the run id and the index of a probe
+is compared with them: equal bytes are *genuine* (nobody else knows the keyed MAC among them); bytes that differ are
+attributed to the probe only if most of the MAC is as sent, which a stranger cannot guess; all else is a stranger's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from pytest_hdp.judge.evidence import IcmpReport, Probe, Sighting, Train, TrainEvidence
+from pytest_hdp.packet.icmp import parse_error
+from pytest_hdp.packet.ip import IPv4, parse_ipv4
+
+HDP_SIZE = 12
+TAG_SIZE = 28
+MAC_OFFSET = 12  # inside the tag: run id (8), index (4)
+UNFORGEABLE = 12  # of the MAC's 16 bytes: 96 bits as sent are no accident and no guess
+ICMP_ERRORS = frozenset({3, 4, 5, 11, 12})
+
+
+@dataclass(slots=True)
+class Copy:
+    """One packet as a tap or a socket handed it over: time (ns), bytes from the IPv4 header on, interface."""
+
+    time: int
+    data: bytes
+    genuine: bool
+    payload_change: str | None
+    interface: str
+    _packet: IPv4 | None = None
+
+    @property
+    def packet(self) -> IPv4:
+        """All of its fields; read only when asked for, since of most copies nobody asks."""
+        if self._packet is None:
+            self._packet = parse_ipv4(self.data)
+            assert self._packet is not None, "the ledger makes no copy of less than a header"
+        return self._packet
+
+    @property
+    def protocol(self) -> int:
+        """The number in its header."""
+        return self.data[9]
+
+
+@dataclass(slots=True)
+class Entry:
+    """A probe that was sent, or whose sending was refused, and what has been seen of it.
+
+    `data`: the IP payload as sent; the HDP header stands at `start`, `size` bytes of header, tag and content follow.
+    """
+
+    index: int
+    round: int
+    train: Train
+    data: bytes
+    start: int = 0
+    size: int = 0
+    sent_at: int = 0
+    errno: str | None = None
+    left: list[Copy] = field(default_factory=list)
+    arrived: list[Copy] = field(default_factory=list)
+    delivered: list[Copy] = field(default_factory=list)
+    icmp: list[IcmpReport] = field(default_factory=list)
+    _told: tuple[tuple[int, ...], Probe] | None = None
+
+    def evidence(self) -> Probe:
+        """What has been seen of it so far; made anew only when something was added."""
+        counts = (len(self.left), len(self.arrived), len(self.delivered), len(self.icmp))
+        if self._told is None or self._told[0] != counts:
+            self._told = counts, _probe_evidence(self)
+        return self._told[1]
+
+    @property
+    def complete(self) -> bool:
+        """Nothing that may still come could add to what is known."""
+        return (
+            self.errno is not None
+            or any(copy.genuine for copy in self.delivered)
+            or any(copy.protocol != self.train.protocol for copy in self.left)
+        )
+
+
+class Ledger:
+    """All probes of one measurement, by index."""
+
+    def __init__(self, run_id: bytes) -> None:
+        self.run_id = run_id
+        self.probes: dict[int, Entry] = {}
+        self.trains: dict[Train, list[Entry]] = {}
+        self.strangers = 0
+
+    def add(self, entry: Entry) -> None:
+        """Register a probe before it is sent."""
+        self.probes[entry.index] = entry
+        self.trains.setdefault(entry.train, []).append(entry)
+
+    def index_of(self, data: bytes, start: int = 0) -> tuple[int, int] | None:
+        """Where the run id stands in `data` at or after `start`, and the index after it; None for a stranger's."""
+        position = data.find(self.run_id, start)
+        if position < 0 or len(data) < position + MAC_OFFSET:
+            return None
+        return position, int.from_bytes(data[position + 8 : position + 12], "big")
+
+    def probe(self, time: int, data: bytes, interface: str) -> tuple[Entry, Copy] | None:
+        """The probe that an IPv4 packet is a copy of, or None (and the stranger is counted)."""
+        payload = _payload(data)
+        if payload is None:
+            self.strangers += 1
+            return None
+        if data[9] == 1 and payload[:1] in _ERROR_TYPES:
+            return None  # it quotes a probe, and is none
+        found = self.index_of(payload)
+        entry = self.probes.get(found[1]) if found is not None else None
+        if found is None or entry is None:
+            self.strangers += 1
+            return None
+        sent = entry.data[entry.start :]
+        change = None if payload == sent else _payload_change(sent, data, payload, found[0])
+        if change is STRANGER:
+            self.strangers += 1
+            return None
+        return entry, Copy(time, data, change is None, change, interface)
+
+    def icmp_error(self, time: int, data: bytes) -> bool:
+        """File an ICMP error under the probe that it quotes. False if it is not an ICMP error about one of ours."""
+        packet = parse_ipv4(data) if data[9:10] == _ICMP else None
+        if packet is None or packet.payload[:1] not in _ERROR_TYPES:
+            return False
+        error = parse_error(packet.payload)
+        quoted = parse_ipv4(error.quote) if error is not None else None
+        if error is None or quoted is None:
+            return False
+        entry, authenticated = self._quoted(quoted)
+        if entry is None:
+            return False
+        changed = changed_fields(error.quote, entry.left[0].data, quoted=True) if entry.left else ()
+        entry.icmp.append(
+            IcmpReport(time, packet.source, error.type, error.code, authenticated=authenticated, changed=changed)
+        )
+        return True
+
+    def _quoted(self, quoted: IPv4) -> tuple[Entry | None, bool]:
+        found = self.index_of(quoted.payload)
+        if found is not None and found[0] >= HDP_SIZE:
+            entry = self.probes.get(found[1])
+            if entry is not None and len(quoted.payload) >= found[0] + TAG_SIZE:
+                return (entry, True) if entry.data.startswith(quoted.payload) else (None, False)
+        for entry in reversed(self.probes.values()):
+            if any(_same_packet(quoted, copy) for copy in entry.left):
+                return entry, False
+        return None, False
+
+    def evidence(self, train: Train, socket_errno: str | None) -> TrainEvidence:
+        """Everything seen of one train so far."""
+        return TrainEvidence(
+            train=train,
+            socket_errno=socket_errno,
+            probes=tuple(entry.evidence() for entry in self.trains.get(train, ())),
+        )
+
+
+STRANGER = "stranger"
+_ERROR_TYPES = frozenset(bytes([number]) for number in ICMP_ERRORS)
+_ICMP = b"\x01"
+_ADDRESSES = (("source", slice(12, 16)), ("destination", slice(16, 20)))
+_FIRST_FRAGMENT = 0x2000  # of flags and offset: more fragments follow, offset 0
+
+
+def _payload(data: bytes) -> bytes | None:
+    """What `parse_ipv4` calls the payload, at a tenth of its price: all that is asked of most packets."""
+    if len(data) < 20 or data[0] >> 4 != 4:
+        return None
+    header = (data[0] & 15) * 4
+    if header < 20 or header > len(data):
+        return None
+    total = data[2] << 8 | data[3]
+    return data[header : total if total >= header else len(data)]
+
+
+def _payload_change(sent: bytes, data: bytes, payload: bytes, position: int) -> str | None:
+    """None if the probe's bytes are as sent; else what changed ("payload", "length"), or STRANGER."""
+    start = position - HDP_SIZE
+    seen = payload[max(start, 0) :]
+    first_fragment = (data[6] << 8 | data[7]) & 0x3FFF == _FIRST_FRAGMENT
+    if start >= 0 and (seen == sent or (first_fragment and sent.startswith(seen))):
+        return None
+    mac = slice(position + MAC_OFFSET, position + TAG_SIZE)
+    sent_mac = sent[HDP_SIZE + MAC_OFFSET : HDP_SIZE + TAG_SIZE]
+    alike = sum(a == b for a, b in zip(payload[mac], sent_mac, strict=False))
+    if start < 0 or alike < UNFORGEABLE:
+        return STRANGER
+    # a carrier may pad (Ethernet's trailer is cut by the IP length, but some boxes count it in)
+    return "length" if sent.startswith(seen) or seen.startswith(sent) else "payload"
+
+
+def _same_packet(quoted: IPv4, left: Copy) -> bool:
+    return (
+        quoted.protocol == left.protocol
+        and quoted.identification == left.packet.identification
+        and quoted.destination == left.packet.destination
+    )
+
+
+def changed_fields(seen: bytes, left: bytes, *, quoted: bool = False) -> tuple[str, ...]:
+    """Header fields that differ from what left. A lower TTL is a router's duty and no change; a higher one is.
+
+    Both hold a whole IPv4 header.
+    """
+    if seen == left:
+        return ()
+    changed = []
+    if seen[1] != left[1]:
+        changed += ["dscp"] * (seen[1] >> 2 != left[1] >> 2) + ["ecn"] * (seen[1] & 3 != left[1] & 3)
+    if seen[4:6] != left[4:6]:
+        changed.append("identification")
+    if seen[6] >> 5 != left[6] >> 5 and not (seen[6] & 0x1F or seen[7]):  # the offset: of a fragment flags tell nothing
+        changed.append("flags")
+    if seen[20 : (seen[0] & 15) * 4] != left[20 : (left[0] & 15) * 4]:
+        changed.append("options")
+    if seen[9] != left[9]:
+        changed.append("protocol")
+    changed += [name for name, at in _ADDRESSES if seen[at] != left[at]]
+    if seen[8] > left[8] and not quoted:
+        changed.append("ttl")
+    return tuple(changed)
+
+
+def _sightings(copies: Sequence[Copy], left: Copy | None) -> tuple[Sighting, ...]:
+    if len(copies) == 1:
+        return (_sighting(copies[0], left),)
+    return tuple([_sighting(copy, left) for copy in copies])
+
+
+def _sighting(copy: Copy, left: Copy | None) -> Sighting:
+    data = copy.data
+    changed = changed_fields(data, left.data) if left is not None else ()
+    if copy.payload_change is not None:
+        changed = (*changed, copy.payload_change)
+    source, destination = _dotted(data[12:16]), _dotted(data[16:20])
+    return Sighting(copy.time, data[9], copy.genuine, source, destination, data[8], changed, copy.interface)
+
+
+@lru_cache(maxsize=1024)
+def _dotted(address: bytes) -> str:
+    return ".".join(map(str, address))
+
+
+def _probe_evidence(entry: Entry) -> Probe:
+    reference = entry.left[0] if entry.left else None
+    return Probe(
+        index=entry.index,
+        round=entry.round,
+        sent_at=entry.sent_at,
+        errno=entry.errno,
+        left=_sightings(entry.left, None),
+        arrived=_sightings(entry.arrived, reference),
+        delivered=_sightings(entry.delivered, reference),
+        icmp=tuple(entry.icmp),
+    )
+
+
+def content_of(entry: Entry, copy: Copy) -> bytes | None:
+    """The encoded content of a copy of a probe: what follows the tag; None if it is cut off before."""
+    position = copy.packet.payload.find(entry.data[entry.start + HDP_SIZE : entry.start + HDP_SIZE + MAC_OFFSET])
+    start = position + TAG_SIZE
+    if position < 0 or len(copy.packet.payload) < start:
+        return None
+    trailer = len(entry.data) - entry.start - entry.size  # of the carrier, after the content
+    return copy.packet.payload[start : len(copy.packet.payload) - trailer]

@@ -1,0 +1,228 @@
+"""An open path: the stations at its ends, and the sockets that a measurement needs there, opened once and kept."""
+
+from __future__ import annotations
+
+import secrets
+import select
+import socket
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from errno import EBADF, ECONNRESET, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPIPE, errorcode
+from typing import TYPE_CHECKING, Self
+
+from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.packet.carrier import CARRIERS, hdp_offset
+from pytest_hdp.packet.tag import RUN_ID_SIZE, Sealer
+from pytest_hdp.vantage import bpf
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.evidence import Train
+    from pytest_hdp.judge.result import PathName
+    from pytest_hdp.lab.topology import Lab
+    from pytest_hdp.vantage.station import Observation, Station
+
+TAP_BUFFER = 16 << 20
+_HDP_HEADER = 12
+_UDP_HEADER = 8
+RUN_ID_OFFSETS = tuple(sorted({_HDP_HEADER, *(_HDP_HEADER + hdp_offset(number) for number in CARRIERS)}))
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """One end of a path: its station, the address it is reached at, and the interface its tap watches (None: all)."""
+
+    station: Station
+    address: str
+    interface: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Eye:
+    """What an open socket is for: `kind` is "tap", "socket" or "control"; `protocol` of a "socket"."""
+
+    end: End
+    kind: str
+    protocol: int | None = None
+
+
+class PathUnavailable(Exception):  # noqa: N818
+    """A path that can't be opened here, or is gone. Its text: one line that says what it needs."""
+
+
+# what says something of this machine or of the way to the sockets, and nothing of a protocol number
+_NOT_THE_NUMBERS = frozenset({EMFILE, ENFILE, ENOBUFS, ENOMEM, EPIPE, ECONNRESET, EBADF})
+
+
+def refusal(error: OSError) -> str:
+    """The name of the errno with which socket() refused a number. Raises PathUnavailable if it is no such refusal."""
+    if error.errno is None or error.errno in _NOT_THE_NUMBERS:
+        raise PathUnavailable(f"no socket can be opened: {error.strerror or error}") from error
+    return errorcode.get(error.errno, str(error.errno))
+
+
+class OpenPath:
+    """Stations and sockets from `near` to `far`. On loopback both ends are the same; without an agent `far` is None.
+
+    `buffer`: receive buffer of each socket in bytes; None keeps the system's. Everything seen is filtered in the
+    kernel by this path's run id. `lab`: the lab it runs through, if it is emulated.
+    """
+
+    def __init__(self, name: PathName, near: End, far: End | None, *, buffer: int | None = None) -> None:
+        self.name = name
+        self.near = near
+        self.far = far
+        self.buffer = buffer
+        self.lab: Lab | None = None
+        self.run_id = secrets.token_bytes(RUN_ID_SIZE)
+        self.sealer = Sealer(secrets.token_bytes(32), self.run_id)
+        self.eyes: dict[tuple[int, int], Eye] = {}
+        self.subscribers: list[Callable[[Eye, Observation], None]] = []
+        self._inboxes: dict[tuple[int, int], deque[Observation]] = {}
+        self._senders: dict[tuple[Direction, int], int | str] = {}
+        self._listeners: dict[tuple[int, int], int | str] = {}
+        self._programs: dict[tuple[int, ...], bytes] = {}
+        self._next_index = 0
+        self._drops: dict[tuple[int, int], int] = {}
+        self._ends = [near] if far is None or far is near else [near, far]
+        self._waiter = select.epoll()
+        for end in self._ends:
+            self._waiter.register(end.station.fileno(), select.EPOLLIN)
+            self._open_tap(end)
+        self.controls = {id(end): self._open_control(end) for end in self._ends}
+
+    @property
+    def routed(self) -> bool:
+        """Whether there are hops to ask: not on loopback."""
+        return self.far is not self.near
+
+    def next_index(self) -> int:
+        """A probe index that this path has not used yet."""
+        self._next_index += 1
+        return self._next_index
+
+    def sender_end(self, direction: Direction) -> End:
+        """The end that sends in this direction."""
+        if direction is Direction.FORWARD:
+            return self.near
+        if self.far is None:
+            raise ValueError("without an agent there is no reverse direction")
+        return self.far
+
+    def receiver_end(self, direction: Direction) -> End | None:
+        """The end with eyes that receives in this direction, if there is one."""
+        return self.far if direction is Direction.FORWARD else self.near
+
+    def sender(self, direction: Direction, protocol: int) -> int | str:
+        """Handle of the raw socket that sends this protocol, or the name of the errno with which socket() refused.
+
+        Where a listener for it is open at the same end, that one sends: to open another takes as long as ten packets.
+        """
+        key = (direction, protocol)
+        if key not in self._senders:
+            end = self.sender_end(direction)
+            if isinstance(listening := self._listeners.get((id(end), protocol)), int):
+                self._senders[key] = listening
+                return listening
+            try:
+                self._senders[key] = end.station.sender(socket.AF_INET, protocol)
+            except OSError as error:
+                self._senders[key] = refusal(error)
+        return self._senders[key]
+
+    def listener(self, direction: Direction, protocol: int) -> int | str | None:
+        """Handle of the receiver's raw socket for this protocol, or the errno's name; None where there are no eyes."""
+        end = self.receiver_end(direction)
+        if end is None or not 0 <= protocol <= 255:
+            return None
+        key = (id(end), protocol)
+        if key not in self._listeners:
+            try:
+                handle = end.station.listen(socket.AF_INET, protocol, self._program(protocol), buffer=self.buffer)
+            except OSError as error:
+                self._listeners[key] = refusal(error)
+            else:
+                self._listeners[key] = handle
+                self._watch(end, handle, Eye(end, "socket", protocol))
+        return self._listeners[key]
+
+    def open_ahead(self, trains: Iterable[Train]) -> None:
+        """Open the sockets of all these trains in few requests, where each would else be one to another process."""
+        wanted: dict[int, set[int]] = {id(end): set() for end in self._ends}
+        for train in trains:
+            ends = [self.receiver_end(train.direction)]
+            if (train.direction, train.protocol) not in self._senders:
+                ends.append(self.sender_end(train.direction))
+            for end in ends:
+                if end is not None and (id(end), train.protocol) not in self._listeners:
+                    wanted[id(end)].add(train.protocol)
+        for end in self._ends:
+            end.station.open_ahead(socket.AF_INET, socket.SOCK_RAW, sorted(wanted[id(end)]))
+
+    def look(self, timeout: float) -> None:
+        """Hand whatever was seen at either end to the subscribers, waiting `timeout` seconds at most for the first."""
+        if not self._waiter.poll(max(timeout, 0)):
+            return
+        for end in self._ends:
+            for observation in end.station.poll(0):
+                key = (id(end), observation[0])
+                if key in self._inboxes:
+                    self._inboxes[key].append(observation)
+                elif (eye := self.eyes.get(key)) is not None:
+                    for subscriber in self.subscribers:
+                        subscriber(eye, observation)
+
+    def deliver_to(self, end: End, handle: int, inbox: deque[Observation]) -> None:
+        """Put what a socket opened by somebody else sees into their inbox, whoever looks at the path's sockets."""
+        self._inboxes[id(end), handle] = inbox
+
+    def forget(self, end: End, handle: int) -> None:
+        """Close a socket that somebody else opened at one of the ends."""
+        self._inboxes.pop((id(end), handle), None)
+        end.station.discard(handle)
+
+    def new_drops(self) -> list[Eye]:
+        """The eyes that dropped packets for want of buffer since this was last asked."""
+        dropped = []
+        for end in self._ends:
+            for handle, total in end.station.drops().items():
+                key = (id(end), handle)
+                if total > self._drops.get(key, 0) and key in self.eyes:
+                    dropped.append(self.eyes[key])
+                self._drops[key] = total
+        return dropped
+
+    def close(self) -> None:
+        """Close the sockets at both ends."""
+        self._waiter.close()
+        for end in self._ends:
+            end.station.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _program(self, protocol: int) -> bytes:
+        """The filter of a raw socket, which sees this number alone. Each instruction costs 0.5 us to attach."""
+        offsets = (_HDP_HEADER, _HDP_HEADER + hdp_offset(protocol))
+        if offsets not in self._programs:
+            self._programs[offsets] = bpf.assemble(bpf.matching(self.run_id, offsets))
+        return self._programs[offsets]
+
+    def _open_tap(self, end: End) -> None:
+        target = self.far.address if self.far is not None else self.name.target
+        program = bpf.matching(self.run_id, RUN_ID_OFFSETS, icmp_errors_to=target)
+        buffer = self.buffer if self.buffer is not None else TAP_BUFFER
+        self._watch(end, end.station.tap(end.interface, program, buffer=buffer), Eye(end, "tap"))
+
+    def _open_control(self, end: End) -> tuple[int, int]:
+        handle, port = end.station.datagram(
+            end.address, 0, bpf.matching_datagram(self.run_id, (_UDP_HEADER + _HDP_HEADER,))
+        )
+        self._watch(end, handle, Eye(end, "control"))
+        return handle, port
+
+    def _watch(self, end: End, handle: int, eye: Eye) -> None:
+        self.eyes[id(end), handle] = eye

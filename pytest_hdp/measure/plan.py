@@ -1,0 +1,54 @@
+"""What a measurement is asked to do: which trains, how many rounds, how fast."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.packet.encoding import Encoding
+
+DEFAULT_CONTENT = b"pytest-hdp: which IP protocol numbers get through?"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a kind of path is treated unless the user says otherwise.
+
+    `rounds`: for every train. `most_rounds`: the cap for the undecided. `rate`: packets a second, at most.
+    `spacing`: seconds from the end of one round to the start of the next, doubled for every further round of the
+    undecided up to `widest`. `least_timeout`: seconds that a probe is waited for at least, whatever the control's
+    round-trip time. `control`: control packets in each round.
+    """
+
+    rounds: int
+    most_rounds: int
+    rate: float
+    spacing: float
+    widest: float
+    least_timeout: float
+    control: int
+
+
+LOOPBACK = Pace(rounds=3, most_rounds=16, rate=50_000, spacing=0.001, widest=0.02, least_timeout=0.02, control=4)
+# So many controls that five rounds without loss in them prove that a number is lost, among a thousand trains.
+LAB = Pace(rounds=5, most_rounds=40, rate=20_000, spacing=0.02, widest=0.05, least_timeout=0.02, control=44)
+AGENTLESS = Pace(rounds=5, most_rounds=20, rate=1000, spacing=1.0, widest=4.0, least_timeout=0.3, control=4)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One measurement. `timeout`: seconds to wait for one probe; None derives it from the control's round-trip time.
+
+    `error_rate`: the chance, over the whole plan, of calling a train lost, first_only or lossy that is not.
+    `locate`: climb the TTLs for "groups" of equal verdicts, "all" trains, or "none".
+    `seed` shuffles the order inside each round.
+    """
+
+    trains: tuple[Train, ...]
+    pace: Pace = LOOPBACK
+    timeout: float | None = None
+    content: bytes = DEFAULT_CONTENT
+    encoding: Encoding = Encoding.PLAIN
+    seed: int = 0
+    error_rate: float = 1e-6
+    locate: str = "groups"

@@ -1,0 +1,50 @@
+"""Making a probe and sending it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.verdict import Form
+from pytest_hdp.measure.ledger import Entry
+from pytest_hdp.packet import carrier
+from pytest_hdp.packet.hdp import Header
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.evidence import Train
+    from pytest_hdp.measure.ledger import Ledger
+    from pytest_hdp.measure.path import OpenPath
+
+USUAL_PORTS = Header()
+
+
+def sealed(path: OpenPath, protocol: int, index: int, content: bytes, now: int, ports: Header = USUAL_PORTS) -> bytes:
+    """HDP header (sent at `now`, ns), tag and encoded content of a packet under a protocol number."""
+    header = Header(ports.source_port, ports.destination_port, now).pack()
+    return header + path.sealer.seal(protocol, index, header, content) + content
+
+
+def send_probe(
+    path: OpenPath,
+    ledger: Ledger,
+    train: Train,
+    number: int,
+    content: bytes,
+    address: str,
+    ports: Header | None = None,
+) -> Entry:
+    """Send one probe of a train in round `number` and register it before it leaves."""
+    now = time.time_ns()
+    index = path.next_index()
+    hdp = sealed(path, train.protocol, index, content, now, ports or USUAL_PORTS)
+    end = path.sender_end(train.direction)
+    wrapped = None
+    if train.form is Form.WELLFORMED:
+        wrapped = carrier.wrap(train.protocol & 255, hdp, source=end.address, destination=address)
+    data = wrapped or hdp
+    entry = Entry(index, number, train, data, data.find(hdp), len(hdp), sent_at=now)
+    ledger.add(entry)
+    handle = path.sender(train.direction, train.protocol)
+    if isinstance(handle, int):
+        entry.errno = end.station.send(handle, data, address)
+    return entry

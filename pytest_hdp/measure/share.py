@@ -1,0 +1,30 @@
+"""Measured once, whichever of several processes needs it first: a lock and a file in a folder they share."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def measured_once(folder: Path, key: str, measure: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The records that `measure` makes, from the first process that got here; the others wait and read.
+
+    `key`: a file name that says what is measured. A process that dies while measuring releases the lock (flock(2)),
+    and the next one measures. The file appears whole or not at all (rename(2)).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    done = folder / f"{key}.json"
+    with (folder / f"{key}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if done.exists():
+            records: list[dict[str, Any]] = json.loads(done.read_text(encoding="utf-8"))
+            return records
+        records = measure()
+        unfinished = done.with_suffix(f".{os.getpid()}")
+        unfinished.write_text(json.dumps(records), encoding="utf-8")
+        unfinished.rename(done)
+        return records

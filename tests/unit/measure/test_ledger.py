@@ -1,0 +1,179 @@
+"""The ledger: which copies of which probe were seen, from bytes that anybody may have sent."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.measure.ledger import Entry, Ledger, content_of
+from pytest_hdp.packet.hdp import Header
+from pytest_hdp.packet.ip import build_ipv4
+from pytest_hdp.packet.tag import Sealer
+
+RUN = b"\x01\x02\x03\x04\x05\x06\x07\x08"
+SEALER = Sealer(b"s" * 32, RUN)
+SOURCE, TARGET = "192.0.2.1", "198.51.100.2"
+CONTENT = b"which numbers get through?"
+TRAIN = Train(253)
+HDP, TAG = 12, 28
+
+
+def hdp_bytes(index: int, content: bytes = CONTENT, protocol: int = 253) -> bytes:
+    header = Header(timestamp=123456789).pack()
+    return header + SEALER.seal(protocol, index, header, content) + content
+
+
+def ip(
+    payload: bytes,
+    *,
+    protocol: int = 253,
+    ttl: int = 64,
+    source: str = SOURCE,
+    identification: int = 7,
+    **more,
+):
+    return build_ipv4(
+        payload,
+        protocol=protocol,
+        source=source,
+        destination=TARGET,
+        ttl=ttl,
+        identification=identification,
+        **more,
+    )
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    book = Ledger(RUN)
+    for index in (1, 2, 3):
+        book.add(Entry(index, index - 1, TRAIN, hdp_bytes(index)))
+    return book
+
+
+def test_a_copy_as_sent_is_genuine(ledger):
+    entry, copy = ledger.probe(5, ip(hdp_bytes(2)), "lo")
+    assert (entry.index, copy.genuine, copy.payload_change, copy.interface) == (2, True, None, "lo")
+
+
+@pytest.mark.parametrize("carrier", [b"", b"\x00" * 8, b"\x00" * 20])
+def test_found_behind_any_carrier_header(ledger, carrier):
+    entry, copy = ledger.probe(5, ip(carrier + hdp_bytes(3)), "lo")
+    assert (entry.index, copy.genuine) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("mangled", "change"),
+    [
+        (hdp_bytes(1)[:-1], "length"),
+        (hdp_bytes(1) + b"\x00", "length"),
+        (hdp_bytes(1)[:-3] + b"!" + hdp_bytes(1)[-2:], "payload"),
+        (b"\xff" + hdp_bytes(1)[1:], "payload"),
+        (hdp_bytes(1)[: HDP + 15] + b"\x00" + hdp_bytes(1)[HDP + 16 :], "payload"),
+    ],
+    ids=["truncated", "padded", "content byte", "header byte", "one byte of the MAC"],
+)
+def test_a_copy_with_changed_bytes_is_ours_but_not_genuine(ledger, mangled, change):
+    entry, copy = ledger.probe(5, ip(mangled), "lo")
+    assert (entry.index, copy.genuine, copy.payload_change) == (1, False, change)
+
+
+def test_a_forged_mac_is_a_strangers(ledger):
+    forged = bytearray(hdp_bytes(1))
+    forged[HDP + 12 : HDP + 28] = b"\xaa" * 16
+    assert ledger.probe(5, ip(bytes(forged)), "lo") is None
+    assert ledger.strangers == 1
+
+
+def test_an_unknown_index_is_a_strangers(ledger):
+    assert ledger.probe(5, ip(hdp_bytes(99)), "lo") is None
+
+
+@given(st.binary(max_size=200))
+def test_hostile_bytes_never_raise_and_are_never_ours(data):
+    book = Ledger(RUN)
+    book.add(Entry(1, 0, TRAIN, hdp_bytes(1)))
+    for packet in (data, ip(data), ip(RUN + data), ip(b"\0" * HDP + RUN + b"\0\0\0\x01" + data)):
+        found = book.probe(5, packet, "lo")
+        assert found is None or found[1].payload_change is not None
+        assert not book.icmp_error(5, packet)
+
+
+@given(st.integers(0, len(hdp_bytes(1)) - 1), st.integers(1, 255))
+def test_no_changed_byte_passes_for_genuine(position, flip):
+    book = Ledger(RUN)
+    book.add(Entry(1, 0, TRAIN, hdp_bytes(1)))
+    changed = bytearray(hdp_bytes(1))
+    changed[position] ^= flip
+    found = book.probe(5, ip(bytes(changed)), "lo")
+    assert found is None or not found[1].genuine
+
+
+def icmp(kind: int, code: int, quote: bytes) -> bytes:
+    return ip(bytes([kind, code]) + b"\0" * 6 + quote, protocol=1, source="203.0.113.9")
+
+
+@pytest.mark.parametrize("kind", [3, 11, 12])
+def test_an_error_that_quotes_the_tag_is_authenticated(ledger, kind):
+    assert ledger.icmp_error(9, icmp(kind, 2, ip(hdp_bytes(2))))
+    (report,) = ledger.probes[2].icmp
+    assert (report.source, report.type, report.code, report.authenticated) == ("203.0.113.9", kind, 2, True)
+
+
+def test_an_error_with_a_damaged_tag_is_not_ours(ledger):
+    quoted = bytearray(hdp_bytes(2))
+    quoted[HDP + 20] ^= 1
+    assert not ledger.icmp_error(9, icmp(3, 2, ip(bytes(quoted))))
+    assert not ledger.probes[2].icmp
+
+
+def test_an_error_that_quotes_other_bytes_before_or_after_the_tag_is_not_ours():
+    book = Ledger(RUN)
+    data = b"carrier!" + hdp_bytes(1) + b"trailer"
+    book.add(Entry(1, 0, TRAIN, data, start=8, size=len(hdp_bytes(1))))
+    for damaged in (b"Carrier!" + data[8:], data[:-1] + b"!", data[:-10] + b"?" + data[-9:]):
+        assert not book.icmp_error(9, icmp(3, 2, ip(damaged)))
+    assert book.icmp_error(9, icmp(3, 2, ip(data)))
+    assert book.icmp_error(9, icmp(3, 2, ip(data)[: 20 + 8 + HDP + TAG]))
+    assert [report.authenticated for report in book.probes[1].icmp] == [True, True]
+
+
+def test_a_carriers_trailer_belongs_to_the_probe():
+    book = Ledger(RUN)
+    data = b"carrier!" + hdp_bytes(1) + b"trailer"
+    book.add(Entry(1, 0, TRAIN, data, start=8, size=len(hdp_bytes(1))))
+    entry, copy = book.probe(5, ip(data), "lo")
+    assert copy.genuine
+    assert content_of(entry, copy) == CONTENT
+    assert not book.probe(5, ip(data[:-1]), "lo")[1].genuine
+
+
+def test_a_short_quote_is_matched_by_what_left_and_not_authenticated(ledger):
+    entry, copy = ledger.probe(5, ip(hdp_bytes(3), identification=4711), "eth0")
+    entry.left.append(copy)
+    assert ledger.icmp_error(9, icmp(3, 2, ip(hdp_bytes(3), identification=4711)[:28]))
+    assert [report.authenticated for report in ledger.probes[3].icmp] == [False]
+    assert not ledger.icmp_error(9, icmp(3, 2, ip(hdp_bytes(3), identification=4712)[:28]))
+
+
+def test_changed_header_fields_are_named_and_a_lower_ttl_is_none(ledger):
+    entry, left = ledger.probe(5, ip(hdp_bytes(1), dscp=46), "eth0")
+    entry.left.append(left)
+    _, seen = ledger.probe(6, ip(hdp_bytes(1), ttl=60, source="203.0.113.5", identification=8), "eth0")
+    entry.delivered.append(seen)
+    (probe,) = ledger.evidence(TRAIN, None).probes[:1]
+    assert set(probe.delivered[0].changed) == {"dscp", "identification", "source"}
+    assert probe.delivered[0].ttl == 60
+
+
+def test_a_raised_ttl_is_a_change(ledger):
+    entry, left = ledger.probe(5, ip(hdp_bytes(1), ttl=10), "eth0")
+    entry.left.append(left)
+    entry.delivered.append(ledger.probe(6, ip(hdp_bytes(1), ttl=64), "eth0")[1])
+    assert ledger.evidence(TRAIN, None).probes[0].delivered[0].changed == ("ttl",)
+
+
+def test_the_first_fragment_of_what_left_is_genuine(ledger):
+    cut = ip(hdp_bytes(1)[:48], flags=1)
+    _, copy = ledger.probe(5, cut, "eth0")
+    assert copy.genuine
