@@ -1,0 +1,134 @@
+"""The 256 protocol numbers as a 16 x 16 picture, one letter each, for a terminal of any width."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.verdict import Outcome, Verdict
+from pytest_hdp.report import fields
+from pytest_hdp.report.letters import colour, letter, words
+from pytest_hdp.report.lines import Line, beside, encodable, flowed, length, wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pytest_hdp.report.fields import Record
+
+SPACED = 41
+"""Columns of a row with blanks between the cells and the row's first number in decimal."""
+NO_DECIMAL = 36
+SIDE_BY_SIDE = 100
+"""From so many columns on, two grids share the width."""
+
+_GAP = 4
+_SEVERITY = [Outcome.FAILED, Outcome.SKIPPED, Outcome.XFAILED, Outcome.PASSED]
+_RUNGS = list(Verdict)
+
+Cell = tuple[str, str]
+"""A number's verdict and outcome."""
+
+
+def _cells(records: Iterable[Record]) -> dict[int, Cell]:
+    """Return one cell per number; where a number has several records, the worst outcome shows."""
+    cells: dict[int, Cell] = {}
+    for record in records:
+        cell = (fields.word(record, "verdict"), fields.word(record, "outcome"))
+        known = cells.setdefault(fields.protocol(record), cell)
+        if _severity(cell) < _severity(known):
+            cells[fields.protocol(record)] = cell
+    return cells
+
+
+def _severity(cell: Cell) -> int:
+    return _SEVERITY.index(Outcome(cell[1])) if cell[1] in _SEVERITY else len(_SEVERITY)
+
+
+def _rows(cells: dict[int, Cell], width: int) -> list[Line]:
+    """Return the column heads and one line for each row of 16 that holds a measured number."""
+    rows = sorted({n // 16 for n in cells if 0 <= n <= 255})
+    if not rows:
+        return []
+    spaced = width >= NO_DECIMAL
+    between = " " if spaced else ""
+    decimal = width >= SPACED
+    margin = " " * (10 if decimal else 5)
+    lines: list[Line] = [[(margin + between.join(f"{column:x}" for column in range(16)), None)]]
+    for row in rows:
+        line: Line = [(f"0x{row:x}_ {row * 16:3}  " if decimal else f"0x{row:x}_ ", None)]
+        last = max(n % 16 for n in cells if n // 16 == row)
+        for column in range(last + 1):
+            gap = between if column else ""
+            cell = cells.get(row * 16 + column)
+            line.append((gap + letter(*cell), colour(*cell)) if cell else (gap + " ", None))
+        lines.append(line)
+    return lines
+
+
+def _out_of_range(cells: dict[int, Cell], width: int) -> list[Line]:
+    """Return "out of range: -1 k   256-262 n   263 k", numbers with the same letter folded."""
+    outside = sorted(n for n in cells if not 0 <= n <= 255)
+    if not outside:
+        return []
+    items: list[Line] = [[("out of range:", None)]]
+    for cell, numbers in groupby(outside, lambda n: cells[n]):
+        items.append([(fields.folded(numbers).replace(" ", "") + " ", None), (letter(*cell), colour(*cell))])
+    return flowed(items, width, gap="  ")
+
+
+def _legend(cells: dict[int, Cell], width: int) -> list[Line]:
+    """Return what the letters that occur mean, each with its count, in the ladder's order."""
+
+    def rung(cell: Cell) -> tuple[int, int]:
+        return (_RUNGS.index(Verdict(cell[0])) if cell[0] in _RUNGS else len(_RUNGS)), _severity(cell)
+
+    counts = Counter(cells.values())
+    notes = {Outcome.XFAILED: " (expected)", Outcome.FAILED: " (FAILED)"}
+    items: list[Line] = []
+    for cell in sorted(counts, key=rung):
+        verdict, outcome = cell
+        note = notes.get(Outcome(outcome), "") if outcome in _SEVERITY else ""
+        items.append([(letter(*cell), colour(*cell)), (f" {counts[cell]} {words(verdict)}{note}", None)])
+    return flowed(items, width)
+
+
+def grid(records: Sequence[Record], *, width: int = 80, unicode: bool = True) -> list[Line]:
+    """Return the picture of one path, direction and form: title, rows, numbers out of range, legend.
+
+    `width` is in columns; below 36 the cells stand without blanks between them. Rows without a measured
+    number are left out; a number that was not measured is blank. Nothing but ASCII with `unicode=False`.
+    """
+    if not records:
+        return []
+    title = f"{fields.path_title(records[0], unicode=unicode)}, {fields.course(records[0])}"
+    cells = _cells(records)
+    lines: list[Line] = [[(text, None)] for text in wrapped(title, width)]
+    lines += [*_rows(cells, width), *_out_of_range(cells, width), *_legend(cells, width)]
+    return encodable(lines, unicode=unicode)
+
+
+def grids(records: Iterable[Record], *, width: int = 80, unicode: bool = True) -> list[Line]:
+    """Return one picture for each path, direction and form, two side by side from 100 columns on.
+
+    Empty for no records. Pictures one below the other are parted by an empty line.
+    """
+    groups = fields.by_course(records)
+    if len(groups) < 2 or width < SIDE_BY_SIDE:
+        blocks = [grid(group, width=width, unicode=unicode) for group in groups]
+        return _stacked(blocks)
+    half = (width - _GAP) // 2
+    pictures = [grid(group, width=half, unicode=unicode) for group in groups]
+    pairs = [pictures[start : start + 2] for start in range(0, len(pictures), 2)]
+    return _stacked([beside(pair, [max(half, _widest(block)) for block in pair]) for pair in pairs])
+
+
+def _widest(block: Sequence[Line]) -> int:
+    return max((length(line) for line in block), default=0)
+
+
+def _stacked(blocks: Sequence[list[Line]]) -> list[Line]:
+    lines: list[Line] = []
+    for block in blocks:
+        lines.extend([*([[]] if lines else []), *block])
+    return lines

@@ -1,0 +1,83 @@
+"""One letter, one word and one colour per verdict, so that pytest's progress line is the picture.
+
+A mark means that the train got there ("." delivered, "+" the target answered). A letter says where it
+ended: lower case where that was expected, upper case where it was not. So a run in which everything is as
+known shows no capital, with or without colour, in any encoding. pytest's own letters keep their meaning:
+"s" is a skip, "X" a train that was expected to fail and got through; "x", "F" and "E" are never used for a
+verdict.
+"""
+
+from __future__ import annotations
+
+from pytest_hdp.judge.verdict import Outcome, Verdict
+
+UNKNOWN_LETTER = "~"
+"""Stands for a verdict that this version does not know (a results file of a newer one)."""
+
+_LETTERS: dict[str, tuple[str, str]] = {
+    Verdict.REFUSED_AT_SOCKET: ("k", "K"),  # soc(k)et
+    Verdict.REFUSED_AT_SEND: ("d", "D"),  # sen(d)
+    Verdict.HELD_BY_SENDER: ("h", "H"),  # (h)eld
+    Verdict.RENUMBERED: ("n", "N"),  # (n)umber
+    Verdict.REJECTED: ("j", "J"),  # re(j)ected
+    Verdict.LOST: ("l", "L"),  # (l)ost
+    Verdict.FIRST_ONLY: ("o", "O"),  # (o)nce
+    Verdict.LOSSY: ("y", "Y"),  # loss(y)
+    Verdict.HELD_BY_RECEIVER: ("a", "A"),  # (a)rrived, and no further
+    Verdict.MODIFIED: ("m", "M"),  # (m)odified
+    Verdict.DELIVERED: (".", "X"),
+    Verdict.REACHED: ("+", "Z"),
+    Verdict.SILENT: ("s", "S"),
+    Verdict.INCONCLUSIVE: ("?", "Q"),
+}
+
+_SENDER, _PATH, _PASS, _OPEN, _WRONG = "cyan", "purple", "green", "yellow", "red"
+_COLOURS: dict[str, str] = {
+    Verdict.REFUSED_AT_SOCKET: _SENDER,
+    Verdict.REFUSED_AT_SEND: _SENDER,
+    Verdict.HELD_BY_SENDER: _SENDER,
+    Verdict.RENUMBERED: _SENDER,
+    Verdict.DELIVERED: _PASS,
+    Verdict.REACHED: _PASS,
+    Verdict.SILENT: _OPEN,
+    Verdict.INCONCLUSIVE: _OPEN,
+}
+
+_PYTEST_WORDS: dict[str, str] = {
+    Outcome.PASSED: "PASSED",
+    Outcome.FAILED: "FAILED",
+    Outcome.XFAILED: "XFAIL",
+    Outcome.SKIPPED: "SKIPPED",
+}
+
+
+def letter(verdict: str, outcome: str) -> str:
+    """Return the single ASCII letter of a verdict: upper case (or X, Z, S, Q) if the test failed."""
+    usual, unexpected = _LETTERS.get(verdict, (UNKNOWN_LETTER, UNKNOWN_LETTER))
+    return unexpected if outcome == Outcome.FAILED else usual
+
+
+def colour(verdict: str, outcome: str) -> str:
+    """Return pytest's name of a colour: red if the test failed, else by where on the path the train ended."""
+    if outcome == Outcome.FAILED:
+        return _WRONG
+    return _COLOURS.get(verdict, _PATH)
+
+
+def words(verdict: str) -> str:
+    """Return the verdict as it reads in a sentence: `refused_at_socket` as "refused at socket"."""
+    return verdict.replace("_", " ")
+
+
+def status(verdict: str, outcome: str) -> tuple[str, str, tuple[str, dict[str, bool]]]:
+    """Return what `pytest_report_teststatus` wants: (category, letter, (word, markup)).
+
+    The category is pytest's own ("passed", "failed", "xfailed", "skipped"), so that the last line counts as
+    users expect: "255 passed, 10 xfailed". The word (seen with -v) is pytest's, then the verdict: "XFAIL
+    refused_at_socket".
+    """
+    markup = {colour(verdict, outcome): True}
+    if outcome == Outcome.FAILED:
+        markup["bold"] = True
+    word = f"{_PYTEST_WORDS.get(outcome, outcome.upper())} {verdict}"
+    return str(outcome), letter(verdict, outcome), (word, markup)

@@ -1,0 +1,177 @@
+"""`results.md`: a headline, the surprises, the counts, and the article's table with verdict and place."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.verdict import Outcome
+from pytest_hdp.report import fields
+from pytest_hdp.report.letters import words
+from pytest_hdp.report.lines import text_of
+from pytest_hdp.report.safe import safe
+from pytest_hdp.report.summary import by_rung, surprises
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pytest_hdp.report.fields import Record
+
+NOTHING = "-"
+UNFOLDED = 1_000_000
+YES, NO = "\N{SALUTING FACE}", "\N{SHOCKED FACE WITH EXPLODING HEAD}"
+"""The article's marks for a packet that got there, and one that did not."""
+
+_SPECIAL = re.compile(r"[\\`*{}\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_INVISIBLE = "<!-- -->"
+"""Parts a name from its "@" or "#", a scheme from its "//": GitHub links these even if they are escaped."""
+
+
+def escaped(value: object) -> str:
+    """Return any text as one line of Markdown that shows it literally, also within a cell of a table.
+
+    No markup, HTML, link, mention, control character or line end in it takes effect.
+    """
+    text = safe(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = re.sub(r"#(?=\w)|@", lambda found: found[0] + "\0", text)
+    text = re.sub(r":(?=//)|\bwww(?=\.)", lambda found: found[0] + "\0", text, flags=re.IGNORECASE)
+    return _SPECIAL.sub(r"\\\g<0>", text).replace("\0", _INVISIBLE)
+
+
+def code_block(text: str, language: str = "") -> list[str]:
+    """Return a fenced block that `text` cannot end: its fence is longer than any run of backticks in it."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return [fence + language, safe(text, limit=10_000), fence]
+
+
+def table(heads: Sequence[tuple[str, bool]], rows: Iterable[Sequence[object]]) -> list[str]:
+    """Return a table. `heads`: (title, whether it holds numbers) for each column. Cells are escaped."""
+    lines = [f"| {' | '.join(title for title, _ in heads)} |"]
+    lines.append(f"| {' | '.join('---:' if numeric else ':---' for _, numeric in heads)} |")
+    lines += [f"| {' | '.join(escaped(cell) for cell in row)} |" for row in rows]
+    return lines
+
+
+HEADS = (
+    ("Protocol Number", True),
+    ("Keyword", False),
+    ("Verdict", False),
+    ("Place", False),
+    ("Source IP (Server)", False),
+    ("Byte Sum (Server)", True),
+    ("Received (Server)", False),
+    ("Succeeded (Client)", False),
+    ("Byte sum (Client)", True),
+    ("Failure reason (Client)", False),
+    ("Time difference (us)", True),
+)
+"""The article's eight columns, with keyword, verdict and place after the number."""
+
+
+def _row(record: Record) -> tuple[object, ...]:
+    """Return the cells of one train, in the order of `HEADS`; "-" where nobody looked or nothing was seen."""
+    sent, delivered = fields.observed(record, "sent") or 0, fields.observed(record, "delivered")
+    errno, place = fields.word(record, "errno"), fields.word(record, "place")
+    received = NOTHING if delivered is None else _share(delivered, sent)
+    return (
+        fields.protocol(record),
+        fields.word(record, "keyword") or NOTHING,
+        words(fields.word(record, "verdict")),
+        place or NOTHING,
+        _seen_source(record) if delivered else NOTHING,
+        _bytes(record, "delivered"),
+        received,
+        f"{YES} {sent} of {sent}" if sent and not errno else NO,
+        _bytes(record, "sent"),
+        f"{errno}, {place}" if errno else NOTHING,
+        _median(record),
+    )
+
+
+def _share(part: int, whole: int) -> str:
+    """Return the article's mark and the counts: the salute only if all got there."""
+    return f"{YES if part >= whole else NO} {part} of {whole}" if whole else NO
+
+
+def _seen_source(record: Record) -> str:
+    """Return the address that the receiver saw."""
+    nat, path = fields.part(record, "nat"), fields.part(record, "path")
+    own = path.get("target" if record.get("direction") == "reverse" else "source")
+    return safe(nat.get("source") or own or NOTHING)
+
+
+def _bytes(record: Record, eye: str) -> object:
+    """Return the bytes of all packets together, IP headers included, from the optional field `bytes`."""
+    total = fields.number(fields.part(record, "bytes"), eye)
+    return NOTHING if total is None else total
+
+
+def _median(record: Record) -> str:
+    median = fields.part(record, "latency_us").get("median")
+    return f"{median:.1f}" if isinstance(median, int | float) else NOTHING
+
+
+def _control(records: Sequence[Record]) -> str:
+    """Return how the control fared beside these trains."""
+    shares = []
+    for record in records:
+        control = fields.part(record, "control")
+        sent, through = fields.number(control, "sent"), fields.number(control, "delivered")
+        if sent and through is not None:
+            shares.append((through / sent, f"{through} of {sent}"))
+    if not shares:
+        return "Control: none sent."
+    worst, counts = min(shares)
+    return "Control: all of it came through." if worst >= 1 else f"Control: at worst, {counts} came through."
+
+
+def _counted(records: Sequence[Record]) -> list[str]:
+    """Return the table of counts: verdict, outcome, how many, which numbers."""
+    cells = Counter((fields.word(r, "verdict"), fields.word(r, "outcome")) for r in records)
+    rows = []
+    for cell in sorted(cells, key=by_rung):
+        those = [r for r in records if (fields.word(r, "verdict"), fields.word(r, "outcome")) == cell]
+        rows.append((words(cell[0]), cell[1], cells[cell], fields.folded(map(fields.protocol, those))))
+    heads = (("Verdict", False), ("Outcome", False), ("Trains", True), ("Protocol numbers", False))
+    return table(heads, rows)
+
+
+def _worded(records: Sequence[Record]) -> list[str]:
+    """Return a list of what failed or is open in these records, in sentences."""
+    worth_words = [record for record in records if record.get("outcome") in {Outcome.FAILED, Outcome.SKIPPED}]
+    said = [f"- {escaped(text_of(line))}" for line in surprises(worth_words, width=UNFOLDED)[:-1]]
+    return [*said, ""] if said else []
+
+
+def headline(records: Sequence[Record]) -> str:
+    """Return the run in one line: "265 trains, all as expected" or "3 of 265 trains not as expected"."""
+    wrong = sum(record.get("outcome") == Outcome.FAILED for record in records)
+    still_open = sum(record.get("outcome") == Outcome.SKIPPED for record in records)
+    trains = f"{len(records)} train{'' if len(records) == 1 else 's'}"
+    if not records:
+        return "nothing measured"
+    if wrong:
+        return f"{wrong} of {trains} not as expected"
+    return f"{trains}, nothing unexpected, {still_open} open" if still_open else f"{trains}, all as expected"
+
+
+def markdown(records: Iterable[Record], *, command: str | None = None, system: str | None = None) -> str:
+    """Return the whole of `results.md`, one table row a train, ready to be pasted into an issue.
+
+    `command`: what repeats the run. `system`: the machine it ran on, in words.
+    """
+    groups = fields.by_course(records)
+    everything = [record for group in groups for record in group]
+    lines = [f"# pytest-hdp: {headline(everything)}", ""]
+    times = sorted(filter(None, (fields.word(record, "time") for record in everything)))
+    if times:
+        lines += [escaped(f"Measured {times[0]}{f', on {system}' if system else ''}."), ""]
+    if command:
+        lines += [*code_block(command, "sh"), ""]
+    for group in groups:
+        title = escaped(f"{fields.path_title(group[0])}, {fields.course(group[0])}")
+        lines += [f"## {title}", "", escaped(_control(group)), "", *_worded(group), *_counted(group), ""]
+        lines += [*table(HEADS, map(_row, group)), ""]
+    return "\n".join(lines)

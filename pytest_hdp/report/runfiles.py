@@ -1,0 +1,76 @@
+"""The files of one run: `results.jsonl` as the records come; at the end the table, and the profile if asked for."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from pytest_hdp.report.safe import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from pytest_hdp.report.jsonl import LineWriter
+
+
+class RunFiles:
+    """Writes what was asked for; what can't be written (a full disk) is said once in `troubles`, and ends no run.
+
+    `report`: the folder for results, and `record`: the file for a profile, or None for neither.
+    """
+
+    def __init__(self, report: Path | None, record: Path | None) -> None:
+        self.troubles: list[str] = []
+        self._report = report
+        self._record = record
+        self._writer: LineWriter | None = None
+
+    def append(self, record: dict[str, Any]) -> None:
+        """Append a record to `results.jsonl`, which is replaced by the first one."""
+        if self._report is None or self.troubles:
+            return
+        path = self._report / "results.jsonl"
+        with self._telling(path):
+            if self._writer is None:
+                from pytest_hdp.report.jsonl import LineWriter
+
+                self._writer = LineWriter(path)
+            self._writer.write(record)
+
+    def finish(self, records: Sequence[dict[str, Any]], *, command: str, system: str) -> None:
+        """Write everything whole, from one record of each train; `command` and `system` as the table names them."""
+        if self._writer is not None:
+            self._writer.close()
+        if not records:
+            return
+        if self._report is not None:
+            from pytest_hdp.report.files import write_whole
+            from pytest_hdp.report.jsonl import write_lines
+            from pytest_hdp.report.markdown import markdown
+
+            with self._telling(self._report / "results.jsonl") as path:
+                write_lines(path, records)
+            with self._telling(self._report / "results.md") as path:
+                write_whole(path, markdown(records, command=command, system=system))
+        if self._record is not None:
+            with self._telling(self._record) as path:
+                _write_profile(path, records)
+
+    @contextmanager
+    def _telling(self, path: Path) -> Iterator[Path]:
+        try:
+            yield path
+        except OSError as error:
+            told = f"{safe(path)} is not complete: {error.strerror or error}"
+            if told not in self.troubles:
+                self.troubles.append(told)
+
+
+def _write_profile(path: Path, records: Sequence[dict[str, Any]]) -> None:
+    from pytest_hdp.judge.expect import record
+    from pytest_hdp.judge.record import from_record
+    from pytest_hdp.judge.result import Result
+    from pytest_hdp.report.files import write_whole
+
+    write_whole(path, record([result for each in records if isinstance(result := from_record(each), Result)]))

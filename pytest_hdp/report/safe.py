@@ -1,0 +1,22 @@
+"""Makes text that came from elsewhere (the wire, a results file, a far host) harmless to show."""
+
+from __future__ import annotations
+
+from pytest_hdp.judge.explain import plain
+
+LIMIT = 2000
+"""Longest text shown, in characters: a hostile file must not be able to flood a terminal."""
+
+
+def safe(value: object, *, unicode: bool = True, limit: int = LIMIT) -> str:
+    r"""Return `value` as one printable line: control, bidirectional, invisible characters escaped.
+
+    An escape character becomes the four characters `\x1b`, a newline `\n`. With `unicode=False` everything
+    beyond ASCII is escaped too. Texts longer than `limit` characters are cut and end in "...". Never raises
+    for a str, whatever is in it, lone surrogates included.
+    """
+    text = value if isinstance(value, str) else str(value)
+    shown = plain(text[:limit])
+    if not unicode:
+        shown = shown.encode("ascii", "backslashreplace").decode("ascii")
+    return shown + "..." if len(text) > limit else shown

@@ -1,0 +1,112 @@
+"""The surprises in words, equal ones together, and one line of counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.verdict import Outcome, Verdict
+from pytest_hdp.report import fields
+from pytest_hdp.report.letters import colour, words
+from pytest_hdp.report.lines import encodable, wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pytest_hdp.report.fields import Record
+    from pytest_hdp.report.lines import Line
+
+SEVERAL = 4
+"""Of so many different sentences about one verdict, all are printed; of more, one as an example."""
+
+_RUNGS: dict[str, int] = {verdict: rung for rung, verdict in enumerate(Verdict)}
+
+
+def counts_line(records: Sequence[Record]) -> str:
+    """Return "264 trains: 255 delivered, 3 refused at socket (expected), ...", in the ladder's order."""
+    counts = Counter((fields.word(r, "verdict"), fields.word(r, "outcome")) for r in records)
+    said = []
+    for verdict, outcome in sorted(counts, key=by_rung):
+        note = {Outcome.XFAILED: " (expected)", Outcome.FAILED: " (FAILED)"}
+        known = note.get(Outcome(outcome), "") if outcome in set(Outcome) else ""
+        said.append(f"{counts[verdict, outcome]} {words(verdict)}{known}")
+    trains = "1 train" if len(records) == 1 else f"{len(records)} trains"
+    return f"{trains}: {', '.join(said) or 'nothing measured'}"
+
+
+def by_rung(cell: tuple[str, str]) -> tuple[int, str]:
+    """Return a sorting key for (verdict, outcome): the ladder's order, unknown verdicts last."""
+    return _RUNGS.get(cell[0], len(_RUNGS)), cell[1]
+
+
+def expected_and_got(record: Record) -> str:
+    """Return "expected delivered, got lost", or only "lost" where nothing was expected or the two are equal.
+
+    A verdict that was expected can still fail by its errno: then the errno is said.
+    """
+    got = words(fields.word(record, "verdict", "no verdict"))
+    errno = fields.word(record, "errno")
+    got = f"{got} ({errno})" if errno else got
+    expected = fields.word(record, "expected")
+    return f"expected {words(expected)}, got {got}" if expected and words(expected) != got else got
+
+
+def _grouped(records: Iterable[Record]) -> list[list[Record]]:
+    """Return records together that say the same of different numbers."""
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        groups.setdefault((expected_and_got(record), fields.reason(record)), []).append(record)
+    return list(groups.values())
+
+
+def _sentences(records: Iterable[Record]) -> list[tuple[Record, str]]:
+    """Return a sentence for each group of equal records, with one of them; few even if many differ."""
+    by_head: dict[str, list[list[Record]]] = {}
+    for group in _grouped(records):
+        by_head.setdefault(expected_and_got(group[0]), []).append(group)
+    said = []
+    for head, groups in by_head.items():
+        if len(groups) <= SEVERAL:
+            said += [(g[0], f"{fields.subjects(g)}: {head}: {fields.reason(g[0])}") for g in groups]
+            continue
+        everyone = [record for group in groups for record in group]
+        example = groups[0][0]
+        of_one = f"for example {fields.subject(example)}: {fields.reason(example)}"
+        said.append((example, f"{fields.subjects(everyone)}: {head}; {of_one}"))
+    return said
+
+
+def surprises(records: Iterable[Record], *, width: int = 80, unicode: bool = True) -> list[Line]:
+    """Return what a reader must know beyond the grid, as lines of at most `width` columns.
+
+    First what failed, grouped ("47 (gre), 50-51: expected ..., got ...: ..."), then what is open (silent,
+    inconclusive) with its reason, under a line naming the path if there are several; the last line counts.
+    One line says so if all was as expected; no lines at all for no records.
+    """
+    groups = fields.by_course(records)
+    everything = [record for group in groups for record in group]
+    if not everything:
+        return []
+    lines: list[Line] = []
+    for group in groups:
+        told = _told(group, width)
+        if told and len(groups) > 1:
+            title = f"{fields.path_title(group[0], unicode=unicode)}, {fields.course(group[0])}:"
+            lines += [[(text, None)] for text in wrapped(title, width)]
+        lines += told
+    count = counts_line(everything)
+    if not lines:
+        count = f"All as expected. {count}"
+    lines += [[(text, None)] for text in wrapped(count, width, "  ")]
+    return encodable(lines, unicode=unicode)
+
+
+def _told(records: Sequence[Record], width: int) -> list[Line]:
+    """Return the sentences about one path, direction and form: failed ones first, then open ones."""
+    lines: list[Line] = []
+    for outcome in (Outcome.FAILED, Outcome.SKIPPED):
+        those = [record for record in records if record.get("outcome") == outcome]
+        for record, sentence in _sentences(those):
+            shade = colour(fields.word(record, "verdict"), outcome)
+            lines += [[(text, shade)] for text in wrapped(sentence, width, "  ")]
+    return lines

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pytest_hdp.report.fields import folded, reason
+from pytest_hdp.report.lines import text_of
+from pytest_hdp.report.summary import surprises
+
+
+def said(records: list[dict[str, Any]], **how: Any) -> list[str]:
+    return [text_of(line) for line in surprises(records, **how)]
+
+
+def lost(record: Any, number: int, why: str = "3 of 3 left eth0, none arrived", **fields: Any) -> dict[str, Any]:
+    return record(number, "lost", "failed", explanation=f"{number} (name), forward: {why}.", **fields)
+
+
+def test_one_line_when_all_is_as_expected(record: Any):
+    run = [record(1), record(2), record(0, "refused_at_socket", "xfailed")]
+    assert said(run) == ["All as expected. 3 trains: 1 refused at socket (expected), 2 delivered"]
+
+
+def test_nothing_measured_says_nothing():
+    assert surprises([]) == []
+
+
+def test_equal_surprises_are_one_sentence(record: Any):
+    run = [record(6), *(lost(record, n) for n in (51, 47, 50, 132))]
+    assert said(run, width=200) == [
+        "47, 50-51, 132: expected delivered, got lost: 3 of 3 left eth0, none arrived.",
+        "5 trains: 4 lost (FAILED), 1 delivered",
+    ]
+
+
+def test_up_to_three_numbers_carry_their_keywords(record: Any):
+    assert said([lost(record, 47), lost(record, 132)], width=200)[0].startswith("47 (gre), 132 (sctp): ")
+
+
+def test_different_reasons_are_different_sentences(record: Any):
+    run = [lost(record, 47, "died here"), lost(record, 50, "died there")]
+    assert [line.split(": ")[-1] for line in said(run)[:2]] == ["died here.", "died there."]
+
+
+def test_many_different_reasons_are_one_sentence_with_an_example(record: Any):
+    run = [lost(record, n, f"{n} of 300 arrived") for n in range(100, 120)]
+    assert said(run, width=200) == [
+        "100-119: expected delivered, got lost; for example 100: 100 of 300 arrived.",
+        "20 trains: 20 lost (FAILED)",
+    ]
+
+
+def test_the_errno_is_part_of_what_was_got(record: Any):
+    wrong = record(0, "refused_at_socket", "failed", expected="refused_at_socket", errno="EINVAL")
+    assert "0: expected refused at socket, got refused at socket (EINVAL): " in said([wrong], width=200)[0]
+
+
+def test_a_delivery_that_was_not_expected_is_a_surprise(record: Any):
+    assert said([record(50, "delivered", "failed", expected="refused_at_send")])[0].startswith(
+        "50: expected refused at send, got delivered: 3 of 3"
+    )
+
+
+def test_what_is_open_comes_after_what_failed_with_its_reason(record: Any):
+    run = [
+        record(
+            1,
+            "inconclusive",
+            "skipped",
+            expected=None,
+            explanation="1, forward: 2 of 3 rounds lost the control.",
+        ),
+        record(
+            9,
+            "inconclusive",
+            "skipped",
+            expected=None,
+            explanation="9, forward: 2 of 3 rounds lost the control.",
+        ),
+        lost(record, 47),
+    ]
+    lines = said(run, width=200)
+    assert lines[0].startswith("47 (gre): expected delivered, got lost")
+    assert lines[1] == "1, 9: inconclusive: 2 of 3 rounds lost the control."
+
+
+def test_several_paths_are_named_above_their_surprises(record: Any):
+    run = [record(6), lost(record, 47, direction="reverse")]
+    lines = said(run, unicode=False)
+    assert lines[0] == "lab home-nat, 198.51.100.2 -> 192.0.2.2, reverse, bare:"
+    assert not any("192.0.2.2 -> 198" in line for line in lines)
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 300])
+def test_lines_are_folded_to_the_width(record: Any, width: int):
+    run = [lost(record, n) for n in range(0, 256, 2)]
+    assert all(len(line) <= width for line in said(run, width=width))
+
+
+def test_hostile_strings_are_shown_harmlessly(hostile_record: dict[str, Any]):
+    bad = {**hostile_record, "outcome": "failed"}
+    for unicode in (True, False):
+        assert all(line.isprintable() for line in said([bad], unicode=unicode))
+    assert all(line.isascii() for line in said([bad], unicode=False))
+    assert said([{}])
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        ([], ""),
+        ([5], "5"),
+        ([50, 47, 51, 50], "47, 50-51"),
+        ([-1, 0, 1, 263], "-1, 0-1, 263"),
+        ([-2, -1], "-2, -1"),
+    ],
+)
+def test_numbers_are_folded(numbers: list[int], text: str):
+    assert folded(numbers) == text
+
+
+@pytest.mark.parametrize(
+    ("explanation", "text"),
+    [
+        ("132 (sctp), forward: gone.", "gone."),
+        ("132, reverse, wellformed: gone.", "gone."),
+        ("-1: refused.", "refused."),
+        ("253 (experimental-1): a: b.", "a: b."),
+        ("3 of 3 left: gone.", "3 of 3 left: gone."),
+        ("gone.", "gone."),
+    ],
+)
+def test_the_subject_is_taken_off_the_reason(explanation: str, text: str):
+    assert reason({"explanation": explanation}) == text
