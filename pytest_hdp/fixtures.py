@@ -1,0 +1,227 @@
+"""The fixtures: a train's settled result, a path to send over, a listener and a sender by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_hdp.judge.verdict import Direction, Form
+from pytest_hdp.observed import Exchange, FirstPacketObserved, Observed
+from pytest_hdp.packet.encoding import Encoding
+
+if TYPE_CHECKING:
+    from pytest_hdp.collection import Case
+    from pytest_hdp.judge.result import PathName
+    from pytest_hdp.lab.topology import Lab
+    from pytest_hdp.measure.byhand import Listener, Sender
+    from pytest_hdp.measure.campaign import Campaign
+    from pytest_hdp.measure.engine import Measurement
+    from pytest_hdp.measure.path import OpenPath
+
+
+UNAVAILABLE = "hdp_unavailable"
+"""A property of a test's report: why its path can't be had."""
+
+
+class Path:
+    """The path of a test: send your own over it."""
+
+    def __init__(self, campaign: Campaign, route: str) -> None:
+        self._campaign = campaign
+        self._route = route
+
+    @property
+    def name(self) -> PathName:
+        """Kind, name, source address, target address, agent."""
+        return self._campaign.routes[self._route].name
+
+    @property
+    def open(self) -> OpenPath:
+        """The stations and sockets below."""
+        return self._campaign.path(self._route)
+
+    def probe(
+        self,
+        protocol: int,
+        *,
+        content: bytes = b"",
+        count: int = 1,
+        encoding: Encoding | str = Encoding.PLAIN,
+        direction: Direction | str = Direction.FORWARD,
+        form: Form | str = Form.BARE,
+    ) -> Exchange:
+        """Send `count` rounds of one probe with this content now, and judge what became of them.
+
+        Raises ValueError for a count below 1, or a word that is no encoding, direction or form.
+        """
+        from dataclasses import replace
+
+        if count < 1:
+            raise ValueError(f"count is how many to send: 1 at least, not {count}")
+        from pytest_hdp.judge.evidence import Train
+
+        plan = self._campaign.routes[self._route].plan
+        plan = replace(
+            plan,
+            trains=(Train(protocol, Direction(direction), Form(form)),),
+            content=content,
+            encoding=Encoding(encoding),
+            pace=replace(plan.pace, rounds=count, control=1),
+        )
+        measurement, judgement = self._campaign.probe(self._route, plan)
+        result = self._campaign.conclude(self._route, judgement)
+        message = self._campaign.message(self._route, result)
+        return Exchange(result, message, contents=_contents(measurement, plan.encoding))
+
+    def first_packet(self, protocol: int, *, longest_idle: float = 8.0) -> FirstPacketObserved:
+        """Burst, then another number and port, idle, and try again: twice `longest_idle` seconds at most."""
+        from pytest_hdp.measure.firstpacket import first_packet
+
+        plan = self._campaign.routes[self._route].plan
+        findings = first_packet(self.open, plan, protocol, longest_idle=longest_idle)
+        result = self._campaign.conclude(self._route, findings.judgement)
+        return FirstPacketObserved(result, findings.sentence, findings=findings)
+
+    def control(self, count: int = 5) -> tuple[int, int]:
+        """Send so many control packets forward: how many, and how many of them came through."""
+        from pytest_hdp.measure.control import through
+
+        pace = self._campaign.routes[self._route].plan.pace
+        return through(self.open, count, pace.least_timeout)
+
+
+def _contents(measurement: Measurement, encoding: Encoding) -> tuple[bytes | None, ...]:
+    from pytest_hdp.measure.ledger import content_of
+    from pytest_hdp.packet.encoding import decode
+
+    return tuple(
+        decode(encoded, encoding) if (encoded := content_of(entry, copy)) is not None else None
+        for entry in measurement.ledger.probes.values()
+        for copy in entry.delivered
+    )
+
+
+@pytest.fixture(scope="session")
+def hdp_campaign(pytestconfig: pytest.Config) -> Campaign:
+    """All that this test run measures."""
+    from pytest_hdp.collection import CAMPAIGN
+
+    campaign: Campaign = pytestconfig.stash[CAMPAIGN]
+    return campaign
+
+
+@pytest.fixture
+def hdp_case(request: pytest.FixtureRequest) -> Case:
+    """The path and the train that this test was parametrised with."""
+    if not hasattr(request, "param"):
+        pytest.fail(
+            "hdp_probe and hdp_protocol make one test of each number, which pytest does for functions and methods of "
+            "plain classes that name them as arguments, but not for unittest.TestCase: there, use hdp_path",
+            pytrace=False,
+        )
+    case: Case = request.param
+    return case
+
+
+@pytest.fixture
+def hdp_protocol(hdp_case: Case) -> int:
+    """The protocol number that this test was parametrised with."""
+    return hdp_case.train.protocol
+
+
+@pytest.fixture
+def hdp_probe(hdp_case: Case, hdp_campaign: Campaign, request: pytest.FixtureRequest) -> Observed:
+    """The settled result of this test's train; the first one asked for measures them all."""
+    from pytest_hdp.collection import RESULT
+
+    with _skipping_unavailable(request):
+        result = hdp_campaign.result(hdp_case.route, hdp_case.train)
+    request.node.stash[RESULT] = result
+    expected_nat = hdp_campaign.routes[hdp_case.route].expect_nat(hdp_case.train)
+    return Observed(result, hdp_campaign.message(hdp_case.route, result), expected_nat)
+
+
+@pytest.fixture
+def hdp_route(request: pytest.FixtureRequest) -> str:
+    """The key of this test's route: what it was parametrised with, else the only one there is."""
+    from pytest_hdp.collection import SETTINGS, marked, route_keys, route_of
+
+    return route_of(request.node) or route_keys(request.config.stash[SETTINGS], marked(request.node))[0]
+
+
+@pytest.fixture
+def hdp_path(hdp_route: str, hdp_campaign: Campaign, request: pytest.FixtureRequest) -> Path:
+    """The path of this test: its case's, else the one that its marker or the command line names."""
+    with _skipping_unavailable(request):
+        hdp_campaign.path(hdp_route)
+    return Path(hdp_campaign, hdp_route)
+
+
+@pytest.fixture
+def hdp_note(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """`hdp_note("...")` puts a finding that is not a verdict at the end of the report, and into JUnit's properties."""
+    from pytest_hdp.collection import SETTINGS, route_id, route_of
+
+    labs = request.config.stash[SETTINGS].lab
+    route = route_of(request.node)
+    about = f"{route_id(route)}: " if route is not None and len(labs) > 1 else ""
+
+    def note(text: str) -> None:
+        request.node.user_properties.append(("hdp_note", about + text))
+
+    return note
+
+
+@pytest.fixture
+def hdp_lab(hdp_path: Path) -> Lab:
+    """The lab that this test's path runs through; skips where the path is not emulated."""
+    lab = hdp_path.open.lab
+    if lab is None:
+        pytest.skip("not in a lab: give --hdp-lab=NAME")
+    return lab
+
+
+@contextmanager
+def _skipping_unavailable(request: pytest.FixtureRequest) -> Iterator[None]:
+    from pytest_hdp.measure.path import PathUnavailable
+
+    try:
+        yield
+    except PathUnavailable as error:
+        request.node.user_properties.append((UNAVAILABLE, str(error)))
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def hdp_listener(hdp_path: Path) -> Iterator[Callable[..., Listener]]:
+    """`hdp_listener(47)` opens a listener for a protocol number at the target's end."""
+    from pytest_hdp.measure.byhand import Listener
+
+    opened: list[Listener] = []
+
+    def listen(protocol: int, encoding: Encoding | str = Encoding.PLAIN) -> Listener:
+        opened.append(Listener(hdp_path.open, protocol, Encoding(encoding)))
+        return opened[-1]
+
+    yield listen
+    for listener in opened:
+        listener.close()
+
+
+@pytest.fixture
+def hdp_sender(hdp_path: Path) -> Iterator[Callable[..., Sender]]:
+    """`hdp_sender(47)` opens a sender under a protocol number at the source's end, towards the path's target."""
+    from pytest_hdp.measure.byhand import Sender
+
+    opened: list[Sender] = []
+
+    def send(protocol: int, encoding: Encoding | str = Encoding.PLAIN) -> Sender:
+        opened.append(Sender(hdp_path.open, protocol, Encoding(encoding)))
+        return opened[-1]
+
+    yield send
+    for sender in opened:
+        sender.close()

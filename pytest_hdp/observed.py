@@ -1,0 +1,96 @@
+"""What a test holds of a train: its settled result, and what makes that the outcome of the test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_hdp.judge.verdict import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.result import Result
+    from pytest_hdp.measure.firstpacket import FirstPacket
+
+
+class UnexpectedVerdict(AssertionError):  # noqa: N818 (what it says is not an error of the program)
+    """A verdict that fails its test. Its report is a block of evidence instead of a traceback."""
+
+    def __init__(self, result: Result, message: str) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The settled result of one train, and `check()`, which makes it the outcome of the test."""
+
+    result: Result
+    message: str
+    expected_nat: str | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the evidence means."""
+        return self.result.verdict
+
+    @property
+    def errno(self) -> str | None:
+        """Name of the errno with which the sender's kernel refused ("EPERM"), or None."""
+        return self.result.judgement.errno
+
+    @property
+    def wire_protocol(self) -> int | None:
+        """The number under which it left, if it was seen leaving."""
+        return self.result.judgement.wire_protocol
+
+    @property
+    def explanation(self) -> str:
+        """The verdict in one sentence."""
+        return self.result.judgement.explanation
+
+    def check(self) -> None:
+        """Pass, fail, skip or xfail as the verdict and what was expected demand.
+
+        Without an expectation, delivered and reached pass, silent and inconclusive skip, all else fails. With one, the
+        test is an xfail if exactly that non-delivery was observed, and fails if anything else was.
+        """
+        __tracebackhide__ = True
+        if self.result.outcome is Outcome.XFAILED:
+            pytest.xfail(self.message)
+        if self.result.outcome is Outcome.SKIPPED:
+            pytest.skip(self.message)
+        if self.result.outcome is not Outcome.PASSED:  # xfailed too, under --runxfail
+            raise UnexpectedVerdict(self.result, self.message)
+
+    @property
+    def nat(self) -> str:
+        """What became of the source address: "translated", "leaked", "none", or "dropped" if nothing arrived."""
+        return self.result.judgement.nat.state if self.result.judgement.arrived else "dropped"
+
+    def check_nat(self, expected: str | None = None) -> None:
+        """Fail if the source address leaked untranslated, or is not what was expected; xfail an expected leak."""
+        __tracebackhide__ = True
+        if self.result.verdict is Verdict.INCONCLUSIVE:
+            pytest.skip(self.message)
+        expected = expected or self.expected_nat
+        source = f"source address {self.nat} ({self.result.judgement.nat.source})"
+        if expected is not None and self.nat != expected:
+            pytest.fail(f"{self.result.judgement.train.protocol}: expected {expected}, got {source}", pytrace=False)
+        if self.nat == "leaked":
+            (pytest.xfail if expected else pytest.fail)(f"{self.result.judgement.train.protocol}: {source}")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange(Observed):
+    """What became of a hand-made train. `contents`: what arrived at the receiver's socket, decoded, as sent or not."""
+
+    contents: tuple[bytes | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FirstPacketObserved(Observed):
+    """What the first-packet experiment found: its burst's verdict, and what the state hangs on."""
+
+    findings: FirstPacket | None = None

@@ -1,0 +1,228 @@
+"""What a test run shows and writes: pytest's hooks that call `report/`."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shlex
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from _pytest._code.code import ReprFileLocation, TerminalRepr
+
+from pytest_hdp.collection import CAMPAIGN, SETTINGS, case_of
+from pytest_hdp.fixtures import UNAVAILABLE
+from pytest_hdp.report import letters
+from pytest_hdp.report.runfiles import RunFiles
+from pytest_hdp.report.safe import safe
+
+if TYPE_CHECKING:
+    from _pytest._io import TerminalWriter
+
+    from pytest_hdp.judge.result import Result
+    from pytest_hdp.observed import UnexpectedVerdict
+    from pytest_hdp.report.lines import Line
+
+RECORD = "hdp_record"
+PROPERTY = "hdp_"
+HEADER = "hdp_header"
+GRAVITY = ("failed", "xfailed", "skipped", "passed")
+
+
+class EvidenceRepr(TerminalRepr):
+    """A failure's block of evidence, in the place of a traceback."""
+
+    def __init__(self, block: str, nodeid: str, message: str) -> None:
+        self.block = block
+        self.reprcrash = ReprFileLocation(nodeid, 0, message)
+
+    def toterminal(self, tw: TerminalWriter) -> None:
+        """Print the block."""
+        for line in self.block.splitlines():
+            tw.line(line)
+
+
+def attach(item: pytest.Item, report: pytest.TestReport, result: Result, error: UnexpectedVerdict | None) -> None:
+    """Add a result to the report of its test, and show the evidence instead of a traceback if the verdict failed it."""
+    from pytest_hdp.judge.record import to_record
+
+    record = to_record(result)
+    record["outcome"] = _outcome(report)
+    setattr(report, RECORD, record)
+    properties = [(PROPERTY + name, _property(value)) for name, value in record.items()]
+    item.user_properties.extend(properties)
+    report.user_properties.extend(properties)
+    if error is not None:
+        from pytest_hdp.report.failure import failure_block
+
+        report.longrepr = failure_block(record, repeat_command(item))
+
+
+def _outcome(report: pytest.TestReport) -> str:
+    if hasattr(report, "wasxfail"):
+        return "xfailed" if report.skipped else "passed"
+    return str(report.outcome)
+
+
+def _property(value: object) -> str | int:
+    if value is None:
+        return ""
+    return value if isinstance(value, str | int) else json.dumps(value)
+
+
+def repeat_command(item: pytest.Item) -> str:
+    """The command that repeats just this test, with this run's --hdp options."""
+    seed = item.config.stash[SETTINGS].seed
+    own = ("--hdp-protocols", "--hdp-seed", "--hdp-record", "--hdp-report")
+    options: list[str] = []
+    arguments = iter(item.config.invocation_params.args)
+    for argument in arguments:
+        if argument.startswith("--hdp-"):
+            given = [argument] if "=" in argument else [argument, next(arguments, "")]
+            if not given[0].startswith(own):
+                options += given
+    return shlex.join(["pytest", item.nodeid, *options, f"--hdp-seed={seed}"])
+
+
+class Reporting:
+    """Shows and writes the records of one run; lives in the process that the user started, not in xdist's workers."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self._by_train: dict[tuple[str, ...], dict[str, Any]] = {}
+        self.notes: dict[str, None] = {}
+        self.skipped: Counter[str] = Counter()
+        self.header: dict[str, None] = {}
+        settings = config.stash[SETTINGS]
+        self._files = RunFiles(settings.report, settings.record)
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """One record for each train, however many tests read it: then the one with the gravest outcome."""
+        return list(self._by_train.values())
+
+    def pytest_report_collectionfinish(self, config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+        """Say what is going to be measured, from where, with what right, and under which seed."""
+        if config.get_verbosity() < 0 or config.getoption("no_header", default=False):
+            return []
+        return header(config, items)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Keep what an xdist worker says of the measurement: this process collects nothing itself."""
+        self.header |= dict.fromkeys(getattr(node, "workeroutput", {}).get(HEADER, ()))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(
+        self, report: pytest.TestReport
+    ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+        """A letter for each verdict, so that the progress line is the picture."""
+        record = getattr(report, RECORD, None)
+        if record is None:
+            return None
+        return letters.status(record["verdict"], record["outcome"])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the record, and write it at once; keep the notes."""
+        if report.when == "call":
+            self.notes |= dict.fromkeys(str(value) for name, value in report.user_properties if name == "hdp_note")
+        record = getattr(report, RECORD, None)
+        if record is None:
+            self._count_skip(report)
+            return
+        self._keep(record)
+        if isinstance(report.longrepr, str):
+            report.longrepr = EvidenceRepr(report.longrepr, report.nodeid, record["explanation"])
+
+    def _count_skip(self, report: pytest.TestReport) -> None:
+        """Count a test of ours that never got to measure, by its reason, which pytest itself shows with -rs only."""
+        ours = "hdp" in report.keywords or any(name == UNAVAILABLE for name, _ in report.user_properties)
+        if ours and report.skipped and isinstance(report.longrepr, tuple):
+            self.skipped[report.longrepr[-1].removeprefix("Skipped: ")] += 1
+
+    def _keep(self, record: dict[str, Any]) -> None:
+        key = _train(record)
+        known = self._by_train.get(key)
+        if known is None or GRAVITY.index(record["outcome"]) < GRAVITY.index(known["outcome"]):
+            self._by_train[key] = record
+        self._files.append(record)
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """Keep what a measurement that was interrupted had found by then."""
+        from pytest_hdp.judge.record import to_record
+
+        campaign = self.config.stash.get(CAMPAIGN, None)
+        for record in map(to_record, campaign.stop() if campaign is not None else ()):
+            if _train(record) not in self._by_train:
+                self._keep(record)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+        """The grid, and the surprises in words."""
+        told = self.records or self.notes or self.skipped
+        if not (told or self._files.troubles) or (config.get_verbosity() < -1 and not self._files.troubles):
+            return
+        from pytest_hdp.report.grid import grids
+        from pytest_hdp.report.lines import wrapped
+        from pytest_hdp.report.summary import surprises
+
+        writer = terminalreporter._tw
+        unicode = _speaks_unicode(writer)
+        terminalreporter.section("IP protocol numbers", sep="=")
+        lines: list[Line] = []
+        if config.get_verbosity() >= 0:
+            lines += [[(line, None)] for line in self.header]
+            lines += [*grids(self.records, width=writer.fullwidth, unicode=unicode), []] if self.records else []
+        lines += surprises(self.records, width=writer.fullwidth, unicode=unicode) if self.records else []
+        said: list[tuple[str, str | None]] = [(f"note: {note}", None) for note in self.notes]
+        said += [(f"{count} skipped: {reason}", "yellow") for reason, count in self.skipped.items()]
+        said += [(f"hdp: {trouble}", "red") for trouble in self._files.troubles]
+        for text, shade in said:
+            lines += [[(line, shade)] for line in wrapped(safe(text, unicode=unicode), writer.fullwidth, "  ")]
+        for line in lines:
+            for text, colour in line:
+                writer.write(text, **({colour: True} if colour else {}))
+            writer.line()
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the files that were asked for; that one can't be is told, and no success."""
+        command = shlex.join(["pytest", *map(str, self.config.invocation_params.args)])
+        self._files.finish(self.records, command=command, system=_system())
+        if self._files.troubles and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+
+
+def header(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+    """What is going to be measured: a line for each path, none if nothing is."""
+    campaign = config.stash.get(CAMPAIGN, None)
+    if campaign is None:
+        return []
+    lines = [f"hdp: {_system()}, seed {config.stash[SETTINGS].seed}"]
+    for key in sorted({case.route for item in items if (case := case_of(item)) is not None}):
+        route = campaign.routes[key]
+        count = len(campaign.wanted.get(key, ()))
+        trains = f"{count} train" if count == 1 else f"{count} trains"
+        told = (
+            f"hdp: {route.name.source} to {route.name.target} ({route.name.name}), {trains}, "
+            f"{route.plan.pace.rounds} rounds, {route.privilege}, expecting {route.expects}"
+        )
+        lines.append(safe(told))
+    return lines
+
+
+def _train(record: dict[str, Any]) -> tuple[str, ...]:
+    return (json.dumps(record["path"]), *(str(record[name]) for name in ("direction", "form", "protocol")))
+
+
+def _system() -> str:
+    return f"{platform.system()} {platform.release()} {platform.machine()}"
+
+
+def _speaks_unicode(writer: TerminalWriter) -> bool:
+    encoding = getattr(writer._file, "encoding", None) or "ascii"
+    try:
+        "\u2192\u00b7".encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

@@ -1,0 +1,10 @@
+"""Between two hosts of one provider every number should arrive, both ways, unchanged, no more lost than the control."""
+
+import pytest
+
+pytestmark = pytest.mark.hdp(path="target", eyes=True, default="1-255", direction="both")
+
+
+def test_sweep(hdp_probe):
+    """Delivered, bare and as sent; what the network changed on the way is in the record."""
+    hdp_probe.check()

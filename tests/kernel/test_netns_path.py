@@ -1,0 +1,112 @@
+"""A topology that somebody else built, with plain `ip netns` and `nft`: what do the suites find there?"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parents[2]
+SWEEP = "suites/internet/test_sweep.py"
+
+# a client and a server behind a router that drops GRE forward, rejects ESP, and lets no VRRP back
+TOPOLOGY = """
+set -e
+for n in client router server; do ip netns add $n; ip -n $n link set lo up; done
+ip link add c netns client type veth peer name rc netns router
+ip link add s netns server type veth peer name rs netns router
+ip -n client addr add 192.0.2.2/24 dev c; ip -n client link set c up
+ip -n router addr add 192.0.2.1/24 dev rc; ip -n router link set rc up
+ip -n router addr add 198.51.100.1/24 dev rs; ip -n router link set rs up
+ip -n server addr add 198.51.100.2/24 dev s; ip -n server link set s up
+ip -n client route add default via 192.0.2.1; ip -n server route add default via 198.51.100.1
+ip netns exec router sysctl -qw net.ipv4.ip_forward=1
+ip netns exec router nft -f - <<'END'
+table inet t { chain f { type filter hook forward priority 0
+  ip daddr 198.51.100.2 ip protocol 47 drop
+  ip daddr 198.51.100.2 ip protocol 50 reject with icmp type admin-prohibited
+  ip saddr 198.51.100.2 ip protocol 112 drop
+}
+}
+END
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path):
+    """Run pytest beside the topology, all of it in namespaces (user, mount, network) that end with the process."""
+    if subprocess.run(["unshare", "-rnm", "true"], check=False).returncode:
+        pytest.skip("privilege: neither root nor user namespaces")
+
+    def start(*arguments: str, before: str = "") -> tuple[int, str, dict]:
+        report = tmp_path / "report"
+        pytest_command = f'{sys.executable} -m pytest -p no:cacheprovider --hdp-report={report} "$@"'
+        # `ip netns` keeps names in /run/netns, and remounts /sys for `exec`
+        script = f"mount -t tmpfs none /run && {TOPOLOGY}\n{before}\n{pytest_command}"
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("HDP_", "PYTEST_"))}
+        command = ["unshare", "-rnm", "bash", "-c", script, "bash", *arguments]
+        done = subprocess.run(
+            command, cwd=TOP, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        results = report / "results.jsonl"
+        records = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
+        return done.returncode, done.stdout + done.stderr, {(r["protocol"], r["direction"]): r for r in records}
+
+    return start
+
+
+ENDS = ("--hdp-source=netns=client", "--hdp-agent=netns=server", "--hdp-target=198.51.100.2")
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "4")], ids=["serial", "4 workers"])
+def test_finds_what_the_topology_does(run, workers):
+    status, printed, records = run(SWEEP, *ENDS, *workers)
+    assert status == 1, printed
+    found = {key: record["verdict"] for key, record in records.items() if record["verdict"] != "delivered"}
+    assert found == {(47, "forward"): "lost", (50, "forward"): "rejected", (112, "reverse"): "lost"}, printed
+    assert len(records) == 510
+    assert records[47, "forward"]["last_hop"] == {"ttl": 1, "address": "192.0.2.1"}
+    assert records[112, "reverse"]["last_hop"] == {"ttl": 1, "address": "198.51.100.1"}
+    assert "192.0.2.1 (hop 1) was the last to answer" in records[47, "forward"]["explanation"]
+    (answer,) = records[50, "forward"]["icmp"]
+    assert (answer["from"], answer["type"], answer["code"], answer["authenticated"]) == ("192.0.2.1", 3, 13, True)
+
+
+def test_a_namespace_by_the_number_of_a_process_in_it(run):
+    before = "ip netns exec client sleep 100 & p=$!; set -- \"${@/PID/$p}\"; trap 'kill $p' EXIT"
+    arguments = ("--hdp-source=netns=pid:PID", *ENDS[1:], "--hdp-protocols=253")
+    status, printed, records = run(SWEEP, *arguments, before=before)
+    assert (status, len(records)) == (0, 2), printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--hdp-source=netns=cleint", *ENDS[1:]), "client"),
+        (("--hdp-source=netns=pid:999999999", *ENDS[1:]), "999999999"),
+        (ENDS[:2], "--hdp-target"),
+        ((*ENDS, "--hdp-lab=home-nat"), "--hdp-lab"),
+        ((*ENDS[:2], "--hdp-target=nowhere"), "nowhere"),
+    ],
+)
+def test_bad_vantage_points_are_one_line(run, arguments, said):
+    status, printed, records = run(SWEEP, *arguments)
+    assert (status, records) == (4, {}), printed
+    (line,) = [line for line in printed.splitlines() if line.startswith("ERROR")]
+    assert said in line
+
+
+def test_a_target_that_is_not_the_agents_skips_with_the_reason(run):
+    status, printed, _ = run(SWEEP, *ENDS[:2], "--hdp-target=198.51.100.77", "--hdp-protocols=253", "-rs")
+    assert status == 0
+    assert "is not 198.51.100.77" in printed
+
+
+def test_no_path_is_said_once_and_accuses_nobody(run):
+    before = "ip -n router link set rs down"
+    status, printed, records = run("suites/internet", *ENDS, "--hdp-protocols=47,253", "-rs", before=before)
+    assert status == 0, printed
+    assert "no path to 198.51.100.2" in printed
+    assert {record["verdict"] for record in records.values()} <= {"inconclusive"}

@@ -1,0 +1,143 @@
+"""Hold the tool's verdicts against the stated truth of every lab; as a script, print the tables of docs/truth.md.
+
+    python tests/kernel/truth.py --sweeps 40
+
+A sweep is all numbers from 1 to 255, both forms that exist of each, forward and in reverse, over a lab built anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.result import Judgement
+from pytest_hdp.judge.verdict import Direction, Form, Verdict
+from pytest_hdp.lab import catalogue
+from pytest_hdp.lab.boxes import Traffic
+from pytest_hdp.lab.topology import LabSpec
+from pytest_hdp.lab.truth import Truth
+from pytest_hdp.measure import plan, routes
+from pytest_hdp.measure.engine import Measurement
+from pytest_hdp.packet.carrier import CARRIERS
+
+NEVER_PASS = frozenset(
+    {Verdict.REFUSED_AT_SOCKET, Verdict.REFUSED_AT_SEND, Verdict.HELD_BY_SENDER, Verdict.REJECTED, Verdict.LOST}
+)
+LOSSES = ("loss-5", "loss-20")
+TCP = 6
+
+
+@dataclass
+class Comparison:
+    """Verdicts against truths of one lab or of all: counts of (truth, verdict), and what was wrong, in words."""
+
+    counts: Counter[tuple[Verdict, Verdict]] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def add(self, other: Comparison) -> None:
+        self.counts += other.counts
+        self.wrong += other.wrong
+        self.seconds += other.seconds
+
+
+def trains() -> tuple[Train, ...]:
+    return tuple(
+        Train(number, direction, form)
+        for direction in Direction
+        for form in Form
+        for number in range(1, 256)
+        if form is Form.BARE or number in CARRIERS
+    )
+
+
+def truth_of(spec: LabSpec, train: Train) -> Truth:
+    """Reverse trains follow forward ones of the same number and form, so they are answers if those passed."""
+    forward = spec.expected(train.protocol, Direction.FORWARD, train.form)
+    asked = train.direction is Direction.REVERSE and forward.verdict not in NEVER_PASS
+    return spec.expected(train.protocol, train.direction, train.form, Traffic(routes.SIZE, solicited=asked))
+
+
+def faults(train: Train, truth: Truth, judgement: Judgement) -> Iterable[str]:
+    """Everything about a judgement that the truth contradicts."""
+    verdict = judgement.verdict
+    if verdict is Verdict.INCONCLUSIVE:
+        return
+    if verdict is not truth.verdict and verdict not in truth.also:
+        yield f"is {truth.verdict}, was called {verdict}: {judgement.explanation}"
+        return
+    if truth.errno and judgement.errno != truth.errno:
+        yield f"errno is {truth.errno}, was called {judgement.errno}"
+    if judgement.delivered and train.direction is Direction.FORWARD and judgement.nat.state != truth.nat:
+        yield f"source is {truth.nat}, was called {judgement.nat.state}"
+    if judgement.last_hop is not None and judgement.last_hop != truth.last_hop:
+        yield f"last hop is {truth.last_hop}, was called {judgement.last_hop}"
+    if verdict is Verdict.REJECTED and truth.icmp is not None:
+        kinds = {(each.type, each.code, each.source) for each in judgement.icmp if each.authenticated}
+        if (*truth.icmp, truth.icmp_from) not in kinds:
+            yield f"was rejected with {truth.icmp} by {truth.icmp_from}, seen was {kinds}"
+
+
+def sweep(name: str, seed: int, *, forms: Iterable[Form] = Form) -> Comparison:
+    """Measure one lab once, built anew for each form: boxes that count packets count those of both together."""
+    found = Comparison()
+    for form in forms:
+        found.add(_sweep(name, seed, tuple(train for train in trains() if train.form is form)))
+    return found
+
+
+def _sweep(name: str, seed: int, chosen: tuple[Train, ...]) -> Comparison:
+    spec = catalogue.make(name)
+    found = Comparison()
+    started = time.monotonic()
+    asked = replace(plan.Plan((), plan.LAB, seed=seed), trains=chosen)
+    with routes.in_lab(spec, asked, None, expect_truth=True)[0].open() as path:
+        judgements = Measurement(path, asked).run()
+    found.seconds = time.monotonic() - started
+    for train, judgement in judgements.items():
+        if name == "home-nat-loss-5" and train.protocol == TCP and train.form is Form.WELLFORMED:
+            continue  # whether the target's resets get lost decides what the tracker makes of the next SYN
+        truth = truth_of(spec, train)
+        found.counts[truth.verdict, judgement.verdict] += 1
+        where = f"{name}, seed {seed}, {train.protocol} {train.direction} {train.form}"
+        found.wrong.extend(f"{where}: {fault}" for fault in faults(train, truth, judgement))
+    return found
+
+
+def matrix(counts: Counter[tuple[Verdict, Verdict]]) -> str:
+    """The confusion matrix as a Markdown table: truths down, verdicts across."""
+    across = [verdict for verdict in Verdict if any(seen is verdict for _, seen in counts)]
+    rows = [f"| truth | {' | '.join(across)} |", f"| --- {'| ---: ' * len(across)}|"]
+    down = [verdict for verdict in Verdict if any(said is verdict for said, _ in counts)]
+    rows += [f"| {truth} | {' | '.join(str(counts[truth, seen] or '') for seen in across)} |" for truth in down]
+    return "\n".join(rows)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sweeps", type=int, default=20, help="of each lab with 5 and 20 %% loss")
+    parser.add_argument("--labs", default=",".join(catalogue.names()))
+    options = parser.parse_args()
+    everything, lines = Comparison(), []
+    for name in options.labs.split(","):
+        found = Comparison()
+        count = options.sweeps if name in LOSSES else 1
+        forms = (Form.BARE,) if name in LOSSES else tuple(Form)
+        for seed in range(count):
+            found.add(sweep(name, seed, forms=forms))
+        everything.add(found)
+        unsure = sum(number for (_, seen), number in found.counts.items() if seen is Verdict.INCONCLUSIVE)
+        cells = (name, count, found.counts.total(), len(found.wrong), unsure, f"{found.seconds / count:.2f}")
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+        print(lines[-1], *found.wrong[:5], sep="\n", flush=True)
+    print(matrix(everything.counts), f"{len(everything.wrong)} wrong", sep="\n\n")
+    return bool(everything.wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""The built wheel, installed somewhere else: plugin, suites, command."""
+
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bin folder of an environment that has the wheel, and nothing of the checkout."""
+    folder = tmp_path_factory.mktemp("installed")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
+    subprocess.run([*pip, "wheel", "--no-deps", "-w", str(folder), str(TOP)], check=True, timeout=300)
+    (wheel,) = folder.glob("pytest_hdp-*.whl")
+    venv.create(folder / "venv", with_pip=False)
+    target = [*pip, "--python", str(folder / "venv" / "bin" / "python"), "install", str(wheel)]
+    subprocess.run(target, check=True, timeout=300)
+    return folder / "venv" / "bin"
+
+
+def run(program: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([program, *arguments], cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_suites_come_with_the_wheel(installed, tmp_path):
+    done = run(installed / "pytest", "--pyargs", "pytest_hdp.suites.loopback", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "10 xfailed" in done.stdout
+
+
+def test_plugin_is_there_without_being_asked_for(installed, tmp_path):
+    (tmp_path / "test_mine.py").write_text("def test_moo(hdp_path): assert hdp_path.probe(253).verdict == 'delivered'")
+    assert "1 passed" in run(installed / "pytest", cwd=tmp_path).stdout
+
+
+def test_command_is_there(installed, tmp_path):
+    assert run(installed / "hdp", "--version", cwd=tmp_path).stdout.startswith("pytest-hdp ")
+
+
+def test_nothing_heavy_is_imported_until_needed(installed, tmp_path):
+    heavy = ("scapy", "pyroute2", "execnet.gateway", "rich", "jsonschema", "pytest_hdp.measure", "pytest_hdp.lab")
+    code = f"import sys, pytest_hdp.plugin; print([name for name in {heavy!r} if name in sys.modules])"
+    assert run(installed / "python", "-c", code, cwd=tmp_path).stdout.strip() == "[]"

@@ -1,0 +1,59 @@
+"""CI's own reading of a JUnit file: it must notice tests that did not run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / ".ci" / "junit.py"
+
+TESTS = """
+import pytest
+def test_passes(): pass
+@pytest.mark.skip(reason="privilege: needs root")
+def test_wants_root(): pass
+@pytest.mark.skip(reason="needs nmap, not privilege: x")
+def test_wants_nmap(): pass
+@pytest.mark.xfail
+def test_expected(): assert 0
+"""
+
+
+@pytest.fixture
+def report(pytester: pytest.Pytester) -> Path:
+    """Return what pytest wrote about one passed and one unprivileged test in tests/kernel, and two others."""
+    folder = pytester.mkdir("tests") / "kernel"
+    folder.mkdir()
+    (folder / "test_real.py").write_text(TESTS)
+    pytester.runpytest_subprocess("-p", "no:cacheprovider", "--junitxml=junit.xml", "--rootdir=.", "tests")
+    return pytester.path / "junit.xml"
+
+
+def junit(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, SCRIPT, *map(str, arguments)], capture_output=True, text=True, check=False)
+
+
+def test_enough_ran(report: Path):
+    done = junit(report, "--at-least", 1, "--kernel-at-least", 1)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "problem"),
+    [
+        (["--at-least", 2], "only 1 tests ran, wanted 2"),
+        (["--kernel-at-least", 2], "only 1 tests of tests/kernel ran, wanted 2"),
+        (["--no-privilege-skips"], "skipped for want of privilege: test_wants_root: privilege: needs root"),
+    ],
+)
+def test_too_little_ran(report: Path, wanted: list[object], problem: str):
+    done = junit(report, *wanted)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [f"{report}: {problem}"]
+
+
+def test_the_last_line_counts_as_pytest_does(report: Path):
+    assert junit(report, "--line").stdout.startswith("===== 1 passed, 2 skipped, 1 xfailed in ")

@@ -1,0 +1,133 @@
+"""The rooms of the house: who may import whom, read from the source, not from a run."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pytest_hdp
+
+PACKAGE = Path(pytest_hdp.__file__).parent
+ROOMS = ["packet", "judge", "vantage", "lab", "measure", "report"]
+"""In the order in which data flows: a room imports only rooms before it."""
+
+WITHOUT_PYTEST = {"cli.py", "strategies.py", "__init__.py"}
+"""Modules beside the rooms that are no part of pytest's side."""
+
+PURE = {"packet", "judge"}
+IMPURE = {"socket", "time", "select", "selectors", "asyncio", "threading", "subprocess", "pytest", "random"}
+LAZY = {"scapy", "pyroute2", "execnet", "rich", "hypothesis", "xdist"}
+"""Slow to import or not everywhere: only within functions, or in a module that exists for nothing else."""
+
+OWN_MODULE = {"scapy": "scapy", "hypothesis": "strategies"}
+"""What may be imported at the top of a module whose name says so."""
+
+LONGER = {"vantage/station.py": 500}
+"""One file on purpose: it is shipped as source to hosts that have nothing of ours."""
+
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "suites" not in path.relative_to(PACKAGE).parts)
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def room_of(path: Path) -> str | None:
+    first = path.relative_to(PACKAGE).parts[0]
+    return first if first in ROOMS else None
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """Return the dotted names of all modules imported in a tree; `from a import b` counts as a and as a.b."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute, so that this test can read them"
+            names |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def at_top(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Yield what runs when a module is imported: no function bodies, nothing under `if TYPE_CHECKING`."""
+    todo: list[ast.stmt] = list(tree.body)
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            todo += node.orelse
+            continue
+        yield node
+        todo += [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)]
+
+
+def imported_at_top(tree: ast.Module) -> set[str]:
+    """Return the first names of what is imported when the module is."""
+    plain = [node for node in at_top(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    return {name.split(".")[0] for node in plain for name in imported(node)}
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+@pytest.fixture(params=MODULES, ids=name_of)
+def module(request: pytest.FixtureRequest) -> Path:
+    path: Path = request.param
+    return path
+
+
+def test_a_room_imports_only_rooms_above_it(module: Path):
+    room = room_of(module)
+    if room is None:
+        return
+    allowed = {*ROOMS[: ROOMS.index(room) + 1], "__version__"}
+    inside = {name.split(".")[1] for name in imported(parsed(module)) if name.startswith("pytest_hdp.")}
+    assert inside <= allowed
+
+
+def test_only_pytests_side_imports_pytest(module: Path):
+    if room_of(module) is None and module.name not in WITHOUT_PYTEST:
+        return
+    assert not {name.split(".")[0] for name in imported(parsed(module))} & {"pytest", "_pytest", "pluggy"}
+
+
+def test_packet_and_judge_do_no_input_or_output(module: Path):
+    if room_of(module) not in PURE:
+        return
+    tree = parsed(module)
+    assert not {name.split(".")[0] for name in imported(tree)} & IMPURE
+    attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert not attributes & {"now", "utcnow", "today"}
+
+
+def test_what_is_slow_to_import_is_imported_when_needed(module: Path):
+    own = {name for name, stem in OWN_MODULE.items() if stem in module.stem}
+    assert not imported_at_top(parsed(module)) & (LAZY - own)
+
+
+def test_a_module_can_be_read_in_one_sitting(module: Path):
+    lines = module.read_text(encoding="utf-8").count("\n")
+    assert lines <= LONGER.get(name_of(module), 300)
+
+
+def test_importing_the_plugin_imports_nothing_slow():
+    program = "import sys, pytest_hdp.plugin; print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & LAZY
+
+
+def test_the_rule_sees_what_it_should():
+    tree = ast.parse(
+        "import a.b\nfrom c import d\nif TYPE_CHECKING:\n    import e\nelse:\n    import f\n"
+        "try:\n    import g\nexcept ImportError:\n    import h\ndef run():\n    import i\n"
+    )
+    assert imported(tree) == {"a.b", "c", "c.d", "e", "f", "g", "h", "i"}
+    assert imported_at_top(tree) == {"a", "c", "f", "g"}
