@@ -142,10 +142,17 @@ def _rows(group: Iterable[Pair]) -> list[Row]:
             fields.subjects([to_record(pair.after) for pair in pairs]),
             old,
             new,
-            fields.reason(to_record(pairs[0].after)),
+            _why(pairs),
         )
         for (old, new), pairs in alike.items()
     ]
+
+
+def _why(pairs: Sequence[Pair]) -> str:
+    """Return what B says of the first of them."""
+    record = to_record(pairs[0].after)
+    about = "" if len(pairs) == 1 else f"{fields.subject(record)}: "
+    return about + fields.reason(record)
 
 
 def _said(what: str, value: str) -> str:
