@@ -55,6 +55,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Read the options; whatever can't be used is said now, before anything is collected or sent."""
     config.addinivalue_line("markers", MARKER)
     settings = read_settings(config)
+    for tag in dict.fromkeys(tag for target in settings.inventory for tag in target.tags):
+        config.addinivalue_line("markers", f"{tag}: tests of the targets that --hdp-inventory tags so")
     worker = getattr(config, "workerinput", None)
     seed = settings.seed
     if worker is not None:
