@@ -16,6 +16,7 @@ from pytest_hdp.fixtures import UNAVAILABLE
 from pytest_hdp.report import letters
 from pytest_hdp.report.runfiles import RunFiles
 from pytest_hdp.report.safe import safe
+from pytest_hdp.vantagepoints import named, only_here, vantage_of_report
 
 if TYPE_CHECKING:
     from _pytest._io import TerminalWriter
@@ -82,7 +83,16 @@ def repeat_command(item: pytest.Item) -> str:
             given = [argument] if "=" in argument else [argument, next(arguments, "")]
             if not given[0].startswith(own):
                 options += given
-    return shlex.join(["pytest", item.nodeid, *options, f"--hdp-seed={seed}"])
+    return shlex.join(["pytest", *only_here(item.config), *_test(item), *options, f"--hdp-seed={seed}"])
+
+
+def _test(item: pytest.Item) -> list[str]:
+    """What names a test on the command line: a packaged suite's by its module, which is the same on every host."""
+    module = item.nodeid.partition("::")[0].replace("/", ".").removesuffix(".py")
+    _, found, name = module.rpartition("pytest_hdp.suites.")
+    if not found or not item.config.getoption("pyargs"):
+        return [item.nodeid]
+    return ["--pyargs", f"{found}{name}::{item.nodeid.partition('::')[2]}"]
 
 
 class Reporting:
@@ -140,7 +150,9 @@ class Reporting:
         """Count a test of ours that never got to measure, by its reason, which pytest itself shows with -rs only."""
         ours = "hdp" in report.keywords or any(name == UNAVAILABLE for name, _ in report.user_properties)
         if ours and report.skipped and isinstance(report.longrepr, tuple):
-            self.skipped[report.longrepr[-1].removeprefix("Skipped: ")] += 1
+            vantage = vantage_of_report(report)
+            about = "" if vantage is None else f"{vantage}: "
+            self.skipped[about + report.longrepr[-1].removeprefix("Skipped: ")] += 1
 
     def _keep(self, record: dict[str, Any]) -> None:
         key = _train(record)
@@ -198,13 +210,13 @@ def header(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
     campaign = config.stash.get(CAMPAIGN, None)
     if campaign is None:
         return []
-    lines = [f"hdp: {_system()}, seed {config.stash[SETTINGS].seed}"]
+    lines = [f"hdp: {named(config, _system())}, seed {config.stash[SETTINGS].seed}"]
     for key in sorted({case.route for item in items if (case := case_of(item)) is not None}):
         route = campaign.routes[key]
         count = len(campaign.wanted.get(key, ()))
         trains = f"{count} train" if count == 1 else f"{count} trains"
         told = (
-            f"hdp: {route.name.source} to {route.name.target} ({route.name.name}), {trains}, "
+            f"hdp: {named(config, route.name.source)} to {route.name.target} ({route.name.name}), {trains}, "
             f"{route.plan.pace.rounds} rounds, {route.privilege}, expecting {route.expects}"
         )
         lines.append(safe(told))

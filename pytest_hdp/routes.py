@@ -17,6 +17,7 @@ from pytest_hdp.measure.beside import in_groups
 from pytest_hdp.measure.campaign import Campaign, Route
 from pytest_hdp.report.safe import safe
 from pytest_hdp.vantage.places import Place, PlaceError, here, netns
+from pytest_hdp.vantagepoints import vantage_of
 
 if TYPE_CHECKING:
     from pytest_hdp.options import Settings, Spot
@@ -33,8 +34,10 @@ def new_campaign(config: pytest.Config, items: Iterable[pytest.Item]) -> Campaig
     """
     settings = config.stash[SETTINGS]
     worker: dict[str, str] = getattr(config, "workerinput", {})
+    vantage = vantage_of(config)
     campaign = Campaign(
-        share=_shared_folder(config) if worker else None,
+        share=_shared_folder(config) if worker and vantage is None else None,
+        vantage=vantage,
         run=worker.get("testrunuid") or f"{settings.seed:08x}",
     )
     try:

@@ -62,11 +62,13 @@ class Route:
 class Campaign:
     """Measures each route once, and those of a group in `together` side by side, when the first of them is asked for.
 
-    `share`: a folder that the processes of one test run share, None for a single one. `on_progress`: told how far
+    `share`: a folder that the processes of one test run share, None for a single one, or for one of several vantage
+    points, which measures by itself; `vantage` is its name. `on_progress`: told how far
     a slow measurement got. `path_users`: for each route the tests to come that send over its path themselves.
     """
 
     share: Path | None = None
+    vantage: str | None = None
     together: tuple[frozenset[str], ...] = ()
     run: str = ""
     on_progress: Callable[[Progress], None] | None = None
@@ -131,7 +133,7 @@ class Campaign:
         return Result(
             run=self.run,
             time=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            path=self._names.get(key, route.name),
+            path=replace(self._names.get(key, route.name), vantage=self.vantage),
             ip_version=4,
             keyword=lookup(train.protocol).keyword,
             judgement=judgement,
