@@ -159,6 +159,15 @@ class OpenPath:
         for end in self._ends:
             end.station.open_ahead(socket.AF_INET, socket.SOCK_RAW, sorted(wanted[id(end)]))
 
+    def fileno(self) -> int:
+        """A descriptor that is readable when something was seen at either end."""
+        return self._waiter.fileno()
+
+    def wait(self, timeout: float) -> None:
+        """Wait `timeout` seconds at most until something was seen."""
+        if timeout > 0:
+            self._waiter.poll(timeout)
+
     def look(self, timeout: float) -> None:
         """Hand whatever was seen at either end to the subscribers, waiting `timeout` seconds at most for the first."""
         if not self._waiter.poll(max(timeout, 0)):

@@ -159,7 +159,12 @@ def _whole_float(value: object) -> bool:
     return isinstance(value, float) and value.is_integer()
 
 
-@pytest.mark.parametrize("path", [path for path in PATHS if path and isinstance(path[-1], str)], ids=str)
+OPTIONAL = {("path", "vantage")}  # files of before there were several vantage points do not have it
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in PATHS if path and isinstance(path[-1], str) and path not in OPTIONAL], ids=str
+)
 def test_a_missing_field_is_named(path: tuple[str | int, ...]) -> None:
     record = copy.deepcopy(SAMPLE)
     inner = record
@@ -196,6 +201,16 @@ def test_errors_name_the_field(path: tuple[str | int, ...], value: object, error
     found = from_record(put(SAMPLE, path, value))
     assert isinstance(found, str)
     assert found.startswith(error)
+
+
+def test_a_file_without_vantage_points_has_none() -> None:
+    record = copy.deepcopy(SAMPLE)
+    del record["path"]["vantage"]
+    VALIDATOR.validate(record)
+    assert from_record(record) == from_record(SAMPLE)
+    named = from_record(put(SAMPLE, ("path", "vantage"), "paris"))
+    assert isinstance(named, Result)
+    assert named.path.vantage == "paris"
 
 
 def test_unknown_fields_are_ignored() -> None:
