@@ -6,6 +6,7 @@ import json
 import platform
 import shlex
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -88,11 +89,11 @@ def repeat_command(item: pytest.Item) -> str:
 
 def _test(item: pytest.Item) -> list[str]:
     """What names a test on the command line: a packaged suite's by its module, which is the same on every host."""
-    module = item.nodeid.partition("::")[0].replace("/", ".").removesuffix(".py")
-    _, found, name = module.rpartition("pytest_hdp.suites.")
-    if not found or not item.config.getoption("pyargs"):
+    suites = Path(__file__).parent / "suites"
+    if not item.config.getoption("pyargs") or not item.path.resolve().is_relative_to(suites.resolve()):
         return [item.nodeid]
-    return ["--pyargs", f"{found}{name}::{item.nodeid.partition('::')[2]}"]
+    inside = item.path.resolve().relative_to(suites.resolve()).with_suffix("").parts
+    return ["--pyargs", f"{'.'.join(('pytest_hdp.suites', *inside))}::{item.nodeid.partition('::')[2]}"]
 
 
 class Reporting:
@@ -144,7 +145,9 @@ class Reporting:
             return
         self._keep(record)
         if isinstance(report.longrepr, str):
-            report.longrepr = EvidenceRepr(report.longrepr, report.nodeid, record["explanation"])
+            vantage = vantage_of_report(report)
+            said = record["explanation"] if vantage is None else f"from {vantage}: {record['explanation']}"
+            report.longrepr = EvidenceRepr(report.longrepr, report.nodeid, said)
 
     def _count_skip(self, report: pytest.TestReport) -> None:
         """Count a test of ours that never got to measure, by its reason, which pytest itself shows with -rs only."""
