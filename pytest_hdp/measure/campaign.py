@@ -130,6 +130,9 @@ class Campaign:
         train = judgement.train
         expectation = route.expect(train, judgement.verdict)
         outcome, _ = assess(judgement, expectation)
+        expected = expectation.verdict if expectation is not None and expectation.stated else None
+        if expectation is not None and judgement.verdict in expectation.also and expectation.matches(judgement):
+            expected = judgement.verdict
         return Result(
             run=self.run,
             time=datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -137,7 +140,7 @@ class Campaign:
             ip_version=4,
             keyword=lookup(train.protocol).keyword,
             judgement=judgement,
-            expected=expectation.verdict if expectation is not None else None,
+            expected=expected,
             outcome=outcome,
         )
 
