@@ -14,6 +14,7 @@ from _pytest._code.code import ReprFileLocation, TerminalRepr
 
 from pytest_hdp.collection import CAMPAIGN, SETTINGS, case_of
 from pytest_hdp.fixtures import UNAVAILABLE
+from pytest_hdp.judge.profile import UNSTATED
 from pytest_hdp.report import letters
 from pytest_hdp.report.runfiles import RunFiles
 from pytest_hdp.report.safe import safe
@@ -144,6 +145,8 @@ class Reporting:
             self._count_skip(report)
             return
         self._keep(record)
+        if record["outcome"] == "skipped" and UNSTATED in str(report.longrepr):
+            self._count_unstated(report)
         if isinstance(report.longrepr, str):
             vantage = vantage_of_report(report)
             said = record["explanation"] if vantage is None else f"from {vantage}: {record['explanation']}"
@@ -156,6 +159,12 @@ class Reporting:
             vantage = vantage_of_report(report)
             about = "" if vantage is None else f"{vantage}: "
             self.skipped[about + report.longrepr[-1].removeprefix("Skipped: ")] += 1
+
+    def _count_unstated(self, report: pytest.TestReport) -> None:
+        """Say how many verdicts stand open because the profile says nothing of their numbers."""
+        if isinstance(report.longrepr, tuple):
+            said = report.longrepr[-1].removeprefix("Skipped: ")
+            self.skipped[said.partition(UNSTATED)[0] + UNSTATED] += 1
 
     def _keep(self, record: dict[str, Any]) -> None:
         key = _train(record)

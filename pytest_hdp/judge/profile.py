@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
 
 _KEYS = {"protocols", "verdict", "also", "errno", "reason", "source", "wire_protocol", "direction", "form"}
+UNSTATED = " states nothing of it"
 PASSES = frozenset({Verdict.DELIVERED, Verdict.REACHED})
 
 _Word = TypeVar("_Word", Verdict, Direction, Form)
@@ -92,7 +93,7 @@ class Profile:
         """Return what is expected of a train, if anything."""
         found = next((e for e in self.expectations if e.covers(train)), None)
         if found is None and self.skips_unstated:
-            reason = f"{self.name} states nothing of it"
+            reason = f"{self.name}{UNSTATED}"
             return Expectation((train.protocol,), Verdict.INCONCLUSIVE, reason=reason, stated=False)
         return found
 
