@@ -25,7 +25,7 @@ from pytest_hdp.fixtures import (
 )
 from pytest_hdp.observed import UnexpectedVerdict
 from pytest_hdp.options import Settings, add_options, read_settings
-from pytest_hdp.vantagepoints import brief, briefed, is_worker, named
+from pytest_hdp.vantagepoints import brief, briefed, is_worker, keep_names, named, unreachable
 
 if TYPE_CHECKING:
     from pytest_hdp.reporting import Reporting
@@ -66,6 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
     seed = secrets.randbits(32) if settings.seed is None else settings.seed
     config.stash[SETTINGS] = replace(settings, seed=seed)
     if not worker:
+        keep_names(config)
         from pytest_hdp.reporting import Reporting
 
         config.stash[REPORTING] = Reporting(config)
@@ -76,6 +77,17 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_configure_node(node: Any) -> None:
     """Give each xdist worker the settings and the seed of this run, so that all of them make the same plan."""
     brief(node, node.config.stash[SETTINGS])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionstart(session: pytest.Session) -> Generator[None]:
+    """Say in one line which vantage point xdist could not start."""
+    try:
+        return (yield)
+    except Exception as error:
+        if (told := unreachable(session.config, error)) is None:
+            raise
+        raise pytest.UsageError(told) from None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -16,6 +16,9 @@ from pytest_hdp import __version__
 if TYPE_CHECKING:
     from pytest_hdp.options import Settings
 
+BEGUN: pytest.StashKey[int] = pytest.StashKey()
+"""How many vantage points were started."""
+
 _SETTINGS = "hdp_settings"
 _VERSION = "hdp_version"
 _VANTAGE = "hdp_vantage"
@@ -25,11 +28,32 @@ _OWN_MODEL = "execmodel=main_thread_only//"  # what xdist puts before the text o
 
 def brief(node: Any, settings: Settings) -> None:
     """Tell an xdist worker this run's settings: a far one has neither our environment nor our files."""
+    node.config.stash[BEGUN] = node.config.stash.get(BEGUN, 0) + 1
     node.workerinput[_VERSION] = __version__
     node.workerinput[_SETTINGS] = pickle.dumps(settings)
-    if node.config.getoption("dist", "no") == "each":
+    if _is_each(node.config):
         node.workerinput[_VANTAGE] = str(node.gateway.id)
         node.workerinput[_SPEC] = str(node.gateway.spec).removeprefix(_OWN_MODEL)
+
+
+def keep_names(config: pytest.Config) -> None:
+    """Let xdist start no second worker in a vantage point's place: it would bear another name, and try for ever."""
+    if _is_each(config) and config.getoption("maxworkerrestart", None) is None:
+        config.option.maxworkerrestart = "0"
+
+
+def unreachable(config: pytest.Config, error: Exception) -> str | None:
+    """One line for what xdist ends in when a vantage point can't be started; None for any other error."""
+    if not _is_each(config) or not (isinstance(error, OSError) or type(error).__name__ == "HostNotFound"):
+        return None
+    specs = config.getoption("tx", None) or []
+    begun = config.stash.get(BEGUN, 0)
+    which = specs[begun] if begun < len(specs) else "one of the vantage points"
+    return f"--tx={which} can't be started ({error}): is the host there, may you log in, and is its python= there?"
+
+
+def _is_each(config: pytest.Config) -> bool:
+    return bool(config.getoption("dist", "no") == "each")
 
 
 def is_worker(config: pytest.Config) -> bool:

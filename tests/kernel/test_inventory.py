@@ -84,7 +84,17 @@ def run(tmp_path: Path):
         environment["PYTHONPATH"] = str(TOP)
         started = time.monotonic()
         done = subprocess.run(
-            ["unshare", "-rnm", "bash", "-c", f"{TOPOLOGY}\n{command}", "bash", *arguments],
+            [
+                "unshare",
+                "-rnmpf",
+                "--kill-child",
+                "--mount-proc",
+                "bash",
+                "-c",
+                f"{TOPOLOGY}\n{command}",
+                "bash",
+                *arguments,
+            ],
             cwd=tmp_path,
             env=environment,
             capture_output=True,

@@ -73,7 +73,7 @@ def run(tmp_path: Path) -> Run:
     if subprocess.run(["unshare", "-rnm", "true"], check=False).returncode:
         pytest.skip("privilege: neither root nor user namespaces")
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    return Run(tmp_path, ("-rnm",))
+    return Run(tmp_path, ("-rnmpf", "--kill-child", "--mount-proc"))
 
 
 def place(name: str) -> str:
@@ -178,7 +178,7 @@ for a in 198.51.2.2 198.51.3.2; do
   until ip netns exec target bash -c "exec 3<>/dev/tcp/$a/22" 2>/dev/null; do sleep 0.05; done
 done
 """
-    return Run(tmp_path, ("-nm",)), start
+    return Run(tmp_path, ("-nmpf", "--kill-child", "--mount-proc")), start
 
 
 def far(folder: Path, name: str, path: Path = TOP) -> str:
@@ -208,3 +208,30 @@ def test_another_version_there_is_one_line(over_ssh):
     assert found == {}
     (line,) = [line for line in run.printed.splitlines() if line.startswith("ERROR")]
     assert f"paris: pytest-hdp 0.0.9 is installed there, and {__version__} here" in line
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("python=env PYTHONPATH=", "python=no-such-python PYTHONPATH="), "id=tokyo can't be started"),
+        (("ssh=tokyo", "ssh=tokio"), "id=tokyo can't be started"),
+    ],
+    ids=["no Python", "no such host"],
+)
+def test_a_host_that_cannot_be_started_is_one_line(over_ssh, change, said):
+    run, start = over_ssh
+    hosts = (far(run.folder, "paris"), far(run.folder, "tokyo").replace(*change))
+    assert run("--dist=each", *hosts, *SWEEP, "--hdp-protocols=253", before=start, expect=4) == {}
+    assert "Traceback" not in run.printed
+    (line,) = [line for line in run.printed.splitlines() if line.startswith("ERROR")]
+    assert said in line
+
+
+def test_a_host_without_the_packages_ends_the_run(over_ssh):
+    """xdist tells what is missing; without a limit it would try for ever, under other names."""
+    run, start = over_ssh
+    bare = far(run.folder, "tokyo").replace(f"env PYTHONPATH={TOP} {sys.executable}", "/usr/bin/env python3 -S")
+    found = run("--dist=each", far(run.folder, "paris"), bare, *SWEEP, "--hdp-protocols=253", before=start)
+    assert {name for name, _ in found} <= {"paris"}
+    assert "worker tokyo crashed and worker restarting disabled" in run.printed
+    assert "No module named" in run.printed
