@@ -1,7 +1,7 @@
 """Is it a reply to this very message? TCP, DCCP and SCTP answer with a number that only who saw the message knows.
 
-The numbers in question (see `_transports.py`) are made of the tag's MAC, so that they can't be foretold: 32 bits of them
-in TCP and SCTP, 48 in DCCP.
+The numbers in question (see `_transports.py`) are made of the tag's MAC, so that they can't be foretold: 32 bits in TCP
+and SCTP, 48 in DCCP.
 """
 
 from __future__ import annotations

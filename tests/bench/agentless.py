@@ -52,7 +52,9 @@ def ours(name: str) -> str:
         took = time.time() - started
         lines = (Path(folder) / "results.jsonl").read_text().splitlines()
     records = {record["protocol"]: record for record in map(json.loads, lines)}
-    wrong = [number for number in NUMBERS if records[number]["verdict"] != ("silent" if number in SILENT else "reached")]
+    wrong = [
+        number for number in NUMBERS if records[number]["verdict"] != ("silent" if number in SILENT else "reached")
+    ]
     budget = PER_NUMBER[name] * len(NUMBERS)
     first = max(_at(records[number]) for number in MOST_TELLING) - started
     return f"| pytest-hdp | {name} | {took:.0f} s | {took / budget:.2f} | {first:.1f} s | {len(wrong)} {wrong or ''} |"
