@@ -85,7 +85,7 @@ class AgentlessMeasurement(Measurement):
         self._asked_for = frozenset(plan.trains)
         self._started = time.monotonic()
         self._gap = max(FAST_GAP, 2 / plan.pace.rate)  # a probe, and an echo beside it
-        self._climbed = 0
+        self._seen: Circumstances | None = None
 
     @property
     def calibrator(self) -> Train | None:
@@ -216,7 +216,8 @@ class AgentlessMeasurement(Measurement):
 
     def _conclude(self, entries: Sequence[Entry]) -> bool:
         """Take the answers, also late ones to what was asked before; count the silences that mean something."""
-        fruitful = False
+        fruitful, overflowed = False, bool(self.path.new_drops())
+        self._forget_circumstances()
         last: dict[str, int] = {}
         for position, entry in enumerate(entries):
             for report in filter(_rejecting, entry.icmp):
@@ -225,7 +226,7 @@ class AgentlessMeasurement(Measurement):
         for position, entry in enumerate(entries):
             if _over(entry):
                 fruitful |= self._settle_one(entry.train)
-            elif all(last.get(speaker, -1) > position for speaker in self._speakers) and self.calibrator is not None:
+            elif self.calibrator is not None and not overflowed and self._all_spoke_after(position, last):
                 fruitful |= self._take_silence(entry)
             else:
                 self._spoiled.setdefault(entry.round, {}).setdefault(None, set()).add(doubt.BUDGET_SPENT)
@@ -234,6 +235,10 @@ class AgentlessMeasurement(Measurement):
         for train in [each for each in self._suspects if any(map(_over, self.ledger.trains.get(each, ())))]:
             fruitful |= self._settle_one(train)
         return fruitful
+
+    def _all_spoke_after(self, position: int, last: dict[str, int]) -> bool:
+        """Whether each that is known to answer did so to something sent behind this; `last`: what each answered last."""
+        return all(last.get(speaker, -1) > position for speaker in self._speakers)
 
     def _learn_speaker(self, report: IcmpReport, entry: Entry) -> None:
         """Note who answers, and what: from now on silence counts only beside an answer of each of them."""
@@ -299,7 +304,6 @@ class AgentlessMeasurement(Measurement):
             self._suspects.remove(train)
         if self._known(train) or train not in self._asked_for:
             return False
-        self._shared.clear()
         judgement = self._judge(train, more_rounds=False)
         worth = judgement.verdict in LOCATED and self.plan.locate != "none" and not doubt.never_answered(train)
         (self._to_locate if worth else self._settled)[train] = judgement
@@ -326,14 +330,19 @@ class AgentlessMeasurement(Measurement):
 
     def _circumstances(self, train: Train, *, more_rounds: bool) -> Circumstances:
         """An answer of the target is a control of its round, and of those of the same step before it."""
-        usual = super()._circumstances(train, more_rounds=more_rounds)
-        return replace(
-            usual,
-            control=tuple(
+        if self._seen is None:
+            usual = super()._circumstances(train, more_rounds=more_rounds)
+            control = [
                 replace(each, sent=each.sent + 1, delivered=each.delivered + 1) if each.round in self._vouched else each
                 for each in usual.control
-            ),
-        )
+            ]
+            self._seen = replace(usual, control=tuple(control))
+        return self._seen
+
+    def _forget_circumstances(self) -> None:
+        """What was seen so far is not all any more."""
+        self._shared.clear()
+        self._seen = None
 
     def _file(self, eye: Eye, observation: Observation) -> None:
         _, when, kind, data, _, _ = observation
