@@ -11,21 +11,20 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Circumstances, IcmpReport, Train
-from pytest_hdp.judge.statistics import all_lost_refutes, alpha_per_train
 from pytest_hdp.judge.verdict import Direction, Form, Verdict
-from pytest_hdp.measure import doubt
 from pytest_hdp.measure.answers import file_answer, replying
 from pytest_hdp.measure.budget import Budget
 from pytest_hdp.measure.control import PACKET_OUTGOING
 from pytest_hdp.measure.engine import MEETING, Measurement
-from pytest_hdp.measure.locate import LOCATED
+from pytest_hdp.measure.interest import Progress, by_interest
+from pytest_hdp.measure.locate import LOCATED, Kinds, Locator, ask_again
 from pytest_hdp.measure.sending import USUAL_PORTS, send_probe
-from pytest_hdp.packet.registry import Status, lookup
+from pytest_hdp.measure.silence import BUDGET_SPENT, by_stack_of, never_answered, not_proven, over, proven, rejecting
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
@@ -46,28 +45,6 @@ MOST_SUSPECTS = 64  # silent numbers asked in one step
 MOST_HOPS = 3  # rejecting routers whose budget is watched
 # in turn, until one is answered; UDP to a port that nobody has is for paths that let only the usual through
 CALIBRATORS = ((Train(253), Train(254)), (Train(200),), (Train(17, form=Form.WELLFORMED),))
-COMMON = (253, 254, 47, 50, 51, 132, 4, 41, 112, 89)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far it got: trains settled and in all, and the seconds that the rest will take at the pace found so far."""
-
-    settled: int
-    trains: int
-    seconds_left: float
-
-
-def by_interest(trains: Iterable[Train]) -> list[Train]:
-    """The most telling first: experimental numbers and those of VPNs and tunnels, then all assigned, then the rest."""
-
-    def rank(train: Train) -> tuple[int, int]:
-        if train.protocol in COMMON:
-            return 0, COMMON.index(train.protocol)
-        assigned = lookup(train.protocol).status is Status.ASSIGNED
-        return (1 if assigned else 2), train.protocol
-
-    return sorted(trains, key=rank)
 
 
 class AgentlessMeasurement(Measurement):
@@ -86,6 +63,7 @@ class AgentlessMeasurement(Measurement):
         self._started = time.monotonic()
         self._gap = max(FAST_GAP, 2 / plan.pace.rate)  # a probe, and an echo beside it
         self._seen: Circumstances | None = None
+        self._kinds = Kinds()
 
     @property
     def calibrator(self) -> Train | None:
@@ -168,7 +146,7 @@ class AgentlessMeasurement(Measurement):
             for entry in answered:
                 budget.answer(self._sent[entry.index])
             last = entries[-1]
-            if answered or _over(last):
+            if answered or over(last):
                 self._put_back(new, entries)
                 fruitless, doubted = 0, None
             elif known:
@@ -180,7 +158,7 @@ class AgentlessMeasurement(Measurement):
             else:
                 self._suspects += [train for train in new if train not in self._suspects and not self._known(train)]
                 fruitless, doubted = fruitless + 1, None
-            yield from self._locate_few()
+            yield from self._locate()
 
     def _goes_on(self, budget: Budget, fruitless: int) -> bool:
         return budget.guess <= LONGEST_GAP and fruitless < FRUITLESS
@@ -201,7 +179,7 @@ class AgentlessMeasurement(Measurement):
                 yield from self._pause(self._gap)
             entries.append(self._ask(train))
         deadline = time.monotonic() + self.wait
-        while (left := deadline - time.monotonic()) > 0 and not all(map(_over, entries)):
+        while (left := deadline - time.monotonic()) > 0 and not all(map(over, entries)):
             yield from self._look(left)
         return entries, self._conclude(entries)
 
@@ -220,24 +198,24 @@ class AgentlessMeasurement(Measurement):
         self._forget_circumstances()
         last: dict[str, int] = {}
         for position, entry in enumerate(entries):
-            for report in filter(_rejecting, entry.icmp):
+            for report in filter(rejecting, entry.icmp):
                 self._learn_speaker(report, entry)
                 last[report.source] = position
         for position, entry in enumerate(entries):
-            if _over(entry):
+            if over(entry):
                 fruitful |= self._settle_one(entry.train)
             elif self.calibrator is not None and not overflowed and self._all_spoke_after(position, last):
                 fruitful |= self._take_silence(entry)
             else:
-                self._spoiled.setdefault(entry.round, {}).setdefault(None, set()).add(doubt.BUDGET_SPENT)
+                self._spoiled.setdefault(entry.round, {}).setdefault(None, set()).add(BUDGET_SPENT)
         if last:  # something came back: that is a control too, where echoes are dropped
             self._vouched |= {entry.round for entry in entries[: max(last.values()) + 1]}
-        for train in [each for each in self._suspects if any(map(_over, self.ledger.trains.get(each, ())))]:
+        for train in [each for each in self._suspects if any(map(over, self.ledger.trains.get(each, ())))]:
             fruitful |= self._settle_one(train)
         return fruitful
 
     def _all_spoke_after(self, position: int, last: dict[str, int]) -> bool:
-        """Whether each that is known to answer did so to something sent behind this; `last`: what each answered last."""
+        """Whether each that is known to answer did so behind this one; `last`: what each answered last."""
         return all(last.get(speaker, -1) > position for speaker in self._speakers)
 
     def _learn_speaker(self, report: IcmpReport, entry: Entry) -> None:
@@ -263,16 +241,12 @@ class AgentlessMeasurement(Measurement):
         return True
 
     def _proven(self, train: Train) -> bool:
-        """Whether it was silent so often that losses such as the control's do not explain it."""
-        count, control = self._silences[train], self._circumstances(train, more_rounds=False).control
-        sent = sum(each.sent for each in control)
-        lost = sent - sum(min(each.delivered, each.sent) for each in control)
-        alpha = alpha_per_train(self.plan.error_rate, len(self.plan.trains))
-        return count >= self.plan.pace.rounds and all_lost_refutes(count, lost, sent, alpha, 1)
+        control = self._circumstances(train, more_rounds=False).control
+        return proven(self._silences[train], control, self.plan)
 
     def _put_back(self, new: Sequence[Train], entries: Sequence[Entry]) -> None:
         """Ask again, and before all others, for what was asked behind the last that was answered."""
-        over = {entry.train for entry in entries if _over(entry)}
+        over = {entry.train for entry in entries if over(entry)}
         silent = [
             train for train in new if train not in over and train not in self._suspects and not self._known(train)
         ]
@@ -288,12 +262,7 @@ class AgentlessMeasurement(Measurement):
         return [*hops, *([self.calibrator] if self.calibrator is not None else [])]
 
     def _by_target(self, entry: Entry) -> bool:
-        """Whether the target's own stack answered: protocol unreachable, or port unreachable to a datagram."""
-        target = self.path.name.target
-        return any(
-            each.authenticated and each.source == target and (each.type, each.code) in {(3, 2), (3, 3)}
-            for each in entry.icmp
-        )
+        return by_stack_of(self.path.name.target, entry)
 
     def _known(self, train: Train) -> bool:
         return train in self._settled or train in self._to_locate
@@ -305,7 +274,7 @@ class AgentlessMeasurement(Measurement):
         if self._known(train) or train not in self._asked_for:
             return False
         judgement = self._judge(train, more_rounds=False)
-        worth = judgement.verdict in LOCATED and self.plan.locate != "none" and not doubt.never_answered(train)
+        worth = judgement.verdict in LOCATED and self.plan.locate != "none" and not never_answered(train)
         (self._to_locate if worth else self._settled)[train] = judgement
         self._tell()
         return True
@@ -317,15 +286,30 @@ class AgentlessMeasurement(Measurement):
         each = (time.monotonic() - self._started) / max(done, 1)
         self._on_progress(Progress(done, trains, each * (trains - done)))
 
-    def _locate_few(self) -> Generator[None]:
-        """Look right away where the first few died: who reads along waits for no more than them."""
-        if self._to_locate:
-            yield from self._locate()
+    def _locate(self) -> Generator[None]:
+        """Find where the silent and rejected ones died: a few of each kind climb, and stand for the rest of it.
+
+        Called also while others are still asked: who reads along waits for no more than those.
+        """
+        if not self._to_locate:
+            return
+        groups = {train: self._kinds.group_of(judgement) for train, judgement in self._to_locate.items()}
+        climbers = [train for train in groups if self._kinds.wants(groups[train], every=self.plan.locate == "all")]
+        if climbers:
+            locator = Locator(self.path, Direction.FORWARD, self.content, self._look)
+            self._books.append((locator.control, locator.ledger))
+            yield from locator.climb(climbers, self.control.address(Direction.FORWARD), 0, self.wait)
+            yield from ask_again([locator], self._look)
+            self._books.remove((locator.control, locator.ledger))
+            for train in climbers:
+                self._settled[train] = self._kinds.climbed(self._to_locate.pop(train), *locator.last_hop(train))
+        for train in list(self._to_locate):
+            self._settled[train] = self._kinds.stands_for(self._to_locate.pop(train))
 
     def _judge(self, train: Train, *, more_rounds: bool) -> Judgement:
         judgement = super()._judge(train, more_rounds=more_rounds)
         if judgement.verdict is Verdict.SILENT and not self._proven(train):
-            return doubt.not_proven(judgement, self._silences[train])
+            return not_proven(judgement, self._silences[train])
         return judgement
 
     def _circumstances(self, train: Train, *, more_rounds: bool) -> Circumstances:
@@ -350,12 +334,3 @@ class AgentlessMeasurement(Measurement):
         filed = incoming and file_answer(self.ledger, when, data, self.path.name.target)
         if not filed and eye.kind != "answers":
             super()._file(eye, observation)
-
-
-def _rejecting(report: IcmpReport) -> bool:
-    return report.authenticated and report.type in {3, 11, 12}
-
-
-def _over(entry: Entry) -> bool:
-    """Nothing more is to be learnt of it: it was refused here, answered, or replied to."""
-    return entry.errno is not None or bool(entry.replies) or any(map(_rejecting, entry.icmp))

@@ -8,7 +8,8 @@ from pytest_hdp.judge.verdict import Form, Verdict
 from pytest_hdp.lab.catalogue import make
 from pytest_hdp.lab.topology import Lab
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.agentless import AgentlessMeasurement, by_interest
+from pytest_hdp.measure.agentless import AgentlessMeasurement
+from pytest_hdp.measure.interest import by_interest
 from pytest_hdp.measure.path import End, OpenPath
 from pytest_hdp.vantage.places import can_open_raw, can_unshare
 from pytest_hdp.vantage.station import Station
