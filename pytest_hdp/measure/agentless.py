@@ -246,9 +246,9 @@ class AgentlessMeasurement(Measurement):
 
     def _put_back(self, new: Sequence[Train], entries: Sequence[Entry]) -> None:
         """Ask again, and before all others, for what was asked behind the last that was answered."""
-        over = {entry.train for entry in entries if over(entry)}
+        answered = {entry.train for entry in entries if over(entry)}
         silent = [
-            train for train in new if train not in over and train not in self._suspects and not self._known(train)
+            train for train in new if train not in answered and train not in self._suspects and not self._known(train)
         ]
         self._queue.extendleft(reversed(silent))
 
