@@ -137,7 +137,8 @@ class AgentlessMeasurement(Measurement):
             count = 0 if calibrating else 1 if careful else budget.credit(time.monotonic())
             new = [self._queue.popleft() for _ in range(min(count, len(self._queue)))]
             known = [self.calibrator] if calibrating and self.calibrator is not None else []
-            suspects = self._some_suspects() if careful or budget.sure or not self._queue else []
+            few = len(self._suspects) <= PATIENCE
+            suspects = self._some_suspects() if careful or budget.sure or few or not self._queue else []
             hops = self._witnesses()[:-1] if suspects else []
             entries, _ = yield from self._ask_together([*suspects, *hops, *new, *known])
             answered = [entry for entry in entries if self._by_target(entry)]

@@ -12,7 +12,8 @@ from pytest_hdp.packet.replies import REPLYING, reply_to
 if TYPE_CHECKING:
     from pytest_hdp.measure.ledger import Entry, Ledger
 
-ICMP, ECHO_REPLY = 1, 0
+ICMP = 1
+ECHO_REPLY = b"\0\0"
 MOST_REPLIES = 8  # kept of one probe
 BY_TAG, BY_NUMBER = "our tag", "a number that only our packet told"
 
@@ -20,8 +21,8 @@ BY_TAG, BY_NUMBER = "our tag", "a number that only our packet told"
 def read_answer(ledger: Ledger, time: int, data: bytes, target: str) -> tuple[Entry, Reply] | None:
     """The probe that an IPv4 packet from the target replies to, and the reply; None for anything else.
 
-    Either it brings our tag back unchanged, under the number that it was sent under, or it is of a protocol that
-    acknowledges what was sent (`packet.replies`).
+    Either it is an echo reply with our tag, or of a protocol that acknowledges what was sent (`packet.replies`). A
+    probe that merely comes back is no reply: nobody answers so, and anybody on the path can return it.
     """
     packet = parse_ipv4(data)
     if packet is None or packet.source != target:
@@ -29,11 +30,10 @@ def read_answer(ledger: Ledger, time: int, data: bytes, target: str) -> tuple[En
     found = ledger.probe(time, data, "")
     if found is not None:
         entry, copy = found
-        if not copy.genuine or packet.protocol != entry.train.protocol or data[12:16] == _source(entry):
+        asked = packet.protocol == ICMP == entry.train.protocol and entry.train.form is Form.WELLFORMED
+        if not (asked and copy.genuine and packet.payload[:2] == ECHO_REPLY):
             return None
-        echo = packet.protocol == ICMP and packet.payload[:1] == bytes([ECHO_REPLY])
-        kind = "an ICMP echo reply" if echo else f"a packet of number {packet.protocol}"
-        return entry, Reply(time, packet.source, packet.ttl, kind, BY_TAG)
+        return entry, Reply(time, packet.source, packet.ttl, "an ICMP echo reply", BY_TAG)
     for train, entries in ledger.trains.items():
         if train.protocol == packet.protocol and train.form is Form.WELLFORMED:
             for entry in reversed(entries):
@@ -57,8 +57,3 @@ def file_answer(ledger: Ledger, time: int, data: bytes, target: str) -> bool:
 def replying(protocols: set[int]) -> frozenset[int]:
     """Of these numbers, those whose replies bring no tag back."""
     return frozenset(protocols & REPLYING.keys())
-
-
-def _source(entry: Entry) -> bytes:
-    """The address that a probe left from."""
-    return entry.left[0].data[12:16] if entry.left else b""
