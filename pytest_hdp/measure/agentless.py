@@ -24,7 +24,16 @@ from pytest_hdp.measure.engine import MEETING, Measurement
 from pytest_hdp.measure.interest import Progress, by_interest
 from pytest_hdp.measure.locate import LOCATED, Kinds, Locator, ask_again
 from pytest_hdp.measure.sending import USUAL_PORTS, send_probe
-from pytest_hdp.measure.silence import BUDGET_SPENT, by_stack_of, never_answered, not_proven, over, proven, rejecting
+from pytest_hdp.measure.silence import (
+    BUDGET_SPENT,
+    by_stack_of,
+    never_answered,
+    not_proven,
+    over,
+    proven,
+    rejecting,
+    vouched,
+)
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
@@ -123,6 +132,7 @@ class AgentlessMeasurement(Measurement):
             if calibrator is not None and not self._by_target(entries[-1]):
                 self._put_back(new, entries)
                 return self._sent[entries[-1].index]
+            self._suspects += [each for each in new if each not in self._suspects and not self._known(each)]
             fruitless = 0 if fruitful else fruitless + 1
             yield from self._pause(0 if fruitful else min(LEISURE, self.wait * fruitless))
         return None
@@ -317,11 +327,8 @@ class AgentlessMeasurement(Measurement):
         """An answer of the target is a control of its round, and of those of the same step before it."""
         if self._seen is None:
             usual = super()._circumstances(train, more_rounds=more_rounds)
-            control = [
-                replace(each, sent=each.sent + 1, delivered=each.delivered + 1) if each.round in self._vouched else each
-                for each in usual.control
-            ]
-            self._seen = replace(usual, control=tuple(control))
+            echoes = self.control.round_trip is not None and any(each.delivered for each in usual.control)
+            self._seen = replace(usual, control=vouched(usual.control, self._vouched, echoes=echoes))
         return self._seen
 
     def _forget_circumstances(self) -> None:

@@ -11,7 +11,7 @@ from pytest_hdp.judge.statistics import all_lost_refutes, alpha_per_train
 from pytest_hdp.judge.verdict import Form, Place, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from pytest_hdp.judge.evidence import IcmpReport, RoundControl, Train
     from pytest_hdp.judge.result import Judgement
@@ -46,6 +46,18 @@ def proven(silences: int, control: Iterable[RoundControl], plan: Plan) -> bool:
     lost = sent - sum(min(each.delivered, each.sent) for each in rounds)
     alpha = alpha_per_train(plan.error_rate, len(plan.trains))
     return silences >= plan.pace.rounds and all_lost_refutes(silences, lost, sent, alpha, 1)
+
+
+def vouched(control: Iterable[RoundControl], rounds: Collection[int], *, echoes: bool) -> tuple[RoundControl, ...]:
+    """The control with the answers of the target's stack counted in, which came in these rounds or right behind.
+
+    `echoes`: whether any echo came back; where all are dropped, they say nothing about loss.
+    """
+    usual = list(control) if echoes else [replace(each, sent=0, delivered=0) for each in control]
+    return tuple(
+        replace(each, sent=each.sent + 1, delivered=each.delivered + 1) if each.round in rounds else each
+        for each in usual
+    )
 
 
 def not_proven(judgement: Judgement, beside: int) -> Judgement:

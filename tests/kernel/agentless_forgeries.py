@@ -20,20 +20,24 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from pytest_hdp.judge.evidence import Train  # noqa: E402 (from the checkout)
-from pytest_hdp.judge.result import PathName  # noqa: E402
-from pytest_hdp.judge.verdict import Form, Verdict  # noqa: E402
-from pytest_hdp.lab.boxes import Router  # noqa: E402
-from pytest_hdp.lab.filters import Allowlist  # noqa: E402
-from pytest_hdp.lab.topology import Lab, LabSpec  # noqa: E402
-from pytest_hdp.measure import plan  # noqa: E402
-from pytest_hdp.measure.agentless import AgentlessMeasurement  # noqa: E402
-from pytest_hdp.measure.path import End, OpenPath  # noqa: E402
-from pytest_hdp.vantage.station import Station  # noqa: E402
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.result import PathName
+from pytest_hdp.judge.verdict import Form, Verdict
+from pytest_hdp.lab.boxes import Router
+from pytest_hdp.lab.filters import Allowlist
+from pytest_hdp.lab.topology import Lab, LabSpec
+from pytest_hdp.measure import plan
+from pytest_hdp.measure.agentless import AgentlessMeasurement
+from pytest_hdp.measure.path import End, OpenPath
+from pytest_hdp.vantage.station import Station
 
 PASSES = frozenset({1, 17, 47, 50, 253})
 REACHED = {Train(47), Train(50), Train(253), Train(1, form=Form.WELLFORMED)}
-SILENT = {*(Train(number) for number in range(60, 80)), Train(6, form=Form.WELLFORMED), Train(132, form=Form.WELLFORMED)}
+SILENT = {
+    *(Train(number) for number in range(60, 80)),
+    Train(6, form=Form.WELLFORMED),
+    Train(132, form=Form.WELLFORMED),
+}
 SPEC = LabSpec("forged", "an allowlist, and a router before it that forges", (Router(), Allowlist(PASSES), Router()))
 
 # Runs in the namespace of router1, sends to the two ends of its lab and nowhere else; ends by itself.
