@@ -44,7 +44,8 @@ SPEC = LabSpec("forged", "an allowlist, and a router before it that forges", (Ro
 FORGER = r"""
 import os, random, select, socket, struct, sys, time
 
-client, target, router, most, each, stop = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]), sys.argv[6]
+client, target, router, most, each, stop = sys.argv[1:7]
+most, each = int(most), int(each)
 CLIENT, TARGET, ROUTER, STRANGER = map(socket.inet_aton, (client, target, router, "203.0.113.77"))
 chance = random.Random(7)
 
@@ -58,7 +59,8 @@ def total(data):
 
 
 def ip(source, destination, protocol, payload):
-    return struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 0, 0, 64, protocol, 0, source, destination) + payload
+    size = 20 + len(payload)
+    return struct.pack("!BBHHHBBH4s4s", 0x45, 0, size, 0, 0, 64, protocol, 0, source, destination) + payload
 
 
 def error(source, kind, code, quote):
@@ -123,7 +125,7 @@ print(f"sent {sent} to {heard}", flush=True)
 
 @dataclass
 class Outcome:
-    """What came of some runs: forgeries sent, probes they were about, and the trains whose verdict was not the truth."""
+    """What came of some runs: forgeries, probes they were about, trains whose verdict was not the truth."""
 
     forged: int = 0
     probes: int = 0
