@@ -14,6 +14,7 @@ from pytest_hdp.packet.numbers import parse_protocols
 from pytest_hdp.packet.registry import test_id
 
 if TYPE_CHECKING:
+    from pytest_hdp.inventory import Target
     from pytest_hdp.judge.result import Result
     from pytest_hdp.measure.campaign import Campaign
 
@@ -75,7 +76,10 @@ def generate(metafunc: pytest.Metafunc) -> None:
     if not route_keys(settings, arguments):
         metafunc.parametrize("hdp_case", [_skipped(settings)], indirect=True)
         return
-    metafunc.parametrize("hdp_case", cases, ids=[_id(case, cases) for case in cases], indirect=True)
+    listed = bool(settings.inventory)
+    tags = {key: _tags(settings, key) for key in {case.route for case in cases}}
+    parameters = [pytest.param(case, id=_id(case, cases, listed), marks=tags[case.route]) for case in cases]
+    metafunc.parametrize("hdp_case", parameters, indirect=True)
 
 
 def _generate_routes(metafunc: pytest.Metafunc) -> None:
@@ -86,8 +90,9 @@ def _generate_routes(metafunc: pytest.Metafunc) -> None:
     keys = route_keys(settings, marked(metafunc.definition))
     if not keys:
         metafunc.parametrize("hdp_route", [_skipped(settings)], indirect=True)
-    elif len(keys) > 1:
-        metafunc.parametrize("hdp_route", keys, ids=[route_id(key) for key in keys], indirect=True)
+    elif len(keys) > 1 or (settings.inventory and keys != [LOOPBACK]):
+        parameters = [pytest.param(key, id=route_id(key), marks=_tags(settings, key)) for key in keys]
+        metafunc.parametrize("hdp_route", parameters, indirect=True)
 
 
 def route_keys(settings: Settings, arguments: dict[str, Any]) -> list[str]:
@@ -95,7 +100,7 @@ def route_keys(settings: Settings, arguments: dict[str, Any]) -> list[str]:
     asked = arguments.get("path")
     if asked not in {None, "loopback", "target"}:
         raise pytest.Collector.CollectError(f"the marker hdp: path {asked!r} is not one of 'loopback', 'target'")
-    keys = [f"lab:{name}" for name in settings.lab] + [f"target:{target}" for target in settings.target]
+    keys = [f"lab:{name}" for name in settings.lab] + [f"target:{target.name}" for target in settings.targets]
     if asked == "loopback" or (asked is None and not keys):
         return [LOOPBACK]
     if arguments.get("eyes"):
@@ -123,7 +128,21 @@ def _cases(settings: Settings, arguments: dict[str, Any]) -> list[Case]:
 
 
 def _nobody_watches(settings: Settings, key: str) -> bool:
-    return key.startswith("target:") and settings.agent is None
+    target = target_of(settings, key)
+    return target is not None and target.agent is None
+
+
+def target_of(settings: Settings, key: str) -> Target | None:
+    """The target that a route leads to, if it is one that the command line or the inventory names."""
+    if not key.startswith("target:"):
+        return None
+    return next((target for target in settings.targets if target.name == route_id(key)), None)
+
+
+def _tags(settings: Settings, key: str) -> list[pytest.MarkDecorator]:
+    """The tags of a route's target, as marks: `-m asia` selects its tests."""
+    target = target_of(settings, key)
+    return [getattr(pytest.mark, tag) for tag in target.tags] if target is not None else []
 
 
 def _by_interest(numbers: tuple[int, ...]) -> list[int]:
@@ -160,9 +179,9 @@ def _has_carrier(number: int) -> bool:
     return number in CARRIERS
 
 
-def _id(case: Case, cases: list[Case]) -> str:
+def _id(case: Case, cases: list[Case], listed: bool) -> str:
     parts = [test_id(case.train.protocol)]
-    if len({each.route for each in cases}) > 1:
+    if len({each.route for each in cases}) > 1 or (listed and case.route != LOOPBACK):
         parts.insert(0, route_id(case.route))
     if len({each.train.direction for each in cases}) > 1:
         parts.append(case.train.direction)
@@ -189,8 +208,9 @@ def route_id(key: str) -> str:
 
 def _skipped(settings: Settings) -> Any:
     """One skip in the place of all tests."""
-    watched = settings.target and settings.agent is not None
-    reason = NO_SECOND_HOST if settings.lab else NO_LAB if watched else NO_EYES if settings.target else NO_TARGET
+    targets = settings.targets
+    watched = any(target.agent is not None for target in targets)
+    reason = NO_SECOND_HOST if settings.lab else NO_LAB if watched else NO_EYES if targets else NO_TARGET
     return pytest.param(None, id="no-target", marks=pytest.mark.skip(reason=reason))
 
 

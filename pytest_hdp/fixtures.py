@@ -164,10 +164,12 @@ def hdp_path(hdp_route: str, hdp_campaign: Campaign, request: pytest.FixtureRequ
 def hdp_note(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """`hdp_note("...")` puts a finding that is not a verdict at the end of the report, and into JUnit's properties."""
     from pytest_hdp.collection import SETTINGS, route_id, route_of
+    from pytest_hdp.vantagepoints import named
 
-    labs = request.config.stash[SETTINGS].lab
+    settings = request.config.stash[SETTINGS]
     route = route_of(request.node)
-    about = f"{route_id(route)}: " if route is not None and len(labs) > 1 else ""
+    several = len(settings.lab) + len(settings.targets) > 1
+    about = named(request.config, f"{route_id(route)}: " if route is not None and several else "")
 
     def note(text: str) -> None:
         request.node.user_properties.append(("hdp_note", about + text))

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pytest_hdp.inventory import Parsers, Target, from_file
 from pytest_hdp.judge.expect import Profile, ProfileError, builtin, builtin_names, load_profile
 from pytest_hdp.judge.verdict import Form
 from pytest_hdp.packet.encoding import Encoding
@@ -35,6 +36,7 @@ class Settings:
     """
 
     target: tuple[str, ...] = ()
+    inventory: tuple[Target, ...] = ()
     agent: Spot | None = None
     source: Spot | None = None
     lab: tuple[str, ...] = ()
@@ -50,6 +52,11 @@ class Settings:
     expect: Profile | str | None = None
     record: Path | None = None
     report: Path | None = None
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Every host that is sent to: those of the command line, then those of the inventory."""
+        return (*(Target(address, address, self.agent) for address in self.target), *self.inventory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,10 @@ def _spot(text: str) -> Spot:
     if (how == "netns" and name) or (how == "popen" and text == "popen"):
         return Spot(how, name)
     raise ValueError(f"{text!r} is not one of netns=NAME, netns=pid:NUMBER, popen (this host)")
+
+
+def _inventory(text: str) -> tuple[Target, ...]:
+    return from_file(text, Parsers(_address, _spot, _expect))
 
 
 def _labs(text: str) -> tuple[str, ...]:
@@ -186,6 +197,12 @@ def _report(text: str) -> Path:
 OPTIONS = (
     _Option("target", "ADDR", "target of the internet and cloud suites, an IPv4 address; may be repeated", _addresses),
     _Option(
+        "inventory",
+        "FILE",
+        "targets from a TOML file: [[target]] with name, address, agent, profile, tags; see docs/targets.md",
+        _inventory,
+    ),
+    _Option(
         "agent", "SPEC", "eyes at the target: netns=NAME, netns=pid:NUMBER, popen (this host); default: none", _spot
     ),
     _Option("source", "SPEC", "where probes start: netns=NAME, netns=pid:NUMBER (default: this host)", _spot),
@@ -252,11 +269,15 @@ def read_settings(config: pytest.Config) -> Settings:
 
 
 def _check_together(settings: Settings) -> None:
-    if settings.lab and (settings.target or settings.agent or settings.source):
+    if settings.lab and (settings.targets or settings.agent or settings.source):
         raise pytest.UsageError("--hdp-lab has a source, a target and an agent of its own: leave the other options out")
     if settings.agent and len(settings.target) > 1:
         raise pytest.UsageError("--hdp-agent is the eyes at one target: give one --hdp-target, or no agent")
-    if (settings.agent or settings.source) and not settings.target:
+    if settings.agent and settings.inventory:
+        raise pytest.UsageError("--hdp-agent is the eyes at one target: an inventory names each target's own agent")
+    if twice := {target.name for target in settings.inventory} & set(settings.target):
+        raise pytest.UsageError(f"{min(twice)} is in the inventory and also a --hdp-target: leave one out")
+    if (settings.agent or settings.source) and not settings.targets:
         raise pytest.UsageError("--hdp-agent and --hdp-source need --hdp-target=ADDR")
 
 

@@ -24,7 +24,8 @@ from pytest_hdp.fixtures import (
     hdp_sender,
 )
 from pytest_hdp.observed import UnexpectedVerdict
-from pytest_hdp.options import add_options, read_settings
+from pytest_hdp.options import Settings, add_options, read_settings
+from pytest_hdp.vantagepoints import brief, briefed, is_worker, named
 
 if TYPE_CHECKING:
     from pytest_hdp.reporting import Reporting
@@ -43,6 +44,7 @@ __all__ = [
 ]
 
 REPORTING: pytest.StashKey[Reporting] = pytest.StashKey()
+MISFIT: pytest.StashKey[str] = pytest.StashKey()
 REFUSED = "hdp_refused"
 
 
@@ -54,15 +56,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Read the options; whatever can't be used is said now, before anything is collected or sent."""
     config.addinivalue_line("markers", MARKER)
-    settings = read_settings(config)
-    worker = getattr(config, "workerinput", None)
-    seed = settings.seed
-    if worker is not None:
-        seed = worker["hdp_seed"]
-    elif seed is None:
-        seed = secrets.randbits(32)
+    worker = is_worker(config)
+    settings = briefed(config) if worker else read_settings(config)
+    if isinstance(settings, str):
+        config.stash[MISFIT] = settings
+        settings = Settings()
+    for tag in dict.fromkeys(tag for target in settings.inventory for tag in target.tags):
+        config.addinivalue_line("markers", f"{tag}: tests of the targets that --hdp-inventory tags so")
+    seed = secrets.randbits(32) if settings.seed is None else settings.seed
     config.stash[SETTINGS] = replace(settings, seed=seed)
-    if worker is None:
+    if not worker:
         from pytest_hdp.reporting import Reporting
 
         config.stash[REPORTING] = Reporting(config)
@@ -71,8 +74,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Give each xdist worker the seed of this run, so that all of them make the same plan."""
-    node.workerinput["hdp_seed"] = node.config.stash[SETTINGS].seed
+    """Give each xdist worker the settings and the seed of this run, so that all of them make the same plan."""
+    brief(node, node.config.stash[SETTINGS])
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -93,6 +96,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     from pytest_hdp.routes import new_campaign
 
     try:
+        if (misfit := session.config.stash.get(MISFIT, None)) is not None:
+            raise pytest.UsageError(misfit)
         session.config.stash[CAMPAIGN] = new_campaign(session.config, session.items)
     except pytest.UsageError as error:
         if session.config.getoption("collectonly"):
@@ -100,7 +105,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         told = getattr(session.config, "workeroutput", None)
         if told is None:
             raise
-        told[REFUSED] = str(error)  # a worker that raises is an internal error of xdist's
+        told[REFUSED] = named(session.config, str(error))  # a worker that raises is an internal error of xdist's
         session.items.clear()
     else:
         if hasattr(session.config, "workeroutput"):

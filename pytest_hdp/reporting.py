@@ -6,6 +6,7 @@ import json
 import platform
 import shlex
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,7 @@ from pytest_hdp.fixtures import UNAVAILABLE
 from pytest_hdp.report import letters
 from pytest_hdp.report.runfiles import RunFiles
 from pytest_hdp.report.safe import safe
+from pytest_hdp.vantagepoints import named, only_here, vantage_of_report
 
 if TYPE_CHECKING:
     from _pytest._io import TerminalWriter
@@ -82,7 +84,16 @@ def repeat_command(item: pytest.Item) -> str:
             given = [argument] if "=" in argument else [argument, next(arguments, "")]
             if not given[0].startswith(own):
                 options += given
-    return shlex.join(["pytest", item.nodeid, *options, f"--hdp-seed={seed}"])
+    return shlex.join(["pytest", *only_here(item.config), *_test(item), *options, f"--hdp-seed={seed}"])
+
+
+def _test(item: pytest.Item) -> list[str]:
+    """What names a test on the command line: a packaged suite's by its module, which is the same on every host."""
+    suites = Path(__file__).parent / "suites"
+    if not item.config.getoption("pyargs") or not item.path.resolve().is_relative_to(suites.resolve()):
+        return [item.nodeid]
+    inside = item.path.resolve().relative_to(suites.resolve()).with_suffix("").parts
+    return ["--pyargs", f"{'.'.join(('pytest_hdp.suites', *inside))}::{item.nodeid.partition('::')[2]}"]
 
 
 class Reporting:
@@ -134,13 +145,17 @@ class Reporting:
             return
         self._keep(record)
         if isinstance(report.longrepr, str):
-            report.longrepr = EvidenceRepr(report.longrepr, report.nodeid, record["explanation"])
+            vantage = vantage_of_report(report)
+            said = record["explanation"] if vantage is None else f"from {vantage}: {record['explanation']}"
+            report.longrepr = EvidenceRepr(report.longrepr, report.nodeid, said)
 
     def _count_skip(self, report: pytest.TestReport) -> None:
         """Count a test of ours that never got to measure, by its reason, which pytest itself shows with -rs only."""
         ours = "hdp" in report.keywords or any(name == UNAVAILABLE for name, _ in report.user_properties)
         if ours and report.skipped and isinstance(report.longrepr, tuple):
-            self.skipped[report.longrepr[-1].removeprefix("Skipped: ")] += 1
+            vantage = vantage_of_report(report)
+            about = "" if vantage is None else f"{vantage}: "
+            self.skipped[about + report.longrepr[-1].removeprefix("Skipped: ")] += 1
 
     def _keep(self, record: dict[str, Any]) -> None:
         key = _train(record)
@@ -198,13 +213,13 @@ def header(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
     campaign = config.stash.get(CAMPAIGN, None)
     if campaign is None:
         return []
-    lines = [f"hdp: {_system()}, seed {config.stash[SETTINGS].seed}"]
+    lines = [f"hdp: {named(config, _system())}, seed {config.stash[SETTINGS].seed}"]
     for key in sorted({case.route for item in items if (case := case_of(item)) is not None}):
         route = campaign.routes[key]
         count = len(campaign.wanted.get(key, ()))
         trains = f"{count} train" if count == 1 else f"{count} trains"
         told = (
-            f"hdp: {route.name.source} to {route.name.target} ({route.name.name}), {trains}, "
+            f"hdp: {named(config, route.name.source)} to {route.name.target} ({route.name.name}), {trains}, "
             f"{route.plan.pace.rounds} rounds, {route.privilege}, expecting {route.expects}"
         )
         lines.append(safe(told))

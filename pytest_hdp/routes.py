@@ -10,18 +10,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_hdp.collection import LOOPBACK, SETTINGS, case_of, route_of, uses_path
+from pytest_hdp.collection import SETTINGS, case_of, route_of, uses_path
 from pytest_hdp.judge.expect import Profile
 from pytest_hdp.measure import plan, routes
+from pytest_hdp.measure.beside import in_groups
 from pytest_hdp.measure.campaign import Campaign, Route
 from pytest_hdp.report.safe import safe
 from pytest_hdp.vantage.places import Place, PlaceError, here, netns
+from pytest_hdp.vantagepoints import vantage_of
 
 if TYPE_CHECKING:
     from pytest_hdp.options import Settings, Spot
 
 
 OTHER_FILES = 50
+FILES_OF_A_PATH = 8
 
 
 def new_campaign(config: pytest.Config, items: Iterable[pytest.Item]) -> Campaign:
@@ -31,8 +34,10 @@ def new_campaign(config: pytest.Config, items: Iterable[pytest.Item]) -> Campaig
     """
     settings = config.stash[SETTINGS]
     worker: dict[str, str] = getattr(config, "workerinput", {})
+    vantage = vantage_of(config)
     campaign = Campaign(
-        share=_shared_folder(config) if worker else None,
+        share=_shared_folder(config) if worker and vantage is None else None,
+        vantage=vantage,
         run=worker.get("testrunuid") or f"{settings.seed:08x}",
     )
     try:
@@ -50,13 +55,19 @@ def new_campaign(config: pytest.Config, items: Iterable[pytest.Item]) -> Campaig
 
 
 def _check_open_files(campaign: Campaign) -> None:
-    """A raw socket for each number at each end: raises pytest.UsageError where so many files may not be opened."""
-    sockets = [
-        len({train.protocol for train in wanted}) * (1 if key == LOOPBACK else 2)
+    """A raw socket for each number at each end: raises pytest.UsageError where so many files may not be opened.
+
+    As many targets as may be open together are measured side by side.
+    """
+    sockets = {
+        key: FILES_OF_A_PATH
+        + len({train.protocol for train in wanted}) * (1 if campaign.routes[key].name.agent is None else 2)
         for key, wanted in campaign.wanted.items()
-    ]
-    needed = OTHER_FILES + max(sockets, default=0)  # of the others, the paths are closed by then or not open yet
+    }
+    needed = OTHER_FILES + max(sockets.values(), default=0)  # the other paths are closed by then or not open yet
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    targets = {key: size for key, size in sockets.items() if key.startswith("target:")}
+    campaign.together = in_groups(targets, most - OTHER_FILES)
     if needed > most:
         raise pytest.UsageError(
             f"this run opens about {needed} files at a time, and this process may open {most}: "
@@ -80,12 +91,17 @@ def _routes(settings: Settings) -> list[Route]:
 
         for name in settings.lab:
             found += routes.in_lab(make(name), _plan(settings, plan.LAB), profile, expect_truth=by_default, asked=name)
-    for target in settings.target:
+    for target in settings.targets:
         source = _place(settings.source)
-        if settings.agent is None:
-            found.append(routes.agentless(source, target, _plan(settings, plan.AGENTLESS), profile))
+        own = target.profile if by_default else profile
+        own = own if isinstance(own, Profile) else None
+        if target.agent is None:
+            pace = _plan(settings, plan.AGENTLESS)
+            found.append(routes.agentless(source, target.address, pace, own, name=target.name))
         else:
-            found.append(routes.between(source, _place(settings.agent), target, _plan(settings, plan.LAB), profile))
+            pace = _plan(settings, plan.LAB)
+            agent = _place(target.agent)
+            found.append(routes.between(source, agent, target.address, pace, own, name=target.name))
     return found
 
 

@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     import pytest
 
 pytest_plugins = ["pytester"]
+BRIEF = os.environ.get("TESTS_PROFILE") == "brief"  # CI, as a second user: what needs no privilege was run already
+collect_ignore = ["unit"] if BRIEF else []
 
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("here", deadline=None)
-settings.register_profile("brief", settings.get_profile("ci"), max_examples=10)  # CI, as a second user
-settings.load_profile("ci" if os.environ.get("CI") else "here")
+settings.register_profile("brief", settings.get_profile("ci"), max_examples=10)
+settings.load_profile(os.environ.get("TESTS_PROFILE") or ("ci" if os.environ.get("CI") else "here"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -12,7 +12,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.explain import plain
-from pytest_hdp.judge.profile import Expectation, Profile, ProfileError, load_profile, said
+from pytest_hdp.judge.profile import PASSES, Expectation, Profile, ProfileError, load_profile, said
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Verdict
 from pytest_hdp.packet.numbers import format_protocols
 
@@ -36,20 +36,21 @@ __all__ = [
     "record",
 ]
 
-_PASSES = {Verdict.DELIVERED, Verdict.REACHED}
-
 
 def assess(judgement: Judgement, expectation: Expectation | None) -> tuple[Outcome, str | None]:
     """Return the outcome of a train's test, and the reason or complaint that goes with it.
 
-    `xfailed` only when exactly the expected non-delivery was observed; any other verdict, a delivery too, is
-    `failed`. `inconclusive` is `skipped` whatever was expected: it is no evidence of a change.
+    `xfailed` only when exactly the expected non-delivery was observed, or another one that the expectation allows; any
+    other verdict, a delivery too, is `failed`. `inconclusive` is `skipped` whatever was expected, and `silent` where a
+    delivery was and silence is allowed: neither is evidence of a change.
     """
     verdict = judgement.verdict
     if verdict is Verdict.INCONCLUSIVE:
         return Outcome.SKIPPED, judgement.explanation
     if expectation is None:
         return verdict.outcome, None if verdict.outcome is Outcome.PASSED else judgement.explanation
+    if not expectation.stated:
+        return _beyond(judgement, expectation)
     if not expectation.matches(judgement):
         got = said(
             verdict,
@@ -57,9 +58,26 @@ def assess(judgement: Judgement, expectation: Expectation | None) -> tuple[Outco
             judgement.wire_protocol if expectation.wire_protocol is not None else None,
         )
         return Outcome.FAILED, f"expected {expectation}, got {got}"
-    if expectation.verdict in _PASSES:
+    return _as_expected(judgement, expectation)
+
+
+def _beyond(judgement: Judgement, expectation: Expectation) -> tuple[Outcome, str | None]:
+    """Of a train that its profile says nothing of."""
+    if judgement.verdict in PASSES:
         return Outcome.PASSED, None
-    return Outcome.XFAILED, plain(expectation.reason or f"expected {expectation}")
+    return Outcome.SKIPPED, f"{plain(expectation.reason or 'nothing is stated of it')}: {judgement.explanation}"
+
+
+def _as_expected(judgement: Judgement, expectation: Expectation) -> tuple[Outcome, str | None]:
+    verdict = judgement.verdict
+    if verdict in PASSES:
+        return Outcome.PASSED, None
+    if verdict is Verdict.SILENT and expectation.verdict in PASSES:
+        return Outcome.SKIPPED, judgement.explanation
+    reason = plain(expectation.reason or f"expected {expectation}")
+    if verdict is Verdict.SILENT and expectation.verdict is not verdict:
+        reason += " (silence fits that, and does not prove it)"
+    return Outcome.XFAILED, reason
 
 
 def builtin_names() -> tuple[str, ...]:

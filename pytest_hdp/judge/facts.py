@@ -11,7 +11,7 @@ Two rules make the counts safe to do statistics on:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
@@ -83,7 +83,7 @@ class Facts:
         self.evidence = evidence
         self.circumstances = circumstances
         self.train = evidence.train
-        self.probes = sorted(evidence.probes, key=_SENDING_ORDER)
+        self.probes = sorted(map(self._explained, evidence.probes), key=_SENDING_ORDER)
         self.accepted = [p for p in self.probes if p.errno is None]
         self.refused = [p for p in self.probes if p.errno is not None and p.errno not in TRANSIENT]
         self.fates = [self._fate(probe) for probe in self.accepted]
@@ -179,6 +179,17 @@ class Facts:
         return tuple(
             Trial(probe.round, came) for probe, came in outcomes if came or probe.round in self.counting_rounds
         )
+
+    def _explained(self, probe: Probe) -> Probe:
+        """Leave out the altered copies at the socket that the interface explains: somebody sent them beside the probe.
+
+        Where the probe came as sent and altered copies of it came too, the altered ones at a socket are those. Where
+        the interface saw the probe alone, the receiver's own kernel altered it.
+        """
+        as_sent = self.intact(probe.arrived)
+        if not as_sent or len(as_sent) == len(probe.arrived):
+            return probe
+        return replace(probe, delivered=self.intact(probe.delivered))
 
     def _fate(self, probe: Probe) -> Fate:
         last = probe.delivered

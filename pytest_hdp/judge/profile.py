@@ -1,8 +1,10 @@
 """A profile: what is expected of which protocol numbers, read from TOML.
 
-A table `[profile]` with `name`, `path` and `system`, then any number of `[[expect]]` with `protocols` (a text
-as `--hdp-protocols` takes it, or a list of numbers), `verdict`, and if wanted `errno`, `reason`, `source`,
-`wire_protocol`, and `direction` or `form` where the expectation holds for one of them only.
+A table `[profile]` with `name`, `path`, `system` and `unstated` ("skip": a train that it says nothing of is a skip,
+whatever became of it, unless it passes; "judge", the default: it is judged by itself), then any number of `[[expect]]`
+with `protocols` (a text as `--hdp-protocols` takes it, or a list of numbers), `verdict`, and if wanted `errno`,
+`reason`, `source`, `wire_protocol`, `also` (a list of verdicts that would be right too), and `direction` or `form`
+where the expectation holds for one of them only.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.result import Judgement
 
-_KEYS = {"protocols", "verdict", "errno", "reason", "source", "wire_protocol", "direction", "form"}
+_KEYS = {"protocols", "verdict", "also", "errno", "reason", "source", "wire_protocol", "direction", "form"}
+PASSES = frozenset({Verdict.DELIVERED, Verdict.REACHED})
 
 _Word = TypeVar("_Word", Verdict, Direction, Form)
 
@@ -31,7 +34,13 @@ class ProfileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """One `[[expect]]`. `errno` and `wire_protocol` are compared only when given; `direction`, `form`: None is any."""
+    """One `[[expect]]`. `errno` and `wire_protocol` are compared only when given; `direction`, `form`: None is any.
+
+    `also`: verdicts that would be right too, since what was stated shows differently from different places: what does
+    not pass may be "rejected", and without an agent "silent". Either all of them say that it passes, or none does;
+    "silent", which says neither, may stand beside both. `stated`: False where a profile says nothing of a train, and
+    that is to be no failure.
+    """
 
     protocols: tuple[int, ...]
     verdict: Verdict
@@ -41,6 +50,8 @@ class Expectation:
     wire_protocol: int | None = None
     direction: Direction | None = None
     form: Form | None = None
+    also: frozenset[Verdict] = frozenset()
+    stated: bool = True
 
     def covers(self, train: Train) -> bool:
         """Whether it says anything about this train."""
@@ -51,30 +62,39 @@ class Expectation:
         )
 
     def matches(self, judgement: Judgement) -> bool:
-        """Whether exactly this was observed."""
+        """Whether exactly this was observed, or what would be right too."""
         return (
-            judgement.verdict is self.verdict
+            (judgement.verdict is self.verdict or judgement.verdict in self.also)
             and self.errno in {None, judgement.errno}
             and self.wire_protocol in {None, judgement.wire_protocol}
         )
 
     def __str__(self) -> str:
-        return said(self.verdict, self.errno, self.wire_protocol)
+        others = [verdict for verdict in Verdict if verdict in self.also]
+        return " or ".join([said(self.verdict, self.errno, self.wire_protocol), *others])
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A set of expectations. `origin`: the file it was read from, or "built in"; no train is covered twice."""
+    """A set of expectations. `origin`: the file it was read from, or "built in"; no train is covered twice.
+
+    `skips_unstated`: a train that it says nothing of is skipped unless it passes, instead of judged by itself.
+    """
 
     name: str
     path: str | None
     system: str | None
     expectations: tuple[Expectation, ...]
     origin: str = "built in"
+    skips_unstated: bool = False
 
     def expectation(self, train: Train) -> Expectation | None:
         """Return what is expected of a train, if anything."""
-        return next((e for e in self.expectations if e.covers(train)), None)
+        found = next((e for e in self.expectations if e.covers(train)), None)
+        if found is None and self.skips_unstated:
+            reason = f"{self.name} states nothing of it"
+            return Expectation((train.protocol,), Verdict.INCONCLUSIVE, reason=reason, stated=False)
+        return found
 
 
 def load_profile(text: str, origin: str) -> Profile:
@@ -107,8 +127,8 @@ class _Reader:
         if not isinstance(head, dict):
             self.fail(1, "has no [profile] table with a name")
         at = self.line("profile")
-        for key in sorted(set(head) - {"name", "path", "system"}):
-            self.fail(self.line(key), f"[profile] has no {plain(key)!r}: it takes name, path and system")
+        for key in sorted(set(head) - {"name", "path", "system", "unstated"}):
+            self.fail(self.line(key), f"[profile] has no {plain(key)!r}: it takes name, path, system and unstated")
         name = self.text(head, "name", at)
         if not name:
             self.fail(at, "[profile] needs a name")
@@ -117,7 +137,11 @@ class _Reader:
             self.fail(self.line("expect"), "write [[expect]], with two brackets")
         expectations = tuple(self.expectation(table, i) for i, table in enumerate(tables))
         self.check_overlap(expectations)
-        return Profile(name, self.text(head, "path", at), self.text(head, "system", at), expectations, self.origin)
+        unstated = self.text(head, "unstated", at)
+        if unstated not in {None, "skip", "judge"}:
+            self.fail(self.line("unstated"), 'unstated is "judge" (each verdict by itself, the default) or "skip"')
+        path, system = self.text(head, "path", at), self.text(head, "system", at)
+        return Profile(name, path, system, expectations, self.origin, unstated == "skip")
 
     def expectation(self, table: object, index: int) -> Expectation:
         start = self.tables[index] if index < len(self.tables) else 1
@@ -145,7 +169,21 @@ class _Reader:
             wire_protocol=self.wire_protocol(table, start),
             direction=self.word(table, "direction", start, Direction),
             form=self.word(table, "form", start, Form),
+            also=self.also(table, start, verdict),
         )
+
+    def also(self, table: dict[str, object], start: int, verdict: Verdict) -> frozenset[Verdict]:
+        given, at = table.get("also", []), self.line("also", start)
+        if not isinstance(given, list) or not all(word in set(Verdict) for word in given if isinstance(word, str)):
+            self.fail(at, f'also is a list of verdicts, as in also = ["rejected"]: there are {", ".join(Verdict)}')
+        if not all(isinstance(word, str) for word in given):
+            self.fail(at, "also is a list of texts in quotes")
+        also = frozenset(map(Verdict, given))
+        if Verdict.INCONCLUSIVE in also:
+            self.fail(at, "inconclusive is not something to expect: it is a skip whatever is expected")
+        if len({each in PASSES for each in (verdict, *also) if each is not Verdict.SILENT}) > 1:
+            self.fail(at, "verdict and also contradict each other: one says that it passes, another that it does not")
+        return also
 
     def protocols(self, table: dict[str, object], start: int) -> tuple[int, ...]:
         given, at = table.get("protocols"), self.line("protocols", start)

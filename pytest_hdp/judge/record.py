@@ -34,6 +34,7 @@ def to_record(result: Result) -> dict[str, Any]:
             "source": path.source,
             "target": path.target,
             "agent": path.agent,
+            "vantage": path.vantage,
         },
         "direction": judgement.train.direction.value,
         "ip_version": result.ip_version,
@@ -165,7 +166,12 @@ def _result(fields: _Fields) -> Result:
         run=fields.text("run"),
         time=fields.text("time"),
         path=PathName(
-            path.text("kind"), path.text("name"), path.text("source"), path.text("target"), path.text_or_none("agent")
+            path.text("kind"),
+            path.text("name"),
+            path.text("source"),
+            path.text("target"),
+            path.text_or_none("agent"),
+            path.text_or_none("vantage") if "vantage" in path.values else None,
         ),
         ip_version=_ip_version(fields),
         keyword=fields.text("keyword"),

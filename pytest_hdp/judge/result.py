@@ -42,13 +42,17 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class PathName:
-    """Where a train ran. `kind`: "loopback", "lab", "netns", "internet"; `agent`: how the far eyes were reached."""
+    """Where a train ran. `kind`: "loopback", "lab", "netns", "internet"; `agent`: how the far eyes were reached.
+
+    `vantage`: the vantage point that measured, where one run has several of them (pytest --dist each).
+    """
 
     kind: str
     name: str
     source: str
     target: str
     agent: str | None
+    vantage: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from pytest_hdp.judge.record import from_record, to_record
 from pytest_hdp.judge.result import PathName, Result
 from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.measure.agentless import AgentlessMeasurement
+from pytest_hdp.measure.beside import settle_beside
 from pytest_hdp.measure.engine import Measurement
 from pytest_hdp.measure.interest import Progress
 from pytest_hdp.measure.path import PathUnavailable
@@ -60,13 +61,16 @@ class Route:
 
 @dataclass(slots=True)
 class Campaign:
-    """Measures each route once.
+    """Measures each route once, and those of a group in `together` side by side, when the first of them is asked for.
 
-    `share`: a folder that the processes of one test run share, None for a single one. `on_progress`: told how far
+    `share`: a folder that the processes of one test run share, None for a single one, or for one of several vantage
+    points, which measures by itself; `vantage` is its name. `on_progress`: told how far
     a slow measurement got. `path_users`: for each route the tests to come that send over its path themselves.
     """
 
     share: Path | None = None
+    vantage: str | None = None
+    together: tuple[frozenset[str], ...] = ()
     run: str = ""
     on_progress: Callable[[Progress], None] | None = None
     routes: dict[str, Route] = field(default_factory=dict)
@@ -114,9 +118,11 @@ class Campaign:
         """The settled result of one train, measuring all that is wanted on its route if nobody has yet."""
         self.want(key, train)
         if self.share is None:
-            return self.conclude(key, self._measurement(key).settle(train))
-        if train not in self._shared.get(key, {}):
-            self._shared[key] = self._measured_by_anyone(self.share, key)
+            return self.conclude(key, self._settle(key, train))
+        if train not in self._shared.get(key, {}) and key not in self._unavailable:
+            self._take_measured_by_anyone(self.share, key)
+        if key in self._unavailable:
+            raise PathUnavailable(self._unavailable[key])
         return self._shared[key][train]
 
     def conclude(self, key: str, judgement: Judgement) -> Result:
@@ -125,14 +131,17 @@ class Campaign:
         train = judgement.train
         expectation = route.expect(train, judgement.verdict)
         outcome, _ = assess(judgement, expectation)
+        expected = expectation.verdict if expectation is not None and expectation.stated else None
+        if expectation is not None and judgement.verdict in expectation.also and expectation.matches(judgement):
+            expected = judgement.verdict
         return Result(
             run=self.run,
             time=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            path=self._names.get(key, route.name),
+            path=replace(self._names.get(key, route.name), vantage=self.vantage),
             ip_version=4,
             keyword=lookup(train.protocol).keyword,
             judgement=judgement,
-            expected=expectation.verdict if expectation is not None else None,
+            expected=expected,
             outcome=outcome,
         )
 
@@ -166,18 +175,39 @@ class Campaign:
     def _plan(self, key: str) -> Plan:
         return replace(self.routes[key].plan, trains=tuple(sorted(self.wanted[key])))
 
-    def _measured_by_anyone(self, share: Path, key: str) -> dict[Train, Result]:
-        plan = self._plan(key)
-        digest = hashlib.blake2b(repr((self.run, key, plan)).encode(), digest_size=12).hexdigest()
+    def _beside(self, key: str) -> list[str]:
+        """The routes that are measured side by side with this one, and this one, in a fixed order."""
+        return sorted(next((group for group in self.together if key in group), {key}))
 
-        def measure() -> list[dict[str, Any]]:
-            judgements = self._measurement(key).run()
-            return [to_record(self.conclude(key, judgement)) for judgement in judgements.values()]
+    def _settle(self, key: str, train: Train) -> Judgement:
+        measurement = self._measurement(key)
+        return settle_beside(measurement, train, self._going(self._beside(key)))
 
-        results = {}
-        for record in measured_once(share, digest, measure):
-            result = from_record(record)
+    def _going(self, keys: Iterable[str]) -> Iterator[Measurement]:
+        """The measurements of these routes, begun; a path that can't be had is told to who asks for it."""
+        for key in keys:
+            with suppress(PathUnavailable):
+                yield self._measurement(key)
+
+    def _take_measured_by_anyone(self, share: Path, key: str) -> None:
+        """Measure a route and those beside it, unless another process has: then take what that one found."""
+        keys = self._beside(key)
+        plans = [(each, self._plan(each)) for each in keys]
+        digest = hashlib.blake2b(repr((self.run, plans)).encode(), digest_size=12).hexdigest()
+        for line in measured_once(share, digest, lambda: [found for each in keys for found in self._measured(each)]):
+            route = line["route"]
+            if "unavailable" in line:
+                self._unavailable[route] = line["unavailable"]
+                continue
+            result = from_record(line["record"])
             if isinstance(result, str):
                 raise RuntimeError(f"the shared measurement in {share} can't be read: {result}")
-            results[result.judgement.train] = result
-        return results
+            self._shared.setdefault(route, {})[result.judgement.train] = result
+
+    def _measured(self, key: str) -> Iterator[dict[str, Any]]:
+        """Every result of a route as a line for the other processes; one line if its path can't be had."""
+        try:
+            for train in self._plan(key).trains:
+                yield {"route": key, "record": to_record(self.conclude(key, self._settle(key, train)))}
+        except PathUnavailable as error:
+            yield {"route": key, "unavailable": str(error)}

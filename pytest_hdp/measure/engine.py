@@ -1,6 +1,7 @@
 """The measurement: all trains at once, in shuffled rounds beside the control, each settled as its evidence is complete.
 
-Nothing runs in the background: whoever asks for a train's judgement pumps the whole measurement until it is settled.
+Nothing runs in the background: whoever asks for a train's judgement pumps the whole measurement until it is settled,
+and others beside it if they like (`beside.py`): a step never waits, it says until when the next one may.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pytest_hdp.measure.circumstances import eyes_of, shared_by
 from pytest_hdp.measure.control import PACKET_OUTGOING, Control
 from pytest_hdp.measure.ledger import Ledger
 from pytest_hdp.measure.locate import LOCATED, Locator, ask_again, located, representatives
+from pytest_hdp.measure.path import PathUnavailable
 from pytest_hdp.measure.sending import send_probe
 from pytest_hdp.packet.encoding import encode
 
@@ -49,6 +51,7 @@ class Measurement:
         self._shuffle = random.Random(plan.seed)
         self._next_send = 0.0
         self._failure: Exception | None = None
+        self.wakes_at = 0.0  # time.monotonic() at which the next step is due, if nothing is seen before
         self._work = self._script()
         path.subscribers.append(self._file)
 
@@ -62,15 +65,26 @@ class Measurement:
 
         Raises RuntimeError if the measurement ended in an error before it was.
         """
-        while train not in self._settled:
-            self._step(train)
+        while not self.knows(train):
+            self.path.wait(self.wakes_at - time.monotonic())
+            self.step()
         return self._settled[train]
 
-    def _step(self, train: Train) -> None:
+    def knows(self, train: Train) -> bool:
+        """Whether a train is settled."""
+        return train in self._settled
+
+    def step(self) -> None:
+        """Go on without waiting, as far as it goes. Raises what ended the measurement, a second time as RuntimeError.
+
+        That the path is gone is raised as such each time.
+        """
         try:
             next(self._work)
         except StopIteration:  # the last step settles what is left, and yields no more
-            if train not in self._settled:
+            if isinstance(self._failure, PathUnavailable):
+                raise self._failure from None
+            if not self.done:
                 raise RuntimeError(f"this measurement ended early: {self._failure}") from self._failure
         except Exception as error:
             self._failure = error
@@ -203,8 +217,9 @@ class Measurement:
             yield from self._look(left)
 
     def _look(self, timeout: float) -> Generator[None]:
-        self.path.look(timeout)
+        self.wakes_at = time.monotonic() + timeout
         yield
+        self.path.look(0)
 
     def _file(self, eye: Eye, observation: Observation) -> None:
         for control, _ in self._books:

@@ -166,6 +166,15 @@ class OpenPath:
             self.near, self.near.station.tap(self.near.interface, program, self.buffer), Eye(self.near, "answers")
         )
 
+    def fileno(self) -> int:
+        """A descriptor that is readable when something was seen at either end."""
+        return self._waiter.fileno()
+
+    def wait(self, timeout: float) -> None:
+        """Wait `timeout` seconds at most until something was seen."""
+        if timeout > 0:
+            self._waiter.poll(timeout)
+
     def look(self, timeout: float) -> None:
         """Hand whatever was seen at either end to the subscribers, waiting `timeout` seconds at most for the first."""
         if not self._waiter.poll(max(timeout, 0)):

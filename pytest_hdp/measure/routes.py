@@ -59,9 +59,12 @@ def loopback(default: plan.Plan, profile: Profile | None, *, buffer: int | None,
     return _with_profile(Route(LOOPBACK, name, opened, default, privilege=place.describe()), profile)
 
 
-def between(source: Place, agent: Place, target: str, default: plan.Plan, profile: Profile | None) -> Route:
-    """From one vantage point to another one that has the target's address."""
-    name = PathName(kind="netns", name=target, source=source.describe(), target=target, agent=agent.describe())
+def between(
+    source: Place, agent: Place, target: str, default: plan.Plan, profile: Profile | None, *, name: str | None = None
+) -> Route:
+    """From one vantage point to another one that has the target's address. `name`: the target's, if it has one."""
+    key = f"target:{name or target}"
+    path_name = PathName("netns", name or target, source.describe(), target, agent.describe())
 
     @contextmanager
     def opened() -> Generator[OpenPath]:
@@ -72,18 +75,21 @@ def between(source: Place, agent: Place, target: str, default: plan.Plan, profil
                 raise PathUnavailable(f"{source.describe()} has no route to {target}: {error.strerror}") from None
             ends = End(near, address, interface), End(far, target, None)
             try:
-                path = OpenPath(replace(name, source=address), *ends)
+                path = OpenPath(replace(path_name, source=address), *ends)
             except OSError as error:
                 raise PathUnavailable(f"{agent.describe()} is not {target}: {error.strerror}") from None
             with path:
                 yield path
 
-    return _with_profile(Route(f"target:{target}", name, opened, default, privilege=source.describe()), profile)
+    return _with_profile(Route(key, path_name, opened, default, privilege=source.describe()), profile)
 
 
-def agentless(source: Place, target: str, default: plan.Plan, profile: Profile | None) -> Route:
+def agentless(
+    source: Place, target: str, default: plan.Plan, profile: Profile | None, *, name: str | None = None
+) -> Route:
     """From one vantage point to an address where nobody watches: what its own stack and the routers say."""
-    name = PathName(kind="internet", name=target, source=source.describe(), target=target, agent=None)
+    key = f"target:{name or target}"
+    path_name = PathName("internet", name or target, source.describe(), target, None)
 
     @contextmanager
     def opened() -> Generator[OpenPath]:
@@ -92,10 +98,10 @@ def agentless(source: Place, target: str, default: plan.Plan, profile: Profile |
                 address, interface, _ = near.route(target)
             except OSError as error:
                 raise PathUnavailable(f"{source.describe()} has no route to {target}: {error.strerror}") from None
-            with OpenPath(replace(name, source=address), End(near, address, interface), None) as path:
+            with OpenPath(replace(path_name, source=address), End(near, address, interface), None) as path:
                 yield path
 
-    return _with_profile(Route(f"target:{target}", name, opened, default, privilege=source.describe()), profile)
+    return _with_profile(Route(key, path_name, opened, default, privilege=source.describe()), profile)
 
 
 def in_lab(

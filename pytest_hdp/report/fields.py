@@ -89,6 +89,8 @@ def path_title(record: Record, *, unicode: bool = True) -> str:
         ends.reverse()
     arrow = "\u2192" if unicode else "->"
     label = kind if name in {"", kind} else f"{kind} {name}"
+    if path.get("vantage") is not None:
+        label = f"{label} from {safe(path['vantage'], unicode=unicode)}"
     return f"{label + ', ' if label else ''}{ends[0]} {arrow} {ends[1]}"
 
 
@@ -103,7 +105,7 @@ def by_course(records: Iterable[Record]) -> list[list[Record]]:
 
     def key(record: Record) -> tuple[str, ...]:
         path = part(record, "path")
-        where = (safe(path.get(k)) for k in ("kind", "name", "source", "target", "agent"))
+        where = (safe(path.get(k)) for k in ("vantage", "kind", "name", "source", "target", "agent"))
         return (*where, word(record, "ip_version"), word(record, "form"), word(record, "direction"))
 
     ordered = sorted(records, key=lambda record: (key(record), protocol(record)))

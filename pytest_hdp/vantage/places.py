@@ -14,6 +14,7 @@ import os
 import socket
 import struct
 from contextlib import AbstractContextManager, contextmanager
+from errno import ENAMETOOLONG
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -224,6 +225,8 @@ def _open_namespace(spec: str | int) -> int:
     except PermissionError as error:
         raise _not_allowed(spec) from error
     except OSError as error:
+        if error.errno == ENAMETOOLONG:
+            raise PlaceError(missing) from None
         raise PlaceError(f"{path} can't be opened: {error.strerror}") from error
 
 

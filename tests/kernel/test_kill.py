@@ -333,6 +333,7 @@ OpenPath.look = look
 @pytest.mark.usefixtures("lab_allowed")
 def test_a_keeper_killed_in_mid_measurement_hangs_nothing(start):
     run = start(INTERNET, "--hdp-lab=home-nat", "--hdp-protocols=1-100", "--hdp-locate=all", "--tb=line")
+    run.hear(rb"trains")  # what tries whether namespaces may be had at all is over by then
     os.kill(run.find("keeper_process"), signal.SIGKILL)
     status, printed = run.end()
     assert status in {0, 1}, printed

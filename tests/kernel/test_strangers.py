@@ -121,8 +121,11 @@ def test_no_verdict_changes(tmp_path, kinds):
         check=False,
     )
     assert done.returncode == 1, done.stdout + done.stderr
-    records = {each["protocol"]: each for each in map(json.loads, (tmp_path / "results.jsonl").open())}
-    assert {number: each["verdict"] for number, each in records.items()} == TRUTH
+    lines = (tmp_path / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    records = {each["protocol"]: each for each in map(json.loads, lines)}
+    # whoever sees our packets and speaks with the target's address can't be told from the target that rejects them
+    truth = TRUTH | ({50: "rejected"} if "icmp" in kinds else {})
+    assert {number: each["verdict"] for number, each in records.items()} == truth
     assert {number for number, each in records.items() if each["outcome"] == "failed"} == {47, 50}
     heard = int(done.stdout.rpartition("sent to ")[2].split()[0])
     assert heard > 100, done.stdout

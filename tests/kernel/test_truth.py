@@ -1,6 +1,7 @@
 """Every lab of the catalogue: no verdict and no attribute that its stated truth contradicts."""
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -18,7 +19,8 @@ _spec.loader.exec_module(truth)
 pytestmark = pytest.mark.skipif(
     not (can_open_raw() or can_unshare()), reason="privilege: neither raw sockets nor user namespaces"
 )
-SWEEPS = 20
+AT_ONCE = 5  # sweeps in one test, so that several processes share them
+SWEEPS = AT_ONCE if os.environ.get("TESTS_PROFILE") == "brief" else 20
 
 
 @pytest.mark.parametrize("name", catalogue.names())
@@ -30,10 +32,11 @@ def test_lab(name):
     assert unsure <= (found.counts.total() if name == "rate-limited" else found.counts.total() // 50)
 
 
+@pytest.mark.parametrize("first", range(0, SWEEPS, AT_ONCE))
 @pytest.mark.parametrize("name", truth.LOSSES)
-def test_independent_loss_accuses_nobody(name):
+def test_independent_loss_accuses_nobody(name, first):
     found = truth.Comparison()
-    for seed in range(SWEEPS):
+    for seed in range(first, first + AT_ONCE):
         found.add(truth.sweep(name, seed, forms=(Form.BARE,)))
     assert not found.wrong
     assert {seen for _, seen in found.counts} <= {Verdict.DELIVERED, Verdict.INCONCLUSIVE}

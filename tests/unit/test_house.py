@@ -16,7 +16,7 @@ PACKAGE = Path(pytest_hdp.__file__).parent
 ROOMS = ["packet", "judge", "vantage", "lab", "measure", "report"]
 """In the order in which data flows: a room imports only rooms before it."""
 
-WITHOUT_PYTEST = {"cli.py", "strategies.py", "__init__.py"}
+WITHOUT_PYTEST = {*(path.name for path in PACKAGE.glob("cli*.py")), "strategies.py", "__init__.py"}
 """Modules beside the rooms that are no part of pytest's side."""
 
 PURE = {"packet", "judge"}

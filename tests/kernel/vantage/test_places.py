@@ -230,7 +230,7 @@ def test_stations_go_on_working_when_the_name_is_gone(as_own_root):
         ("", "there is no network namespace ''"),
         ("..", "there is no network namespace"),
         ("a\0b", "there is no network namespace"),
-        ("x" * 300, "File name too long"),
+        ("x" * 300, "there is no network namespace 'xxx"),
         ("pid:999999999", "there is no process 999999999"),
         ("pid:", "after pid: comes the number of a process"),
         ("pid:-1", "after pid: comes the number of a process"),

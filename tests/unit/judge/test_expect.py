@@ -24,6 +24,7 @@ from pytest_hdp.judge.verdict import Direction, Form, Outcome, Place, Verdict
 
 V, OUT = Verdict, Outcome
 
+EVERY = set(range(1, 253)) | {255}
 HEAD = '[profile]\nname = "mine"\n'
 
 
@@ -171,13 +172,107 @@ def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
 
 
 def test_the_packaged_profiles() -> None:
-    assert builtin_names() == ("darwin-loopback", "linux-loopback")
+    assert {"darwin-loopback", "linux-loopback", *PROVIDERS} == set(builtin_names())
     for name in builtin_names():
         profile = builtin(name)
         assert profile.name == name
         assert all(e.reason and e.source for e in profile.expectations)
-    with pytest.raises(ProfileError, match="no profile is named 'beos': there are darwin-loopback, linux-loopback"):
+    with pytest.raises(
+        ProfileError, match=r"no profile is named 'beos': there are aws-nat-gateway, .*linux-loopback, vultr"
+    ):
         builtin("beos")
+
+
+PROVIDERS = {
+    "aws-nat-gateway": ({1, 6, 17}, EVERY - {1, 6, 17}),
+    "aws-security-group": (EVERY, set()),
+    "azure-virtual-network": ({1, 6, 17, 50, 51}, {4, 47}),
+    "digitalocean": ({1, 6, 17}, EVERY - {1, 6, 17}),
+    "google-external-address": ({1, 6, 17, 47, 50, 51, 132}, EVERY - {1, 4, 6, 17, 47, 50, 51, 132}),
+    "hetzner": ({1, 6, 17, 47, 50}, EVERY - {1, 6, 17, 47, 50}),
+    "vultr": ({1, 6, 17, 47, 50, 51}, EVERY - {1, 6, 17, 47, 50, 51}),
+}
+"""What each is said to let pass, and to drop; 253 and 254 are in none."""
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_what_providers_state(name: str) -> None:
+    profile = builtin(name)
+    passing, dropped = PROVIDERS[name]
+    found = {n: profile.expectation(Train(n, form=Form.WELLFORMED)) for n in range(256)}
+    stated = {n: e for n, e in found.items() if e is not None and e.stated}
+    assert {n for n, e in stated.items() if e.verdict is Verdict.DELIVERED} == passing
+    assert {n for n, e in stated.items() if e.verdict is Verdict.LOST} == dropped
+    for expectation in stated.values():
+        other = Verdict.REACHED if expectation.verdict is Verdict.DELIVERED else Verdict.REJECTED
+        assert expectation.also == {other, Verdict.SILENT}
+
+
+def allowing(verdict: str, *also: str) -> Expectation:
+    text = HEAD + f"[[expect]]\nprotocols = '47'\nverdict = '{verdict}'\nalso = {list(also)}\nreason = 'so'\n"
+    return load_profile(text, "mine.toml").expectations[0]
+
+
+@pytest.mark.parametrize(
+    ("expectation", "seen", "outcome", "told"),
+    [
+        (allowing("lost", "rejected", "silent"), Verdict.LOST, Outcome.XFAILED, "so"),
+        (allowing("lost", "rejected", "silent"), Verdict.REJECTED, Outcome.XFAILED, "so"),
+        (allowing("lost", "silent"), Verdict.SILENT, Outcome.XFAILED, "so (silence fits that, and does not prove it)"),
+        (
+            allowing("lost", "rejected"),
+            Verdict.DELIVERED,
+            Outcome.FAILED,
+            "expected lost or rejected, got delivered",
+        ),
+        (allowing("lost", "rejected"), Verdict.SILENT, Outcome.FAILED, "expected lost or rejected, got silent"),
+        (allowing("lost", "rejected", "silent"), Verdict.INCONCLUSIVE, Outcome.SKIPPED, "why"),
+        (allowing("delivered", "reached", "silent"), Verdict.REACHED, Outcome.PASSED, None),
+        (allowing("delivered", "reached", "silent"), Verdict.SILENT, Outcome.SKIPPED, "why"),
+        (
+            allowing("delivered", "reached"),
+            Verdict.LOST,
+            Outcome.FAILED,
+            "expected delivered or reached, got lost",
+        ),
+    ],
+)
+def test_what_would_be_right_too(expectation: Expectation, seen: Verdict, outcome: Outcome, told: str | None) -> None:
+    judgement = Judgement(Train(47), seen, Place.PATH, "why", final=True)
+    assert assess(judgement, expectation) == (outcome, told)
+
+
+def test_what_a_profile_says_nothing_of_is_skipped_only_where_it_says_so() -> None:
+    text = HEAD + "[[expect]]\nprotocols = '47'\nverdict = 'lost'\n"
+    lost = Judgement(Train(253), Verdict.LOST, Place.PATH, "none arrived", final=True)
+    assert load_profile(text, "x").expectation(Train(253)) is None
+    skipping = load_profile(text.replace("[[", "unstated = 'skip'\n[["), "x")
+    name = skipping.name
+    assert assess(lost, skipping.expectation(Train(253))) == (
+        Outcome.SKIPPED,
+        f"{name} states nothing of it: none arrived",
+    )
+    delivered = Judgement(Train(253), Verdict.DELIVERED, Place.PATH, "why", final=True)
+    assert assess(delivered, skipping.expectation(Train(253))) == (Outcome.PASSED, None)
+    with pytest.raises(ProfileError, match='unstated is "judge"'):
+        load_profile(text.replace("[[", "unstated = 'fail'\n[["), "x")
+
+
+@pytest.mark.parametrize(
+    ("also", "said"),
+    [
+        ("['eaten']", "list of verdicts"),
+        ("'lost'", "list of verdicts"),
+        ("[3]", "texts in quotes"),
+        ("['inconclusive']", "not something to expect"),
+        ("['delivered']", "contradict each other"),
+    ],
+)
+def test_what_can_not_be_right_too(also: str, said: str) -> None:
+    with pytest.raises(ProfileError, match=said) as caught:
+        load_profile(HEAD + f"[[expect]]\nprotocols = '47'\nverdict = 'lost'\nalso = {also}\n", "mine.toml")
+    line = (HEAD + "[[expect]]\nprotocols\nverdict\nalso").count("\n") + 1
+    assert str(caught.value).startswith(f"mine.toml:{line}: ")
 
 
 def test_profiles_by_system() -> None:

@@ -68,6 +68,8 @@ def probe(letter: str, index: int, per_round: int = 1) -> Probe:
         "f": replace(arrived, icmp=(error(at + 2, TARGET, 13),)),
         "b": replace(left, arrived=(mangled,)),
         "m": replace(left, arrived=(mangled,), delivered=(mangled,)),
+        "c": replace(left, arrived=(seen(at + 2), mangled), delivered=(mangled,)),
+        "k": replace(arrived, delivered=(mangled,)),
         "d": replace(arrived, delivered=(seen(at + 3),)),
         "D": replace(bare, delivered=(seen(at + 3),)),
         "p": replace(left, icmp=(error(at + 2, ROUTER, 2),)),
@@ -245,7 +247,9 @@ EXAMPLES = {
     "held by receiver, overflow": Example("aaaaa", V.INCONCLUSIVE, UNKNOWN, options={"spoiled": ("receiver socket",)}),
     "held by receiver, control too": Example("aaaaa", V.INCONCLUSIVE, UNKNOWN, control=((64, 0),) * 5),
     "held by receiver, one of them mangled": Example("aabaa", V.HELD_BY_RECEIVER, P.RECEIVER_KERNEL),
+    "held by receiver, beside altered copies": Example("ccccc", V.HELD_BY_RECEIVER, P.RECEIVER_KERNEL),
     # 10: modified
+    "modified by the receiver's own kernel": Example("kkkkk", V.MODIFIED, P.RECEIVER_SOCKET),
     "modified": Example("mmmmm", V.MODIFIED, P.RECEIVER_SOCKET, says=("5 of 5", "payload changed")),
     "one modified": Example("dmddd", V.MODIFIED, P.RECEIVER_SOCKET, says=("1 of 5",)),
     "modified, and not at the socket": Example("bbbbb", V.MODIFIED, P.RECEIVER_SOCKET),

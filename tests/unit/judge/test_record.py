@@ -171,8 +171,11 @@ def test_fields_that_older_files_lack_may_be_missing() -> None:
     assert (read.judgement.ttl, read.judgement.changed) == (None, ())
 
 
+OPTIONAL = {("path", "vantage"), *((name,) for name in SINCE)}  # older files do not have them
+
+
 @pytest.mark.parametrize(
-    "path", [path for path in PATHS if path and isinstance(path[-1], str) and path[0] not in SINCE], ids=str
+    "path", [path for path in PATHS if path and isinstance(path[-1], str) and path not in OPTIONAL], ids=str
 )
 def test_a_missing_field_is_named(path: tuple[str | int, ...]) -> None:
     record = copy.deepcopy(SAMPLE)
@@ -210,6 +213,16 @@ def test_errors_name_the_field(path: tuple[str | int, ...], value: object, error
     found = from_record(put(SAMPLE, path, value))
     assert isinstance(found, str)
     assert found.startswith(error)
+
+
+def test_a_file_without_vantage_points_has_none() -> None:
+    record = copy.deepcopy(SAMPLE)
+    del record["path"]["vantage"]
+    VALIDATOR.validate(record)
+    assert from_record(record) == from_record(SAMPLE)
+    named = from_record(put(SAMPLE, ("path", "vantage"), "paris"))
+    assert isinstance(named, Result)
+    assert named.path.vantage == "paris"
 
 
 def test_unknown_fields_are_ignored() -> None:

@@ -1,0 +1,162 @@
+"""What changed between two sets of results: no more than what both of them show.
+
+Two trains are the same one if they ran from the same vantage point over the same path (kind, name, source, target, and
+how its far eyes were reached), in the same direction, form and IP version, under the same number. A host's own address
+may change between two runs; where each run has one source for a path, its trains are compared, and that is told.
+
+`silent` and `inconclusive` say that nothing was learnt. Beside any other verdict they are no evidence of a change, and
+no evidence of the contrary: such pairs are listed by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.result import PathName, Result
+from pytest_hdp.judge.verdict import Verdict
+
+NOTHING_LEARNT = frozenset({Verdict.SILENT, Verdict.INCONCLUSIVE})
+
+_Where: TypeAlias = tuple[str | None, ...]
+_Key: TypeAlias = tuple[_Where, int, Train]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that differs: "verdict", "errno", "left as", "rejection", "changed bytes" or "source address"."""
+
+    what: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One train in both results, and what differs; no `changes` if nothing does."""
+
+    before: Result
+    after: Result
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Every train of both results, each in one of five places.
+
+    `changed`: what both sides show, and differently. `unclear`: the verdicts differ, and one of them says that nothing
+    was learnt; or neither side learnt anything, and at least one should have. `moved`: a path whose one source address
+    is another one now, before and after.
+    """
+
+    changed: tuple[Pair, ...]
+    unclear: tuple[Pair, ...]
+    unchanged: tuple[Pair, ...]
+    only_before: tuple[Result, ...]
+    only_after: tuple[Result, ...]
+    moved: tuple[tuple[PathName, PathName], ...]
+
+    @property
+    def pairs(self) -> int:
+        """How many trains are in both."""
+        return len(self.changed) + len(self.unclear) + len(self.unchanged)
+
+    def differs(self, *, strict: bool = False) -> bool:
+        """Whether something changed. `strict`: or may have, or is on one side only."""
+        return bool(self.changed or (strict and (self.unclear or self.only_before or self.only_after)))
+
+
+def compare(before: Iterable[Result], after: Iterable[Result]) -> Comparison:
+    """Compare two sets of results. Of a train that is in one set twice, the later one counts."""
+    old, new = list(before), list(after)
+    floating = _floating(old, new)
+    first = {_key(result, floating): result for result in old}
+    second = {_key(result, floating): result for result in new}
+    pairs = [Pair(one, second[key], changes(one, second[key])) for key, one in first.items() if key in second]
+    unclear = [pair for pair in pairs if _is_unclear(pair)]
+    known = [pair for pair in pairs if not _is_unclear(pair)]
+    return Comparison(
+        changed=tuple(pair for pair in known if pair.changes),
+        unclear=tuple(unclear),
+        unchanged=tuple(pair for pair in known if not pair.changes),
+        only_before=tuple(result for key, result in first.items() if key not in second),
+        only_after=tuple(result for key, result in second.items() if key not in first),
+        moved=_moved(pairs),
+    )
+
+
+def changes(before: Result, after: Result) -> tuple[Change, ...]:
+    """What differs between two results of the same train, as far as both of them show it.
+
+    Counts, times, the last hop and who sent an error are none: chance and load balancing change those. Two
+    rejections differ if they have no type and code in common. A source address is compared where something arrived.
+    """
+    one, two = before.judgement, after.judgement
+    if before.verdict is not after.verdict:
+        return (Change("verdict", _named(before), _named(after)),)
+    found: list[Change] = []
+    if one.errno != two.errno:
+        found.append(Change("errno", one.errno or "none", two.errno or "none"))
+    if before.verdict is Verdict.RENUMBERED and one.wire_protocol != two.wire_protocol:
+        found.append(Change("left as", str(one.wire_protocol), str(two.wire_protocol)))
+    if before.verdict is Verdict.MODIFIED and set(one.modified) != set(two.modified):
+        found.append(Change("changed bytes", ", ".join(sorted(one.modified)), ", ".join(sorted(two.modified))))
+    if before.verdict is Verdict.REJECTED and not (errors := _errors(before)) & (others := _errors(after)):
+        found.append(Change("rejection", _listed(errors), _listed(others)))
+    if one.arrived and two.arrived and one.nat.state != two.nat.state:
+        found.append(Change("source address", one.nat.state, two.nat.state))
+    return tuple(found)
+
+
+def _is_unclear(pair: Pair) -> bool:
+    verdicts = {pair.before.verdict, pair.after.verdict}
+    return Verdict.INCONCLUSIVE in verdicts or (len(verdicts) > 1 and bool(verdicts & NOTHING_LEARNT))
+
+
+def _named(result: Result) -> str:
+    """The verdict, and with which errno or as which number, where that says more."""
+    judgement = result.judgement
+    if judgement.errno is not None:
+        return f"{result.verdict} ({judgement.errno})"
+    if result.verdict is Verdict.RENUMBERED and judgement.wire_protocol is not None:
+        return f"{result.verdict} ({judgement.wire_protocol})"
+    if result.verdict is Verdict.REJECTED and (errors := _errors(result)):
+        return f"{result.verdict} ({_listed(errors)})"
+    return result.verdict.value
+
+
+def _errors(result: Result) -> set[tuple[int, int]]:
+    return {(each.type, each.code) for each in result.judgement.icmp if each.authenticated}
+
+
+def _listed(errors: set[tuple[int, int]]) -> str:
+    return ", ".join(f"ICMP {kind}/{code}" for kind, code in sorted(errors)) or "no error"
+
+
+def _where(path: PathName) -> _Where:
+    agent = path.agent.partition("=")[0] if path.agent is not None else None
+    return path.vantage, path.kind, path.name, path.target, agent
+
+
+def _floating(old: list[Result], new: list[Result]) -> set[_Where]:
+    """The paths that have one source on each side, so that it need not be the same one."""
+    sources: tuple[dict[_Where, set[str]], dict[_Where, set[str]]] = ({}, {})
+    for side, results in zip(sources, (old, new), strict=True):
+        for result in results:
+            side.setdefault(_where(result.path), set()).add(result.path.source)
+    return {where for where in sources[0] if len(sources[0][where]) == len(sources[1].get(where, ())) == 1}
+
+
+def _key(result: Result, floating: set[_Where]) -> _Key:
+    where = _where(result.path)
+    source = () if where in floating else (result.path.source,)
+    return (*where, *source), result.ip_version, result.judgement.train
+
+
+def _moved(pairs: Iterable[Pair]) -> tuple[tuple[PathName, PathName], ...]:
+    found = {
+        (pair.before.path, pair.after.path): None for pair in pairs if pair.before.path.source != pair.after.path.source
+    }
+    return tuple(found)

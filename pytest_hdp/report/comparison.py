@@ -1,0 +1,170 @@
+"""A comparison of two results, in words: for a terminal, for a pull request, for a program."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from pytest_hdp.judge.compare import Comparison, Pair
+from pytest_hdp.judge.record import to_record
+from pytest_hdp.judge.result import Result
+from pytest_hdp.report import fields
+from pytest_hdp.report.letters import words
+from pytest_hdp.report.lines import wrapped
+from pytest_hdp.report.markdown import escaped, table
+from pytest_hdp.report.safe import safe
+
+SCHEMA = 1
+
+Row: TypeAlias = tuple[str, str, str, str]
+"""Numbers, before, after, and why, of trains that changed in the same way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two results. `name`: the file, as it was given; `trains`: how many are in it."""
+
+    name: str
+    run: str
+    time: str
+    trains: int
+
+    @classmethod
+    def of(cls, name: str, results: Sequence[Result]) -> Side:
+        """What to say of a file that holds these results."""
+        return cls(name, results[0].run, min(result.time for result in results), len(results))
+
+    def __str__(self) -> str:
+        return f"{safe(self.name)} (run {safe(self.run)}, {safe(self.time)}, {_trains(self.trains)})"
+
+
+def headline(found: Comparison) -> str:
+    """Return the comparison in one line: "2 of 255 trains changed, 1 without evidence, 3 only in A"."""
+    said = [f"{len(found.changed)} of {_trains(found.pairs)} changed" if found.changed else "nothing changed"]
+    said[0] += f" in {_trains(found.pairs)}" if not found.changed else ""
+    said += [f"{len(found.unclear)} without evidence"] if found.unclear else []
+    said += [f"{len(found.only_before)} only in A"] if found.only_before else []
+    said += [f"{len(found.only_after)} only in B"] if found.only_after else []
+    return ", ".join(said)
+
+
+def text(found: Comparison, before: Side, after: Side, width: int = 80) -> list[str]:
+    """Return the lines for a terminal, folded to `width` columns, without colour."""
+    lines = [*wrapped(f"A: {before}", width, "   "), *wrapped(f"B: {after}", width, "   "), ""]
+    for title, pairs in (("changed", found.changed), ("no evidence either way", found.unclear)):
+        for group in _courses(pairs):
+            lines += wrapped(f"{title}: {_title(group)}", width, "  ")
+            rows = _rows(group)
+            for numbers, old, new, why in rows:
+                lines += wrapped(f"  {numbers}: {old} -> {new}", width, "    ")
+                lines += wrapped(f"      {why}", width, "      ")
+            lines.append("")
+    for title, results in (("only in A", found.only_before), ("only in B", found.only_after)):
+        for records in fields.by_course(map(to_record, results)):
+            where = f"{fields.path_title(records[0], unicode=False)}, {fields.course(records[0])}"
+            lines += [*wrapped(f"{title}: {where}: {fields.subjects(records)}", width, "  "), ""]
+    lines += [line for note in _notes(found) for line in wrapped(note, width, "  ")]
+    return [*lines, *wrapped(headline(found), width, "  ")]
+
+
+def markdown(found: Comparison, before: Side, after: Side) -> str:
+    """Return the same as Markdown, in which nothing from the files takes effect."""
+    lines = [f"# pytest-hdp: {escaped(headline(found))}", "", f"- A: {escaped(before)}", f"- B: {escaped(after)}", ""]
+    heads = [("Protocol numbers", False), ("A", False), ("B", False), ("What B says", False)]
+    for title, pairs in (("Changed", found.changed), ("No evidence either way", found.unclear)):
+        for group in _courses(pairs):
+            lines += [f"## {title}: {escaped(_title(group))}", "", *table(heads, _rows(group)), ""]
+    for title, results in (("Only in A", found.only_before), ("Only in B", found.only_after)):
+        for records in fields.by_course(map(to_record, results)):
+            where = f"{fields.path_title(records[0], unicode=False)}, {fields.course(records[0])}"
+            lines += [f"## {title}: {escaped(where)}", "", escaped(fields.subjects(records)), ""]
+    lines += [f"- {escaped(note)}" for note in _notes(found)]
+    return "\n".join(lines)
+
+
+def as_json(found: Comparison, before: Side, after: Side, *, strict: bool) -> str:
+    """Return the same for a program: one object, ASCII, two blanks of indent, `status` 0 or 1 as the exit status."""
+    document = {
+        "schema": SCHEMA,
+        "status": int(found.differs(strict=strict)),
+        "a": _side(before),
+        "b": _side(after),
+        "changed": [_pair(pair) for pair in found.changed],
+        "no_evidence": [_pair(pair) for pair in found.unclear],
+        "unchanged": len(found.unchanged),
+        "only_a": [_train(result) for result in found.only_before],
+        "only_b": [_train(result) for result in found.only_after],
+    }
+    return json.dumps(document, indent=2)
+
+
+def _side(side: Side) -> dict[str, Any]:
+    return {"file": side.name, "run": side.run, "time": side.time, "trains": side.trains}
+
+
+def _train(result: Result) -> dict[str, Any]:
+    names = ("path", "direction", "ip_version", "protocol", "keyword", "form", "verdict", "explanation")
+    record = to_record(result)
+    return {name: record[name] for name in names}
+
+
+def _pair(pair: Pair) -> dict[str, Any]:
+    changes = {change.what: [change.before, change.after] for change in pair.changes}
+    return {**_train(pair.after), "changes": changes}
+
+
+def _courses(pairs: Iterable[Pair]) -> list[list[Pair]]:
+    """Return the pairs of one path, direction and form together."""
+    by_id = {}
+    records = []
+    for pair in pairs:
+        record = to_record(pair.after)
+        by_id[id(record)] = pair
+        records.append(record)
+    return [[by_id[id(record)] for record in group] for group in fields.by_course(records)]
+
+
+def _title(group: Sequence[Pair]) -> str:
+    record = to_record(group[0].after)
+    return f"{fields.path_title(record, unicode=False)}, {fields.course(record)}"
+
+
+def _rows(group: Iterable[Pair]) -> list[Row]:
+    alike: dict[tuple[str, str], list[Pair]] = {}
+    for pair in group:
+        old = "; ".join(_said(change.what, change.before) for change in pair.changes) or pair.before.verdict
+        new = "; ".join(_said(change.what, change.after) for change in pair.changes) or pair.after.verdict
+        alike.setdefault((safe(words(old)), safe(words(new))), []).append(pair)
+    return [
+        (
+            fields.subjects([to_record(pair.after) for pair in pairs]),
+            old,
+            new,
+            _why(pairs),
+        )
+        for (old, new), pairs in alike.items()
+    ]
+
+
+def _why(pairs: Sequence[Pair]) -> str:
+    """Return what B says of the first of them."""
+    record = to_record(pairs[0].after)
+    about = "" if len(pairs) == 1 else f"{fields.subject(record)}: "
+    return about + fields.reason(record)
+
+
+def _said(what: str, value: str) -> str:
+    return value if what == "verdict" else f"{what} {value}"
+
+
+def _notes(found: Comparison) -> list[str]:
+    return [
+        f"note: {safe(old.name)} was measured from {safe(old.source)} in A and from {safe(new.source)} in B"
+        for old, new in found.moved
+    ]
+
+
+def _trains(count: int) -> str:
+    return "1 train" if count == 1 else f"{count} trains"

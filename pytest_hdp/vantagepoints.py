@@ -1,0 +1,70 @@
+"""pytest-xdist's workers: what the controlling process tells them, and whether each is a vantage point of its own.
+
+Under `--dist each` every worker runs every test, from where it is: then it measures by itself, and its results bear its
+name, the `id=` of its `--tx`. Under any other `--dist` the workers share one measurement, and are no vantage points.
+"""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_hdp import __version__
+
+if TYPE_CHECKING:
+    from pytest_hdp.options import Settings
+
+_SETTINGS = "hdp_settings"
+_VERSION = "hdp_version"
+_VANTAGE = "hdp_vantage"
+_SPEC = "hdp_spec"
+_OWN_MODEL = "execmodel=main_thread_only//"  # what xdist puts before the text of a --tx
+
+
+def brief(node: Any, settings: Settings) -> None:
+    """Tell an xdist worker this run's settings: a far one has neither our environment nor our files."""
+    node.workerinput[_VERSION] = __version__
+    node.workerinput[_SETTINGS] = pickle.dumps(settings)
+    if node.config.getoption("dist", "no") == "each":
+        node.workerinput[_VANTAGE] = str(node.gateway.id)
+        node.workerinput[_SPEC] = str(node.gateway.spec).removeprefix(_OWN_MODEL)
+
+
+def is_worker(config: pytest.Config) -> bool:
+    """Whether this process is one of xdist's workers."""
+    return hasattr(config, "workerinput")
+
+
+def briefed(config: pytest.Config) -> Settings | str:
+    """The settings that a worker was told; one line if they are of another version of pytest-hdp."""
+    told = config.workerinput.get(_VERSION)  # type: ignore[attr-defined]
+    if told != __version__:
+        return f"pytest-hdp {__version__} is installed there, and {told} here: install the same version"
+    settings: Settings = pickle.loads(config.workerinput[_SETTINGS])  # type: ignore[attr-defined]  # noqa: S301 (xdist runs that process's code here anyway)
+    return settings
+
+
+def vantage_of(config: pytest.Config) -> str | None:
+    """The name of the vantage point that this process is, if it is one of several."""
+    name: str | None = getattr(config, "workerinput", {}).get(_VANTAGE)
+    return name
+
+
+def vantage_of_report(report: pytest.TestReport) -> str | None:
+    """The vantage point that a report came from, in the process that the user started."""
+    name: str | None = getattr(getattr(report, "node", None), "workerinput", {}).get(_VANTAGE)
+    return name
+
+
+def only_here(config: pytest.Config) -> list[str]:
+    """The options that run a test again from this vantage point alone; none if there are not several."""
+    spec = getattr(config, "workerinput", {}).get(_SPEC)
+    return ["--dist=each", f"--tx={spec}"] if spec is not None else []
+
+
+def named(config: pytest.Config, text: str) -> str:
+    """A line about this process, which says of which vantage point it is where there are several."""
+    name = vantage_of(config)
+    return text if name is None else f"{name}: {text}"

@@ -1,0 +1,155 @@
+"""What counts as a change between two results, and what is no evidence of one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pytest_hdp.judge.compare import compare
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.result import IcmpCount, Judgement, Nat, PathName, Result
+from pytest_hdp.judge.verdict import Direction, Form, Outcome, Place, Verdict
+
+PATH = PathName("netns", "tokyo", "192.0.2.2", "198.51.100.2", "ssh=root@198.51.100.2")
+
+
+def result(verdict: Verdict = Verdict.DELIVERED, protocol: int = 47, path: PathName = PATH, **fields) -> Result:
+    train = Train(protocol, fields.pop("direction", Direction.FORWARD), fields.pop("form", Form.BARE))
+    judgement = Judgement(train, verdict, Place.PATH, "why", final=True, **fields)
+    return Result("run", "2026-11-23T05:00:00Z", path, 4, "gre", judgement, None, Outcome.PASSED)
+
+
+def prohibited(code: int, source: str = "203.0.113.1", *, authenticated: bool = True) -> tuple[IcmpCount, ...]:
+    return (IcmpCount(source, 3, code, 1, authenticated),)
+
+
+def test_nothing_changed():
+    found = compare([result(), result(Verdict.LOST, 50)], [result(Verdict.LOST, 50), result()])
+    assert (len(found.unchanged), found.differs(), found.differs(strict=True)) == (2, False, False)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "what", "values"),
+    [
+        (result(), result(Verdict.LOST), "verdict", ("delivered", "lost")),
+        (
+            result(Verdict.REFUSED_AT_SOCKET, errno="EPERM"),
+            result(Verdict.REFUSED_AT_SOCKET, errno="EINVAL"),
+            "errno",
+            ("EPERM", "EINVAL"),
+        ),
+        (
+            result(Verdict.RENUMBERED, 300, wire_protocol=44),
+            result(Verdict.RENUMBERED, 300, wire_protocol=0),
+            "left as",
+            ("44", "0"),
+        ),
+        (
+            result(Verdict.REJECTED, icmp=prohibited(13)),
+            result(Verdict.REJECTED, icmp=prohibited(2)),
+            "rejection",
+            ("ICMP 3/13", "ICMP 3/2"),
+        ),
+        (
+            result(arrived=3, nat=Nat("leaked", "192.0.2.2")),
+            result(arrived=3, nat=Nat("translated", "203.0.113.1")),
+            "source address",
+            ("leaked", "translated"),
+        ),
+        (
+            result(Verdict.MODIFIED, modified=("payload",)),
+            result(Verdict.MODIFIED, modified=("payload", "length")),
+            "changed bytes",
+            ("payload", "length, payload"),
+        ),
+    ],
+)
+def test_what_is_a_change(before, after, what, values):
+    found = compare([before], [after])
+    (pair,) = found.changed
+    assert [(each.what, each.before, each.after) for each in pair.changes] == [(what, *values)]
+    assert found.differs()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (result(sent=5, arrived=5), result(sent=9, arrived=8)),
+        (
+            result(Verdict.REJECTED, icmp=(*prohibited(13), *prohibited(2))),
+            result(Verdict.REJECTED, icmp=prohibited(13, "203.0.113.9")),
+        ),
+        # nothing arrived at one side, so its source address was not seen there
+        (result(Verdict.LOST), result(Verdict.LOST, arrived=1, nat=Nat("leaked", "192.0.2.2"))),
+        (result(Verdict.SILENT), result(Verdict.SILENT)),
+    ],
+)
+def test_what_is_none(before, after):
+    found = compare([before], [after])
+    assert (found.changed, found.unclear, len(found.unchanged)) == ((), (), 1)
+
+
+def test_an_error_that_anybody_could_have_forged_is_none_of_the_routers():
+    forged = result(Verdict.REJECTED, icmp=(*prohibited(13), *prohibited(2, authenticated=False)))
+    (pair,) = compare([forged], [result(Verdict.REJECTED, icmp=prohibited(2))]).changed
+    assert pair.changes[0].before == "ICMP 3/13"
+
+
+@pytest.mark.parametrize("nothing", [Verdict.SILENT, Verdict.INCONCLUSIVE])
+@pytest.mark.parametrize("known", [Verdict.DELIVERED, Verdict.REACHED, Verdict.LOST])
+def test_silence_is_no_evidence_of_a_change(nothing, known):
+    for before, after in [(result(nothing), result(known)), (result(known), result(nothing))]:
+        found = compare([before], [after])
+        assert (found.changed, len(found.unclear)) == ((), 1)
+        assert (found.differs(), found.differs(strict=True)) == (False, True)
+
+
+def test_inconclusive_twice_proves_nothing_either():
+    found = compare([result(Verdict.INCONCLUSIVE)], [result(Verdict.INCONCLUSIVE)])
+    assert (len(found.unclear), len(found.unchanged)) == (1, 0)
+
+
+def test_trains_of_one_side_are_told_and_are_no_change():
+    found = compare([result(), result(protocol=50)], [result(), result(protocol=51)])
+    assert [each.judgement.train.protocol for each in (*found.only_before, *found.only_after)] == [50, 51]
+    assert (found.differs(), found.differs(strict=True)) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        result(path=replace(PATH, name="osaka")),
+        result(path=replace(PATH, target="198.51.100.3")),
+        result(path=replace(PATH, agent=None)),
+        result(path=replace(PATH, vantage="paris")),
+        result(direction=Direction.REVERSE),
+        result(form=Form.WELLFORMED),
+        result(protocol=48),
+        replace(result(), ip_version=6),
+    ],
+)
+def test_another_path_direction_form_or_number_is_another_train(other):
+    assert compare([result()], [other]).pairs == 0
+
+
+def test_how_the_agent_was_reached_matters_and_as_whom_does_not():
+    assert compare([result()], [result(path=replace(PATH, agent="ssh=hdp@tokyo"))]).pairs == 1
+    assert compare([result()], [result(path=replace(PATH, agent="netns=tokyo"))]).pairs == 0
+
+
+def test_a_host_that_got_another_address_is_told_and_compared():
+    moved = replace(PATH, source="192.0.2.77")
+    found = compare([result()], [result(Verdict.LOST, path=moved)])
+    assert len(found.changed) == 1
+    assert found.moved == ((PATH, moved),)
+
+
+def test_two_hosts_of_one_run_are_never_taken_for_each_other():
+    second = replace(PATH, source="192.0.2.3")
+    found = compare([result(), result(Verdict.LOST, path=second)], [result(Verdict.LOST, path=second)])
+    assert (len(found.unchanged), found.changed, len(found.only_before)) == (1, (), 1)
+
+
+def test_of_a_train_measured_twice_the_later_counts():
+    assert not compare([result(Verdict.LOST), result()], [result()]).differs()
