@@ -53,6 +53,8 @@ def to_record(result: Result) -> dict[str, Any]:
         "duplicated": judgement.duplicated,
         "reordered": judgement.reordered,
         "modified": list(judgement.modified),
+        "ttl": judgement.ttl,
+        "changed": list(judgement.changed),
         "nat": {"state": judgement.nat.state, "source": judgement.nat.source},
         "icmp": [
             {"from": i.source, "type": i.type, "code": i.code, "count": i.count, "authenticated": i.authenticated}
@@ -70,7 +72,7 @@ def to_record(result: Result) -> dict[str, Any]:
 def from_record(record: object) -> Result | str:
     """Return the result that a JSON value holds, or one line that says what is wrong with it. Raises nothing.
 
-    What a record does not keep is as in a fresh `Judgement`: `ttl` and `changed`; and it is `final`.
+    What a record does not keep is as in a fresh `Judgement`: it is `final`.
     """
     try:
         return _result(_Fields(record, ""))
@@ -201,6 +203,8 @@ def _judgement(fields: _Fields) -> Judgement:
         duplicated=fields.number("duplicated"),
         reordered=fields.number("reordered"),
         modified=tuple(_names(fields, "modified")),
+        ttl=fields.number_or_none("ttl", 0, 255) if "ttl" in fields.values else None,
+        changed=tuple(_names(fields, "changed")) if "changed" in fields.values else (),
         nat=Nat(nat.one_of("state", ("translated", "leaked", "none")), nat.text_or_none("source")),
         icmp=tuple(_icmp(_Fields(item, f"icmp[{i}].")) for i, item in enumerate(fields.items("icmp"))),
         last_hop=None if hop is None else Hop(hop.number("ttl", 0, 255), hop.text("address")),

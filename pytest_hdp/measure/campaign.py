@@ -16,9 +16,10 @@ from pytest_hdp.judge.expect import assess
 from pytest_hdp.judge.record import from_record, to_record
 from pytest_hdp.judge.result import PathName, Result
 from pytest_hdp.judge.verdict import Verdict
-from pytest_hdp.measure.agentless import AgentlessMeasurement, Progress
+from pytest_hdp.measure.agentless import AgentlessMeasurement
 from pytest_hdp.measure.beside import settle_beside
 from pytest_hdp.measure.engine import Measurement
+from pytest_hdp.measure.interest import Progress
 from pytest_hdp.measure.path import PathUnavailable
 from pytest_hdp.measure.plan import Plan
 from pytest_hdp.measure.share import measured_once

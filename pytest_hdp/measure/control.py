@@ -123,7 +123,10 @@ class Control:
         if entry.replied_at:
             return
         entry.replied_at = when
-        took = (when - entry.sent_at) / NANOSECONDS
+        self.learn((when - entry.sent_at) / NANOSECONDS)
+
+    def learn(self, took: float) -> None:
+        """Take a round trip of so many seconds into account: RFC 6298 section 2."""
         if self.round_trip is None:
             self.round_trip, self.variation = took, took / 2
         else:

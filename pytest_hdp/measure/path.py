@@ -39,7 +39,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Eye:
-    """What an open socket is for: `kind` is "tap", "socket" or "control"; `protocol` of a "socket"."""
+    """What an open socket is for: `kind` is "tap", "socket", "control" or "answers"; `protocol` of a "socket"."""
 
     end: End
     kind: str
@@ -158,6 +158,13 @@ class OpenPath:
                     wanted[id(end)].add(train.protocol)
         for end in self._ends:
             end.station.open_ahead(socket.AF_INET, socket.SOCK_RAW, sorted(wanted[id(end)]))
+
+    def watch_answers(self, protocols: Iterable[int], port: int) -> None:
+        """Watch what comes back from the target under these numbers to this port, our run id in it or not."""
+        program = bpf.answers(self.name.target, frozenset(protocols), port)
+        self._watch(
+            self.near, self.near.station.tap(self.near.interface, program, self.buffer), Eye(self.near, "answers")
+        )
 
     def fileno(self) -> int:
         """A descriptor that is readable when something was seen at either end."""

@@ -21,7 +21,7 @@ from pytest_hdp.judge.verdict import Direction, Form, Outcome, Place, Verdict
 # As the design fixes it: names and order are what other tools read.
 FIELDS = """
 schema run time path direction ip_version protocol keyword form verdict place explanation errno wire_protocol sent left
-arrived delivered duplicated reordered modified nat icmp last_hop control bound expected outcome latency_us
+arrived delivered duplicated reordered modified ttl changed nat icmp last_hop control bound expected outcome latency_us
 """
 
 SCHEMA_FILE = json.loads((resources.files("pytest_hdp.judge") / "results.schema.json").read_text(encoding="utf-8"))
@@ -46,6 +46,8 @@ judgements = st.builds(
     duplicated=counts,
     reordered=counts,
     modified=st.lists(texts, max_size=3).map(tuple),
+    ttl=st.none() | st.integers(0, 255),
+    changed=st.lists(texts, max_size=3).map(tuple),
     nat=st.builds(Nat, st.sampled_from(["translated", "leaked", "none"]), st.none() | texts),
     icmp=st.lists(
         st.builds(IcmpCount, texts, st.integers(0, 255), st.integers(0, 255), st.integers(1, 10**6), st.booleans()),
@@ -86,12 +88,14 @@ def test_fields_their_order_and_the_schema(result: Result) -> None:
 
 def test_the_schema_is_one_and_complete() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA_FILE)
-    assert SCHEMA_FILE["required"] == FIELDS.split() == list(SCHEMA_FILE["properties"])
+    assert list(SCHEMA_FILE["properties"]) == FIELDS.split()
+    assert SCHEMA_FILE["required"] == [name for name in FIELDS.split() if name not in SINCE]
     assert SCHEMA_FILE["properties"]["schema"]["const"] == SCHEMA
     for words, enum in ((Verdict, SCHEMA_FILE["$defs"]["verdict"]), (Place, SCHEMA_FILE["properties"]["place"])):
         assert enum["enum"] == [str(word) for word in words]
 
 
+SINCE = ("ttl", "changed")
 SAMPLE = to_record(
     Result(
         "run", "2026-11-23T05:00:00Z", PathName("lab", "home-nat", "192.0.2.1", "198.51.100.2", None), 4, "GRE",
@@ -159,7 +163,15 @@ def _whole_float(value: object) -> bool:
     return isinstance(value, float) and value.is_integer()
 
 
-OPTIONAL = {("path", "vantage")}  # files of before there were several vantage points do not have it
+def test_fields_that_older_files_lack_may_be_missing() -> None:
+    record = {name: value for name, value in SAMPLE.items() if name not in SINCE}
+    VALIDATOR.validate(record)
+    read = from_record(record)
+    assert isinstance(read, Result)
+    assert (read.judgement.ttl, read.judgement.changed) == (None, ())
+
+
+OPTIONAL = {("path", "vantage"), *((name,) for name in SINCE)}  # older files do not have them
 
 
 @pytest.mark.parametrize(
