@@ -25,6 +25,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    """Do what was asked; returns the exit status."""
     from pytest_hdp.packet.encoding import encode
     from pytest_hdp.vantage.station import Station
 

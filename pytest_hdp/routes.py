@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_hdp.collection import LOOPBACK, SETTINGS, case_of, route_of, uses_path
+from pytest_hdp.collection import CAMPAIGN, LOOPBACK, SETTINGS, case_of, route_of, uses_path
 from pytest_hdp.judge.expect import Profile
 from pytest_hdp.measure import plan, routes
 from pytest_hdp.measure.campaign import Campaign, Route
+from pytest_hdp.measure.capture import Capture
 from pytest_hdp.report.safe import safe
 from pytest_hdp.vantage.places import Place, PlaceError, here, netns
 
 if TYPE_CHECKING:
+    from pytest_hdp.measure.capture import Kept
     from pytest_hdp.options import Settings, Spot
 
 
@@ -35,6 +37,8 @@ def new_campaign(config: pytest.Config, items: Iterable[pytest.Item]) -> Campaig
         share=_shared_folder(config) if worker else None,
         run=worker.get("testrunuid") or f"{settings.seed:08x}",
     )
+    if settings.report is not None:
+        campaign.capture = Capture(spool=campaign.share)
     try:
         for route in _routes(settings):
             campaign.routes[route.key] = route
@@ -66,7 +70,20 @@ def _check_open_files(campaign: Campaign) -> None:
 
 def _shared_folder(config: pytest.Config) -> Path:
     factory: pytest.TempPathFactory = config._tmp_path_factory  # type: ignore[attr-defined]
-    return factory.getbasetemp().parent / "hdp"  # a worker's own folder is one below the run's
+    base = factory.getbasetemp()
+    return (base.parent if hasattr(config, "workerinput") else base) / "hdp"  # a worker's folder is in the run's
+
+
+def captured(config: pytest.Config) -> list[Kept]:
+    """The packets that this process or its workers kept, if a report was asked for."""
+    if config.stash[SETTINGS].report is None:
+        return []
+    campaign = config.stash.get(CAMPAIGN, None)
+    if campaign is not None:
+        return campaign.capture.packets() if campaign.capture is not None else []
+    from pytest_hdp.measure.capture import spooled
+
+    return spooled(_shared_folder(config)) if config.getoption("numprocesses", None) else []
 
 
 def _routes(settings: Settings) -> list[Route]:

@@ -86,10 +86,11 @@ class Entry:
 
 
 class Ledger:
-    """All probes of one measurement, by index."""
+    """All probes of one measurement, by index. `purpose`: a word for what they are sent for."""
 
-    def __init__(self, run_id: bytes) -> None:
+    def __init__(self, run_id: bytes, purpose: str = "probe") -> None:
         self.run_id = run_id
+        self.purpose = purpose
         self.probes: dict[int, Entry] = {}
         self.trains: dict[Train, list[Entry]] = {}
         self.strangers = 0
@@ -151,7 +152,7 @@ class Ledger:
             if entry is not None and len(quoted.payload) >= found[0] + TAG_SIZE:
                 return (entry, True) if entry.data.startswith(quoted.payload) else (None, False)
         for entry in reversed(self.probes.values()):
-            if any(_same_packet(quoted, copy) for copy in entry.left):
+            if any(same_packet(quoted, copy) for copy in entry.left):
                 return entry, False
         return None, False
 
@@ -198,7 +199,8 @@ def _payload_change(sent: bytes, data: bytes, payload: bytes, position: int) -> 
     return "length" if sent.startswith(seen) or seen.startswith(sent) else "payload"
 
 
-def _same_packet(quoted: IPv4, left: Copy) -> bool:
+def same_packet(quoted: IPv4, left: Copy) -> bool:
+    """Whether a quote too short for its tag is of a packet that was seen to leave."""
     return (
         quoted.protocol == left.protocol
         and quoted.identification == left.packet.identification

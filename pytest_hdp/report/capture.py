@@ -1,0 +1,80 @@
+"""`capture.pcapng`: the run's own packets as the taps saw them, each with a comment that says whose it is."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pytest_hdp import __version__
+from pytest_hdp.packet import pcapng
+from pytest_hdp.report.safe import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pytest_hdp.measure.capture import Kept
+
+MARK = "pytest-hdp"
+"""What the comment of each packet begins with: `hdp.lua` knows our packets by it."""
+
+_OF_A_TRAIN = frozenset({"probe", "locate", "first packet"})
+
+
+def train_key(record: Mapping[str, Any]) -> str:
+    """What a result's record and a packet of its train have in common."""
+    return json.dumps([record["path"], *(record[name] for name in ("direction", "form", "protocol"))], sort_keys=True)
+
+
+def capture(
+    packets: Iterable[Kept],
+    verdicts: Mapping[str, str],
+    tests: Mapping[str, str],
+    *,
+    command: str,
+    system: str,
+) -> bytes:
+    """Return the whole file, packets in order of time. `verdicts` and `tests` (node ids) are by `train_key`."""
+    ordered = sorted(packets, key=lambda kept: kept.time)
+    taps: dict[tuple[str, ...], int] = {}
+    blocks = [pcapng.section(application=f"{MARK} {__version__}", system=safe(system), comment=safe(command))]
+    for kept in sorted(ordered, key=lambda kept: (json.dumps(kept.path), kept.vantage != "near")):
+        key = _tap(kept)
+        if key not in taps:
+            taps[key] = len(taps)
+            blocks.append(pcapng.interface(*_named(kept)))
+    for kept in ordered:
+        comment = _comment(kept, verdicts, tests)
+        blocks.append(pcapng.packet(taps[_tap(kept)], kept.time, kept.data, outgoing=kept.outgoing, comment=comment))
+    return b"".join(blocks)
+
+
+def _tap(kept: Kept) -> tuple[str, ...]:
+    return json.dumps(kept.path), kept.vantage
+
+
+def _named(kept: Kept) -> tuple[str, str]:
+    """Name and description of the interface that stands for a tap."""
+    kind, name, source, target = (safe(kept.path[part] or "") for part in ("kind", "name", "source", "target"))
+    label = name if name == kind else f"{kind} {name}"
+    described = f"{kept.vantage} end, {safe(kept.address)}, of the path {source} to {target}"
+    if kind == "loopback":
+        return label, f"{safe(kept.interface)}, where each packet is seen twice: outgoing and incoming"
+    return f"{label} {kept.vantage}", described
+
+
+def _comment(kept: Kept, verdicts: Mapping[str, str], tests: Mapping[str, str]) -> str:
+    """One line: "pytest-hdp: TEST: delivered, probe, index 17, round 0, protocol 253, forward, bare"."""
+    key = train_key({"path": kept.path, "direction": kept.direction, "form": kept.form, "protocol": kept.protocol})
+    said = [f"{_role(kept)}, index {kept.index}, round {kept.round}"]
+    if kept.role in _OF_A_TRAIN and key in verdicts:
+        said = [safe(verdicts[key]), *said]
+    said.append(f"protocol {kept.protocol}, {kept.direction}, {kept.form}")
+    if kept.changed is not None:
+        said.append(f"{kept.changed} changed on the way")
+    if kept.role in _OF_A_TRAIN and key in tests:
+        return f"{MARK}: {safe(tests[key])}: {', '.join(said)}"
+    return f"{MARK}: {', '.join(said)}"
+
+
+def _role(kept: Kept) -> str:
+    return f"ICMP error about a {kept.role}" if kept.icmp else kept.role
