@@ -193,9 +193,11 @@ class Reporting:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the files that were asked for; that one can't be is told, and no success."""
         command = shlex.join(["pytest", *map(str, self.config.invocation_params.args)])
-        from pytest_hdp.routes import captured
+        from pytest_hdp.routes import captured, tests_by_train
 
         packets = captured(self.config)
+        if packets:
+            self._tests = tests_by_train(session) | self._tests
         self._files.finish(self.records, command=command, system=_system(), packets=packets, tests=self._tests)
         if self._files.troubles and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,6 +84,20 @@ def captured(config: pytest.Config) -> list[Kept]:
     from pytest_hdp.measure.capture import spooled
 
     return spooled(_shared_folder(config)) if config.getoption("numprocesses", None) else []
+
+
+def tests_by_train(session: pytest.Session) -> dict[str, str]:
+    """The node id of the first test that wants a train, for each of those that this process collected."""
+    from pytest_hdp.report.capture import key_of
+
+    campaign = session.config.stash.get(CAMPAIGN, None)
+    found: dict[str, str] = {}
+    for item in getattr(session, "items", ()):
+        if campaign is not None and (case := case_of(item)) is not None:
+            train = case.train
+            path = asdict(campaign.name(case.route))
+            found.setdefault(key_of(path, train.direction, train.form, train.protocol), item.nodeid)
+    return found
 
 
 def _routes(settings: Settings) -> list[Route]:

@@ -102,6 +102,10 @@ class Campaign:
             self._names[key] = self._open[key].name
         return self._open[key]
 
+    def name(self, key: str) -> PathName:
+        """What a route's path is called in its results: with the addresses found, once it was opened."""
+        return self._names.get(key, self.routes[key].name)
+
     def tidy(self, key: str) -> None:
         """Close a route's path unless somebody may need it: of many labs in one run, few are open at a time."""
         if self.capture is not None and self.capture.spool is not None:
@@ -134,7 +138,7 @@ class Campaign:
         return Result(
             run=self.run,
             time=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            path=self._names.get(key, route.name),
+            path=self.name(key),
             ip_version=4,
             keyword=lookup(train.protocol).keyword,
             judgement=judgement,

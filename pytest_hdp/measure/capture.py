@@ -144,15 +144,9 @@ class Watcher:
             entry, changed = about, None
         else:
             return None
-        name, train = self.path.name, entry.train
+        train = entry.train
         return Kept(
-            path={
-                "kind": name.kind,
-                "name": name.name,
-                "source": name.source,
-                "target": name.target,
-                "agent": name.agent,
-            },
+            path=asdict(self.path.name),
             vantage="near" if eye.end is self.path.near else "far",
             address=eye.end.address,
             interface=interface,

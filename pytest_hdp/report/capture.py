@@ -20,9 +20,17 @@ MARK = "pytest-hdp"
 _OF_A_TRAIN = frozenset({"probe", "locate", "first packet"})
 
 
+_ROLES = {"locate": "looking for the hop"}
+
+
+def key_of(path: Mapping[str, str | None], direction: str, form: str, protocol: int) -> str:
+    """What a result's record, a test and the packets of one train have in common; `path` as in a record."""
+    return json.dumps([path, direction, form, protocol], sort_keys=True)
+
+
 def train_key(record: Mapping[str, Any]) -> str:
-    """What a result's record and a packet of its train have in common."""
-    return json.dumps([record["path"], *(record[name] for name in ("direction", "form", "protocol"))], sort_keys=True)
+    """The same, of a result's record."""
+    return key_of(record["path"], record["direction"], record["form"], record["protocol"])
 
 
 def capture(
@@ -64,8 +72,8 @@ def _named(kept: Kept) -> tuple[str, str]:
 
 def _comment(kept: Kept, verdicts: Mapping[str, str], tests: Mapping[str, str]) -> str:
     """One line: "pytest-hdp: TEST: delivered, probe, index 17, round 0, protocol 253, forward, bare"."""
-    key = train_key({"path": kept.path, "direction": kept.direction, "form": kept.form, "protocol": kept.protocol})
-    said = [f"{_role(kept)}, index {kept.index}, round {kept.round}"]
+    key = key_of(kept.path, kept.direction, kept.form, kept.protocol)
+    said = [_role(kept), f"index {kept.index}", _when(kept)]
     if kept.role in _OF_A_TRAIN and key in verdicts:
         said = [safe(verdicts[key]), *said]
     said.append(f"protocol {kept.protocol}, {kept.direction}, {kept.form}")
@@ -77,4 +85,11 @@ def _comment(kept: Kept, verdicts: Mapping[str, str], tests: Mapping[str, str]) 
 
 
 def _role(kept: Kept) -> str:
-    return f"ICMP error about a {kept.role}" if kept.icmp else kept.role
+    role = _ROLES.get(kept.role, kept.role)
+    return f"ICMP error about: {role}" if kept.icmp else role
+
+
+def _when(kept: Kept) -> str:
+    if kept.role == "locate":
+        return f"TTL {kept.round}"
+    return f"round {kept.round}" if kept.round >= 0 else "before the first round"
