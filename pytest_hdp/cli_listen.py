@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import sys
@@ -51,7 +52,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     form.add_argument("--table", action="store_true", help="rows of a Markdown table")
     form.add_argument("--json", action="store_true", help="a JSON object a line")
     parser.add_argument("--count", type=arguments.count, default=0, metavar="N", help="end after N packets")
-    parser.add_argument("--address", type=arguments.address, default="", help="only what is sent to this address")
+    parser.add_argument("--address", type=arguments.address, metavar="ADDR", help="only what is sent to this address")
     parser.add_argument(
         "--encoding", type=arguments.encoding, default=Encoding.PLAIN, metavar="NAME", help=", ".join(Encoding)
     )
@@ -68,8 +69,9 @@ def run(options: argparse.Namespace) -> int:
             listening = _open(station, options)
         except PermissionError:
             return arguments.no_privilege()
-        except OSError as error:
-            return arguments.complain(f"nothing to listen with: {error.strerror}", 1)
+        except OSError:
+            told = f"{options.address} is no address of this host: leave --address out to hear what is sent to any"
+            return arguments.complain(told, arguments.USAGE_ERROR)
         if not listening:
             return 1
         try:
@@ -99,9 +101,9 @@ def _open(station: Station, options: argparse.Namespace) -> list[int]:
     listening = []
     for number in _numbers(options):
         try:
-            station.listen(socket.AF_INET, number, bpf.accept_all(), buffer=BUFFER, address=options.address)
+            station.listen(socket.AF_INET, number, bpf.accept_all(), buffer=BUFFER, address=options.address or "")
         except OSError as error:
-            if isinstance(error, PermissionError) or options.address:
+            if isinstance(error, PermissionError) or error.errno == errno.EADDRNOTAVAIL:
                 raise
             arguments.complain(f"socket() refused {number} ({slug(number)}): {error.strerror}", 1)
         else:
@@ -182,8 +184,11 @@ def _writer(options: argparse.Namespace) -> Iterator[Callable[[Heard], None]]:
 
     def write(block: bytes) -> None:
         rest = memoryview(block)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
+        try:
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+        except OSError as error:
+            sys.exit(arguments.complain(f"{options.write} is not complete: {error.strerror}", 1))
 
     def keep(packet: Heard) -> None:
         number = packet.ip.protocol if packet.ip is not None else "unknown"

@@ -96,7 +96,7 @@ def _send_under(station: Station, options: argparse.Namespace, number: int, cont
     """Send all copies under one number, and say what became of them."""
     from pytest_hdp.packet.registry import slug
 
-    subject = f"{number} ({slug(number)})"
+    subject = f"{number} ({slug(number)}{f', on the wire {number & 255}' if number > 255 else ''})"
     try:
         handle = station.sender(socket.AF_INET, number)
     except OSError as error:

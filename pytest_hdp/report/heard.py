@@ -26,6 +26,7 @@ LONGEST = 100_000
 LARGEST_INDEX = 1 << 24
 """A tag has no magic number. Its index begins at 1 and is small, and four letters read as a number are not."""
 
+AN_HOUR = 3600 * 10**9
 _UDP = 17
 _ADDED = frozenset({"Keyword", "Verdict", "Place"})
 _COLUMNS = tuple(head for head in HEADS if head[0] not in _ADDED)
@@ -52,8 +53,9 @@ class Heard:
 
     @property
     def delay_us(self) -> float | None:
-        """Microseconds from the timestamp in the header to the arrival; only clocks that agree make sense of it."""
-        return None if self.header is None else (self.time - self.header.timestamp) / 1000
+        """Microseconds from the header's timestamp to the arrival, None where the clocks can't agree: or it is no HDP."""
+        delay = -1 if self.header is None else self.time - self.header.timestamp
+        return delay / 1000 if 0 <= delay < AN_HOUR else None
 
 
 def hear(time: int, data: bytes, encoding: Encoding = Encoding.PLAIN) -> Heard:
@@ -111,8 +113,8 @@ def _shown(data: bytes) -> Iterator[str]:
 
 def _when(heard: Heard) -> str:
     assert heard.header is not None
-    stamp, delay = heard.header.timestamp, heard.delay_us or 0.0
-    if not 0 <= delay < 3600e6:
+    stamp, delay = heard.header.timestamp, heard.delay_us
+    if delay is None:
         return f"at {stamp} ns by a clock that is not ours"
     seconds, rest = divmod(stamp, 10**9)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}.{rest:09d} UTC, {delay:.1f} us before it arrived"
