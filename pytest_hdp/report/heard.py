@@ -53,7 +53,7 @@ class Heard:
 
     @property
     def delay_us(self) -> float | None:
-        """Microseconds from the header's timestamp to the arrival, None where the clocks can't agree: or it is no HDP."""
+        """Microseconds from the header's timestamp to the arrival; None for clocks that can't agree, or no HDP."""
         delay = -1 if self.header is None else self.time - self.header.timestamp
         return delay / 1000 if 0 <= delay < AN_HOUR else None
 
