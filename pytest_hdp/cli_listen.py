@@ -123,8 +123,9 @@ def _show(station: Station, options: argparse.Namespace, keep: Callable[[Heard],
         render = _single(heard.as_row)
     shown = 0
     ended = False
-    print(f"listening under IP protocol {format_protocols(listening)}; Ctrl-C ends", file=sys.stderr, flush=True)
+    numbers = format_protocols(listening)
     with contextlib.suppress(KeyboardInterrupt):
+        print(f"listening under IP protocol {numbers}; Ctrl-C ends", file=sys.stderr, flush=True)
         if options.table:
             _print(heard.table_heads())
         while not ended:

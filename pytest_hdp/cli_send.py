@@ -96,14 +96,15 @@ def _send_under(station: Station, options: argparse.Namespace, number: int, cont
     """Send all copies under one number, and say what became of them."""
     from pytest_hdp.packet.registry import slug
 
-    subject = f"{number} ({slug(number)}{f', on the wire {number & 255}' if number > 255 else ''})"
+    subject = f"{number} ({slug(number)})"
     try:
         handle = station.sender(socket.AF_INET, number)
     except OSError as error:
         name = errno.errorcode.get(error.errno or 0, str(error.errno))
         return _told(f"{subject}: refused at socket: {name} ({error.strerror})", 1)
     try:
-        return _send_all(station, handle, options, subject, content)
+        onto = f" (the field has 8 bits: as {number & 255})" if number > 255 else ""
+        return _send_all(station, handle, options, subject, content, onto)
     finally:
         station.discard(handle)
 
@@ -113,7 +114,9 @@ def _send_datagrams(station: Station, options: argparse.Namespace, content: byte
     return _send_all(station, handle, options, f"17 (udp, a datagram from port {port} to {options.port})", content)
 
 
-def _send_all(station: Station, handle: int, options: argparse.Namespace, subject: str, content: bytes) -> int:
+def _send_all(
+    station: Station, handle: int, options: argparse.Namespace, subject: str, content: bytes, onto: str = ""
+) -> int:
     sent = size = 0
     for _ in range(options.count):
         packed = _packed(options, content)
@@ -123,7 +126,7 @@ def _send_all(station: Station, handle: int, options: argparse.Namespace, subjec
             return _told(f"{subject}: refused at send: {_explained(refused)}{before}", 1)
         sent, size = sent + 1, len(packed)
         time.sleep(GAP)
-    return _told(f"{subject}: {sent} sent, {size} bytes of HDP{' each' if sent > 1 else ''}", 0)
+    return _told(f"{subject}: {sent} sent{onto}, {size} bytes of HDP{' each' if sent > 1 else ''}", 0)
 
 
 def _explained(name: str) -> str:
