@@ -196,7 +196,7 @@ class Reporting:
         from pytest_hdp.routes import captured, tests_by_train
 
         packets = captured(self.config)
-        if packets:
+        if packets is not None:
             self._tests = tests_by_train(session) | self._tests
         self._files.finish(self.records, command=command, system=_system(), packets=packets, tests=self._tests)
         if self._files.troubles and session.exitstatus == pytest.ExitCode.OK:

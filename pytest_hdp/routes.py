@@ -19,7 +19,7 @@ from pytest_hdp.report.safe import safe
 from pytest_hdp.vantage.places import Place, PlaceError, here, netns
 
 if TYPE_CHECKING:
-    from pytest_hdp.measure.capture import Kept
+    from pytest_hdp.measure.capture import Packets
     from pytest_hdp.options import Settings, Spot
 
 
@@ -74,16 +74,16 @@ def _shared_folder(config: pytest.Config) -> Path:
     return (base.parent if hasattr(config, "workerinput") else base) / "hdp"  # a worker's folder is in the run's
 
 
-def captured(config: pytest.Config) -> list[Kept]:
+def captured(config: pytest.Config) -> Packets | None:
     """The packets that this process or its workers kept, if a report was asked for."""
     if config.stash[SETTINGS].report is None:
-        return []
+        return None
     campaign = config.stash.get(CAMPAIGN, None)
     if campaign is not None:
-        return campaign.capture.packets() if campaign.capture is not None else []
+        return campaign.capture.packets() if campaign.capture is not None else None
     from pytest_hdp.measure.capture import spooled
 
-    return spooled(_shared_folder(config)) if config.getoption("numprocesses", None) else []
+    return spooled(_shared_folder(config)) if config.getoption("numprocesses", None) else None
 
 
 def tests_by_train(session: pytest.Session) -> dict[str, str]:

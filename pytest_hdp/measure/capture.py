@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_hdp.judge.evidence import Train
@@ -59,13 +59,21 @@ class Kept:
     changed: str | None
 
 
+@dataclass(slots=True)
+class Packets:
+    """What was kept. `full`: the names of the paths of which there were more packets than are kept."""
+
+    kept: list[Kept] = field(default_factory=list)
+    full: set[str] = field(default_factory=set)
+
+
 class Capture:
     """All packets of one process's run. `spool`: a folder to write them to as they come, for another process."""
 
     def __init__(self, spool: Path | None = None) -> None:
         self.spool = spool
         self._watchers: list[Watcher] = []
-        self._kept: list[Kept] = []
+        self._packets = Packets()
         self._file: Path | None = None
 
     def watch(self, path: OpenPath) -> None:
@@ -75,18 +83,20 @@ class Capture:
         path.subscribers.insert(0, watcher.observe)
         self._watchers.append(watcher)
 
-    def packets(self) -> list[Kept]:
+    def packets(self) -> Packets:
         """Every packet so far, but for what went to the spool."""
         self.flush()
-        return self._kept
+        return self._packets
 
     def flush(self) -> None:
         """Identify what came since the last time, and write it to the spool if there is one."""
         fresh = [kept for watcher in self._watchers for kept in watcher.drain()]
+        full = {watcher.path.name.name for watcher in self._watchers if watcher.full} - self._packets.full
+        self._packets.full |= full
         if self.spool is None:
-            self._kept += fresh
-        elif fresh:
-            self._append(self.spool, "".join(map(_line, fresh)))
+            self._packets.kept += fresh
+        elif fresh or full:
+            self._append(self.spool, "".join([*map(_line, fresh), *(json.dumps(name) + "\n" for name in full)]))
 
     def _append(self, folder: Path, text: str) -> None:
         if self._file is None:
@@ -106,6 +116,7 @@ class Watcher:
         self._roles: dict[int, str] = {}
         self._seen: list[tuple[Eye, Observation]] = []
         self._room = MOST
+        self.full = False
         self._flushed = time.monotonic()
 
     def sent(self, entry: Entry, role: str) -> None:
@@ -119,7 +130,10 @@ class Watcher:
 
     def observe(self, eye: Eye, observation: Observation) -> None:
         """Keep what a tap saw, as long as there is room."""
-        if eye.kind != "tap" or not self._room:
+        if eye.kind != "tap":
+            return
+        if not self._room:
+            self.full = True
             return
         self._room -= 1
         self._seen.append((eye, observation))
@@ -184,18 +198,25 @@ class Watcher:
         return None
 
 
-def spooled(folder: Path) -> list[Kept]:
+def spooled(folder: Path) -> Packets:
     """What the processes of one run wrote to their common spool; a line cut off in the middle is left out."""
-    return [kept for path in sorted(folder.glob(_SPOOLS)) for kept in _read(path)]
+    packets = Packets()
+    for path in sorted(folder.glob(_SPOOLS)):
+        for found in _read(path):
+            if isinstance(found, Kept):
+                packets.kept.append(found)
+            else:
+                packets.full.add(found)
+    return packets
 
 
 def _line(kept: Kept) -> str:
     return json.dumps({**asdict(kept), "data": base64.b64encode(kept.data).decode()}) + "\n"
 
 
-def _read(path: Path) -> Iterator[Kept]:
+def _read(path: Path) -> Iterator[Kept | str]:
     with path.open(encoding="ascii") as stream:
         for line in stream:
             if line.endswith("\n"):
-                record: dict[str, Any] = json.loads(line)
-                yield Kept(**{**record, "data": base64.b64decode(record["data"])})
+                found: Any = json.loads(line)
+                yield found if isinstance(found, str) else Kept(**{**found, "data": base64.b64decode(found["data"])})

@@ -10,9 +10,9 @@ from pytest_hdp.packet import pcapng
 from pytest_hdp.report.safe import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-    from pytest_hdp.measure.capture import Kept
+    from pytest_hdp.measure.capture import Kept, Packets
 
 MARK = "pytest-hdp"
 """What the comment of each packet begins with: `hdp.lua` knows our packets by it."""
@@ -34,7 +34,7 @@ def train_key(record: Mapping[str, Any]) -> str:
 
 
 def capture(
-    packets: Iterable[Kept],
+    packets: Packets,
     verdicts: Mapping[str, str],
     tests: Mapping[str, str],
     *,
@@ -42,9 +42,10 @@ def capture(
     system: str,
 ) -> bytes:
     """Return the whole file, packets in order of time. `verdicts` and `tests` (node ids) are by `train_key`."""
-    ordered = sorted(packets, key=lambda kept: kept.time)
+    ordered = sorted(packets.kept, key=lambda kept: kept.time)
+    told = [safe(command), *(f"of path {safe(name)} the first packets only" for name in sorted(packets.full))]
     taps: dict[tuple[str, ...], int] = {}
-    blocks = [pcapng.section(application=f"{MARK} {__version__}", system=safe(system), comment=safe(command))]
+    blocks = [pcapng.section(application=f"{MARK} {__version__}", system=safe(system), comment="; ".join(told))]
     for kept in sorted(ordered, key=lambda kept: (json.dumps(kept.path), kept.vantage != "near")):
         key = _tap(kept)
         if key not in taps:

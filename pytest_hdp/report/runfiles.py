@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from pytest_hdp.measure.capture import Kept
+    from pytest_hdp.measure.capture import Packets
     from pytest_hdp.report.jsonl import LineWriter
 
 
@@ -45,14 +45,14 @@ class RunFiles:
         *,
         command: str,
         system: str,
-        packets: Sequence[Kept] = (),
+        packets: Packets | None = None,
         tests: Mapping[str, str] | None = None,
     ) -> None:
         """Write everything whole, from one record of each train; `command` and `system` as the table names them.
 
-        `packets`: for the capture, which is not written without any; `tests`: node ids by `train_key`.
+        `packets`: for the capture, which is not written where there are none; `tests`: node ids by `train_key`.
         """
-        if packets and self._report is not None:
+        if packets is not None and packets.kept and self._report is not None:
             self._write_capture(self._report / "capture.pcapng", records, packets, tests or {}, command, system)
         if self._writer is not None:
             self._writer.close()
@@ -75,7 +75,7 @@ class RunFiles:
         self,
         path: Path,
         records: Sequence[dict[str, Any]],
-        packets: Sequence[Kept],
+        packets: Packets,
         tests: Mapping[str, str],
         command: str,
         system: str,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import pytest_hdp
-from pytest_hdp.measure.capture import Kept
+from pytest_hdp.measure.capture import Kept, Packets
 from pytest_hdp.packet.hdp import Header
 from pytest_hdp.packet.ip import build_ipv4
 from pytest_hdp.packet.tag import Sealer
@@ -65,8 +65,12 @@ class Shark:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "capture.pcapng"
 
-    def write(self, packets: list[Kept], verdicts=None, tests=None, command: str = "pytest") -> None:
-        content = capture(packets, verdicts or {}, tests or {}, command=command, system="Linux 6.18")
+    def write(
+        self, packets: list[Kept], verdicts=None, tests=None, command: str = "pytest", full: tuple[str, ...] = ()
+    ) -> None:
+        content = capture(
+            Packets(packets, set(full)), verdicts or {}, tests or {}, command=command, system="Linux 6.18"
+        )
         self.path.write_bytes(content)
 
     def run(self, *arguments: str) -> str:
@@ -118,12 +122,16 @@ def test_each_packet_says_whose_it_is_and_where_it_was_seen(shark):
 
 @needs("capinfos")
 def test_the_file_says_who_wrote_it_and_names_its_interfaces(shark):
-    shark.write([kept(), kept(path=LOOPBACK, address="127.0.0.1", interface="lo")], command="pytest suites 'a b'")
+    shark.write(
+        [kept(), kept(path=LOOPBACK, address="127.0.0.1", interface="lo")],
+        command="pytest suites 'a b'",
+        full=("home-nat",),
+    )
     told = subprocess.run(["capinfos", str(shark.path)], capture_output=True, text=True, check=True).stdout
     lines = [line.strip() for line in told.splitlines()]
     assert f"Capture application: pytest-hdp {pytest_hdp.__version__}" in lines
     assert "Capture oper-sys:    Linux 6.18" in lines
-    assert "Capture comment:     pytest suites 'a b'" in lines
+    assert "Capture comment:     pytest suites 'a b'; of path home-nat the first packets only" in lines
     assert "File timestamp precision:  nanoseconds (9)" in lines
     assert "File encapsulation:  Raw IP" in lines
     assert {"Name = lab home-nat near", "Name = loopback"} <= set(lines)
