@@ -83,7 +83,7 @@ def captured(config: pytest.Config) -> Packets | None:
         return campaign.capture.packets() if campaign.capture is not None else None
     from pytest_hdp.measure.capture import spooled
 
-    return spooled(_shared_folder(config)) if config.getoption("numprocesses", None) else None
+    return spooled(_shared_folder(config)) if config.pluginmanager.hasplugin("dsession") else None
 
 
 def tests_by_train(session: pytest.Session) -> dict[str, str]:

@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -99,11 +100,12 @@ class Capture:
             self._append(self.spool, "".join([*map(_line, fresh), *(json.dumps(name) + "\n" for name in full)]))
 
     def _append(self, folder: Path, text: str) -> None:
-        if self._file is None:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._file = folder / _SPOOLS.replace("*", str(os.getpid()))
-        with self._file.open("a", encoding="ascii") as stream:
-            stream.write(text)
+        with suppress(OSError):  # a full disk must not spoil a verdict; whoever writes the report says that it is full
+            if self._file is None:
+                folder.mkdir(parents=True, exist_ok=True)
+                self._file = folder / _SPOOLS.replace("*", str(os.getpid()))
+            with self._file.open("a", encoding="ascii") as stream:
+                stream.write(text)
 
 
 class Watcher:

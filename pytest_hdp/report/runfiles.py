@@ -50,9 +50,9 @@ class RunFiles:
     ) -> None:
         """Write everything whole, from one record of each train; `command` and `system` as the table names them.
 
-        `packets`: for the capture, which is not written where there are none; `tests`: node ids by `train_key`.
+        `packets`: for the capture, which is not written where nothing was measured; `tests`: node ids by `train_key`.
         """
-        if packets is not None and packets.kept and self._report is not None:
+        if packets is not None and (packets.kept or records) and self._report is not None:
             self._write_capture(self._report / "capture.pcapng", records, packets, tests or {}, command, system)
         if self._writer is not None:
             self._writer.close()
