@@ -12,6 +12,7 @@ from pytest_hdp import __version__
 COMMANDS = (
     "pytest_hdp.cli_listen",
     "pytest_hdp.cli_send",
+    "pytest_hdp.cli_wireshark",
     "pytest_hdp.lab.command",
     "pytest_hdp.report.compare_command",
 )

@@ -103,6 +103,7 @@ class Reporting:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self._by_train: dict[tuple[str, ...], dict[str, Any]] = {}
+        self._tests: dict[str, str] = {}
         self.notes: dict[str, None] = {}
         self.skipped: Counter[str] = Counter()
         self.header: dict[str, None] = {}
@@ -147,6 +148,10 @@ class Reporting:
         self._keep(record)
         if record["outcome"] == "skipped" and UNSTATED in str(report.longrepr):
             self._count_unstated(report)
+        if self.config.stash[SETTINGS].report is not None:
+            from pytest_hdp.report.capture import train_key
+
+            self._tests.setdefault(train_key(record), report.nodeid)
         if isinstance(report.longrepr, str):
             vantage = vantage_of_report(report)
             said = record["explanation"] if vantage is None else f"from {vantage}: {record['explanation']}"
@@ -212,7 +217,12 @@ class Reporting:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the files that were asked for; that one can't be is told, and no success."""
         command = shlex.join(["pytest", *map(str, self.config.invocation_params.args)])
-        self._files.finish(self.records, command=command, system=_system())
+        from pytest_hdp.routes import captured, tests_by_train
+
+        packets = captured(self.config)
+        if packets is not None:
+            self._tests = tests_by_train(session) | self._tests
+        self._files.finish(self.records, command=command, system=_system(), packets=packets, tests=self._tests)
         if self._files.troubles and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 

@@ -28,6 +28,7 @@ from pytest_hdp.packet.registry import lookup
 if TYPE_CHECKING:
     from pytest_hdp.judge.expect import Expectation
     from pytest_hdp.judge.result import Judgement
+    from pytest_hdp.measure.capture import Capture
     from pytest_hdp.measure.path import OpenPath
 
 
@@ -66,6 +67,7 @@ class Campaign:
     `share`: a folder that the processes of one test run share, None for a single one, or for one of several vantage
     points, which measures by itself; `vantage` is its name. `on_progress`: told how far
     a slow measurement got. `path_users`: for each route the tests to come that send over its path themselves.
+    `capture`: keeps the packets of every path, if anything does.
     """
 
     share: Path | None = None
@@ -76,6 +78,7 @@ class Campaign:
     routes: dict[str, Route] = field(default_factory=dict)
     wanted: dict[str, set[Train]] = field(default_factory=dict)
     path_users: Counter[str] = field(default_factory=Counter)
+    capture: Capture | None = None
     _open: dict[str, OpenPath] = field(default_factory=dict)
     _names: dict[str, PathName] = field(default_factory=dict)
     _unavailable: dict[str, str] = field(default_factory=dict)
@@ -99,11 +102,19 @@ class Campaign:
                 self._unavailable[key] = str(error)
                 raise
             self._closers[key] = closer
+            if self.capture is not None:
+                self.capture.watch(self._open[key])
             self._names[key] = self._open[key].name
         return self._open[key]
 
+    def name(self, key: str) -> PathName:
+        """What a route's path is called in its results: with the addresses found, once it was opened."""
+        return replace(self._names.get(key, self.routes[key].name), vantage=self.vantage)
+
     def tidy(self, key: str) -> None:
         """Close a route's path unless somebody may need it: of many labs in one run, few are open at a time."""
+        if self.capture is not None and self.capture.spool is not None:
+            self.capture.flush()
         measured = key in self._shared or (key in self._measurements and self._measurements[key].done)
         if key in self._open and not self.path_users[key] and (measured or not self.wanted.get(key)):
             del self._open[key]
@@ -137,7 +148,7 @@ class Campaign:
         return Result(
             run=self.run,
             time=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            path=replace(self._names.get(key, route.name), vantage=self.vantage),
+            path=self.name(key),
             ip_version=4,
             keyword=lookup(train.protocol).keyword,
             judgement=judgement,

@@ -88,10 +88,11 @@ class Entry:
 
 
 class Ledger:
-    """All probes of one measurement, by index."""
+    """All probes of one measurement, by index. `purpose`: a word for what they are sent for."""
 
-    def __init__(self, run_id: bytes) -> None:
+    def __init__(self, run_id: bytes, purpose: str = "probe") -> None:
         self.run_id = run_id
+        self.purpose = purpose
         self.probes: dict[int, Entry] = {}
         self.trains: dict[Train, list[Entry]] = {}
         self.strangers = 0

@@ -118,7 +118,7 @@ class Locator:
         self.direction = direction
         self.content = content
         self.look = look
-        self.ledger = Ledger(path.run_id)
+        self.ledger = Ledger(path.run_id, "locate")
         self.control = Control(path, content)
         self.rungs: list[Rung] = []
         self._address = ""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.result import PathName
     from pytest_hdp.lab.topology import Lab
+    from pytest_hdp.measure.capture import Watcher
     from pytest_hdp.vantage.station import Observation, Station
 
 TAP_BUFFER = 16 << 20
@@ -65,7 +66,7 @@ class OpenPath:
     """Stations and sockets from `near` to `far`. On loopback both ends are the same; without an agent `far` is None.
 
     `buffer`: receive buffer of each socket in bytes; None keeps the system's. Everything seen is filtered in the
-    kernel by this path's run id. `lab`: the lab it runs through, if it is emulated.
+    kernel by this path's run id. `lab`: the lab it runs through, if it is emulated. `witness`: keeps its packets.
     """
 
     def __init__(self, name: PathName, near: End, far: End | None, *, buffer: int | None = None) -> None:
@@ -74,6 +75,7 @@ class OpenPath:
         self.far = far
         self.buffer = buffer
         self.lab: Lab | None = None
+        self.witness: Watcher | None = None
         self.run_id = secrets.token_bytes(RUN_ID_SIZE)
         self.sealer = Sealer(secrets.token_bytes(32), self.run_id)
         self.eyes: dict[tuple[int, int], Eye] = {}

@@ -1,4 +1,4 @@
-"""The files of one run: `results.jsonl` as the records come; at the end the table, and the profile if asked for."""
+"""The files of one run: `results.jsonl` as the records come; at the end table, capture, and, if asked for, profile."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from pytest_hdp.report.safe import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from pytest_hdp.measure.capture import Packets
     from pytest_hdp.report.jsonl import LineWriter
 
 
@@ -38,8 +39,21 @@ class RunFiles:
                 self._writer = LineWriter(path)
             self._writer.write(record)
 
-    def finish(self, records: Sequence[dict[str, Any]], *, command: str, system: str) -> None:
-        """Write everything whole, from one record of each train; `command` and `system` as the table names them."""
+    def finish(
+        self,
+        records: Sequence[dict[str, Any]],
+        *,
+        command: str,
+        system: str,
+        packets: Packets | None = None,
+        tests: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write everything whole, from one record of each train; `command` and `system` as the table names them.
+
+        `packets`: for the capture, which is not written where nothing was measured; `tests`: node ids by `train_key`.
+        """
+        if packets is not None and (packets.kept or records) and self._report is not None:
+            self._write_capture(self._report / "capture.pcapng", records, packets, tests or {}, command, system)
         if self._writer is not None:
             self._writer.close()
         if not records:
@@ -56,6 +70,22 @@ class RunFiles:
         if self._record is not None:
             with self._telling(self._record) as path:
                 _write_profile(path, records)
+
+    def _write_capture(
+        self,
+        path: Path,
+        records: Sequence[dict[str, Any]],
+        packets: Packets,
+        tests: Mapping[str, str],
+        command: str,
+        system: str,
+    ) -> None:
+        from pytest_hdp.report.capture import capture, train_key
+        from pytest_hdp.report.files import write_whole
+
+        verdicts = {train_key(record): str(record["verdict"]) for record in records}
+        with self._telling(path):
+            write_whole(path, capture(packets, verdicts, tests, command=command, system=system))
 
     @contextmanager
     def _telling(self, path: Path) -> Iterator[Path]:
