@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_hdp import __version__
+from pytest_hdp.report.safe import safe
 
 if TYPE_CHECKING:
     from pytest_hdp.options import Settings
@@ -49,7 +50,7 @@ def unreachable(config: pytest.Config, error: Exception) -> str | None:
     specs = config.getoption("tx", None) or []
     begun = config.stash.get(BEGUN, 0)
     which = specs[begun] if begun < len(specs) else "one of the vantage points"
-    return f"--tx={which} can't be started ({error}): is the host there, may you log in, and is its python= there?"
+    return safe(f"--tx={which} can't be started ({error}): is the host there, may you log in, is its python= there?")
 
 
 def _is_each(config: pytest.Config) -> bool:
