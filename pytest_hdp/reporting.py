@@ -239,6 +239,11 @@ def header(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
             f"hdp: {named(config, route.name.source)} to {route.name.target} ({route.name.name}), {trains}, "
             f"{route.plan.pace.rounds} rounds, {route.privilege}, expecting {route.expects}"
         )
+        if route.name.kind == "internet" and route.name.agent is None:
+            told = (
+                f"hdp: {named(config, route.name.source)}, to {route.name.target}, where nobody watches: {trains}, "
+                f"as fast as its ICMP errors come, expecting {route.expects}"
+            )
         lines.append(safe(told))
     return lines
 
