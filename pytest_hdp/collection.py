@@ -240,7 +240,8 @@ def route_of(item: pytest.Item) -> str | None:
 
 
 def select(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of numbers that --hdp-protocols does not list."""
+    """Leave out the tests of numbers that --hdp-protocols does not list, and of a suite without a target but one."""
+    items[:] = _one_skip_each(items)
     wanted = config.stash[SETTINGS].protocols
     if wanted is None:
         return
@@ -249,3 +250,15 @@ def select(config: pytest.Config, items: list[pytest.Item]) -> None:
         keep = set(map(id, kept))
         config.hook.pytest_deselected(items=[item for item in items if id(item) not in keep])
         items[:] = kept
+
+
+def _one_skip_each(items: list[pytest.Item]) -> list[pytest.Item]:
+    """One skip stands for all tests of a folder that have no target: that is one thing to know, not seven."""
+    kept, folders = [], set()
+    for item in items:
+        if any(mark.kwargs.get("reason") == NO_TARGET for mark in item.iter_markers("skip")):
+            if item.path.parent in folders:
+                continue
+            folders.add(item.path.parent)
+        kept.append(item)
+    return kept

@@ -6,6 +6,7 @@ import json
 import platform
 import shlex
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.result import Result
     from pytest_hdp.observed import UnexpectedVerdict
     from pytest_hdp.report.lines import Line
+    from pytest_hdp.statusline import StatusLine
 
 RECORD = "hdp_record"
 PROPERTY = "hdp_"
@@ -107,6 +109,7 @@ class Reporting:
         self.notes: dict[str, None] = {}
         self.skipped: Counter[str] = Counter()
         self.header: dict[str, None] = {}
+        self._status: StatusLine | None = None
         settings = config.stash[SETTINGS]
         self._files = RunFiles(settings.report, settings.record)
 
@@ -136,9 +139,23 @@ class Reporting:
             return None
         return letters.status(record["verdict"], record["outcome"])
 
+    def status_line(self) -> StatusLine | None:
+        """What shows how far a measurement got, on a terminal that pytest writes to; None without one."""
+        from pytest_hdp.statusline import StatusLine
+
+        reporter = self.config.pluginmanager.getplugin("terminalreporter")
+        capture = self.config.pluginmanager.getplugin("capturemanager")
+        if reporter is None or not reporter.isatty or self.config.get_verbosity() < -1:
+            return None
+        around = capture.global_and_fixture_disabled if capture is not None else nullcontext
+        self._status = StatusLine(reporter._tw._file, terminal=True, around=around)
+        return self._status
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the record, and write it at once; keep the notes."""
+        if self._status is not None:
+            self._status.erase()
         if report.when == "call":
             self.notes |= dict.fromkeys(str(value) for name, value in report.user_properties if name == "hdp_note")
         record = getattr(report, RECORD, None)
@@ -241,6 +258,11 @@ def header(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
             f"hdp: {named(config, route.name.source)} to {route.name.target} ({route.name.name}), {trains}, "
             f"{route.plan.pace.rounds} rounds, {route.privilege}, expecting {route.expects}"
         )
+        if route.name.kind == "internet" and route.name.agent is None:
+            told = (
+                f"hdp: {named(config, route.name.source)}, to {route.name.target}, where nobody watches: {trains}, "
+                f"as fast as its ICMP errors come, expecting {route.expects}"
+            )
         lines.append(safe(told))
     return lines
 

@@ -19,7 +19,6 @@ from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.measure.agentless import AgentlessMeasurement
 from pytest_hdp.measure.beside import settle_beside
 from pytest_hdp.measure.engine import Measurement
-from pytest_hdp.measure.interest import Progress
 from pytest_hdp.measure.path import PathUnavailable
 from pytest_hdp.measure.plan import Plan
 from pytest_hdp.measure.share import measured_once
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.measure.capture import Capture
     from pytest_hdp.measure.path import OpenPath
+    from pytest_hdp.measure.progress import OnProgress
 
 
 def expect_nothing(_train: Train, _seen: Verdict) -> Expectation | None:
@@ -66,7 +66,7 @@ class Campaign:
 
     `share`: a folder that the processes of one test run share, None for a single one, or for one of several vantage
     points, which measures by itself; `vantage` is its name. `on_progress`: told how far
-    a slow measurement got. `path_users`: for each route the tests to come that send over its path themselves.
+    a measurement got. `path_users`: for each route the tests to come that send over its path themselves.
     `capture`: keeps the packets of every path, if anything does.
     """
 
@@ -74,7 +74,7 @@ class Campaign:
     vantage: str | None = None
     together: tuple[frozenset[str], ...] = ()
     run: str = ""
-    on_progress: Callable[[Progress], None] | None = None
+    on_progress: OnProgress | None = None
     routes: dict[str, Route] = field(default_factory=dict)
     wanted: dict[str, set[Train]] = field(default_factory=dict)
     path_users: Counter[str] = field(default_factory=Counter)
@@ -180,7 +180,7 @@ class Campaign:
             if path.far is None:
                 self._measurements[key] = AgentlessMeasurement(path, plan, self.on_progress)
             else:
-                self._measurements[key] = Measurement(path, plan)
+                self._measurements[key] = Measurement(path, plan, self.on_progress)
         return self._measurements[key]
 
     def _plan(self, key: str) -> Plan:

@@ -1,9 +1,8 @@
-"""Slow measurements: what is asked first, and how far one got."""
+"""What a slow measurement asks first."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_hdp.packet.registry import Status, lookup
@@ -12,15 +11,6 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
 
 COMMON = (253, 254, 47, 50, 51, 132, 4, 41, 112, 89)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far it got: trains settled and in all, and the seconds that the rest will take at the pace found so far."""
-
-    settled: int
-    trains: int
-    seconds_left: float
 
 
 def by_interest(trains: Iterable[Train]) -> list[Train]:

@@ -66,7 +66,12 @@ def test_a_stock_target_is_asked_at_its_own_pace():
     found = measure("transparent", numbers, progress=told.append)
     expected = {number: Verdict.SILENT if number in NEVER_ANSWERED else Verdict.REACHED for number in numbers}
     assert verdicts(found) == expected
-    assert [progress.settled for progress in told] == list(range(1, len(numbers) + 1))
+    settled = [progress.settled for progress in told]
+    assert settled == sorted(settled)
+    assert settled[-1] == len(numbers)
+    left = [progress.seconds_left for progress in told if progress.seconds_left is not None]
+    assert max(left) < 15
+    assert left[-1] < 2
     assert "protocol unreachable" in found[253].explanation
 
 
@@ -103,10 +108,9 @@ def test_the_most_telling_come_first():
 
 
 def test_the_ten_most_telling_are_known_in_ten_seconds_of_a_stock_target():
-    started, told = time.monotonic(), []
-    measure("home-nat", [*COMMON, 3, 5, 7], progress=lambda _: told.append(time.monotonic() - started))
-    assert len(told) == 13
-    assert told[9] < 12  # ten, and two for a busy machine; six come at once, then one a second, and 132 is silent
+    started, told = time.monotonic(), {}
+    measure("home-nat", [*COMMON, 3, 5, 7], progress=lambda how: told.setdefault(how.settled, time.monotonic()))
+    assert min(at for settled, at in told.items() if settled >= 10) - started < 12  # two of them for a busy machine
 
 
 def test_the_pace_is_the_targets_own():
