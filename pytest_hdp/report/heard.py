@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_hdp.packet import hdp, tag
 from pytest_hdp.packet.encoding import Encoding, decode
-from pytest_hdp.packet.ip import IPv4, parse_ipv4
+from pytest_hdp.packet.ip import DONT_FRAGMENT, MORE_FRAGMENTS, IPv4, parse_ipv4
 from pytest_hdp.packet.registry import slug
 from pytest_hdp.report.markdown import HEADS, YES, escaped
 from pytest_hdp.report.safe import safe
@@ -87,10 +87,13 @@ def as_lines(heard: Heard) -> list[str]:
     if heard.ip is None:
         return [f"{len(heard.data)} bytes that are no IPv4 packet", *_shown(heard.data)]
     ip = heard.ip
-    flags = f"  fragment at {ip.fragment_offset * 8}" if ip.fragment_offset or ip.flags & 1 else ""
+    more = f"  checksum {ip.checksum:04x}"
+    more += "  DF" if ip.flags & DONT_FRAGMENT else ""
+    more += f"  fragment at {ip.fragment_offset * 8}" if ip.fragment_offset or ip.flags & MORE_FRAGMENTS else ""
+    more += f"  options {ip.options.hex()}" if ip.options else ""
     lines = [
         f"{ip.source} > {ip.destination}  protocol {ip.protocol} ({slug(ip.protocol)})  ttl {ip.ttl}  "
-        f"id {ip.identification}  dscp {ip.dscp}  ecn {ip.ecn}  length {ip.total_length}{flags}"
+        f"id {ip.identification}  dscp {ip.dscp}  ecn {ip.ecn}  length {ip.total_length}{more}"
     ]
     if heard.udp is not None:
         lines.append(f"  UDP {heard.udp[0]} > {heard.udp[1]}")
@@ -140,7 +143,8 @@ def as_json(heard: Heard) -> str:
     record: dict[str, Any] = {"time": heard.time, "length": len(heard.data), "ip": None}
     if heard.ip is not None:
         names = ("source", "destination", "protocol", "ttl", "identification", "dscp", "ecn", "flags")
-        record["ip"] = {name: getattr(heard.ip, name) for name in (*names, "fragment_offset", "total_length")}
+        fields = {name: getattr(heard.ip, name) for name in (*names, "fragment_offset", "total_length", "checksum")}
+        record["ip"] = fields | {"options": heard.ip.options.hex()}
     record["udp"] = (
         None if heard.udp is None else dict(zip(("source_port", "destination_port"), heard.udp, strict=True))
     )

@@ -124,6 +124,22 @@ def test_the_first_packets_are_kept_when_there_are_too_many(path, tmp_path, monk
     assert packets.full == {"loopback"}
 
 
+def test_an_error_with_a_forged_quote_is_a_strangers(path):
+    kept = Capture()
+    kept.watch(path)
+    seen: deque = deque()
+    path.subscribers.append(lambda eye, observation: seen.append(observation) if eye.kind == "tap" else None)
+    measurement = Measurement(path, Plan((Train(200),)))
+    measurement.run()
+    left = next(iter(measurement.ledger.probes.values())).left[0].data
+    icmp = path.sender(Direction.FORWARD, 1)
+    before = len(seen)
+    for quote in (flipped(left, 50), left):  # a byte of the MAC, and none
+        assert path.near.station.send(icmp, b"\x0b\x00\x00\x00\x00\x00\x00\x00" + quote, HERE) is None
+    look_until(path, seen, before + 4)
+    assert [each.data[28:] for each in kept.packets().kept if each.icmp] == [left, left]
+
+
 def test_a_quote_too_short_for_its_tag_is_recognised_by_what_left(path):
     kept = Capture()
     kept.watch(path)

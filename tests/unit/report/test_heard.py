@@ -26,11 +26,24 @@ def moo(content: bytes = b"moo\n  moo\n", stamp: int = SENT) -> bytes:
 
 def test_a_strangers_packet_is_shown_header_by_header():
     assert as_lines(hear(ARRIVED, packet(moo()))) == [
-        "192.0.2.1 > 198.51.100.2  protocol 255 (reserved)  ttl 60  id 0  dscp 0  ecn 0  length 42",
+        "192.0.2.1 > 198.51.100.2  protocol 255 (reserved)  ttl 60  id 0  dscp 0  ecn 0  length 42  checksum 919e",
         "  HDP 420 > 421  sent 2026-11-24 17:05:36.000000123 UTC, 70.4 us before it arrived",
         "  | moo",
         "  |   moo",
     ]
+
+
+def test_what_is_unusual_in_the_ip_header_is_said():
+    data = build_ipv4(
+        moo(),
+        source="192.0.2.1",
+        destination="198.51.100.2",
+        protocol=255,
+        flags=0b011,
+        fragment_offset=2,
+        options=bytes(4),
+    )
+    assert as_lines(hear(ARRIVED, data))[0].endswith("  DF  fragment at 16  options 00000000")
 
 
 def test_a_row_of_the_articles_table():
