@@ -259,7 +259,7 @@ class Measurement:
                 last, beyond = locator.last_hop(train)
                 for judgement in group:
                     by = None if judgement.train == train else train
-                    self._settled[judgement.train] = located(judgement, last, beyond, by=by)
+                    self._settled[judgement.train] = located(judgement, last, beyond, by=by, hops=locator.hops())
         self._to_locate.clear()
         del self._books[1:]
 
