@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest._code.code import ReprFileLocation, TerminalRepr
 
+from pytest_hdp import __version__
 from pytest_hdp.collection import CAMPAIGN, SETTINGS, case_of
 from pytest_hdp.fixtures import UNAVAILABLE
 from pytest_hdp.report import letters
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 RECORD = "hdp_record"
 PROPERTY = "hdp_"
+NO_PROPERTY = frozenset({"probes", "hops"})
+"""What is too long for a property of each test: it is in the results file."""
 HEADER = "hdp_header"
 GRAVITY = ("failed", "xfailed", "skipped", "passed")
 
@@ -50,7 +53,7 @@ def attach(item: pytest.Item, report: pytest.TestReport, result: Result, error: 
     record = to_record(result)
     record["outcome"] = _outcome(report)
     setattr(report, RECORD, record)
-    properties = [(PROPERTY + name, _property(value)) for name, value in record.items()]
+    properties = [(PROPERTY + name, _property(value)) for name, value in record.items() if name not in NO_PROPERTY]
     item.user_properties.extend(properties)
     report.user_properties.extend(properties)
     if error is not None:
@@ -95,7 +98,13 @@ class Reporting:
         self.skipped: Counter[str] = Counter()
         self.header: dict[str, None] = {}
         settings = config.stash[SETTINGS]
-        self._files = RunFiles(settings.report, settings.record)
+        made = {
+            "command": shlex.join(["pytest", *map(str, config.invocation_params.args)]),
+            "system": f"{_system()}, Python {platform.python_version()}",
+            "seed": str(settings.seed),
+            "version": f"pytest-hdp {__version__}",
+        }
+        self._files = RunFiles(settings.report, settings.record, made)
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -187,8 +196,7 @@ class Reporting:
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the files that were asked for; that one can't be is told, and no success."""
-        command = shlex.join(["pytest", *map(str, self.config.invocation_params.args)])
-        self._files.finish(self.records, command=command, system=_system())
+        self._files.finish(self.records)
         if self._files.troubles and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 

@@ -129,7 +129,9 @@ def _at(record: Record, nodes: tuple[Node, ...], lasts: dict[Kind, int]) -> floa
         for error in fields.parts(record, "icmp"):
             if error.get("authenticated") and (source := safe(error.get("from"))) in names[1:]:
                 return names.index(source, 1)
+    if last == 2 and not nodes[1].name:
+        return 1
     after = lasts.get(_kind(record))
     if after is None:
-        return 1 if last == 2 and not nodes[1].name else last / 2
+        return last / 2
     return min(after, last - 1) + 0.5

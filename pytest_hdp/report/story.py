@@ -11,7 +11,6 @@ from pytest_hdp.judge.verdict import Outcome, Verdict
 from pytest_hdp.report import fields
 from pytest_hdp.report.ends import course_of
 from pytest_hdp.report.letters import words
-from pytest_hdp.report.safe import safe
 
 if TYPE_CHECKING:
     from pytest_hdp.report.fields import Record
@@ -22,6 +21,8 @@ INTRODUCTION = (
 )
 SEVERAL = 6
 """Of so many paths at most, each gets a sentence."""
+LONGEST_LIST = 80
+"""Characters of a list of numbers that still reads as one."""
 
 _THROUGH = (Verdict.DELIVERED, Verdict.REACHED)
 _FATES: dict[str, str] = {
@@ -68,12 +69,18 @@ def story(records: Iterable[Record]) -> Story:
     return Story(headline, tuple(lines), *_status(everything))
 
 
+def _in_header(group: Sequence[Record]) -> Sequence[Record]:
+    """Return the trains whose number fits the header; all, if none does."""
+    return [each for each in group if 0 <= fields.protocol(each) <= 255] or group
+
+
 def _through(group: Sequence[Record]) -> int:
     return sum(record.get("verdict") in _THROUGH for record in group)
 
 
 def _sentence(group: Sequence[Record]) -> str:
     """Return "6 of 255 protocol numbers got through; 249 stopped after the first packet"."""
+    group = _in_header(group)
     through, total = _through(group), len(group)
     fates = Counter(fields.word(each, "verdict") for each in group if each.get("verdict") not in _THROUGH)
     if total == 1:
@@ -94,6 +101,7 @@ def _fate(verdict: str, count: int) -> str:
 def _of_several(groups: Sequence[Sequence[Record]]) -> str:
     """Return the range of several courses: "6 to 255 of 255 protocol numbers got through"."""
     paths = len({str(fields.part(group[0], "path")) for group in groups})
+    groups = [_in_header(group) for group in groups]
     shares = sorted((_through(group), len(group)) for group in groups)
     (least, _), (most, total) = shares[0], shares[-1]
     if paths == 1:
@@ -110,25 +118,35 @@ def _line(group: Sequence[Record], *, alone: bool) -> str:
 
     `alone`: there is only one path, and the page names it elsewhere.
     """
-    course = course_of(group)
+    inside = _in_header(group)
+    course = course_of(inside)
     fates = []
     for end in sorted(course.ends, key=lambda end: -end.count):
         if end.verdict not in _THROUGH:
             place = course.where(end)
             fates.append(f"{_fate(end.verdict, end.count)}{f', {place}' if place else ''}")
-    through = f"{_through(group)} of {len(group)} got through"
+    through = f"{_through(inside)} of {len(inside)} got through"
     way = fields.course(group[0])
     ends = f"{course.nodes[0].name} \u2192 {course.nodes[-1].name}"
     title = f"{way[:1].upper()}{way[1:]}, {ends}" if alone else f"{fields.path_title(group[0])}, {way}"
     more = f"; and {len(fates) - 3} other fates" if len(fates) > 3 else ""
+    if len(inside) < len(group):
+        more += f"; {_outside([each for each in group if not 0 <= fields.protocol(each) <= 255])}"
     return f"{title}: {'; '.join([through, *fates[:3]])}{more}."
+
+
+def _outside(records: Sequence[Record]) -> str:
+    fates = Counter(fields.word(each, "verdict") for each in records)
+    told = ", ".join(_fate(verdict, count) for verdict, count in fates.most_common(3))
+    return f"of {len(records)} numbers that no header can hold, {told}"
 
 
 def _status(records: Sequence[Record]) -> tuple[str, bool]:
     wrong = [record for record in records if record.get("outcome") == Outcome.FAILED]
     if wrong:
-        numbers = safe(fields.subjects(wrong), limit=200)
-        return f"{len(wrong)} of {len(records)} not as expected: {numbers}", True
+        numbers = fields.subjects(wrong)
+        which = f": {numbers}" if len(numbers) <= LONGEST_LIST else ""
+        return f"{len(wrong)} of {len(records)} not as expected{which}", True
     still_open = sum(record.get("outcome") == Outcome.SKIPPED for record in records)
     if still_open:
         return f"Nothing unexpected; {still_open} of {len(records)} left open", False

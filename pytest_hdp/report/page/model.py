@@ -115,8 +115,6 @@ def _course(group: Sequence[Record], texts: dict[str, int]) -> dict[str, Any]:
     path, drawn = fields.part(first, "path"), course_of(group)
     agent = path.get("agent")
     name = PathName(*(safe(path.get(key) or "") for key in ("kind", "name", "source", "target")), agent and safe(agent))
-    controls = [fields.part(record, "control") for record in group]
-    worst = min(controls, key=lambda c: (fields.number(c, "delivered") or 0) / (fields.number(c, "sent") or 1))
     return {
         "path": fields.path_title({**first, "direction": "forward"}),
         "key": safe([safe(path.get(key)) for key in ("kind", "name", "source", "target", "agent")]),
@@ -125,11 +123,20 @@ def _course(group: Sequence[Record], texts: dict[str, int]) -> dict[str, Any]:
         "title": fields.path_title(first),
         "agent": name.agent,
         "one_clock": one_clock(name),
-        "control": [fields.number(worst, "delivered"), fields.number(worst, "sent")],
+        "control": _control(group),
         "nodes": [[node.name, node.what] for node in drawn.nodes],
         "ends": [[end.verdict, end.at, end.count, drawn.where(end)] for end in drawn.ends],
         "trains": [_train(record, texts) for record in group],
     }
+
+
+def _control(group: Sequence[Record]) -> list[int]:
+    """Return how many controls came through, and of how many, beside the train that had the worst of it."""
+    shares = []
+    for control in (fields.part(record, "control") for record in group):
+        if sent := fields.number(control, "sent"):
+            shares.append(((fields.number(control, "delivered") or 0), sent))
+    return list(min(shares, key=lambda share: share[0] / share[1], default=(0, 0)))
 
 
 def _train(record: Record, texts: dict[str, int]) -> dict[str, Any]:

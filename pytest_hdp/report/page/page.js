@@ -133,8 +133,9 @@
       }
       const ended = dropped(at);
       ended.forEach((end, index) => {
-        const centre = Math.min(width - 26, Math.max(26, x(at) + (index - (ended.length - 1) / 2) * 62));
-        const half = Math.max(1, thick(end[2]) / 2), top = middle + thick(alive) / 2 - half, bottom = middle + 34, start = x(at);
+        const spread = (ended.length - 1) * 31, group = Math.min(width - 26 - spread, Math.max(26 + spread, x(at)));
+        const centre = group - spread + index * 62;
+        const half = Math.max(1.5, thick(end[2]) / 2), top = middle + thick(alive) / 2 - half, bottom = middle + 34, start = x(at);
         const path = `M${start - half * 2},${top - half} C${start + half},${top} ${centre - half},${top + 10} ${centre - half},${bottom} L${centre + half},${bottom} C${centre + half},${top + 10} ${start + half * 2},${top} ${start + half},${top - half} Z`;
         svg.append(draw("path", { class: `drop ${family(end[0])}`, d: path }));
         mark(svg, centre, bottom + 12, end);
@@ -254,6 +255,11 @@
       next.focus();
     });
   }
+  function letters() {
+    const list = make("dl", {});
+    for (const look of data.verdicts) list.append(make("dt", {}, make("span", { class: `mark ${look.family}` }, look.letter), ` ${noted(look)}`), make("dd", {}, look.means));
+    return make("div", { class: "key" }, make("h3", {}, "What the letters mean"), list, make("p", { class: "soft" }, "Choose a number to see what each of its packets was seen to do. Capitals are surprises."));
+  }
   const routes = [];
   function showCourses() {
     const all = $("grids");
@@ -271,6 +277,7 @@
           make("header", {}, make("h3", {}, way), make("span", { class: "soft" }, `${through(course)} of ${course.trains.length} got through; ${control}`)),
           svg, gridOf(course, index)));
       }
+      if (those.length === 1 && paths.length === 1) list.append(letters());
       section.append(list);
       all.append(section);
     }
@@ -364,7 +371,7 @@
   function factsOf(course, train) {
     const facts = make("dl", { class: "facts" });
     const add = (label, value) => value !== "" && value !== undefined && value !== null && facts.append(make("div", {}, make("dt", {}, label), make("dd", {}, String(value))));
-    if ((train.got || "").startsWith("expected")) add("surprise", train.got);
+    if (train.o === "failed") add("surprise", train.got);
     add("where", train.place);
     EYES.forEach((eye, index) => add(eye, train.n[index] === null ? "no eye there" : train.n[index]));
     add("errno", train.errno);
@@ -463,9 +470,7 @@
       }
       box.append(list);
     }
-    const letters = make("dl", { class: "made" });
-    for (const look of data.verdicts) letters.append(make("dt", {}, make("span", { class: `mark ${look.family}` }, look.letter), ` ${noted(look)}`), make("dd", {}, look.means));
-    box.append(make("h3", {}, "What the letters mean"), letters);
+    if (data.courses.length > 1) box.append(letters());
     box.hidden = false;
   }
 
