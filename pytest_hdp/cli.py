@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="hdp", description="HDP, a transport protocol that nobody has heard of, by hand.")
     parser.add_argument("--version", action="version", version=f"pytest-hdp {__version__}")
     from pytest_hdp.lab import command as lab
+    from pytest_hdp.report import command as report
 
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     listen = commands.add_parser("listen", help="show the HDP packets that arrive under a protocol number")
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     send.add_argument("address", type=_address, metavar="ADDR", help="where to")
     send.set_defaults(run=_send)
     lab.add_parser(commands)
+    report.add_parser(commands)
     for command in (listen, send):
         command.add_argument(
             "--protocol", type=_protocol, default=253, metavar="NUMBER|NAME", help="default 253, experimental"

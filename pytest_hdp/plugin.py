@@ -103,6 +103,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         told[REFUSED] = str(error)  # a worker that raises is an internal error of xdist's
         session.items.clear()
     else:
+        if (reporting := session.config.stash.get(REPORTING, None)) is not None:
+            session.config.stash[CAMPAIGN].on_progress = reporting.status_line()
         if hasattr(session.config, "workeroutput"):
             from pytest_hdp.reporting import HEADER, header
 

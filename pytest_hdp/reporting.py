@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import shlex
 from collections import Counter
+from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.result import Result
     from pytest_hdp.observed import UnexpectedVerdict
     from pytest_hdp.report.lines import Line
+    from pytest_hdp.statusline import StatusLine
 
 RECORD = "hdp_record"
 PROPERTY = "hdp_"
@@ -97,6 +101,7 @@ class Reporting:
         self.notes: dict[str, None] = {}
         self.skipped: Counter[str] = Counter()
         self.header: dict[str, None] = {}
+        self._status: StatusLine | None = None
         settings = config.stash[SETTINGS]
         made = {
             "command": shlex.join(["pytest", *map(str, config.invocation_params.args)]),
@@ -132,9 +137,23 @@ class Reporting:
             return None
         return letters.status(record["verdict"], record["outcome"])
 
+    def status_line(self) -> StatusLine | None:
+        """What shows how far a measurement got, on a terminal that pytest writes to; None without one."""
+        from pytest_hdp.statusline import StatusLine
+
+        reporter = self.config.pluginmanager.getplugin("terminalreporter")
+        capture = self.config.pluginmanager.getplugin("capturemanager")
+        if reporter is None or not reporter.isatty or self.config.get_verbosity() < -1:
+            return None
+        around = capture.global_and_fixture_disabled if capture is not None else nullcontext
+        self._status = StatusLine(reporter._tw._file, terminal=True, around=around)
+        return self._status
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the record, and write it at once; keep the notes."""
+        if self._status is not None:
+            self._status.erase()
         if report.when == "call":
             self.notes |= dict.fromkeys(str(value) for name, value in report.user_properties if name == "hdp_note")
         record = getattr(report, RECORD, None)
@@ -193,12 +212,27 @@ class Reporting:
             for text, colour in line:
                 writer.write(text, **({colour: True} if colour else {}))
             writer.line()
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            from pytest_hdp.report.github import commands
+
+            for command in commands(self.records):
+                writer.line(command)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the files that were asked for; that one can't be is told, and no success."""
         self._files.finish(self.records)
+        self._tell_github()
         if self._files.troubles and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+
+    def _tell_github(self) -> None:
+        """On GitHub Actions: the job's summary."""
+        place = os.environ.get("GITHUB_STEP_SUMMARY")
+        if place and self.records and self.config.stash[SETTINGS].report is not None:
+            from pytest_hdp.report.github import append_summary
+
+            if (trouble := append_summary(Path(place), self.records)) is not None:
+                self._files.troubles.append(trouble)
 
 
 def header(config: pytest.Config, items: list[pytest.Item]) -> list[str]:

@@ -274,7 +274,10 @@ def _trace(fields: _Fields) -> Trace:
         delivered=after("delivered"),
         icmp=tuple(
             TracedError(
-                error.number("after", -_MOST), error.text("from"), error.number("type", 0, 255), error.number("code", 0, 255)
+                error.number("after", -_MOST),
+                error.text("from"),
+                error.number("type", 0, 255),
+                error.number("code", 0, 255),
             )
             for error in fields.objects("icmp")
         ),

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Train
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.ledger import Entry
     from pytest_hdp.measure.path import OpenPath
     from pytest_hdp.measure.plan import Plan
+    from pytest_hdp.measure.progress import OnProgress
 
 BURST = 20
 FAST_GAP = 0.003  # seconds between packets of a burst: well under a thousand a second
@@ -36,15 +36,6 @@ PATIENCE = 3  # probes in a row without an answer, before the calibrator is aske
 CALIBRATORS = (Train(253), Train(200), Train(254), Train(17, form=Form.WELLFORMED))
 COMMON = (253, 254, 47, 50, 51, 132, 4, 41, 112, 89)
 BUDGET_SPENT = "no answer beside it proves that the target had an ICMP error left to send"
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far it got: trains settled and in all, and the seconds that the rest will take at the pace found so far."""
-
-    settled: int
-    trains: int
-    seconds_left: float
 
 
 def by_interest(trains: Iterable[Train]) -> list[Train]:
@@ -62,15 +53,13 @@ def by_interest(trains: Iterable[Train]) -> list[Train]:
 class AgentlessMeasurement(Measurement):
     """Measures trains towards a target that nobody watches. `on_progress` is called whenever one is settled."""
 
-    def __init__(self, path: OpenPath, plan: Plan, on_progress: Callable[[Progress], None] | None = None) -> None:
-        super().__init__(path, plan)
-        self._on_progress = on_progress
+    def __init__(self, path: OpenPath, plan: Plan, on_progress: OnProgress | None = None) -> None:
+        super().__init__(path, plan, on_progress)
         self._queue: deque[Train] = deque()
         self._calibrator: Train | None = None
         self._silences: Counter[Train] = Counter()
         self._gap = 0.0
         self._asked_for = frozenset(plan.trains)
-        self._started = time.monotonic()
 
     def _script(self) -> Generator[None]:
         self._open_sockets()
@@ -193,10 +182,11 @@ class AgentlessMeasurement(Measurement):
         judgement = self._judge(train, more_rounds=False)
         worth = judgement.verdict in LOCATED and self.plan.locate != "none"
         (self._to_locate if worth else self._settled)[train] = judgement
-        if self._on_progress is not None:
-            done, trains = len(self._settled) + len(self._to_locate), len(self.plan.trains)
-            each = (time.monotonic() - self._started) / max(done, 1)
-            self._on_progress(Progress(done, trains, each * (trains - done)))
+        self._report()
+
+    def _seconds_left(self) -> float:
+        done, trains = len(self._settled) + len(self._to_locate), len(self.plan.trains)
+        return (time.monotonic() - self._began) / max(done, 1) * (trains - done)
 
 
 def _answered(entry: Entry) -> bool:

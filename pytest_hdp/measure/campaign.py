@@ -16,7 +16,7 @@ from pytest_hdp.judge.expect import assess
 from pytest_hdp.judge.record import from_record, to_record
 from pytest_hdp.judge.result import PathName, Result
 from pytest_hdp.judge.verdict import Verdict
-from pytest_hdp.measure.agentless import AgentlessMeasurement, Progress
+from pytest_hdp.measure.agentless import AgentlessMeasurement
 from pytest_hdp.measure.engine import Measurement
 from pytest_hdp.measure.path import PathUnavailable
 from pytest_hdp.measure.plan import Plan
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.expect import Expectation
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.measure.path import OpenPath
+    from pytest_hdp.measure.progress import OnProgress
 
 
 def expect_nothing(_train: Train, _seen: Verdict) -> Expectation | None:
@@ -62,12 +63,12 @@ class Campaign:
     """Measures each route once.
 
     `share`: a folder that the processes of one test run share, None for a single one. `on_progress`: told how far
-    a slow measurement got. `path_users`: for each route the tests to come that send over its path themselves.
+    a measurement got. `path_users`: for each route the tests to come that send over its path themselves.
     """
 
     share: Path | None = None
     run: str = ""
-    on_progress: Callable[[Progress], None] | None = None
+    on_progress: OnProgress | None = None
     routes: dict[str, Route] = field(default_factory=dict)
     wanted: dict[str, set[Train]] = field(default_factory=dict)
     path_users: Counter[str] = field(default_factory=Counter)
@@ -159,7 +160,7 @@ class Campaign:
             if path.far is None:
                 self._measurements[key] = AgentlessMeasurement(path, plan, self.on_progress)
             else:
-                self._measurements[key] = Measurement(path, plan)
+                self._measurements[key] = Measurement(path, plan, self.on_progress)
         return self._measurements[key]
 
     def _plan(self, key: str) -> Plan:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Circumstances, Train
 from pytest_hdp.judge.ladder import judge
-from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure.circumstances import eyes_of, shared_by
 from pytest_hdp.measure.control import PACKET_OUTGOING, Control
 from pytest_hdp.measure.ledger import Ledger
 from pytest_hdp.measure.locate import LOCATED, Locator, ask_again, located, representatives
+from pytest_hdp.measure.progress import OnProgress, Progress
 from pytest_hdp.measure.sending import send_probe
 from pytest_hdp.packet.encoding import encode
 
@@ -29,12 +30,13 @@ if TYPE_CHECKING:
 BURST = 0.0005  # seconds of the rate that are sent back to back between two looks at the sockets
 MEETING = -1  # round number of the control packets that only find out whether there is a path
 MEETING_TRIES = 5
+REPORT_EVERY = 0.1  # seconds
 
 
 class Measurement:
     """Measures one plan over one open path. Pure waiting: no threads, no timers."""
 
-    def __init__(self, path: OpenPath, plan: Plan) -> None:
+    def __init__(self, path: OpenPath, plan: Plan, on_progress: OnProgress | None = None) -> None:
         self.path = path
         self.plan = plan
         self.ledger = Ledger(path.run_id)
@@ -49,6 +51,9 @@ class Measurement:
         self._shuffle = random.Random(plan.seed)
         self._next_send = 0.0
         self._failure: Exception | None = None
+        self._on_progress = on_progress
+        self._began = time.monotonic()
+        self._next_report = 0.0
         self._work = self._script()
         path.subscribers.append(self._file)
 
@@ -64,6 +69,8 @@ class Measurement:
         """
         while train not in self._settled:
             self._step(train)
+        if self.done:
+            self._report(over=True)
         return self._settled[train]
 
     def _step(self, train: Train) -> None:
@@ -74,6 +81,7 @@ class Measurement:
                 raise RuntimeError(f"this measurement ended early: {self._failure}") from self._failure
         except Exception as error:
             self._failure = error
+            self._report(over=True)
             raise
 
     def run(self) -> dict[Train, Judgement]:
@@ -88,6 +96,7 @@ class Measurement:
     def stop(self) -> dict[Train, Judgement]:
         """End early: judge by what is known what is not settled yet, unless nothing was sent of it."""
         self._work.close()
+        self._report(over=True)
         if self._file in self.path.subscribers:
             self.path.subscribers.remove(self._file)
         self._settled |= self._to_locate
@@ -204,7 +213,25 @@ class Measurement:
 
     def _look(self, timeout: float) -> Generator[None]:
         self.path.look(timeout)
+        if self._on_progress is not None and time.monotonic() >= self._next_report:
+            self._report()
         yield
+
+    def _report(self, *, over: bool = False) -> None:
+        """Tell whoever asked how far it got; `over`: nothing more will come."""
+        if self._on_progress is None:
+            return
+        self._next_report = time.monotonic() + REPORT_EVERY
+        trains = len(self.plan.trains)
+        known = [*self._settled.values(), *self._to_locate.values()]
+        lost = sum(each.verdict not in {Verdict.DELIVERED, Verdict.REACHED} for each in known)
+        settled = trains if over else min(len(self._settled), trains - 1)
+        self._on_progress(Progress(settled, trains, self._seconds_left(), self.rounds, lost))
+
+    def _seconds_left(self) -> float | None:
+        """What the rest will take: known as long as there are rounds that everyone gets."""
+        rounds, spent = self.plan.pace.rounds - self.rounds, time.monotonic() - self._began
+        return spent / self.rounds * rounds if self.rounds and rounds > 0 else None
 
     def _file(self, eye: Eye, observation: Observation) -> None:
         for control, _ in self._books:

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from pytest_hdp.report.fields import Record
 
 MOST_HOPS = 40
-_AT_SENDER = frozenset(
-    {Verdict.REFUSED_AT_SOCKET, Verdict.REFUSED_AT_SEND, Verdict.HELD_BY_SENDER, Verdict.RENUMBERED}
-)
+_AT_SENDER = frozenset({Verdict.REFUSED_AT_SOCKET, Verdict.REFUSED_AT_SEND, Verdict.HELD_BY_SENDER, Verdict.RENUMBERED})
 _AT_RECEIVER = frozenset({Verdict.HELD_BY_RECEIVER, Verdict.MODIFIED, Verdict.DELIVERED, Verdict.REACHED})
 _ON_PATH = frozenset({Verdict.REJECTED, Verdict.LOST, Verdict.FIRST_ONLY, Verdict.LOSSY})
 
@@ -32,7 +30,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """So many trains with one verdict ended `at` a node (its index) or between two (index and a half); None: unknown."""
+    """So many trains with one verdict ended `at` a node (its index), between two (and a half), or who knows (None)."""
 
     verdict: str
     at: float | None
@@ -53,7 +51,7 @@ class Course:
         index = int(end.at)
         if end.at != index and len(self.nodes) > 2 and self.nodes[index].name and self.nodes[index + 1].name:
             return f"between {_named(self.nodes[index])} and {_named(self.nodes[index + 1])}"
-        if end.at == index and 0 < index:
+        if end.at == index and index > 0 and self.nodes[index].name:
             return f"at {_named(self.nodes[index])}"
         return ""
 
@@ -69,7 +67,12 @@ def course_of(records: Sequence[Record]) -> Course:
     counted = Counter((fields.word(each, "verdict"), _at(each, nodes, lasts)) for each in records)
     rungs = [str(verdict) for verdict in Verdict]
     ends = [End(verdict, at, count) for (verdict, at), count in counted.items()]
-    ends.sort(key=lambda end: (end.at if end.at is not None else 1e9, rungs.index(end.verdict) if end.verdict in rungs else 99))
+    ends.sort(
+        key=lambda end: (
+            end.at if end.at is not None else 1e9,
+            rungs.index(end.verdict) if end.verdict in rungs else 99,
+        )
+    )
     return Course(nodes, tuple(ends))
 
 
@@ -98,7 +101,9 @@ Kind = tuple[object, ...]
 def _kind(record: Record) -> Kind:
     """Return what makes trains die at one place: the locator asks with one of each kind."""
     icmp = fields.parts(record, "icmp")
-    answers = sorted((safe(i.get("from")), safe(i.get("type")), safe(i.get("code"))) for i in icmp if i.get("authenticated"))
+    answers = sorted(
+        (safe(i.get("from")), safe(i.get("type")), safe(i.get("code"))) for i in icmp if i.get("authenticated")
+    )
     return fields.word(record, "verdict"), *answers
 
 
@@ -122,9 +127,12 @@ def _at(record: Record, nodes: tuple[Node, ...], lasts: dict[Kind, int]) -> floa
     if verdict in _AT_RECEIVER:
         held = verdict == Verdict.HELD_BY_RECEIVER and nodes[1].name == "lo"
         return last - 0.5 if held else last
-    if verdict not in _ON_PATH:
-        return None
-    if verdict == Verdict.REJECTED:
+    return _on_path(record, nodes, lasts) if verdict in _ON_PATH else None
+
+
+def _on_path(record: Record, nodes: tuple[Node, ...], lasts: dict[Kind, int]) -> float:
+    last = len(nodes) - 1
+    if record.get("verdict") == Verdict.REJECTED:
         names = [node.name for node in nodes]
         for error in fields.parts(record, "icmp"):
             if error.get("authenticated") and (source := safe(error.get("from"))) in names[1:]:

@@ -43,7 +43,7 @@ _FATES: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """`headline`: what happened. `lines`: where, one sentence a path and direction. `status`: against what was expected."""
+    """`headline`: what happened. `lines`: where, a sentence a path and direction. `status`: held against expectations."""
 
     headline: str
     lines: tuple[str, ...]
@@ -57,10 +57,7 @@ def story(records: Iterable[Record]) -> Story:
     if not groups:
         return Story("Nothing was measured.", (), "", surprised=False)
     told = list(dict.fromkeys(_sentence(group) for group in groups))
-    if len(groups) == 1 or len(told) == 1:
-        headline = f"{told[0]}."
-    else:
-        headline = _of_several(groups)
+    headline = f"{told[0]}." if len(told) == 1 else _of_several(groups)
     alone = len({str(fields.part(group[0], "path")) for group in groups}) == 1
     lines = [_line(group, alone=alone) for group in groups[:SEVERAL]]
     if len(groups) > SEVERAL:

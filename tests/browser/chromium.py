@@ -39,13 +39,14 @@ class Chromium:
     def __init__(self) -> None:
         assert PROGRAM is not None
         self._home = tempfile.TemporaryDirectory(prefix="hdp-browser-", ignore_cleanup_errors=True)
+        home = self._home.name
         to_read, self._to = os.pipe()
         self._from, to_write = os.pipe()
         self._process = subprocess.Popen(
             ["/bin/sh", "-c", f'exec "$@" 3<&{to_read} 4>&{to_write}', "sh", PROGRAM, *FLAGS,
-             f"--user-data-dir={self._home.name}", "about:blank"],
+             f"--user-data-dir={home}", "about:blank"],
             pass_fds=(to_read, to_write), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            env={**os.environ, "HOME": self._home.name, "XDG_CONFIG_HOME": self._home.name, "XDG_CACHE_HOME": self._home.name},
+            env={**os.environ, "HOME": home, "XDG_CONFIG_HOME": home, "XDG_CACHE_HOME": home},
         )  # fmt: skip
         os.close(to_read)
         os.close(to_write)
@@ -99,8 +100,8 @@ class Chromium:
     def click(self, selector: str) -> None:
         """Click in the middle of the first element that a selector finds, as a mouse does."""
         box = self.run(
-            f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.scrollIntoView({{block: 'center'}});"
-            " const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"
+            f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
+            " e.scrollIntoView({block: 'center'}); const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"
         )
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
@@ -123,7 +124,9 @@ class Chromium:
     def look(self, *, width: int = 1280, height: int = 900, dark: bool = False, mobile: bool = False) -> None:
         """Set the window's size in CSS pixels, and whether the user likes it dark."""
         scale = 2 if mobile else 1
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=mobile)
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=mobile
+        )
         scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.call("Emulation.setEmulatedMedia", features=scheme)
 
@@ -139,7 +142,11 @@ class Chromium:
     @property
     def complaints(self) -> list[str]:
         """Errors and warnings on the console, uncaught exceptions, violations of the page's policy."""
-        said = [e for e in self.events if e["method"] in {"Runtime.exceptionThrown", "Log.entryAdded", "Runtime.consoleAPICalled"}]
+        said = [
+            e
+            for e in self.events
+            if e["method"] in {"Runtime.exceptionThrown", "Log.entryAdded", "Runtime.consoleAPICalled"}
+        ]
         return [json.dumps(each["params"]) for each in said]
 
     @property
@@ -161,7 +168,9 @@ class Chromium:
             found += [each for each in said if wanted(each)]
         return found[0]
 
-    def _read(self, seconds: float, keep: Callable[[dict[str, Any]], bool] = lambda _: True) -> list[dict[str, Any]] | None:
+    def _read(
+        self, seconds: float, keep: Callable[[dict[str, Any]], bool] = lambda _: True
+    ) -> list[dict[str, Any]] | None:
         """Return the messages that came, None if none did; events among them are kept."""
         if seconds <= 0 or not select.select([self._from], [], [], seconds)[0]:
             return None

@@ -78,7 +78,11 @@ def _filled(template: str, parts: dict[str, str]) -> str:
 
 
 def _when(times: Sequence[str]) -> str:
-    return "" if not times else times[0][:16].replace("T", " ") + (" UTC" if "+00:00" in times[0] or times[0][-1:] == "Z" else "")
+    return (
+        ""
+        if not times
+        else times[0][:16].replace("T", " ") + (" UTC" if "+00:00" in times[0] or times[0][-1:] == "Z" else "")
+    )
 
 
 def _text(value: str) -> str:

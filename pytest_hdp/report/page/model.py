@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from pytest_hdp.judge.explain import icmp_text
@@ -114,7 +115,8 @@ def _course(group: Sequence[Record], texts: dict[str, int]) -> dict[str, Any]:
     first = group[0]
     path, drawn = fields.part(first, "path"), course_of(group)
     agent = path.get("agent")
-    name = PathName(*(safe(path.get(key) or "") for key in ("kind", "name", "source", "target")), agent and safe(agent))
+    kind, named, source, target = (safe(path.get(key) or "") for key in ("kind", "name", "source", "target"))
+    name = PathName(kind, named, source, target, None if agent is None else safe(agent))
     return {
         "path": fields.path_title({**first, "direction": "forward"}),
         "key": safe([safe(path.get(key)) for key in ("kind", "name", "source", "target", "agent")]),
@@ -130,13 +132,11 @@ def _course(group: Sequence[Record], texts: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def _control(group: Sequence[Record]) -> list[int]:
+def _control(group: Sequence[Record]) -> tuple[int, int]:
     """Return how many controls came through, and of how many, beside the train that had the worst of it."""
-    shares = []
-    for control in (fields.part(record, "control") for record in group):
-        if sent := fields.number(control, "sent"):
-            shares.append(((fields.number(control, "delivered") or 0), sent))
-    return list(min(shares, key=lambda share: share[0] / share[1], default=(0, 0)))
+    controls = [fields.part(record, "control") for record in group]
+    counted = [(fields.number(each, "delivered") or 0, fields.number(each, "sent") or 0) for each in controls]
+    return min((each for each in counted if each[1]), key=lambda each: each[0] / each[1], default=(0, 0))
 
 
 def _train(record: Record, texts: dict[str, int]) -> dict[str, Any]:
@@ -167,7 +167,9 @@ def _train(record: Record, texts: dict[str, int]) -> dict[str, Any]:
         "t": [_probe(probe) for probe in probes[:MOST_PROBES]],
         "more": max(0, len(probes) - MOST_PROBES),
     }
-    return {key: value for key, value in made.items() if value not in (None, "", []) and not (value == 0 and key in _ZEROS)}
+    return {
+        key: value for key, value in made.items() if value not in (None, "", []) and not (value == 0 and key in _ZEROS)
+    }
 
 
 _TOLD_NAT = {"translated", "leaked"}
@@ -185,14 +187,19 @@ def _probe(probe: Record) -> list[Any]:
     """Return [round, sent, left, arrived, delivered, errno, [[after, type, code, from], ...]], times in ns."""
     times = [fields.number(probe, key) for key in ("round", "sent", "left", "arrived", "delivered")]
     errors = [
-        [fields.number(error, "after"), fields.number(error, "type"), fields.number(error, "code"), safe(error.get("from"))]
+        [
+            fields.number(error, "after"),
+            fields.number(error, "type"),
+            fields.number(error, "code"),
+            safe(error.get("from")),
+        ]
         for error in fields.parts(probe, "icmp")[:10]
     ]
     return [*times, fields.word(probe, "errno"), errors]
 
 
 def _differing(groups: Sequence[Sequence[Record]]) -> list[dict[str, Any]]:
-    """Return the patterns of verdicts over several courses that are not all one, each with its numbers, rarest first."""
+    """Return the patterns of verdicts over several courses that are not all one, with their numbers, rarest first."""
     if len(groups) < 2:
         return []
     cells: dict[int, list[list[str] | None]] = {}
@@ -203,9 +210,9 @@ def _differing(groups: Sequence[Sequence[Record]]) -> list[dict[str, Any]]:
     patterns: dict[tuple[tuple[str, ...] | None, ...], list[int]] = {}
     for number, row in sorted(cells.items()):
         patterns.setdefault(tuple(tuple(cell) if cell else None for cell in row), []).append(number)
-    rows = [
-        {"numbers": fields.folded(numbers), "count": len(numbers), "cells": [list(cell) if cell else None for cell in row]}
-        for row, numbers in patterns.items()
-        if len({cell[0] if cell else None for cell in row}) > 1
-    ]
-    return sorted(rows, key=lambda row: row["count"])[:200]
+    rows: list[tuple[int, dict[str, Any]]] = []
+    for row, numbers in patterns.items():
+        if len({cell[0] if cell else None for cell in row}) > 1:
+            told = {"numbers": fields.folded(numbers), "count": len(numbers), "cells": row}
+            rows.append((len(numbers), told))
+    return [told for _, told in sorted(rows, key=itemgetter(0))][:200]
