@@ -43,7 +43,7 @@ _FATES: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """`headline`: what happened. `lines`: where, a sentence a path and direction. `status`: held against expectations."""
+    """`headline`: what happened. `lines`: where, a sentence a course. `status`: held against expectations."""
 
     headline: str
     lines: tuple[str, ...]

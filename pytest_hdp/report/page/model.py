@@ -211,8 +211,8 @@ def _differing(groups: Sequence[Sequence[Record]]) -> list[dict[str, Any]]:
     for number, row in sorted(cells.items()):
         patterns.setdefault(tuple(tuple(cell) if cell else None for cell in row), []).append(number)
     rows: list[tuple[int, dict[str, Any]]] = []
-    for row, numbers in patterns.items():
-        if len({cell[0] if cell else None for cell in row}) > 1:
-            told = {"numbers": fields.folded(numbers), "count": len(numbers), "cells": row}
+    for pattern, numbers in patterns.items():
+        if len({cell[0] if cell else None for cell in pattern}) > 1:
+            told = {"numbers": fields.folded(numbers), "count": len(numbers), "cells": pattern}
             rows.append((len(numbers), told))
     return [told for _, told in sorted(rows, key=itemgetter(0))][:200]
