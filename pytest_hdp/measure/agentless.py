@@ -186,7 +186,7 @@ class AgentlessMeasurement(Measurement):
 
     def _seconds_left(self) -> float:
         done, trains = len(self._settled) + len(self._to_locate), len(self.plan.trains)
-        return (time.monotonic() - self._began) / max(done, 1) * (trains - done)
+        return self._progress.seconds() / max(done, 1) * (trains - done)
 
 
 def _answered(entry: Entry) -> bool:

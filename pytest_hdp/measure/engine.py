@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Circumstances, Train
 from pytest_hdp.judge.ladder import judge
-from pytest_hdp.judge.verdict import Direction, Verdict
+from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.circumstances import eyes_of, shared_by
 from pytest_hdp.measure.control import PACKET_OUTGOING, Control
 from pytest_hdp.measure.ledger import Ledger
 from pytest_hdp.measure.locate import LOCATED, Locator, ask_again, located, representatives
-from pytest_hdp.measure.progress import OnProgress, Progress
+from pytest_hdp.measure.progress import Teller
 from pytest_hdp.measure.sending import send_probe
 from pytest_hdp.packet.encoding import encode
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.measure.path import Eye, OpenPath
     from pytest_hdp.measure.plan import Plan
+    from pytest_hdp.measure.progress import OnProgress
     from pytest_hdp.vantage.station import Observation
 
 BURST = 0.0005  # seconds of the rate that are sent back to back between two looks at the sockets
 MEETING = -1  # round number of the control packets that only find out whether there is a path
 MEETING_TRIES = 5
-REPORT_EVERY = 0.1  # seconds
 
 
 class Measurement:
@@ -51,15 +51,13 @@ class Measurement:
         self._shuffle = random.Random(plan.seed)
         self._next_send = 0.0
         self._failure: Exception | None = None
-        self._on_progress = on_progress
-        self._began = time.monotonic()
-        self._next_report = 0.0
+        self._progress = Teller(on_progress)
         self._work = self._script()
         path.subscribers.append(self._file)
 
     @property
     def directions(self) -> tuple[Direction, ...]:
-        """The directions that the plan's trains run in."""
+        """Those that the plan's trains run in."""
         return tuple(sorted({train.direction for train in self.plan.trains}))
 
     def settle(self, train: Train) -> Judgement:
@@ -213,25 +211,19 @@ class Measurement:
 
     def _look(self, timeout: float) -> Generator[None]:
         self.path.look(timeout)
-        if self._on_progress is not None and time.monotonic() >= self._next_report:
+        if self._progress.due():
             self._report()
         yield
 
     def _report(self, *, over: bool = False) -> None:
         """Tell whoever asked how far it got; `over`: nothing more will come."""
-        if self._on_progress is None:
-            return
-        self._next_report = time.monotonic() + REPORT_EVERY
-        trains = len(self.plan.trains)
-        known = [*self._settled.values(), *self._to_locate.values()]
-        lost = sum(each.verdict not in {Verdict.DELIVERED, Verdict.REACHED} for each in known)
-        settled = trains if over else min(len(self._settled), trains - 1)
-        self._on_progress(Progress(settled, trains, self._seconds_left(), self.rounds, lost))
+        self._progress.tell(
+            self.plan, self.rounds, self._settled, self._to_locate, left=self._seconds_left(), over=over
+        )
 
     def _seconds_left(self) -> float | None:
-        """What the rest will take: known as long as there are rounds that everyone gets."""
-        rounds, spent = self.plan.pace.rounds - self.rounds, time.monotonic() - self._began
-        return spent / self.rounds * rounds if self.rounds and rounds > 0 else None
+        """What the rest will take, at the pace found so far."""
+        return self._progress.rest_of_rounds(self.plan, self.rounds)
 
     def _file(self, eye: Eye, observation: Observation) -> None:
         for control, _ in self._books:
