@@ -185,6 +185,7 @@ def markdown(records: Iterable[Record], *, command: str | None = None, system: s
         lines += ["## In short", "", brief(everything)]
     for group in groups:
         title = escaped(f"{fields.path_title(group[0])}, {fields.course(group[0])}")
-        lines += [f"## {title}", "", escaped(_control(group)), "", *_worded(group), *_counted(group), ""]
+        lines += [f"## {title}", "", escaped(_control(group)), "", *_worded(group)]
+        lines += [*_counted(group), ""] if len(groups) > 1 else []
         lines += [*table(HEADS, map(_row, group)), ""]
     return "\n".join(lines)

@@ -25,6 +25,7 @@ LONGEST_LIST = 80
 """Characters of a list of numbers that still reads as one."""
 
 _THROUGH = (Verdict.DELIVERED, Verdict.REACHED)
+_OPEN = (Verdict.SILENT, Verdict.INCONCLUSIVE)
 _FATES: dict[str, str] = {
     Verdict.REFUSED_AT_SOCKET: "{n} refused by the sender's own kernel",
     Verdict.REFUSED_AT_SEND: "{n} refused when sent, by the sender's own kernel or firewall",
@@ -75,6 +76,11 @@ def _through(group: Sequence[Record]) -> int:
     return sum(record.get("verdict") in _THROUGH for record in group)
 
 
+def _undecided(group: Sequence[Record]) -> int:
+    """Return how many are left open where nothing is known to have got through; then "0 got through" says too much."""
+    return 0 if _through(group) else sum(record.get("verdict") in _OPEN for record in group)
+
+
 def _sentence(group: Sequence[Record]) -> str:
     """Return "6 of 255 protocol numbers got through; 249 stopped after the first packet"."""
     group = _in_header(group)
@@ -86,6 +92,8 @@ def _sentence(group: Sequence[Record]) -> str:
     if through == total:
         return f"All {total} protocol numbers got through"
     begin = f"{through or 'None'} of {total} protocol numbers got through"
+    if undecided := _undecided(group):
+        begin = f"What becomes of {undecided} of {total} protocol numbers is open"
     parts = [_fate(verdict, count) for verdict, count in fates.most_common(2)]
     rest = sum(fates.values()) - sum(count for _, count in fates.most_common(2))
     return "; ".join([begin, ", ".join([*parts, *([f"{rest} ended otherwise"] if rest else [])])])
@@ -99,13 +107,18 @@ def _of_several(groups: Sequence[Sequence[Record]]) -> str:
     """Return the range of several courses: "6 to 255 of 255 protocol numbers got through"."""
     paths = len({str(fields.part(group[0], "path")) for group in groups})
     groups = [_in_header(group) for group in groups]
-    shares = sorted((_through(group), len(group)) for group in groups)
+    decided = [group for group in groups if not _undecided(group)]
+    if not decided:
+        return f"What becomes of most protocol numbers is open on {paths} path{'' if paths == 1 else 's'}."
+    shares = sorted((_through(group), len(group)) for group in decided)
     (least, _), (most, total) = shares[0], shares[-1]
     if paths == 1:
         ways = [f"{_through(group)} of {len(group)} {fields.course(group[0]).split(', ')[0]}" for group in groups]
         if len(groups) == 2 and ways[0] != ways[1]:
             return f"Protocol numbers that got through: {', '.join(ways)}."
     where = f"on {paths} paths" if paths > 1 else "on this path"
+    if len(decided) < len(groups):
+        where = f"{where}, where that is known"
     amount = f"{least} of {total}" if least == most else f"{least} to {most} of {total}"
     return f"{amount} protocol numbers got through {where}."
 
@@ -122,7 +135,8 @@ def _line(group: Sequence[Record], *, alone: bool) -> str:
         if end.verdict not in _THROUGH:
             place = course.where(end)
             fates.append(f"{_fate(end.verdict, end.count)}{f', {place}' if place else ''}")
-    through = f"{_through(inside)} of {len(inside)} got through"
+    undecided = _undecided(inside)
+    through = f"{undecided or _through(inside)} of {len(inside)} {'left open' if undecided else 'got through'}"
     way = fields.course(group[0])
     ends = f"{course.nodes[0].name} \u2192 {course.nodes[-1].name}"
     title = f"{way[:1].upper()}{way[1:]}, {ends}" if alone else f"{fields.path_title(group[0])}, {way}"
@@ -135,7 +149,8 @@ def _line(group: Sequence[Record], *, alone: bool) -> str:
 def _outside(records: Sequence[Record]) -> str:
     fates = Counter(fields.word(each, "verdict") for each in records)
     told = ", ".join(_fate(verdict, count) for verdict, count in fates.most_common(3))
-    return f"of {len(records)} numbers that no header can hold, {told}"
+    numbers = "1 number" if len(records) == 1 else f"{len(records)} numbers"
+    return f"of {numbers} that no header can hold, {told}"
 
 
 def _status(records: Sequence[Record]) -> tuple[str, bool]:

@@ -85,10 +85,11 @@ class Chromium:
         assert "error" not in answer, answer
         return answer["result"]
 
-    def open(self, path: Path) -> None:
-        """Open a file, and wait until it is loaded."""
+    def open(self, path: Path, fragment: str = "") -> None:
+        """Open a file, at a place in it (`fragment`: "#t0-47"), and wait until it is loaded."""
+        self.call("Page.navigate", url="about:blank")
         self.events.clear()
-        self.call("Page.navigate", url=path.as_uri())
+        self.call("Page.navigate", url=path.as_uri() + fragment)
         self._until(lambda: any(said["method"] == "Page.loadEventFired" for said in self.events))
 
     def run(self, script: str) -> Any:
