@@ -21,3 +21,9 @@ for lab in transparent allowlist vpn-friendly aws-nat-gateway carrier-grade host
   ttl-short reject-netfilter reject delay duplicate reorder mangle-byte truncate clear-dscp raise-ttl forger loss-20; do
   record "$lab" suites/internet/test_sweep.py --hdp-lab="$lab" --hdp-protocols="$few"
 done
+
+# nobody watches at the far end: what the target's own stack says
+hdp lab run vpn-friendly -- pytest suites/internet/test_sweep.py --hdp-target=198.51.100.2 --hdp-protocols="$few" \
+  --hdp-seed=1 --hdp-report=samples/agentless -q
+sed -i 's/Linux \([0-9]*\.[0-9]*\)[^ ,"]*/Linux \1/' samples/agentless/results.jsonl
+hdp report samples/agentless

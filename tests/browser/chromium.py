@@ -43,7 +43,7 @@ class Chromium:
         to_read, self._to = os.pipe()
         self._from, to_write = os.pipe()
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", f'exec "$@" 3<&{to_read} 4>&{to_write}', "sh", PROGRAM, *FLAGS,
+            ["bash", "-c", f'exec "$@" 3<&{to_read} 4>&{to_write}', "sh", PROGRAM, *FLAGS,
              f"--user-data-dir={home}", "about:blank"],
             pass_fds=(to_read, to_write), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env={**os.environ, "HOME": home, "XDG_CONFIG_HOME": home, "XDG_CACHE_HOME": home},
@@ -53,11 +53,13 @@ class Chromium:
         self._buffer = b""
         self._number = 0
         self._session: str | None = None
+        self._loader = ""
         self.events: list[dict[str, Any]] = []
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
 
     def __enter__(self) -> Self:
         return self
@@ -89,8 +91,8 @@ class Chromium:
         """Open a file, at a place in it (`fragment`: "#t0-47"), and wait until it is loaded."""
         self.call("Page.navigate", url="about:blank")
         self.events.clear()
-        self.call("Page.navigate", url=path.as_uri() + fragment)
-        self._until(lambda: any(said["method"] == "Page.loadEventFired" for said in self.events))
+        self._loader = self.call("Page.navigate", url=path.as_uri() + fragment)["loaderId"]
+        self._until(lambda: any(said["params"].get("name") == "load" for said in self._of("Page.lifecycleEvent")))
 
     def run(self, script: str) -> Any:
         """Return what an expression is on the page; what it throws is an AssertionError."""
@@ -154,7 +156,11 @@ class Chromium:
     @property
     def requests(self) -> list[str]:
         """Addresses of all that the page asked for."""
-        return [e["params"]["request"]["url"] for e in self.events if e["method"] == "Network.requestWillBeSent"]
+        return [said["params"]["request"]["url"] for said in self._of("Network.requestWillBeSent")]
+
+    def _of(self, method: str) -> list[dict[str, Any]]:
+        """Return the events of one kind that belong to what was opened last."""
+        return [e for e in self.events if e["method"] == method and e["params"].get("loaderId") == self._loader]
 
     def _until(self, happened: Callable[[], bool]) -> None:
         deadline = time.monotonic() + PATIENCE

@@ -42,7 +42,7 @@ def test_hostile_strings_are_text(shown):
         evil = poisoned(record)
         kept = ("verdict", "outcome", "direction", "form", "place", "expected")
         record |= {key: value for key, value in evil.items() if key not in kept}
-    browser = shown(records, "#t0-47", made=[{"command": EVIL, "source": EVIL}], problems=[EVIL])
+    browser = shown(records, "#t0-20", made=[{"command": EVIL, "source": EVIL}], problems=[EVIL])
     assert browser.run("window.pwned === undefined && document.querySelectorAll('img, script').length") == 2
     assert "<script>window.pwned=1</script>" in text(browser, "#evidence")
     assert "<img src=x" in text(browser, "#made")
