@@ -31,7 +31,7 @@ PROBE_BYTES = 329
 
 def seen_by_tcpdump(text: str) -> set[int]:
     """Return the protocol numbers of the captured packets; those quoted in ICMP errors are indented, and left out."""
-    return {int(n) for n in re.findall(r"^\d\d:[^\n]* proto [^(\n]*\((\d+)\), length \d+", text, re.MULTILINE)}
+    return {int(n) for n in re.findall(r"^\d\d:[^\n]* proto [^\n]*?\((\d+)\), length \d+", text, re.MULTILINE)}
 
 
 def darwin(folder: Path) -> list[dict[str, object]]:

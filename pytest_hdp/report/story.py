@@ -117,8 +117,9 @@ def _of_several(groups: Sequence[Sequence[Record]]) -> str:
         if len(groups) == 2 and ways[0] != ways[1]:
             return f"Protocol numbers that got through: {', '.join(ways)}."
     where = f"on {paths} paths" if paths > 1 else "on this path"
-    if len(decided) < len(groups):
-        where = f"{where}, where that is known"
+    if len(decided) < len(groups) and paths > 1:
+        known = len({str(fields.part(group[0], "path")) for group in decided})
+        where = f"on {known} of {paths} paths; on the others most is open"
     amount = f"{least} of {total}" if least == most else f"{least} to {most} of {total}"
     return f"{amount} protocol numbers got through {where}."
 

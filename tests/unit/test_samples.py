@@ -40,6 +40,11 @@ def results(name: str) -> list[Result]:
     return found
 
 
+def test_darwin_and_linux_side_by_side_are_the_two_runs():
+    runs = load([SAMPLES / "article-darwin", SAMPLES / "article-linux"])
+    assert (SAMPLES / "article" / "report.html").read_text(encoding="utf-8") == page(runs.records, runs.made)
+
+
 def test_every_folder_is_told_of():
     text = (SAMPLES / "README.md").read_text(encoding="utf-8")
     assert {name for name in FOLDERS if f"`{name}`" not in text} == set()

@@ -29,26 +29,28 @@
   const noted = (look) => look.words + (look.note ? ` (${look.note})` : "");
   const named = (train) => `${train.p}${train.k ? " " + train.k : ""}`;
   const paths = [...new Set(data.courses.map((course) => course.key))];
-  const through = (course) => course.trains.filter((each) => each.v === "delivered" || each.v === "reached").length;
+  function through(course) {
+    const there = course.trains.filter((each) => family(each.v).startsWith("pass")).length;
+    const open = course.trains.filter((each) => family(each.v).startsWith("open")).length;
+    return `${there} of ${course.trains.length} trains got through${open ? `, ${open} left open` : ""}`;
+  }
 
   // --- surprises, first
 
   function showSurprises() {
-    if (!data.surprises.length) return;
-    const box = $("surprises");
-    const failed = data.surprises.some((each) => each.failed);
-    box.append(make("h2", {}, failed ? "Not as expected" : "Left open"));
-    let open = false;
-    for (const each of data.surprises.slice(0, 200)) {
-      if (failed && !each.failed && !open) {
-        open = true;
-        box.append(make("h2", {}, "Left open"));
+    for (const [id, title, those] of [
+      ["surprises", "Not as expected", data.surprises.filter((each) => each.failed)],
+      ["open", "Left open", data.surprises.filter((each) => !each.failed)],
+    ]) {
+      const box = $(id);
+      if (those.length) box.append(make("h2", {}, title));
+      for (const each of those.slice(0, 200)) {
+        const course = data.courses[each.course];
+        const where = data.courses.length > 1 ? make("small", {}, `${course.title}, ${course.course}`) : null;
+        box.append(make("p", { class: each.failed ? "surprise" : "surprise open" }, where, each.text));
       }
-      const course = data.courses[each.course];
-      const where = data.courses.length > 1 ? make("small", {}, `${course.title}, ${course.course}`) : null;
-      box.append(make("p", { class: each.failed ? "surprise" : "surprise open" }, where, each.text));
+      box.hidden = !those.length;
     }
-    box.hidden = false;
   }
 
   // --- filter
@@ -274,7 +276,7 @@
         const svg = draw("svg", { class: "route", role: "img" });
         routes.push([svg, course]);
         list.append(make("article", { class: "course", id: `c${index}` },
-          make("header", {}, make("h3", {}, way), make("span", { class: "soft" }, `${through(course)} of ${course.trains.length} trains got through; ${control}`)),
+          make("header", {}, make("h3", {}, way), make("span", { class: "soft" }, `${through(course)}; ${control}`)),
           svg, gridOf(course, index)));
       }
       if (those.length === 1 && paths.length === 1) list.append(letters());
@@ -303,10 +305,10 @@
         }
         flush();
         body.append(make("tr", {}, make("td", { class: "num" }, String(index + 1)), make("td", {}, make("a", { href: `#c${index}` }, course.path)),
-          make("td", {}, course.course), make("td", {}, `${through(course)} of ${course.trains.length}`), make("td", {}, strip)));
+          make("td", {}, course.course), make("td", {}, through(course)), make("td", {}, strip)));
       });
       box.append(make("h2", {}, "All paths"), make("div", { class: "scroll" }, make("table", { class: "plain" },
-        make("thead", {}, make("tr", {}, ...["", "path", "direction, form", "got through", "numbers 0 to 255"].map((text) => make("th", { scope: "col" }, text)))), body)));
+        make("thead", {}, make("tr", {}, ...["", "path", "direction, form", "in all", "numbers 0 to 255"].map((text) => make("th", { scope: "col" }, text)))), body)));
     }
     if (data.differ.length) {
       const heads = data.courses.map((course, index) => (paths.length > 1 ? String(index + 1) : course.course));

@@ -71,6 +71,13 @@ def test_several_paths(record):
     assert [line.split(",")[0] for line in told.lines] == ["lab allowlist", "lab home-nat"]
 
 
+def test_a_path_of_which_nothing_is_known_is_not_counted_as_lost(record):
+    unknown = record(6, "silent", "skipped")
+    unknown["path"] = {**unknown["path"], "name": "allowlist"}
+    told = story([record(6), unknown])
+    assert told.headline == "1 of 1 protocol numbers got through on 1 of 2 paths; on the others most is open."
+
+
 def test_nothing_and_nonsense(record, hostile_record):
     assert story([]).headline == "Nothing was measured."
     for records in ([hostile_record], [{}], [{"path": 3, "hops": [3], "last_hop": "x"}]):
