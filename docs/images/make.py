@@ -13,5 +13,6 @@ _spec.loader.exec_module(chromium)
 
 with chromium.Chromium() as browser:
     browser.look(width=1200, height=860)
+    browser.call("Emulation.setScrollbarsHidden", hidden=True)
     browser.open(TOP / "samples" / "first-only" / "report.html")
     browser.picture(HERE / "report.png")
