@@ -230,7 +230,7 @@ OPTIONS = (
     _Option("buffer", "BYTES", "receive buffer of each socket (default: the system's)", _buffer),
     _Option("expect", "FILE|NAME|none", "a profile (default on loopback: the running system's own)", _expect),
     _Option("record", "FILE", "write what was observed as a profile, for the next run to expect", _record),
-    _Option("report", "DIR", "write results.jsonl, results.md and capture.pcapng there", _report),
+    _Option("report", "DIR", "write results.jsonl, results.md, report.html and capture.pcapng there", _report),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import shlex
 from collections import Counter
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest._code.code import ReprFileLocation, TerminalRepr
 
+from pytest_hdp import __version__
 from pytest_hdp.collection import CAMPAIGN, SETTINGS, case_of
 from pytest_hdp.fixtures import UNAVAILABLE
 from pytest_hdp.judge.profile import UNSTATED
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 RECORD = "hdp_record"
 PROPERTY = "hdp_"
+NO_PROPERTY = frozenset({"probes", "hops"})
+"""What is too long for a property of each test: it is in the results file."""
 HEADER = "hdp_header"
 GRAVITY = ("failed", "xfailed", "skipped", "passed")
 
@@ -55,7 +59,7 @@ def attach(item: pytest.Item, report: pytest.TestReport, result: Result, error: 
     record = to_record(result)
     record["outcome"] = _outcome(report)
     setattr(report, RECORD, record)
-    properties = [(PROPERTY + name, _property(value)) for name, value in record.items()]
+    properties = [(PROPERTY + name, _property(value)) for name, value in record.items() if name not in NO_PROPERTY]
     item.user_properties.extend(properties)
     report.user_properties.extend(properties)
     if error is not None:
@@ -111,7 +115,13 @@ class Reporting:
         self.header: dict[str, None] = {}
         self._status: StatusLine | None = None
         settings = config.stash[SETTINGS]
-        self._files = RunFiles(settings.report, settings.record)
+        made = {
+            "command": shlex.join(["pytest", *map(str, config.invocation_params.args)]),
+            "system": f"{_system()}, Python {platform.python_version()}",
+            "seed": str(settings.seed),
+            "version": f"pytest-hdp {__version__}",
+        }
+        self._files = RunFiles(settings.report, settings.record, made)
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -230,18 +240,32 @@ class Reporting:
             for text, colour in line:
                 writer.write(text, **({colour: True} if colour else {}))
             writer.line()
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            from pytest_hdp.report.github import commands
+
+            for command in commands(self.records):
+                writer.line(command)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the files that were asked for; that one can't be is told, and no success."""
-        command = shlex.join(["pytest", *map(str, self.config.invocation_params.args)])
         from pytest_hdp.routes import captured, tests_by_train
 
         packets = captured(self.config)
         if packets is not None:
             self._tests = tests_by_train(session) | self._tests
-        self._files.finish(self.records, command=command, system=_system(), packets=packets, tests=self._tests)
+        self._files.finish(self.records, packets=packets, tests=self._tests)
+        self._tell_github()
         if self._files.troubles and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+
+    def _tell_github(self) -> None:
+        """On GitHub Actions: the job's summary."""
+        place = os.environ.get("GITHUB_STEP_SUMMARY")
+        if place and self.records and self.config.stash[SETTINGS].report is not None:
+            from pytest_hdp.report.github import append_summary
+
+            if (trouble := append_summary(Path(place), self.records)) is not None:
+                self._files.troubles.append(trouble)
 
 
 def header(config: pytest.Config, items: list[pytest.Item]) -> list[str]:

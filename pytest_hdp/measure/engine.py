@@ -60,7 +60,7 @@ class Measurement:
 
     @property
     def directions(self) -> tuple[Direction, ...]:
-        """The directions that the plan's trains run in."""
+        """Those that the plan's trains run in."""
         return tuple(sorted({train.direction for train in self.plan.trains}))
 
     def settle(self, train: Train) -> Judgement:
@@ -293,7 +293,7 @@ class Measurement:
                 last, beyond = locator.last_hop(train)
                 for judgement in group:
                     by = None if judgement.train == train else train
-                    self._settled[judgement.train] = located(judgement, last, beyond, by=by)
+                    self._settled[judgement.train] = located(judgement, last, beyond, by=by, hops=locator.hops())
         self._to_locate.clear()
         del self._books[1:]
 

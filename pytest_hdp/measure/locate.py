@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.verdict import Direction
     from pytest_hdp.measure.path import OpenPath
 
-LOCATED = frozenset({Verdict.LOST, Verdict.REJECTED, Verdict.SILENT})
+LOCATED = frozenset({Verdict.LOST, Verdict.REJECTED, Verdict.FIRST_ONLY, Verdict.SILENT})
 ICMP = 1
 TIME_EXCEEDED = 11
 HIGHEST_TTL = 30
@@ -171,6 +171,11 @@ class Locator:
                 beyond = Hop(rung.ttl, rung.control_answered_by() or self._receiver_address())
         return last, beyond
 
+    def hops(self) -> tuple[Hop, ...]:
+        """The routers that answered the control, by TTL."""
+        found = [(rung.ttl, rung.control_answered_by()) for rung in self.rungs]
+        return tuple(Hop(ttl, address) for ttl, address in found if address is not None)
+
     def _would_tell(self, rung: Rung, train: Train) -> bool:
         last, beyond = self.last_hop(train)
         return (last is None or last.ttl < rung.ttl) and (beyond is None or rung.ttl < beyond.ttl)
@@ -254,11 +259,14 @@ def representatives(judgements: Iterable[Judgement], *, every: bool) -> dict[Tra
     return {group[0].train: group for group in groups.values()}
 
 
-def located(judgement: Judgement, last: Hop | None, beyond: Hop | None, *, by: Train | None = None) -> Judgement:
+def located(
+    judgement: Judgement, last: Hop | None, beyond: Hop | None, *, by: Train | None = None, hops: tuple[Hop, ...] = ()
+) -> Judgement:
     """A judgement with the place where its train died, in its sentence and, if it climbed itself, in `last_hop`.
 
-    `by`: the train that climbed in its place.
+    `by`: the train that climbed in its place. `hops`: what the control found.
     """
+    judgement = replace(judgement, hops=hops)
     if beyond is None:
         return judgement
     who = f"{last.address} (hop {last.ttl}) was the last to answer" if last is not None else "no hop answered"

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 class RunFiles:
     """Writes what was asked for; what can't be written (a full disk) is said once in `troubles`, and ends no run.
 
-    `report`: the folder for results, and `record`: the file for a profile, or None for neither.
+    `report`: the folder for results, and `record`: the file for a profile, or None for neither. `made`: how this run
+    was made ("command", "system", "version", "seed"), kept in the first line, so that the page can be made from it.
     """
 
-    def __init__(self, report: Path | None, record: Path | None) -> None:
+    def __init__(self, report: Path | None, record: Path | None, made: dict[str, str] | None = None) -> None:
         self.troubles: list[str] = []
+        self._made = made or {}
         self._report = report
         self._record = record
         self._writer: LineWriter | None = None
@@ -37,23 +39,22 @@ class RunFiles:
                 from pytest_hdp.report.jsonl import LineWriter
 
                 self._writer = LineWriter(path)
+                record = {**record, "made": self._made}
             self._writer.write(record)
 
     def finish(
         self,
         records: Sequence[dict[str, Any]],
         *,
-        command: str,
-        system: str,
         packets: Packets | None = None,
         tests: Mapping[str, str] | None = None,
     ) -> None:
-        """Write everything whole, from one record of each train; `command` and `system` as the table names them.
+        """Write everything whole, from one record of each train.
 
         `packets`: for the capture, which is not written where nothing was measured; `tests`: node ids by `train_key`.
         """
         if packets is not None and (packets.kept or records) and self._report is not None:
-            self._write_capture(self._report / "capture.pcapng", records, packets, tests or {}, command, system)
+            self._write_capture(self._report / "capture.pcapng", records, packets, tests or {})
         if self._writer is not None:
             self._writer.close()
         if not records:
@@ -62,11 +63,16 @@ class RunFiles:
             from pytest_hdp.report.files import write_whole
             from pytest_hdp.report.jsonl import write_lines
             from pytest_hdp.report.markdown import markdown
+            from pytest_hdp.report.page.document import page
 
+            command, system = self._made.get("command"), self._made.get("system")
+            first, *rest = records
             with self._telling(self._report / "results.jsonl") as path:
-                write_lines(path, records)
+                write_lines(path, [{**first, "made": self._made}, *rest])
             with self._telling(self._report / "results.md") as path:
                 write_whole(path, markdown(records, command=command, system=system))
+            with self._telling(self._report / "report.html") as path:
+                write_whole(path, page(records, [self._made]))
         if self._record is not None:
             with self._telling(self._record) as path:
                 _write_profile(path, records)
@@ -77,15 +83,14 @@ class RunFiles:
         records: Sequence[dict[str, Any]],
         packets: Packets,
         tests: Mapping[str, str],
-        command: str,
-        system: str,
     ) -> None:
         from pytest_hdp.report.capture import capture, train_key
         from pytest_hdp.report.files import write_whole
 
         verdicts = {train_key(record): str(record["verdict"]) for record in records}
         with self._telling(path):
-            write_whole(path, capture(packets, verdicts, tests, command=command, system=system))
+            made = {name: self._made.get(name, "") for name in ("command", "system")}
+            write_whole(path, capture(packets, verdicts, tests, **made))
 
     @contextmanager
     def _telling(self, path: Path) -> Iterator[Path]:
