@@ -53,13 +53,9 @@ class RunFiles:
 
         `packets`: for the capture, which is not written where nothing was measured; `tests`: node ids by `train_key`.
         """
-        if packets is not None and (packets.kept or records) and self._report is not None:
-            self._write_capture(self._report / "capture.pcapng", records, packets, tests or {})
         if self._writer is not None:
             self._writer.close()
-        if not records:
-            return
-        if self._report is not None:
+        if self._report is not None and records:
             from pytest_hdp.report.files import write_whole
             from pytest_hdp.report.jsonl import write_lines
             from pytest_hdp.report.markdown import markdown
@@ -73,9 +69,11 @@ class RunFiles:
                 write_whole(path, markdown(records, command=command, system=system))
             with self._telling(self._report / "report.html") as path:
                 write_whole(path, page(records, [self._made]))
-        if self._record is not None:
+        if self._record is not None and records:
             with self._telling(self._record) as path:
                 _write_profile(path, records)
+        if packets is not None and (packets.kept or records) and self._report is not None:
+            self._write_capture(self._report / "capture.pcapng", records, packets, tests or {})
 
     def _write_capture(
         self,
