@@ -185,19 +185,20 @@ def many(first_only):
     return records
 
 
-def test_many_paths_are_a_matrix_and_open_in_under_a_second(shown, first_only):
+def test_many_paths_are_a_matrix(shown, first_only):
     browser = shown(many(first_only))
-    took = [browser.run("performance.getEntriesByType('navigation')[0].loadEventEnd")]
     assert count(browser, ".cell") == 1536
     assert count(browser, "#matrix table:first-of-type tbody tr") >= 6
     differing = browser.run("[...document.querySelectorAll('#matrix details tbody tr')].map(r => r.cells[0].innerText)")
     assert differing == ["47"]
-    for _ in range(4):  # the machine may be busy: the best of five counts
-        if min(took) < 1000:
-            break
-        shown(many(first_only))
-        took.append(browser.run("performance.getEntriesByType('navigation')[0].loadEventEnd"))
-    assert 0 < min(took) < 1000
+
+
+def test_many_paths_open_in_under_a_second(shown, browser, first_only):
+    """By the processor time of the page's thread: what else the machine is busy with is not the page's doing."""
+    browser.call("Performance.enable", timeDomain="threadTicks")
+    shown(many(first_only))
+    metrics = {each["name"]: each["value"] for each in browser.call("Performance.getMetrics")["metrics"]}
+    assert 0.01 < metrics["TaskDuration"] < 1
 
 
 def test_two_clocks_are_never_subtracted(shown, first_only):
