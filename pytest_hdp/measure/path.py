@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_hdp.vantage.station import Observation, Station
 
 TAP_BUFFER = 16 << 20
+_ONE_KERNEL = frozenset({"loopback", "lab", "netns"})  # kinds of path whose two ends are on one host
 _HDP_HEADER = 12
 _UDP_HEADER = 8
 RUN_ID_OFFSETS = tuple(sorted({_HDP_HEADER, *(_HDP_HEADER + hdp_offset(number) for number in CARRIERS)}))
@@ -95,6 +96,11 @@ class OpenPath:
     def routed(self) -> bool:
         """Whether there are hops to ask: not on loopback."""
         return self.far is not self.near
+
+    @property
+    def shared_clock(self) -> bool:
+        """Whether both ends stamp with one clock: then a latency can be taken one way."""
+        return self.far is not None and self.name.kind in _ONE_KERNEL
 
     def next_index(self) -> int:
         """A probe index that this path has not used yet."""

@@ -1,0 +1,161 @@
+"""The sockets of a latency experiment at one end, and the packets of each kind, made before the clock runs."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.latency_result import AGAIN, HDP, UDP
+from pytest_hdp.measure.path import PathUnavailable, refusal
+from pytest_hdp.measure.sending import sealed
+from pytest_hdp.packet.ip import parse_ipv4
+from pytest_hdp.vantage import bpf
+from pytest_hdp.vantage.station import Station
+
+if TYPE_CHECKING:
+    from pytest_hdp.measure.path import End, OpenPath
+    from pytest_hdp.vantage.station import Observation
+
+UDP_NUMBER, TCP_NUMBER, ICMP_NUMBER = 17, 6, 1
+NO_PORT = 0
+DATAGRAMS = -1  # the key of the UDP socket, among protocol numbers
+_TAG, _UDP_HEADER, _IP_HEADER = 12, 8, 20  # where the tag stands behind the IP header, and sizes
+_INDEX = 8  # in the tag, behind the run id
+BUFFER = 4 << 20  # bytes asked for, for what comes while the taps are read
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of packet. `wellformed`: a UDP datagram from a UDP socket; else HDP right behind the IP header."""
+
+    label: str
+    protocol: int
+    wellformed: bool = False
+
+    @property
+    def socket_key(self) -> int:
+        """Kinds of equal keys share a socket."""
+        return DATAGRAMS if self.wellformed else self.protocol
+
+
+def kinds(protocol: int) -> tuple[Kind, ...]:
+    """HDP under `protocol` and UDP, each twice, and HDP under the numbers that every box knows."""
+    found = [Kind(HDP, protocol), Kind(HDP + AGAIN, protocol), Kind(UDP, UDP_NUMBER, True)]
+    found.append(Kind(UDP + AGAIN, UDP_NUMBER, True))
+    others = (("TCP-numbered", TCP_NUMBER), ("ICMP-numbered", ICMP_NUMBER))
+    return (*found, *(Kind(label, number) for label, number in others if number != protocol))
+
+
+class Post:
+    """One end's sockets, one for each kind, which sends and listens.
+
+    `apart`: in a station of their own beside the path's, so that looking for a packet is one call and reads no tap;
+    only where the end is of this process. Else they are the end's station's, and what they see comes into `inbox`.
+    Raises PathUnavailable if a socket is refused.
+    """
+
+    def __init__(self, path: OpenPath, end: End, wanted: tuple[Kind, ...], *, apart: bool) -> None:
+        self.end = end
+        self.inbox: deque[Observation] = deque()
+        self.station = Station(end.station.factory) if apart else end.station
+        self._path = None if apart else path
+        self.handles: dict[int, int] = {}
+        self.port = NO_PORT
+        try:
+            for kind in wanted:
+                if kind.socket_key not in self.handles:
+                    self.handles[kind.socket_key] = self._open(path, kind)
+        except OSError as error:
+            self.close()
+            raise PathUnavailable(f"latency under {kind.protocol} can't be measured: {refusal(error)}") from None
+
+    def _open(self, path: OpenPath, kind: Kind) -> int:
+        if kind.wellformed:
+            program = bpf.matching_datagram(path.run_id, (_TAG,))
+            handle, self.port = self.station.datagram(self.end.address, 0, program, BUFFER)
+        else:
+            program = bpf.matching(path.run_id, (_TAG,))
+            handle = self.station.listen(socket.AF_INET, kind.protocol, program, BUFFER)
+        if self._path is not None:
+            path.deliver_to(self.end, handle, self.inbox)
+        return handle
+
+    def close(self) -> None:
+        """Close the sockets."""
+        if self._path is None:
+            self.station.close()
+            return
+        for handle in self.handles.values():
+            self._path.forget(self.end, handle)
+        self.handles.clear()
+
+
+class Ends:
+    """Both posts of a path, and under which addresses they reach each other."""
+
+    def __init__(self, path: OpenPath, wanted: tuple[Kind, ...], *, apart: bool) -> None:
+        if path.far is None:
+            raise ValueError("a latency needs eyes at the far end: give --hdp-agent")
+        self.path = path
+        self.kinds = wanted
+        self.near = Post(path, path.near, wanted, apart=apart)
+        self.far = self.near if path.far is path.near else Post(path, path.far, wanted, apart=apart)
+        self._seen_from: dict[int, tuple[str, int]] = {}
+
+    def close(self) -> None:
+        """Close the sockets at both ends."""
+        self.near.close()
+        if self.far is not self.near:
+            self.far.close()
+
+    def sending(self, kind: Kind, sender: Post) -> tuple[int, str, int]:
+        """How `sender` reaches the other one: handle, address, port. In reverse that is what a NAT made of `near`."""
+        handle = sender.handles[kind.socket_key]
+        if sender is self.near:
+            return handle, self.path.name.target, self.far.port if kind.wellformed else NO_PORT
+        unseen = (self.path.near.address, self.near.port if kind.wellformed else NO_PORT)
+        return handle, *self._seen_from.get(kind.socket_key, unseen)
+
+    def learn(self, data: bytes) -> None:
+        """Learn from a packet that arrived at the far end's tap who the near end is there."""
+        packet = parse_ipv4(data)
+        if packet is not None:
+            datagram = packet.protocol == UDP_NUMBER
+            port = int.from_bytes(packet.payload[:2], "big") if datagram else NO_PORT
+            self._seen_from.setdefault(DATAGRAMS if datagram else packet.protocol, (packet.source, port))
+
+
+class Packets:
+    """The packets of all kinds and rounds, by position: round * kinds + kind. Prebuilt, since a tag takes 3 us.
+
+    A datagram's UDP header takes the place of the first 8 bytes of HDP's 12. So all packets are of one size, and their
+    tags stand at one offset: the filters of our own taps, which run between the two timestamps, cost the same for each.
+    """
+
+    def __init__(self, path: OpenPath, wanted: tuple[Kind, ...], rounds: int, content: bytes) -> None:
+        self.first = path.next_index()
+        self.data: list[bytes] = []
+        now = time.time_ns()
+        for number in range(rounds * len(wanted)):
+            kind = wanted[number % len(wanted)]
+            index = self.first if not number else path.next_index()
+            whole = sealed(path, kind.protocol, index, content, now)
+            self.data.append(whole[_UDP_HEADER:] if kind.wellformed else whole)
+        self.size = _IP_HEADER + len(self.data[0])
+
+    def position(self, data: bytes, *, datagram: bool) -> int | None:
+        """Which packet these bytes are, as a UDP socket (`datagram`), a raw socket or a tap hands them over.
+
+        None for a stranger's, and for one whose bytes were changed behind the IP or UDP header.
+        """
+        header = 0 if datagram else (data[0] & 15) * 4 if data else 0
+        skipped = _UDP_HEADER if datagram else 0
+        at = header + _TAG + _INDEX - skipped
+        number = int.from_bytes(data[at : at + 4], "big") - self.first
+        if not 0 <= number < len(self.data):
+            return None
+        sent = self.data[number]
+        return number if data[header:] == sent or (data.endswith(sent) and data[9] == UDP_NUMBER) else None
