@@ -49,7 +49,8 @@ class Setup:
     """How it was measured. `size`: bytes of every packet, IP header included; `rounds`: after the warm-up.
 
     `gap_us`: between two packets, on average; `seed`: of the order and the gaps; `late_us`: median and 99th percentile
-    of how late packets left after the time they were meant to. `margin_us`: what HDP may be slower, None for any.
+    of how late packets were sent after the time they were meant to be; `put_off`: rounds that began late, the
+    host being busy with something else. `margin_us`: what HDP may be slower, None for any.
     """
 
     path: PathName
@@ -61,6 +62,7 @@ class Setup:
     seed: int
     gap_us: float
     late_us: tuple[float, float]
+    put_off: int
     margin_us: float | None = None
 
 

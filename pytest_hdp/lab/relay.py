@@ -9,6 +9,7 @@ which says that the interfaces are there, and prints "ready" once it carries.
 from __future__ import annotations
 
 import ctypes
+import gc
 import heapq
 import itertools
 import json
@@ -101,7 +102,8 @@ class Relay:
     def run(self) -> None:
         """Carry frames until killed."""
         while True:
-            select.select(self._sides, (), (), self._patience())
+            if (patience := self._patience()) != 0:
+                select.select(self._sides, (), (), patience)
             for side in (0, 1):
                 for frame in self._sides[side].read(_TURN):
                     self._handle(side, frame, 0)
@@ -124,6 +126,7 @@ def main() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)
     if not sys.stdin.readline():
         return
+    gc.disable()  # it makes no cycles, and what it delays must not wait for a collection
     relay = Relay(json.loads(sys.argv[1]))
     os.write(1, b"ready\n")
     relay.run()

@@ -78,16 +78,16 @@ def _bursts(settings: dict[str, Any], _a: object, chance: random.Random, then: E
 
 
 def _delay(settings: dict[str, Any], _a: object, chance: random.Random, then: Emit, _e: Emit) -> Emit:
-    """Wait `ns`, and up to `jitter_ns` more, nobody overtaking; only for `protocols`, if there are any."""
-    fixed, jitter = settings["ns"], settings.get("jitter_ns", 0)
+    """Wait `ns`, and up to `jitter_ns` more, nobody overtaking; only `protocols`, if any. All wait `base_ns` besides."""
+    fixed, jitter, base = settings["ns"], settings.get("jitter_ns", 0), settings.get("base_ns", 0)
     only = frozenset(settings.get("protocols") or range(256))
     last = [0, 0]
 
     def handle(side: int, frame: bytes, due: int) -> None:
         if protocol_of(frame) not in only:
-            then(side, frame, due)
+            then(side, frame, max(time.monotonic_ns(), due) + base if base else due)
             return
-        wanted = max(time.monotonic_ns(), due) + fixed + int(chance.random() * jitter)
+        wanted = max(time.monotonic_ns(), due) + base + fixed + int(chance.random() * jitter)
         last[side] = max(last[side], wanted)
         then(side, frame, last[side])
 

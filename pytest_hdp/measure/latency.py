@@ -1,6 +1,6 @@
 """The latency experiment: HDP against UDP, and against what carries TCP's and ICMP's numbers, in the same breath.
 
-Rounds of one packet of each kind, in random order, HDP and UDP twice. The schedule is open loop: when a packet is sent
+Rounds of one packet of each kind, twice, in random order. The schedule is open loop: when a packet is sent
 does not depend on what became of those before. sleep() overshoots by 0.1 ms, so the last 0.3 ms are spent awake. Both
 times are kernels': of the outgoing copy at the sender's tap, and SO_TIMESTAMPNS of the receiving socket.
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 WARM_UP = 20  # rounds
 SETTLING = 0.02  # seconds that the kernel may take to turn its timestamps on, after the first socket asked
+LATE = 50_000  # ns after which a round is put off
 LEAST_PATIENCE = 0.05
 MOST_PATIENCE = 1.0
 
@@ -87,7 +88,7 @@ class Comparison:
         settle(self.path, SETTLING)
         trip = OneWay(self.ends, book, direction) if self.one_way else RoundTrip(self.ends, book, self.plan.content)
         with _undisturbed(self.path, trip.file):
-            self._send_all(book, trip)
+            put_off = self._send_all(book, trip)
         late = sorted(called - due for called, due in zip(book.called, book.due, strict=True))
         setup = Setup(
             path=replace(self.path.name, source=self.path.near.address),
@@ -99,42 +100,44 @@ class Comparison:
             seed=self.plan.seed,
             gap_us=self.plan.gap * 1e6,
             late_us=(percentile(late, 0.5) / 1000, percentile(late, 0.99) / 1000),
+            put_off=put_off,
             margin_us=self.plan.margin_us,
         )
         return conclude(setup, [self._series(book, trip, number) for number in range(len(self.kinds))])
 
-    def _schedule(self, rounds: int) -> Iterator[tuple[int, int]]:
-        """Positions and when they are due, ns from the start. Gaps vary, so that no beat of the host's is met."""
+    def _schedule(self, rounds: int) -> Iterator[list[tuple[int, int]]]:
+        """By round, positions and when they are due, ns from its start. Gaps vary, so that they meet no other beat."""
         chance = random.Random(self.plan.seed)
         gap, rest = self.plan.gap * 1e9, self.plan.rest * 1e9
-        due = 0.0
         width = len(self.kinds)
         for number in range(rounds):
-            due += rest
+            due = rest
+            one = []
             for each in chance.sample(range(width), width):
                 due += gap * (0.5 + chance.random())
-                yield number * width + each, int(due)
+                one.append((number * width + each, int(due)))
+            yield one
 
-    def _send_all(self, book: Book, trip: OneWay | RoundTrip) -> None:
+    def _send_all(self, book: Book, trip: OneWay | RoundTrip) -> int:
+        """Send everything. A round whose time has come before the host let us begin it is put off: returns how many."""
         sends = [self.ends.sending(kind, trip.sender) for kind in self.kinds]
-        width, clock, data, wait, send = (
-            len(self.kinds),
-            time.time_ns,
-            book.packets.data,
-            trip.wait,
-            trip.sender.station.send,
-        )
-        due_at, called_at = book.due, book.called
+        width, clock, data, wait = len(sends), time.time_ns, book.packets.data, trip.wait
+        send, due_at, called_at = trip.sender.station.send, book.due, book.called
         schedule = list(self._schedule(len(data) // width))
-        start = clock() + 2_000_000
-        for number, offset in schedule:
-            due = start + offset
-            wait(due)
-            handle, address, port = sends[number % width]
-            due_at[number] = due
-            called_at[number] = clock()
-            send(handle, data[number], address, port)
+        begin, put_off = clock(), 0
+        for one in schedule:
+            if (now := clock()) > begin + LATE:
+                begin, put_off = now, put_off + 1
+            for number, offset in one:
+                due = begin + offset
+                wait(due)
+                handle, address, port = sends[number % width]
+                due_at[number] = due
+                called_at[number] = clock()
+                send(handle, data[number], address, port)
+            begin = due
         trip.finish(self._patience(book))
+        return put_off
 
     def _patience(self, book: Book) -> float:
         """Seconds to wait for the last ones: many times what the others took."""

@@ -33,7 +33,7 @@ class Book:
         self.order: list[int] = []
         self.departed = 0
 
-    def arrival(self, when: int, data: bytes, *, datagram: bool, now: int) -> int | None:
+    def arrival(self, when: int, data: bytes, datagram: bool, now: int) -> int | None:
         """File what a receiving socket handed over at `now`; its position if it is one of ours and the first copy."""
         number = self.packets.position(data, datagram=datagram)
         if number is None:
@@ -61,31 +61,24 @@ class OneWay:
         self._book = book
         forward = direction is Direction.FORWARD
         self.sender, self._receiver = (ends.near, ends.far) if forward else (ends.far, ends.near)
-        self._datagrams = self._receiver.handles[DATAGRAMS]
 
     def wait(self, due: int) -> None:
         """Receive until then; read the taps if that is long enough."""
-        clock, receive = time.time_ns, self._receive
+        clock, receive, file = time.time_ns, self._receiver.receive, self._book.arrival
         if due - clock() > TAPS:
             while (left := due - clock()) > TAPS:
-                receive(max(0, left - SPIN) / 1e9)
+                receive(max(0, left - SPIN) / 1e9, file)
             self._ends.path.look(0)
+        receive(0, file)
         while clock() < due:
-            receive(0)
-
-    def _receive(self, timeout: float) -> None:
-        seen = self._receiver.station.poll(timeout)
-        if seen:
-            now, file, datagrams = time.time_ns(), self._book.arrival, self._datagrams
-            for handle, when, _, data, _, _ in seen:
-                file(when, data, datagram=handle == datagrams, now=now)
+            receive(0, file)
 
     def finish(self, patience: float) -> None:
         """Receive what is on its way yet."""
         book = self._book
         deadline = time.monotonic() + patience
         while not all(book.received) and (left := deadline - time.monotonic()) > 0:
-            self._receive(min(left, 0.01))
+            self._receiver.receive(min(left, 0.01), book.arrival)
         known = -1
         while known != self._book.departed:
             known = self._book.departed
@@ -142,10 +135,10 @@ class RoundTrip:
         near, far = self._ends.near, self._ends.far
         while near.inbox:
             handle, when, _, data, _, _ = near.inbox.popleft()
-            self._answers.arrival(when, data, datagram=handle == near.handles[DATAGRAMS], now=now)
+            self._answers.arrival(when, data, handle == near.handles[DATAGRAMS], now)
         while far.inbox:
             handle, when, _, data, _, _ = far.inbox.popleft()
-            number = self._asked.arrival(when, data, datagram=handle == far.handles[DATAGRAMS], now=now)
+            number = self._asked.arrival(when, data, handle == far.handles[DATAGRAMS], now)
             if number is not None:
                 self._answer(number, far)
 

@@ -249,6 +249,10 @@ class Station:
             mtu = asking.getsockopt(level, option)
             return asking.getsockname()[0], _interface_name(asking.fileno(), index), mtu
 
+    def opened(self, handle: int) -> socket.socket:
+        """Return the socket itself, for those to whom microseconds matter. It stays this station's."""
+        return self._sockets[handle]
+
     def drops(self) -> dict[int, int]:
         """Packets that passed the filter and found no room in the receive buffer, per handle, since it was opened."""
         return {handle: _dropped(self._sockets[handle]) for handle in self._counted}
