@@ -127,6 +127,33 @@ def conclude(setup: Setup, measured: Sequence[Series]) -> LatencyResult:
     )
 
 
+def in_words(result: LatencyResult) -> list[str]:
+    """What the sentence leaves out, a line each: both sides by themselves, and HDP against the other kinds."""
+    lines = [_side_in_words(each) for each in result.sides if each.label in {HDP, UDP}]
+    for other in dict.fromkeys(each.b for each in result.differences if each.b != UDP):
+        user, kernel = result.against(other, Level.USER), result.against(other, Level.KERNEL)
+        if min(user.pairs, kernel.pairs) >= ENOUGH:
+            told = "; ".join(_told(each, "", result.setup, subject=False) for each in (user, kernel))
+            lines.append(f"{HDP} against {other} packets: {told}")
+    return lines
+
+
+def _side_in_words(each: Side) -> str:
+    if each.user is None or each.kernel is None:
+        return f"{each.label}: {each.arrived:,} of {each.sent:,} arrived"
+    told = [
+        f"{each.label}: median {each.user['median']:.1f} us and p99 {each.user['p99']:.1f} us at user level",
+        f"{each.kernel['median']:.2f} and {each.kernel['p99']:.2f} us in the network",
+        f"jitter {each.jitter_median or 0:.2f} us",
+        f"{each.sent - each.arrived:,} of {each.sent:,} lost",
+    ]
+    if each.reordered:
+        told.append(f"{each.reordered:,} reordered")
+    if each.duplicated:
+        told.append(f"{each.duplicated:,} duplicated")
+    return ", ".join(told)
+
+
 def _trouble(
     setup: Setup, differences: Sequence[Difference], controls: Sequence[Difference], sides: Sequence[Side]
 ) -> str:

@@ -78,7 +78,7 @@ def _bursts(settings: dict[str, Any], _a: object, chance: random.Random, then: E
 
 
 def _delay(settings: dict[str, Any], _a: object, chance: random.Random, then: Emit, _e: Emit) -> Emit:
-    """Wait `ns`, and up to `jitter_ns` more, nobody overtaking; only `protocols`, if any. All wait `base_ns` besides."""
+    """Wait `ns`, and up to `jitter_ns` more, in order; only `protocols`, if any. All wait `base_ns` besides."""
     fixed, jitter, base = settings["ns"], settings.get("jitter_ns", 0), settings.get("base_ns", 0)
     only = frozenset(settings.get("protocols") or range(256))
     last = [0, 0]

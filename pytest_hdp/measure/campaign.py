@@ -18,6 +18,7 @@ from pytest_hdp.judge.result import PathName, Result
 from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.measure.agentless import AgentlessMeasurement, Progress
 from pytest_hdp.measure.engine import Measurement
+from pytest_hdp.measure.trainlatency import train_latency
 from pytest_hdp.measure.path import PathUnavailable
 from pytest_hdp.measure.plan import Plan
 from pytest_hdp.measure.share import measured_once
@@ -133,6 +134,7 @@ class Campaign:
             judgement=judgement,
             expected=expectation.verdict if expectation is not None else None,
             outcome=outcome,
+            latency_us=train_latency(self._measurements.get(key), train),
         )
 
     def message(self, key: str, result: Result) -> str:
