@@ -18,10 +18,10 @@ from pytest_hdp.judge.result import PathName, Result
 from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.measure.agentless import AgentlessMeasurement, Progress
 from pytest_hdp.measure.engine import Measurement
-from pytest_hdp.measure.trainlatency import train_latency
 from pytest_hdp.measure.path import PathUnavailable
 from pytest_hdp.measure.plan import Plan
 from pytest_hdp.measure.share import measured_once
+from pytest_hdp.measure.trainlatency import train_latency
 from pytest_hdp.packet.registry import lookup
 
 if TYPE_CHECKING:
