@@ -42,9 +42,10 @@ _FRAME = 1 << 11
 _FRAMES = _BLOCK * _BLOCKS // _FRAME
 _USER = struct.pack("=I", 1)
 _KERNEL = struct.pack("=I", 0)
-_LENGTHS = struct.Struct("=8xIH")  # tp_snaplen, tp_mac of struct tpacket2_hdr, linux/if_packet.h
+_HEAD = struct.Struct("=8xIH2xII")  # tp_snaplen, tp_mac, tp_sec, tp_nsec of struct tpacket2_hdr, linux/if_packet.h
 _PR_SET_TIMERSLACK = 29
 _TURN = 64  # frames of one side before the other has its turn
+_CLOSE = 8_000  # nanoseconds before a frame is due from which nothing else is looked at
 _SPIN = 60_000  # nanoseconds before a frame is due from which waiting is done awake
 
 
@@ -65,12 +66,12 @@ class Side:
         """Return what gets readable when frames have come."""
         return self._socket.fileno()
 
-    def read(self, most: int) -> list[bytes]:
-        """Return the frames that have come, at most so many."""
-        ring, at, frames = self._ring, self._at, list[bytes]()
+    def read(self, most: int) -> list[tuple[int, bytes]]:
+        """Return the frames that have come, at most so many, each with the kernel's time of arrival, ns since 1970."""
+        ring, at, frames = self._ring, self._at, list[tuple[int, bytes]]()
         while len(frames) < most and ring[at] & 1:  # TP_STATUS_USER
-            length, start = _LENGTHS.unpack_from(ring, at)
-            frames.append(ring[at + start : at + start + length])
+            length, start, seconds, nanoseconds = _HEAD.unpack_from(ring, at)
+            frames.append((seconds * 1_000_000_000 + nanoseconds, ring[at + start : at + start + length]))
             ring[at : at + 4] = _KERNEL
             at = (at + _FRAME) % (_BLOCK * _BLOCKS)
         self._at = at
@@ -84,10 +85,12 @@ class Relay:
         self._sides = (Side(configuration["left"]), Side(configuration["right"]))
         self._waiting: list[tuple[int, int, int, bytes]] = []
         self._order = itertools.count()
+        self._arrived = 0
         chance = random.Random(configuration["seed"])
+        around = {**configuration, "arrived": lambda: self._arrived}
         self._handle: Emit = self._emit
         for behaviour in reversed(configuration["behaviours"]):
-            self._handle = make(behaviour, configuration, chance, self._handle, self._emit)
+            self._handle = make(behaviour, around, chance, self._handle, self._emit)
 
     def _emit(self, side: int, frame: bytes, due: int) -> None:
         """Send a frame of this side to the other one, at this time by time.monotonic_ns(); 0: at once."""
@@ -105,7 +108,10 @@ class Relay:
             if (patience := self._patience()) != 0:
                 select.select(self._sides, (), (), patience)
             for side in (0, 1):
-                for frame in self._sides[side].read(_TURN):
+                frames = self._sides[side].read(_TURN)
+                between = time.monotonic_ns() - time.time_ns() if frames else 0
+                for stamp, frame in frames:
+                    self._arrived = stamp + between
                     self._handle(side, frame, 0)
             self._release()
 
@@ -115,9 +121,11 @@ class Relay:
         return max(0, self._waiting[0][0] - time.monotonic_ns() - _SPIN) / 1e9
 
     def _release(self) -> None:
-        waiting = self._waiting
-        while waiting and waiting[0][0] <= time.monotonic_ns():
-            _, _, side, frame = heapq.heappop(waiting)
+        waiting, clock = self._waiting, time.monotonic_ns
+        while waiting and waiting[0][0] <= clock() + _CLOSE:
+            due, _, side, frame = heapq.heappop(waiting)
+            while clock() < due:
+                pass  # a turn of the loop takes microseconds, and would round every delay to its own beat
             self._emit(side, frame, 0)
 
 
