@@ -15,10 +15,10 @@ Times are integer nanoseconds, None where a packet was lost; results are in micr
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from itertools import pairwise
 
 from pytest_hdp.judge.statistics import at_least
@@ -135,6 +135,7 @@ def difference(a: Series, b: Series, level: Level, confidence: float = CONFIDENC
     )
 
 
+@lru_cache(maxsize=1024)
 def median_interval(n: int, confidence: float = CONFIDENCE) -> tuple[int, int]:
     """Ranks, from 0, of the values that bound the median of `n`: the exact percentile bootstrap, see above.
 
@@ -229,11 +230,3 @@ def alike(a: Series, b: Series, level: Level, comparisons: int) -> Difference:
     A 95 % interval fails to cover the truth in 5 % of honest measurements, which no test may rest on.
     """
     return difference(a, b, level, 1 - FALSE_ALARM / comparisons)
-
-
-def share_below(bins: Sequence[tuple[float, float, int]], value: float) -> float:
-    """The share of a histogram's counts in bins that end at or below `value`; 0 for an empty one."""
-    total = sum(count for _, _, count in bins)
-    ends = [end for _, end, _ in bins]
-    below = sum(count for _, _, count in bins[: bisect_left(ends, value) + (value in ends)])
-    return below / total if total else 0.0
