@@ -46,6 +46,7 @@ _HEAD = struct.Struct("=8xIH2xII")  # tp_snaplen, tp_mac, tp_sec, tp_nsec of str
 _PR_SET_TIMERSLACK = 29
 _TURN = 64  # frames of one side before the other has its turn
 _CLOSE = 8_000  # nanoseconds before a frame is due from which nothing else is looked at
+_AWAKE = 2_000_000  # nanoseconds after a frame in which an exact relay does not sleep: to get up takes as long, if busy
 _SPIN = 60_000  # nanoseconds before a frame is due from which waiting is done awake
 
 
@@ -86,6 +87,8 @@ class Relay:
         self._waiting: list[tuple[int, int, int, bytes]] = []
         self._order = itertools.count()
         self._arrived = 0
+        self._exact = any(behaviour.get("base_ns") for behaviour in configuration["behaviours"])
+        self._awake_until = 0
         chance = random.Random(configuration["seed"])
         around = {**configuration, "arrived": lambda: self._arrived}
         self._handle: Emit = self._emit
@@ -110,12 +113,16 @@ class Relay:
             for side in (0, 1):
                 frames = self._sides[side].read(_TURN)
                 between = time.monotonic_ns() - time.time_ns() if frames else 0
+                if frames and self._exact:
+                    self._awake_until = time.monotonic_ns() + _AWAKE
                 for stamp, frame in frames:
                     self._arrived = stamp + between
                     self._handle(side, frame, 0)
             self._release()
 
     def _patience(self) -> float | None:
+        if self._awake_until > time.monotonic_ns():
+            return 0
         if not self._waiting:
             return None
         return max(0, self._waiting[0][0] - time.monotonic_ns() - _SPIN) / 1e9
