@@ -35,7 +35,7 @@ BUFFER = 256 << 20  # for all packets of a run, read when it is over
 
 
 def _wire(us: float) -> LabSpec:
-    return LabSpec(f"{us:g} us on a wire", "", (Delay(us=us, protocols=frozenset({253}), base_us=50),))
+    return LabSpec(f"{us:g} us on a wire", "", (Delay(us=us, protocols=frozenset({253}), base_us=500),))
 
 
 CASES = {
