@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from pytest_hdp.judge.latency import (
@@ -119,7 +119,11 @@ def conclude(setup: Setup, measured: Sequence[Series]) -> LatencyResult:
         sides=tuple(side(series) for series in kinds),
         differences=differences,
         controls=controls,
-        histograms=tuple(histogram(each, level, sentence) for level in Level for each in kinds),
+        histograms=tuple(
+            replace(histogram(each, level, sentence), label=f"{each.label}, {setup.direction}, {level} level")
+            for level in Level
+            for each in kinds
+        ),
         enough=enough,
         trouble=trouble,
         gate=gate,

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 WARM_UP = 20  # rounds
 SETTLING = 0.02  # seconds that the kernel may take to turn its timestamps on, after the first socket asked
 LATE = 50_000  # ns after which a round is put off
-LEAST_PATIENCE = 0.05
+LEAST_PATIENCE = 0.3
 MOST_PATIENCE = 1.0
 
 

@@ -15,15 +15,15 @@ from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.packet.carrier import CARRIERS, hdp_offset
 from pytest_hdp.packet.tag import RUN_ID_SIZE, Sealer
 from pytest_hdp.vantage import bpf
+from pytest_hdp.vantage.station import Station
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.result import PathName
     from pytest_hdp.lab.topology import Lab
-    from pytest_hdp.vantage.station import Observation, Station
+    from pytest_hdp.vantage.station import Observation
 
 TAP_BUFFER = 16 << 20
-_ONE_KERNEL = frozenset({"loopback", "lab", "netns"})  # kinds of path whose two ends are on one host
 _HDP_HEADER = 12
 _UDP_HEADER = 8
 RUN_ID_OFFSETS = tuple(sorted({_HDP_HEADER, *(_HDP_HEADER + hdp_offset(number) for number in CARRIERS)}))
@@ -99,8 +99,8 @@ class OpenPath:
 
     @property
     def shared_clock(self) -> bool:
-        """Whether both ends stamp with one clock: then a latency can be taken one way."""
-        return self.far is not None and self.name.kind in _ONE_KERNEL
+        """Whether one kernel stamps at both ends, since it is this process that has the sockets: not with an agent."""
+        return self.far is not None and all(isinstance(end.station, Station) for end in self._ends)
 
     def next_index(self) -> int:
         """A probe index that this path has not used yet."""

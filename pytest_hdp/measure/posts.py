@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pytest_hdp.judge.latency_result import AGAIN, HDP, UDP
 from pytest_hdp.measure.path import PathUnavailable, refusal
@@ -20,7 +20,7 @@ from pytest_hdp.vantage.station import Station
 
 if TYPE_CHECKING:
     from pytest_hdp.measure.path import End, OpenPath
-    from pytest_hdp.vantage.station import Observation
+    from pytest_hdp.vantage.station import Observation, Program
 
     Receive = Callable[[int, int], tuple[bytes, list[tuple[int, int, bytes]], int, object]]
 
@@ -60,29 +60,47 @@ def kinds(protocol: int) -> tuple[Kind, ...]:
     return (*once, *(replace(kind, label=kind.label + AGAIN) for kind in once))
 
 
+class Sockets(Protocol):
+    """What is asked of a station, near or far."""
+
+    def listen(self, family: int, protocol: int, program: Program, buffer: int | None = None, address: str = "") -> int:
+        """See `Station.listen`."""
+
+    def datagram(
+        self, address: str, port: int = 0, program: Program | None = None, buffer: int | None = None
+    ) -> tuple[int, int]:
+        """See `Station.datagram`."""
+
+    def send(self, handle: int, data: bytes, address: str, port: int = 0) -> str | None:
+        """See `Station.send`."""
+
+
 class Post:
     """One end's sockets, one for each kind, which sends and listens.
 
-    `apart`: in a station of their own beside the path's, so that looking for a packet is one call and reads no tap;
-    only where the end is of this process. Else they are the end's station's, and what they see comes into `inbox`.
+    `apart`: in a station of their own beside the path's, so that looking for a packet reads no tap; only where the end
+    is of this process. Else they are the end's station's, and what they see comes into `inbox`.
     Raises PathUnavailable if a socket is refused.
     """
 
     def __init__(self, path: OpenPath, end: End, wanted: tuple[Kind, ...], *, apart: bool) -> None:
         self.end = end
         self.inbox: deque[Observation] = deque()
-        self.station = Station(end.station.factory) if apart else end.station
-        self._path = None if apart else path
         self.handles: dict[int, int] = {}
         self.port = NO_PORT
+        self._path = path
+        self._own: Station | None = None
+        if apart:
+            assert isinstance(end.station, Station), "only in this process"
+            self._own = Station(end.station.factory)
+        self.station: Sockets = self._own or end.station
         self._waiter = select.epoll()
         self._receivers: dict[int, tuple[Receive, bool]] = {}
         try:
             for kind in wanted:
                 if kind.socket_key not in self.handles:
-                    self.handles[kind.socket_key] = self._open(path, kind)
-                    if apart:
-                        self._register(self.handles[kind.socket_key], kind)
+                    handle = self.handles[kind.socket_key] = self._open(path, kind)
+                    self._register(handle, kind)
         except OSError as error:
             self.close()
             raise PathUnavailable(f"latency under {kind.protocol} can't be measured: {refusal(error)}") from None
@@ -90,18 +108,26 @@ class Post:
     def _open(self, path: OpenPath, kind: Kind) -> int:
         if kind.wellformed:
             program = bpf.matching_datagram(path.run_id, (_TAG,))
-            handle, self.port = self.station.datagram(self.end.address, 0, program, BUFFER)
-        else:
-            program = bpf.matching(path.run_id, (_TAG,))
-            handle = self.station.listen(socket.AF_INET, kind.protocol, program, BUFFER)
-        if self._path is not None:
-            path.deliver_to(self.end, handle, self.inbox)
-        return handle
+            address = getattr(self.end, "bind", None) or self.end.address
+            handle, self.port = self.station.datagram(address, 0, program, BUFFER)
+            return handle
+        return self.station.listen(socket.AF_INET, kind.protocol, bpf.matching(path.run_id, (_TAG,)), BUFFER)
 
     def _register(self, handle: int, kind: Kind) -> None:
-        opened = self.station.opened(handle)
+        if self._own is None:
+            self._path.deliver_to(self.end, handle, self.inbox)
+            return
+        opened = self._own.opened(handle)
         self._receivers[opened.fileno()] = opened.recvmsg, kind.wellformed
         self._waiter.register(opened.fileno(), select.EPOLLIN)
+
+    def order(self, handle: int, data: bytes, address: str, port: int) -> None:
+        """Send a packet; from a far host without waiting until it says that it has."""
+        later = getattr(self.station, "send_later", None)
+        if later is None:
+            self.station.send(handle, data, address, port)
+        else:
+            later(handle, data, address, port, Ordered())
 
     def receive(self, timeout: float, file: Callable[[int, bytes, bool, int], object]) -> None:
         """Wait for packets, and hand on each: kernel's time, bytes, whether of the UDP socket, time of the call's end.
@@ -121,12 +147,20 @@ class Post:
     def close(self) -> None:
         """Close the sockets."""
         self._waiter.close()
-        if self._path is None:
-            self.station.close()
+        if self._own is not None:
+            self._own.close()
             return
         for handle in self.handles.values():
             self._path.forget(self.end, handle)
         self.handles.clear()
+
+
+@dataclass(slots=True)
+class Ordered:
+    """What a far station tells of a packet that was ordered from it."""
+
+    errno: str | None = None
+    sent_at: int = 0
 
 
 class Ends:

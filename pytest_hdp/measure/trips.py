@@ -145,7 +145,7 @@ class RoundTrip:
     def _answer(self, number: int, far: Post) -> None:
         kinds = self._ends.kinds
         handle, address, port = self._ends.sending(kinds[number % len(kinds)], far)
-        far.station.send(handle, self._answers.packets.data[number], address, port)
+        far.order(handle, self._answers.packets.data[number], address, port)
 
     def finish(self, patience: float) -> None:
         """Receive and answer what is on its way yet."""

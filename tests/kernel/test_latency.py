@@ -13,6 +13,8 @@ from pytest_hdp.judge.latency import ENOUGH, Level
 from pytest_hdp.judge.latency_result import AGAIN, HDP, UDP, Gate, Way
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.lab.catalogue import make
+from pytest_hdp.lab.topology import LabSpec
+from pytest_hdp.lab.wires import Delay
 from pytest_hdp.measure import plan, routes
 from pytest_hdp.measure.latency import Comparison, LatencyPlan
 from pytest_hdp.measure.path import End, OpenPath
@@ -129,11 +131,17 @@ def test_another_number():
     assert found.sides[0].protocol == 6
 
 
-class Elsewhere(Station):
-    """A station on a host whose clock is an hour ahead and gains 50 ppm."""
+class Elsewhere:
+    """A station on a host whose clock is an hour ahead and gains 50 ppm, and which is not of this process."""
+
+    def __init__(self, station):
+        self.station = station
+
+    def __getattr__(self, name):
+        return getattr(self.station, name)
 
     def poll(self, timeout):
-        return [(each[0], each[1] + HOUR + each[1] // 20_000, *each[2:]) for each in super().poll(timeout)]
+        return [(each[0], each[1] + HOUR + each[1] // 20_000, *each[2:]) for each in self.station.poll(timeout)]
 
 
 @contextmanager
@@ -142,7 +150,7 @@ def two_clocks(name: str):
     route = lab(name)
     with route.open() as path, ExitStack() as stack:
         opener = stack.enter_context(Opener(path.lab.namespace("target")))
-        far = End(stack.enter_context(Elsewhere(opener)), path.lab.target_address, "eth0")
+        far = End(Elsewhere(stack.enter_context(Station(opener))), path.lab.target_address, "eth0")
         near = End(path.near.station, path.near.address, "eth0")
         apart = OpenPath(replace(path.name, kind="internet"), near, far)
         stack.callback(apart.close)
@@ -183,7 +191,10 @@ def test_sockets_are_closed_again():
 
 
 def test_a_margin_that_a_slow_path_exceeds():
-    with lab("delay-253-2ms").open() as path:
+    slow = LabSpec("slow", "", (Delay(us=150_000, protocols=frozenset({253})),))
+    route = routes.in_lab(slow, plan.Plan((), plan.LAB), None, expect_truth=False)[0]
+    with route.open() as path:
         found = measured(path, margin_us=100.0)[Direction.FORWARD]
     assert found.gate is Gate.EXCEEDED
+    assert found.sentence.endswith("more than the margin of 100 us")
     assert {each.b for each in found.controls} == {each.a + AGAIN for each in found.controls}

@@ -19,6 +19,16 @@ CHECKED = """
     def test_it(hdp_latency): hdp_latency().check()
     """
 
+SLOW = """
+[lab]
+name = "slow"
+description = "more than any scheduler adds"
+[[box]]
+kind = "delay"
+us = 150000
+protocols = "253"
+"""
+
 
 @pytest.fixture
 def mine(project):
@@ -51,6 +61,7 @@ def test_with_workers_the_file_is_the_same(mine):
 @pytest.mark.parametrize("how", ["option", "environment", "ini"])
 def test_a_margin_makes_it_a_gate(project, monkeypatch, how):
     project.write(test_mine=CHECKED)
+    (project.pytester.path / "slow.toml").write_text(SLOW, encoding="utf-8")
     given = []
     if how == "option":
         given = ["--hdp-latency-margin=100"]
@@ -58,7 +69,7 @@ def test_a_margin_makes_it_a_gate(project, monkeypatch, how):
         monkeypatch.setenv("HDP_LATENCY_MARGIN", "100")
     else:
         project.pytester.makeini("[pytest]\nhdp_latency_margin = 100")
-    result = project.run("--hdp-lab=delay-253-2ms", FEW, *given)
+    result = project.run("--hdp-lab=slow.toml", FEW, *given)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["forward: *more than the margin of 100 us"])
     assert "Traceback" not in result.stdout.str()
