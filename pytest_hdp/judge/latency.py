@@ -24,7 +24,7 @@ from itertools import pairwise
 from pytest_hdp.judge.statistics import at_least
 
 CONFIDENCE = 0.95
-FALSE_ALARM = 0.001
+FALSE_ALARM = 0.0001
 """How often an honest measurement is called invalid because the same thing, measured twice, seemed to differ."""
 ENOUGH = 100
 """Pairs below which nothing is said."""
@@ -225,7 +225,7 @@ def _edge(number: int) -> float:
 
 
 def alike(a: Series, b: Series, level: Level, comparisons: int) -> Difference:
-    """The same thing measured twice, with an interval so wide that all comparisons together mislead once in 1000 runs.
+    """The same thing measured twice, with an interval so wide that all comparisons together mislead once in 10,000 runs.
 
     A 95 % interval fails to cover the truth in 5 % of honest measurements, which no test may rest on.
     """
