@@ -225,7 +225,7 @@ def _edge(number: int) -> float:
 
 
 def alike(a: Series, b: Series, level: Level, comparisons: int) -> Difference:
-    """The same thing measured twice, with an interval so wide that all comparisons together mislead once in 10,000 runs.
+    """The same thing measured twice; the interval is so wide that all comparisons mislead once in 10,000 runs.
 
     A 95 % interval fails to cover the truth in 5 % of honest measurements, which no test may rest on.
     """

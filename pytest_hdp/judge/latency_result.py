@@ -176,7 +176,7 @@ def _trouble(
         if each.pairs >= ENOUGH and not each.covers_zero:
             return (
                 f"not valid: {each.a}, measured twice, differs from itself by {_us(each.median, each)} us "
-                f"{interval(each)} {_where(each, setup)}, which an honest measurement does in less than 1 of 10,000 runs"
+                f"{interval(each)} {_where(each, setup)}, which honest measurements do less than once in 10,000 runs"
             )
     return ""
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from pytest_hdp.judge.latency import Difference, Level, difference
 from pytest_hdp.judge.latency_result import AGAIN, HDP, UDP, LatencyResult
+from pytest_hdp.lab.boxes import Router
 from pytest_hdp.lab.catalogue import make
 from pytest_hdp.lab.topology import LabSpec, _wire_name
 from pytest_hdp.lab.wires import Delay
@@ -38,9 +39,18 @@ def _wire(us: float) -> LabSpec:
     return LabSpec(f"{us:g} us on a wire", "", (Delay(us=us, protocols=frozenset({253}), base_us=500),))
 
 
+class _NoEarlyDemux(Router):
+    """A router that does not look for a socket of its own before it forwards TCP and UDP, as Linux does."""
+
+    @property
+    def sysctls(self) -> dict[str, object]:
+        return {"ipv4/ip_early_demux": 0}
+
+
 CASES = {
     "veth": (LabSpec("a veth pair", "", ()), 0.0),
     "transparent": (make("transparent"), 0.0),
+    "no-demux": (LabSpec("transparent, ip_early_demux off", "", (_NoEarlyDemux(), _NoEarlyDemux())), 0.0),
     **{f"{us}": (_wire(us), float(us)) for us in (0, 1, 20, 200, 2000)},
 }
 
