@@ -173,7 +173,7 @@ class Ends:
         self.kinds = wanted
         self.near = Post(path, path.near, wanted, apart=apart)
         self.far = self.near if path.far is path.near else Post(path, path.far, wanted, apart=apart)
-        self._seen_from: dict[int, tuple[str, int]] = {}
+        self._seen_from: tuple[str, int] | None = None
 
     def close(self) -> None:
         """Close the sockets at both ends."""
@@ -182,20 +182,27 @@ class Ends:
             self.far.close()
 
     def sending(self, kind: Kind, sender: Post) -> tuple[int, str, int]:
-        """How `sender` reaches the other one: handle, address, port. In reverse that is what a NAT made of `near`."""
+        """How `sender` reaches the other one: handle, address, port. In reverse that is what a NAT made of `near`.
+
+        For all kinds that is where UDP came from, as for the control: an agent sends to one address and no other.
+        """
         handle = sender.handles[kind.socket_key]
         if sender is self.near:
-            return handle, self.path.name.target, self.far.port if kind.wellformed else NO_PORT
-        unseen = (self.path.near.address, self.near.port if kind.wellformed else NO_PORT)
-        return handle, *self._seen_from.get(kind.socket_key, unseen)
+            address, port = self.path.name.target, self.far.port
+        else:
+            address, port = self._seen_from or (self.path.near.address, self.near.port)
+        return handle, address, port if kind.wellformed else NO_PORT
+
+    @property
+    def met(self) -> bool:
+        """Whether it is known who the near end is for the far end."""
+        return self._seen_from is not None
 
     def learn(self, data: bytes) -> None:
-        """Learn from a packet that arrived at the far end's tap who the near end is there."""
-        packet = parse_ipv4(data)
-        if packet is not None:
-            datagram = packet.protocol == UDP_NUMBER
-            port = int.from_bytes(packet.payload[:2], "big") if datagram else NO_PORT
-            self._seen_from.setdefault(DATAGRAMS if datagram else packet.protocol, (packet.source, port))
+        """Learn from a datagram that arrived at the far end's tap who the near end is there."""
+        packet = parse_ipv4(data) if not self.met and data[9:10] == bytes([UDP_NUMBER]) else None
+        if packet is not None and int.from_bytes(packet.payload[2:4], "big") == self.far.port:
+            self._seen_from = packet.source, int.from_bytes(packet.payload[:2], "big")
 
 
 class Packets:

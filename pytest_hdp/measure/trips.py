@@ -139,7 +139,7 @@ class RoundTrip:
         while far.inbox:
             handle, when, _, data, _, _ = far.inbox.popleft()
             number = self._asked.arrival(when, data, handle == far.handles[DATAGRAMS], now)
-            if number is not None:
+            if number is not None and self._ends.met:
                 self._answer(number, far)
 
     def _answer(self, number: int, far: Post) -> None:

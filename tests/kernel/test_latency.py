@@ -198,3 +198,13 @@ def test_a_margin_that_a_slow_path_exceeds():
     assert found.gate is Gate.EXCEEDED
     assert found.sentence.endswith("more than the margin of 100 us")
     assert {each.b for each in found.controls} == {each.a + AGAIN for each in found.controls}
+
+
+def test_bare_hdp_under_udps_number_is_told_from_udp():
+    with lab("transparent").open() as path:
+        found = measured(path, protocol=17)
+    for direction in Direction:
+        assert [side.arrived for side in found[direction].sides[:2]] == [PAIRS, PAIRS]
+    with two_clocks("transparent") as path:
+        (result,) = measured(path, protocol=17, gap=0.0005, rest=0.001).values()
+    assert result.enough
