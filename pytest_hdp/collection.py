@@ -32,7 +32,8 @@ MARKER = (
     "hdp(protocols=None, default=None, form=None, direction='forward', path=None): one test for each protocol number. "
     "protocols: exactly these (--hdp-protocols can only leave some out); default: these unless --hdp-protocols says "
     "otherwise; path: 'loopback', or 'target' for what the command line names; variant: a path whose state nobody has "
-    "touched: 'unsolicited', 'second' (a second host behind the NAT), 'first'; eyes=True: only where there is an agent."
+    "touched: 'unsolicited', 'second' (a second host behind the NAT), 'first', 'latency'; eyes=True: only where "
+    "there is an agent."
 )
 _ARGUMENTS = frozenset({"protocols", "default", "form", "direction", "path", "variant", "eyes"})
 
@@ -109,7 +110,7 @@ def route_keys(settings: Settings, arguments: dict[str, Any]) -> list[str]:
     if variant is None:
         return keys
     emulated = [f"lab:{name}#{variant}" for name in settings.lab if variant != "second" or _has_second_host(name)]
-    return emulated or (keys if variant == "first" else [])
+    return emulated or (keys if variant in {"first", "latency"} else [])
 
 
 def _cases(settings: Settings, arguments: dict[str, Any]) -> list[Case]:

@@ -22,6 +22,7 @@ from pytest_hdp.measure.engine import Measurement
 from pytest_hdp.measure.path import PathUnavailable
 from pytest_hdp.measure.plan import Plan
 from pytest_hdp.measure.share import measured_once
+from pytest_hdp.measure.trainlatency import train_latency
 from pytest_hdp.packet.registry import lookup
 
 if TYPE_CHECKING:
@@ -154,6 +155,7 @@ class Campaign:
             judgement=judgement,
             expected=expected,
             outcome=outcome,
+            latency_us=train_latency(self._measurements.get(key), train),
         )
 
     def message(self, key: str, result: Result) -> str:

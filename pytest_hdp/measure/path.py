@@ -15,13 +15,14 @@ from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.packet.carrier import CARRIERS, hdp_offset
 from pytest_hdp.packet.tag import RUN_ID_SIZE, Sealer
 from pytest_hdp.vantage import bpf
+from pytest_hdp.vantage.station import Station
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.result import PathName
     from pytest_hdp.lab.topology import Lab
     from pytest_hdp.measure.capture import Watcher
-    from pytest_hdp.vantage.station import Observation, Station
+    from pytest_hdp.vantage.station import Observation
 
 TAP_BUFFER = 16 << 20
 _HDP_HEADER = 12
@@ -97,6 +98,11 @@ class OpenPath:
     def routed(self) -> bool:
         """Whether there are hops to ask: not on loopback."""
         return self.far is not self.near
+
+    @property
+    def shared_clock(self) -> bool:
+        """Whether one kernel stamps at both ends, since it is this process that has the sockets: not with an agent."""
+        return self.far is not None and all(isinstance(end.station, Station) for end in self._ends)
 
     def next_index(self) -> int:
         """A probe index that this path has not used yet."""
