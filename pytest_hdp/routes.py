@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import resource
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from pytest_hdp.collection import LOOPBACK, SETTINGS, case_of, route_of, uses_pa
 from pytest_hdp.judge.expect import Profile
 from pytest_hdp.measure import plan, routes
 from pytest_hdp.measure.campaign import Campaign, Route
+from pytest_hdp.measure.share import measured_once
 from pytest_hdp.report.safe import safe
 from pytest_hdp.vantage.places import Place, PlaceError, here, netns
 
@@ -46,6 +48,11 @@ def new_campaign(config: pytest.Config, items: Iterable[pytest.Item]) -> Campaig
         if uses_path(item) and (key := route_of(item)) is not None:
             campaign.path_users[key] += 1
     _check_open_files(campaign)
+    if not config.getoption("collectonly"):
+        try:
+            reach_all(campaign)
+        except PlaceError as error:
+            raise pytest.UsageError(safe(error)) from None
     return campaign
 
 
@@ -81,6 +88,9 @@ def _routes(settings: Settings) -> list[Route]:
         for name in settings.lab:
             found += routes.in_lab(make(name), _plan(settings, plan.LAB), profile, expect_truth=by_default, asked=name)
     for target in settings.target:
+        if any(spot is not None and spot.how == "ssh" for spot in (settings.source, settings.agent)):
+            found.append(_watched(settings, target, profile))
+            continue
         source = _place(settings.source)
         if settings.agent is None:
             found.append(routes.agentless(source, target, _plan(settings, plan.AGENTLESS), profile))
@@ -91,6 +101,43 @@ def _routes(settings: Settings) -> list[Route]:
 
 def _place(spot: Spot | None) -> Place:
     return netns(spot.name) if spot is not None and spot.how == "netns" else here()
+
+
+def _watched(settings: Settings, target: str, profile: Profile | None) -> Route:
+    from pytest_hdp.measure.watched import watched
+    from pytest_hdp.vantage.ssh import ssh
+
+    def place(spot: Spot | None, peers: tuple[str, ...] = ()) -> Place | ssh:
+        return ssh(spot.name, peers) if spot is not None and spot.how == "ssh" else _place(spot)
+
+    agent = place(settings.agent) if settings.agent is not None else None
+    pace = plan.AGENTLESS if agent is None else plan.REMOTE
+    return watched(place(settings.source, (target,)), agent, target, _plan(settings, pace), profile)
+
+
+def reach_all(campaign: Campaign) -> None:
+    """Log in where it takes that, before any test runs. Raises PlaceError: nothing has been sent by then.
+
+    Of several processes one tries, and the others believe it.
+    """
+    for key, route in campaign.routes.items():
+        if route.reach is None or not (campaign.wanted.get(key) or campaign.path_users[key]):
+            continue
+        if campaign.share is None:
+            route.reach()
+            continue
+        digest = hashlib.blake2b(repr((campaign.run, key)).encode(), digest_size=12).hexdigest()
+        for record in measured_once(campaign.share, f"reach-{digest}", lambda route=route: _tried(route)):  # type: ignore[misc]
+            raise PlaceError(record["refused"])
+
+
+def _tried(route: Route) -> list[dict[str, Any]]:
+    try:
+        if route.reach is not None:
+            route.reach()
+    except PlaceError as error:
+        return [{"refused": str(error)}]
+    return []
 
 
 def _plan(settings: Settings, pace: plan.Pace) -> plan.Plan:

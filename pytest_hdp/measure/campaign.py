@@ -44,7 +44,8 @@ class Route:
     """A path that can be opened. `key` names it in test ids and files; `privilege`: with what right.
 
     `expect`: what is expected of a train for which this verdict was seen; `expects`: whose expectation that is.
-    `expect_nat`: "translated", "leaked", "none", "dropped", or None for no expectation.
+    `expect_nat`: "translated", "leaked", "none", "dropped", or None for no expectation. `reach`: makes the way to a
+    far end ready without sending a probe; raises PlaceError, one line, if it can't be had.
     """
 
     key: str
@@ -55,6 +56,7 @@ class Route:
     expects: str = "nothing"
     expect_nat: Callable[[Train], str | None] = expect_no_nat
     privilege: str = ""
+    reach: Callable[[], None] | None = None
 
 
 @dataclass(slots=True)

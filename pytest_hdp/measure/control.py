@@ -68,10 +68,10 @@ class Control:
             sender = self.path.sender(direction, ICMP)
             if isinstance(sender, int):
                 request = build_echo(entry.index >> 16 & 0xFFFF, entry.index & 0xFFFF, payload)
-                entry.errno = end.station.send(sender, request, self.address(direction))
+                self.path.send(end, sender, request, self.address(direction), entry)
         else:
             handle, _ = self.path.controls[id(end)]
-            entry.errno = end.station.send(handle, payload, self.address(direction), self.port(direction))
+            self.path.send(end, handle, payload, self.address(direction), entry, self.port(direction))
         return entry
 
     def aim(self, direction: Direction, address: str, port: int) -> None:
@@ -86,6 +86,11 @@ class Control:
             return self.path.name.target
         seen = self.source_seen.get(Direction.FORWARD)
         return seen[0] if seen is not None else self.path.near.address
+
+    def withheld(self, direction: Direction) -> bool:
+        """Whether nothing may be sent: from a far host our own address as we know it may be a stranger's."""
+        far = self.path.far
+        return direction is Direction.REVERSE and far is not None and far.remote is not None and not self.source_seen
 
     def observe(self, eye: Eye, observation: Observation) -> bool:
         """File an observation if it is of a control packet; False if it is not."""
@@ -123,7 +128,12 @@ class Control:
         if entry.replied_at:
             return
         entry.replied_at = when
-        took = (when - entry.sent_at) / NANOSECONDS
+        # a far end's clock is not ours, and it sends when it gets round to it: there, from its own tap to its own tap
+        far = self.path.sender_end(entry.direction).remote is not None
+        since = entry.left_at if far else entry.sent_at
+        if not since:
+            return
+        took = (when - since) / NANOSECONDS
         if self.round_trip is None:
             self.round_trip, self.variation = took, took / 2
         else:
@@ -181,8 +191,9 @@ def through(path: OpenPath, count: int, timeout: float) -> tuple[int, int]:
     path.subscribers.append(file)
     for number in range(count):
         control.send(Direction.FORWARD, number, echo=path.receiver_end(Direction.FORWARD) is None)
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout + path.lag
         while control.outstanding(0) and (left := deadline - time.monotonic()) > 0:
             path.look(left)
+    path.settle()
     path.subscribers.remove(file)
     return count, sum(bool(entry.delivered_at or entry.replied_at) for entry in control.entries.values())

@@ -48,6 +48,7 @@ class Measurement:
         self._spoiled: dict[int, dict[int | None, set[str]]] = {}
         self._shuffle = random.Random(plan.seed)
         self._next_send = 0.0
+        self._asked_far = 0
         self._failure: Exception | None = None
         self._work = self._script()
         path.subscribers.append(self._file)
@@ -102,13 +103,15 @@ class Measurement:
         yield from self._meet()
         pace = self.plan.pace
         for _ in range(pace.rounds):
-            yield from self._round(self._open_trains())
-            yield from self._pause(pace.spacing)
+            if self.path.gone is None:
+                yield from self._round(self._open_trains())
+                yield from self._pause(pace.spacing)
         spacing = pace.spacing
         while True:
             yield from self._wait_for_stragglers()
             self._note_drops()
-            more = self.rounds < pace.most_rounds
+            self._asked_far = self.rounds - 1
+            more = self.rounds < pace.most_rounds and self.path.gone is None
             self._judge_open(more_rounds=more)
             if not self._open_trains():
                 yield from self._locate()
@@ -130,6 +133,7 @@ class Measurement:
         for train in self.plan.trains:
             if isinstance(self.path.sender(train.direction, train.protocol), str):
                 self._settled[train] = self._judge(train, more_rounds=False)
+        self.path.settle()
         self.path.new_drops()  # what overflowed before anything was sent says nothing about what will be
 
     def _meet(self) -> Generator[None]:
@@ -148,7 +152,7 @@ class Measurement:
         """Seconds that a probe is waited for."""
         if self.plan.timeout is not None:
             return self.plan.timeout
-        return max(self.plan.pace.least_timeout, self.control.patience)
+        return max(self.plan.pace.least_timeout, self.control.patience) + self.path.lag
 
     def _round(self, trains: list[Train]) -> Generator[None]:
         """Send one probe of each train: forward, and when those have arrived, in reverse, so that it is an answer."""
@@ -160,6 +164,8 @@ class Measurement:
                 if not asked:
                     continue  # forward goes on without trains too: its control keeps a NAT's way back open
                 yield from self._pause(self.control.round_trip or 0.0)
+                if self.control.withheld(direction):
+                    continue
             yield from self._send_all(asked, direction, number)
         self._note_drops()
 
@@ -167,6 +173,12 @@ class Measurement:
         """Send one probe of each train and the controls, in shuffled order, at the plan's rate."""
         order: list[Train | Direction] = [*trains, *[direction] * self.plan.pace.control]
         self._shuffle.shuffle(order)
+        if (far := self.path.sender_end(direction).remote) is not None:
+            for position, item in enumerate(order):
+                self._send_one(item, number, position)
+                far.pause(1 / self.plan.pace.rate)  # there, and all of it in one message
+            yield from self._pause(len(order) / self.plan.pace.rate)
+            return
         burst = max(1, int(self.plan.pace.rate * BURST))
         for start in range(0, len(order), burst):
             chunk = order[start : start + burst]
@@ -176,11 +188,14 @@ class Measurement:
                 wait = self._next_send - time.monotonic()
             self._next_send = max(self._next_send, time.monotonic() - BURST) + len(chunk) / self.plan.pace.rate
             for position, item in enumerate(chunk):
-                if isinstance(item, Direction):
-                    self.control.send(item, number, echo=self._echo_turn(item, start + position))
-                else:
-                    send_probe(self.path, self.ledger, item, number, self.content, self.control.address(item.direction))
+                self._send_one(item, number, start + position)
             yield from self._look(0)
+
+    def _send_one(self, item: Train | Direction, number: int, position: int) -> None:
+        if isinstance(item, Direction):
+            self.control.send(item, number, echo=self._echo_turn(item, position))
+        else:
+            send_probe(self.path, self.ledger, item, number, self.content, self.control.address(item.direction))
 
     def _echo_turn(self, direction: Direction, position: int) -> bool:
         """Without eyes at the receiver every control is an echo; with them, an odd one out is."""
@@ -192,7 +207,20 @@ class Measurement:
             yield from self._look(left)
 
     def _wait_for_stragglers(self) -> Generator[None]:
-        """Wait until everything sent within the last timeout is accounted for, or the timeout is over."""
+        """Wait until everything sent within the last timeout is accounted for, or the timeout is over.
+
+        A far end must have sent all of it before that, and after it have told all that it saw.
+        """
+        yield from self._hear_far()
+        yield from self._wait_for_answers()
+        yield from self._hear_far()
+
+    def _hear_far(self) -> Generator[None]:
+        done = self.path.ask()
+        while not done():
+            yield from self._look(1.0)
+
+    def _wait_for_answers(self) -> Generator[None]:
         waiting = [entry for train in self._open_trains() for entry in self.ledger.trains.get(train, ())]
         deadline = time.monotonic() + self.timeout
         while (left := deadline - time.monotonic()) > 0:
@@ -228,9 +256,10 @@ class Measurement:
             entry.arrived.append(copy)
 
     def _note_drops(self) -> None:
-        """A drop may have hit a straggler of the round before: it spoils both."""
+        """A drop may have hit a straggler of the round before: it spoils both; a far one, all since it was asked."""
         for eye in self.path.new_drops():
-            for number in (self.rounds - 1, self.rounds - 2):
+            first = self._asked_far if eye.end.remote is not None else self.rounds - 2
+            for number in range(first, self.rounds):
                 by_protocol = self._spoiled.setdefault(number, {})
                 by_protocol.setdefault(eye.protocol, set()).add(f"the {eye.kind} at {eye.end.address} overflowed")
 
@@ -240,12 +269,13 @@ class Measurement:
             judgement = self._judge(train, more_rounds=more_rounds)
             if judgement.final or not more_rounds:
                 worth = judgement.verdict in LOCATED and self.plan.locate != "none" and self.path.routed
+                worth = worth and self.path.gone is None
                 (self._to_locate if worth else self._settled)[train] = judgement
 
     def _locate(self) -> Generator[None]:
         """Find where the lost and rejected trains died, and settle them."""
         climbs: list[tuple[Locator, dict[Train, list[Judgement]]]] = []
-        for direction in self.directions:
+        for direction in self.directions if self.path.gone is None else ():
             found = [each for train, each in self._to_locate.items() if train.direction is direction]
             if groups := representatives(found, every=self.plan.locate == "all"):
                 locator = Locator(self.path, direction, self.content, self._look)
@@ -259,7 +289,8 @@ class Measurement:
                 last, beyond = locator.last_hop(train)
                 for judgement in group:
                     by = None if judgement.train == train else train
-                    self._settled[judgement.train] = located(judgement, last, beyond, by=by)
+                    self._to_locate[judgement.train] = located(judgement, last, beyond, by=by)
+        self._settled |= self._to_locate
         self._to_locate.clear()
         del self._books[1:]
 

@@ -105,9 +105,10 @@ class _Single:
         self.path.listener(Direction.FORWARD, protocol)
         self.path.subscribers.append(self._file)
         entry = send_probe(self.path, self.ledger, train, 0, self.content, self.address, header)
-        deadline = time.monotonic() + self.timeout
+        deadline = time.monotonic() + self.timeout + self.path.lag
         while not entry.delivered and (left := deadline - time.monotonic()) > 0:
             self.path.look(left)
+        self.path.settle()
         self.path.subscribers.remove(self._file)
         return _delivered(entry)
 

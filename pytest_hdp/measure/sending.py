@@ -46,5 +46,5 @@ def send_probe(
     ledger.add(entry)
     handle = path.sender(train.direction, train.protocol)
     if isinstance(handle, int):
-        entry.errno = end.station.send(handle, data, address)
+        path.send(end, handle, data, address, entry)
     return entry

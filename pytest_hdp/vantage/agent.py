@@ -10,6 +10,7 @@ when its controller has been silent for too long.
 from __future__ import annotations
 
 import collections
+import contextlib
 import ctypes
 import errno
 import os
@@ -64,7 +65,7 @@ def _check_privilege() -> None:
         try:
             open_socket(family, kind, protocol).close()
         except OSError as error:
-            raise Refused("raw sockets may not be opened there: %s" % error.strerror) from None
+            raise Refused(f"raw sockets may not be opened there: {error.strerror}") from None
 
 
 class Ahead:
@@ -146,9 +147,9 @@ def drop_privilege() -> None:
         os.setresgid(_NOBODY, _NOBODY, _NOBODY)
         os.setresuid(_NOBODY, _NOBODY, _NOBODY)
     except OSError as error:
-        raise Refused("privilege can't be given up there: %s" % error.strerror) from None
+        raise Refused(f"privilege can't be given up there: {error.strerror}") from None
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0:
-        raise Refused("privilege can't be given up there: %s" % os.strerror(ctypes.get_errno()))
+        raise Refused(f"privilege can't be given up there: {os.strerror(ctypes.get_errno())}")
     try:
         open_socket(socket.AF_INET, socket.SOCK_RAW, 253).close()
     except PermissionError:
@@ -202,7 +203,7 @@ class Agent:
                 else:
                     self._see()
             if time.monotonic() >= self._ends:
-                self._end("its lifetime of %g s is over" % self._lifetime)
+                self._end(f"its lifetime of {self._lifetime:g} s is over")
 
     # In execnet's receiving thread
 
@@ -212,10 +213,8 @@ class Agent:
         self._still_alive()
         now = time.monotonic()
         self._todo.extend((now, tuple(each)) for each in batch)
-        try:
+        with contextlib.suppress(BlockingIOError):
             os.write(self._waking, b".")
-        except BlockingIOError:
-            pass
 
     def _still_alive(self) -> None:
         signal.alarm(max(1, min(self._silence, int(self._ends - time.monotonic()) + 2)))
@@ -239,7 +238,8 @@ class Agent:
             self._flush()
             flush_at = self._ends
         next_due = self._due if self._todo else self._ends
-        return max(0.0, min(flush_at, next_due, self._ends) - now)
+        wake_at: float = min(flush_at, next_due, self._ends)
+        return max(0.0, wake_at - now)
 
     def _flush(self) -> None:
         batch, self._replies = self._replies, []
@@ -316,11 +316,11 @@ class Agent:
         if address not in self._peers:
             self._see()
             if self._named or address not in self._sources:
-                self._end("it was asked to send to %s, from where nothing of this session came" % address)
+                self._end(f"it was asked to send to {address}, from where nothing of this session came")
             self._peers.add(address)
             self._named = True
         if not self._left:
-            self._end("its budget of %d packets is spent" % self._budget)
+            self._end(f"its budget of {self._budget} packets is spent")
         self._left -= 1
         refused = self._station.send(self._ours[handle], data, address, port)
         if refused is not None:

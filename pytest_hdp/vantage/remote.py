@@ -350,4 +350,4 @@ class _Alone:
 
 
 def _plain(program: Program) -> bytes | list[tuple[int, int, int, int]]:
-    return program if isinstance(program, bytes) else [tuple(each) for each in program]
+    return program if isinstance(program, bytes) else [(code, jt, jf, k) for code, jt, jf, k in program]

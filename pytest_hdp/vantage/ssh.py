@@ -152,7 +152,7 @@ def _reason_of_ssh(login: Login, printed: str, last: str) -> str:
     if "Host key verification failed" in printed:
         return f"its host key is not known: log in by hand once, and check it: ssh {login.destination} ({last})"
     if "Permission denied" in printed:
-        return f"it accepts no key of yours as this user, and passwords are not asked for: see -i and ssh-agent ({last})"
+        return f"it accepts no key of yours as this user, and asks for no password: see ssh's -i and ssh-agent ({last})"
     if any(each in printed for each in _UNREACHABLE):
         return f"it can't be reached: check host, port and network ({last})"
     return ""
