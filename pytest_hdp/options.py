@@ -212,7 +212,7 @@ OPTIONS = (
     _Option(
         "rate",
         "PPS",
-        "packets a second, at most (default: 50000 on loopback, 20000 between namespaces, 2000 over SSH, else as the "
+        "packets a second, at most (default: 50000 on loopback, 20000 between namespaces, 4000 over SSH, else as the "
         "target answers)",
         _positive,
     ),

@@ -18,6 +18,7 @@ from pytest_hdp.judge.result import PathName, Result
 from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.measure.agentless import AgentlessMeasurement, Progress
 from pytest_hdp.measure.engine import Measurement
+from pytest_hdp.measure.far import measurement
 from pytest_hdp.measure.path import PathUnavailable
 from pytest_hdp.measure.plan import Plan
 from pytest_hdp.measure.share import measured_once
@@ -144,8 +145,8 @@ class Campaign:
 
     def probe(self, key: str, plan: Plan) -> tuple[Measurement, Judgement]:
         """Measure one train by itself, now, over the route's open path."""
-        measurement = Measurement(self.path(key), plan)
-        return measurement, measurement.settle(plan.trains[0])
+        measuring = measurement(self.path(key), plan)
+        return measuring, measuring.settle(plan.trains[0])
 
     def close(self) -> None:
         """Close every path that was opened."""
@@ -161,7 +162,7 @@ class Campaign:
             if path.far is None:
                 self._measurements[key] = AgentlessMeasurement(path, plan, self.on_progress)
             else:
-                self._measurements[key] = Measurement(path, plan)
+                self._measurements[key] = measurement(path, plan)
         return self._measurements[key]
 
     def _plan(self, key: str) -> Plan:

@@ -87,6 +87,12 @@ class Control:
         seen = self.source_seen.get(Direction.FORWARD)
         return seen[0] if seen is not None else self.path.near.address
 
+    @property
+    def met(self) -> bool:
+        """A datagram has arrived, and an echo has been answered."""
+        entries = self.entries.values()
+        return any(each.delivered_at for each in entries) and any(each.replied_at for each in entries)
+
     def withheld(self, direction: Direction) -> bool:
         """Whether nothing may be sent: from a far host our own address as we know it may be a stranger's."""
         far = self.path.far

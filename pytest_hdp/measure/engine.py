@@ -48,7 +48,6 @@ class Measurement:
         self._spoiled: dict[int, dict[int | None, set[str]]] = {}
         self._shuffle = random.Random(plan.seed)
         self._next_send = 0.0
-        self._asked_far = 0
         self._failure: Exception | None = None
         self._work = self._script()
         path.subscribers.append(self._file)
@@ -103,15 +102,13 @@ class Measurement:
         yield from self._meet()
         pace = self.plan.pace
         for _ in range(pace.rounds):
-            if self.path.gone is None:
-                yield from self._round(self._open_trains())
-                yield from self._pause(pace.spacing)
+            yield from self._round(self._open_trains())
+            yield from self._pause(pace.spacing)
         spacing = pace.spacing
         while True:
             yield from self._wait_for_stragglers()
             self._note_drops()
-            self._asked_far = self.rounds - 1
-            more = self.rounds < pace.most_rounds and self.path.gone is None
+            more = self.rounds < pace.most_rounds
             self._judge_open(more_rounds=more)
             if not self._open_trains():
                 yield from self._locate()
@@ -164,21 +161,12 @@ class Measurement:
                 if not asked:
                     continue  # forward goes on without trains too: its control keeps a NAT's way back open
                 yield from self._pause(self.control.round_trip or 0.0)
-                if self.control.withheld(direction):
-                    continue
             yield from self._send_all(asked, direction, number)
         self._note_drops()
 
     def _send_all(self, trains: list[Train], direction: Direction, number: int) -> Generator[None]:
         """Send one probe of each train and the controls, in shuffled order, at the plan's rate."""
-        order: list[Train | Direction] = [*trains, *[direction] * self.plan.pace.control]
-        self._shuffle.shuffle(order)
-        if (far := self.path.sender_end(direction).remote) is not None:
-            for position, item in enumerate(order):
-                self._send_one(item, number, position)
-                far.pause(1 / self.plan.pace.rate)  # there, and all of it in one message
-            yield from self._pause(len(order) / self.plan.pace.rate)
-            return
+        order = self._shuffled(trains, direction)
         burst = max(1, int(self.plan.pace.rate * BURST))
         for start in range(0, len(order), burst):
             chunk = order[start : start + burst]
@@ -197,6 +185,11 @@ class Measurement:
         else:
             send_probe(self.path, self.ledger, item, number, self.content, self.control.address(item.direction))
 
+    def _shuffled(self, trains: list[Train], direction: Direction) -> list[Train | Direction]:
+        order: list[Train | Direction] = [*trains, *[direction] * self.plan.pace.control]
+        self._shuffle.shuffle(order)
+        return order
+
     def _echo_turn(self, direction: Direction, position: int) -> bool:
         """Without eyes at the receiver every control is an echo; with them, an odd one out is."""
         return self.path.receiver_end(direction) is None or position % 8 == 7
@@ -207,20 +200,7 @@ class Measurement:
             yield from self._look(left)
 
     def _wait_for_stragglers(self) -> Generator[None]:
-        """Wait until everything sent within the last timeout is accounted for, or the timeout is over.
-
-        A far end must have sent all of it before that, and after it have told all that it saw.
-        """
-        yield from self._hear_far()
-        yield from self._wait_for_answers()
-        yield from self._hear_far()
-
-    def _hear_far(self) -> Generator[None]:
-        done = self.path.ask()
-        while not done():
-            yield from self._look(1.0)
-
-    def _wait_for_answers(self) -> Generator[None]:
+        """Wait until everything sent within the last timeout is accounted for, or the timeout is over."""
         waiting = [entry for train in self._open_trains() for entry in self.ledger.trains.get(train, ())]
         deadline = time.monotonic() + self.timeout
         while (left := deadline - time.monotonic()) > 0:
@@ -256,10 +236,9 @@ class Measurement:
             entry.arrived.append(copy)
 
     def _note_drops(self) -> None:
-        """A drop may have hit a straggler of the round before: it spoils both; a far one, all since it was asked."""
+        """A drop may have hit a straggler of the round before: it spoils both."""
         for eye in self.path.new_drops():
-            first = self._asked_far if eye.end.remote is not None else self.rounds - 2
-            for number in range(first, self.rounds):
+            for number in (self.rounds - 1, self.rounds - 2):
                 by_protocol = self._spoiled.setdefault(number, {})
                 by_protocol.setdefault(eye.protocol, set()).add(f"the {eye.kind} at {eye.end.address} overflowed")
 
@@ -269,7 +248,6 @@ class Measurement:
             judgement = self._judge(train, more_rounds=more_rounds)
             if judgement.final or not more_rounds:
                 worth = judgement.verdict in LOCATED and self.plan.locate != "none" and self.path.routed
-                worth = worth and self.path.gone is None
                 (self._to_locate if worth else self._settled)[train] = judgement
 
     def _locate(self) -> Generator[None]:

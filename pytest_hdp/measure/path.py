@@ -15,7 +15,8 @@ from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.packet.carrier import CARRIERS, hdp_offset
 from pytest_hdp.packet.tag import RUN_ID_SIZE, Sealer
 from pytest_hdp.vantage import bpf
-from pytest_hdp.vantage.remote import AgentGone, Packet, RemoteStation
+from pytest_hdp.vantage.exchange import AgentGone, Packet
+from pytest_hdp.vantage.remote import RemoteStation
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train

@@ -1,7 +1,7 @@
 """An agent: a station at a far host, which does what its controller sends, and hands back unasked what it sees.
 
-Standard library only, Python 3.8 or later; shipped as source, with station.py, through execnet, and nothing is
-installed. It opens no port but the control's UDP socket, answers nothing, and knows nothing of what it sends. It sends
+Standard library only, Python 3.8 or later; shipped as source, with station.py and ahead.py, through execnet; nothing
+is installed there. It opens no port but the control's UDP socket, answers nothing, and knows nothing of what it sends. It sends
 only to the peers that its terms name, or to one more address, the first that its controller names, if something of the
 session's has come from there. It ends with the connection, after its lifetime, when its packets are spent, and
 when its controller has been silent for too long.
@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import ctypes
 import errno
 import os
 import select
 import signal
 import socket
-import struct
+import sys
 import time
 from typing import Any, Sequence  # noqa: UP035 (Python 3.8)
 
-from pytest_hdp.vantage.station import Observation, Station, _with_room, open_socket
+from pytest_hdp.vantage.ahead import Ahead, Refused, check_privilege, drop_privilege
+from pytest_hdp.vantage.station import Observation, Station, _with_room
 
 # what its controller may have opened, and which of the arguments are a buffer's size
 _OPENING = {"tap": 2, "listen": 3, "sender": None, "datagram": 3}
@@ -29,25 +29,19 @@ _ICMP_ERRORS = (3, 4, 5, 11, 12)
 _TOGETHER = 0.004  # seconds for which observations are gathered into one message
 _CATCH_UP = 0.002  # seconds of delay in sending that are made up for by sending faster
 _MOST_TOGETHER = 500
-_TAP_BUFFER = 16 << 20
-_AF_PACKET = 17
-_SO_ATTACH_FILTER, _SO_RCVBUFFORCE, _PR_SET_NO_NEW_PRIVS = 26, 33, 38
-_NOBODY = 65534
-
-
-class Refused(Exception):  # noqa: N818
-    """What this host does not allow; one line."""
 
 
 def serve(channel: Any, terms: dict[str, Any]) -> None:
     """Serve until the channel closes. The first thing sent is ("ready", user) or ("refused", one line).
 
-    terms: "peers" (addresses), "budget" (packets), "lifetime" and "silence" (seconds), "drop" (whether to give up all
+    terms: "peers" (addresses), "budget" (packets), "lifetime" and "silence" (seconds), "byteorder", "drop" (whether to give up all
     privilege before anything else is done; every socket that may be wanted is opened before).
     """
     sockets = Ahead()
     try:
-        _check_privilege()
+        if terms["byteorder"] != sys.byteorder:
+            raise Refused("its machine has another byte order than this one, and filters are made here")
+        check_privilege()
         user = os.geteuid()
         if terms["drop"]:
             _with_room(sockets.fill)
@@ -58,103 +52,6 @@ def serve(channel: Any, terms: dict[str, Any]) -> None:
     agent = Agent(channel, sockets, terms)
     channel.send(("ready", user))
     agent.run()
-
-
-def _check_privilege() -> None:
-    for family, kind, protocol in ((_AF_PACKET, socket.SOCK_DGRAM, 0), (socket.AF_INET, socket.SOCK_RAW, 253)):
-        try:
-            open_socket(family, kind, protocol).close()
-        except OSError as error:
-            raise Refused(f"raw sockets may not be opened there: {error.strerror}") from None
-
-
-class Ahead:
-    """Opens sockets, many of them before they are asked for: a Station's `socket_factory`."""
-
-    def __init__(self) -> None:
-        self._ready: dict[tuple[int, int, int], list[socket.socket]] = {}
-        self._refused: dict[tuple[int, int, int], OSError] = {}
-        self.filled = False
-
-    def __call__(self, family: int, kind: int, protocol: int) -> socket.socket:
-        """Give one that was opened ahead, or open it. Raises OSError: EBADF if privilege is gone by now."""
-        key = (family, kind, protocol)
-        if self._ready.get(key):
-            return self._ready[key].pop()
-        if key in self._refused:
-            raise self._refused[key]
-        try:
-            return open_socket(family, kind, protocol)
-        except PermissionError:
-            if self.filled:
-                raise OSError(errno.EBADF, "the agent has given up its privilege, and opens no more sockets") from None
-            raise
-
-    def open(self, family: int, kind: int, protocols: Sequence[int]) -> list[int]:
-        """Open one of each, to be given later. Returns each one's errno, or 0."""
-        return [self._open(family, kind, protocol) for protocol in protocols]
-
-    def _open(self, family: int, kind: int, protocol: int) -> int:
-        key = (family, kind, protocol)
-        if self._ready.get(key):
-            return 0
-        try:
-            opened = self(family, kind, protocol)
-        except OSError as error:
-            if error.errno == errno.EMFILE:
-                raise
-            return error.errno or errno.EIO
-        self._ready.setdefault(key, []).append(opened)
-        return 0
-
-    def fill(self) -> None:
-        """Open all that may ever be asked for: two raw sockets of each number, and taps. They receive nothing yet."""
-        keys = [(int(socket.AF_INET), int(socket.SOCK_RAW), number) for number in range(-1, 264)]
-        keys.append((_AF_PACKET, int(socket.SOCK_DGRAM), 0))
-        for key in keys:
-            while key not in self._refused and len(self._ready.get(key, ())) < 2:
-                try:
-                    opened = open_socket(*key)
-                except OSError as error:
-                    if error.errno == errno.EMFILE:
-                        raise
-                    self._refused[key] = error
-                    continue
-                held = ctypes.create_string_buffer(struct.pack("=HBBI", 6, 0, 0, 0), 8)
-                program = struct.pack("@HP", 1, ctypes.addressof(held))
-                opened.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)  # unlocked: the real one follows
-                if key[0] == _AF_PACKET:
-                    _enlarge(opened)
-                self._ready.setdefault(key, []).append(opened)
-        self.filled = True
-
-
-def _enlarge(opened: socket.socket) -> None:
-    """Give it a large receive buffer, while that is allowed."""
-    try:
-        opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _TAP_BUFFER)
-    except PermissionError:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _TAP_BUFFER)
-
-
-def drop_privilege() -> None:
-    """Become nobody for good: no groups, no capabilities, no way to get any back. Raises Refused."""
-    if os.geteuid() != 0:
-        raise Refused("only root can give up its privilege: leave out drop")
-    libc = ctypes.CDLL(None, use_errno=True)
-    try:
-        os.setgroups([])
-        os.setresgid(_NOBODY, _NOBODY, _NOBODY)
-        os.setresuid(_NOBODY, _NOBODY, _NOBODY)
-    except OSError as error:
-        raise Refused(f"privilege can't be given up there: {error.strerror}") from None
-    if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0:
-        raise Refused(f"privilege can't be given up there: {os.strerror(ctypes.get_errno())}")
-    try:
-        open_socket(socket.AF_INET, socket.SOCK_RAW, 253).close()
-    except PermissionError:
-        return
-    raise Refused("privilege can't be given up there: raw sockets can still be opened")
 
 
 class Agent:

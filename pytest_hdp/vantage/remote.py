@@ -6,15 +6,15 @@ ahead are used at once, observations come unasked. What is asked for and answere
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
-import select
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
+
+from pytest_hdp.vantage.exchange import AgentGone, Alone, Bell, Channel, Packet, assembled, sound
 
 if TYPE_CHECKING:
     from pytest_hdp.vantage.station import Observation, Program
@@ -22,29 +22,6 @@ if TYPE_CHECKING:
 SILENCE = 30  # seconds without a word from here, after which an agent ends
 BEAT = 5.0  # seconds between two words
 PATIENCE = 15.0  # seconds that an answer may take
-_IPV4_HEADER = 20
-_LARGEST = 1 << 16
-
-
-class Channel(Protocol):
-    """What is needed of an execnet channel."""
-
-    def send(self, item: object) -> None:
-        """Send a plain value. Raises OSError when the connection is gone."""
-
-    def setcallback(self, callback: Callable[[Any], Any], endmarker: object = ...) -> None:
-        """Call back, in a thread of execnet's, with each value that comes, and with the marker at the end."""
-
-
-class Packet(Protocol):
-    """What keeps the fate of a packet that was handed over to be sent. Times in ns, of this host's clock."""
-
-    errno: str | None
-    sent_at: int
-
-
-class AgentGone(OSError):  # noqa: N818
-    """Raised where an agent is needed that is not there any more."""
 
 
 class RemoteStation:
@@ -61,7 +38,7 @@ class RemoteStation:
         self._channel = channel
         self._close = close
         self._last_words = last_words
-        self._wakeup = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._bell = Bell()
         self._incoming: deque[object] = deque()
         self._outbox: list[tuple[Any, ...]] = []
         self._observed: list[Observation] = []
@@ -74,7 +51,6 @@ class RemoteStation:
         self._number = 0
         self._backlog = 0.0
         self._ended = threading.Event()
-        self._wakeup_lock = threading.Lock()
         channel.setcallback(self._receive, endmarker=None)
         threading.Thread(target=self._beat, name="hdp agent's heartbeat", daemon=True).start()
 
@@ -87,14 +63,11 @@ class RemoteStation:
     def close(self) -> None:
         """End the agent and the connection. May be called again."""
         self._lose("it was closed")
-        with self._wakeup_lock:
-            if self._wakeup >= 0:
-                os.close(self._wakeup)
-                self._wakeup = -1
+        self._bell.close()
 
     def fileno(self) -> int:
         """Return a descriptor that is readable while `poll` has something to return."""
-        return self._wakeup
+        return self._bell.descriptor
 
     # As a Station
 
@@ -107,11 +80,11 @@ class RemoteStation:
 
     def tap(self, interface: str | None, program: Program, buffer: int | None = None) -> int:
         """As `Station.tap`."""
-        return self._open("tap", interface, _plain(program), buffer)[0]
+        return self._open("tap", interface, assembled(program), buffer)[0]
 
     def listen(self, family: int, protocol: int, program: Program, buffer: int | None = None, address: str = "") -> int:
         """As `Station.listen`."""
-        return self._open_raw("listen", int(family), protocol, _plain(program), buffer, address)
+        return self._open_raw("listen", int(family), protocol, assembled(program), buffer, address)
 
     def sender(self, family: int, protocol: int) -> int:
         """As `Station.sender`; the header is always the kernel's."""
@@ -121,7 +94,7 @@ class RemoteStation:
         self, address: str, port: int = 0, program: Program | None = None, buffer: int | None = None
     ) -> tuple[int, int]:
         """As `Station.datagram`."""
-        handle, port = self._open("datagram", address, port, None if program is None else _plain(program), buffer)
+        handle, port = self._open("datagram", address, port, None if program is None else assembled(program), buffer)
         self._payload_only.add(handle)
         return handle, port
 
@@ -144,7 +117,7 @@ class RemoteStation:
 
     def send(self, handle: int, data: bytes, address: str, port: int = 0) -> str | None:
         """As `Station.send`, waiting for the answer."""
-        packet = _Alone()
+        packet = Alone()
         self.send_later(handle, data, address, port, packet)
         self.settle()
         return packet.errno
@@ -154,7 +127,7 @@ class RemoteStation:
         self.flush()
         self._take()
         if not self._observed and timeout > 0:
-            self._wait(timeout)
+            self._bell.wait(timeout)
             self._take()
         observed, self._observed = self._observed, []
         return observed
@@ -207,7 +180,7 @@ class RemoteStation:
         """Wait until all that was handed over is done, and what was seen until then has come."""
         token = self.ask()
         while not self.answered(token):
-            self._wait(PATIENCE)
+            self._bell.wait(PATIENCE)
             self._take()
         self._stay_readable()
 
@@ -240,7 +213,7 @@ class RemoteStation:
                 self._lose(f"it has not answered for {PATIENCE:g} s")
             if self.gone is not None:
                 raise self._missing()
-            self._wait(deadline - time.monotonic())
+            self._bell.wait(deadline - time.monotonic())
             self._take()
         self._stay_readable()
         number, value = self._answers.pop(token)
@@ -256,25 +229,15 @@ class RemoteStation:
     def _missing(self) -> AgentGone:
         return AgentGone(errno.EPIPE, f"{self.name} is gone: {self.gone}")
 
-    def _wait(self, seconds: float) -> None:
-        waiting = select.poll()  # not select(), which takes no descriptor above 1023
-        waiting.register(self._wakeup, select.POLLIN)
-        waiting.poll(max(0.0, seconds) * 1000)
-
     def _stay_readable(self) -> None:
         """What came with an answer waits for `poll`."""
         if self._observed:
-            self._wake()
-
-    def _wake(self) -> None:
-        with self._wakeup_lock:
-            if self._wakeup >= 0:
-                os.eventfd_write(self._wakeup, 1)
+            self._bell.ring()
 
     def _receive(self, item: object) -> None:
         """In execnet's thread."""
         self._incoming.append(item)
-        self._wake()
+        self._bell.ring()
 
     def _beat(self) -> None:
         while not self._ended.wait(BEAT):
@@ -285,8 +248,7 @@ class RemoteStation:
 
     def _take(self) -> None:
         """Sort what has come. What makes no sense ends the connection: it is no agent of ours."""
-        with contextlib.suppress(BlockingIOError):
-            os.eventfd_read(self._wakeup)
+        self._bell.hush()
         while self._incoming and self.gone is None:
             item = self._incoming.popleft()
             if item is None:
@@ -300,7 +262,9 @@ class RemoteStation:
 
     def _sort(self, word: object, rest: list[Any]) -> None:
         if word == "seen":
-            self._observed += filter(self._sound, map(tuple, rest[0]))
+            for observation in map(tuple, rest[0]):
+                if sound(observation, payload_only=observation[0] in self._payload_only):
+                    self._observed.append(observation)
         elif word == "refused":
             number, name = rest
             self._unsure[number].errno = str(name)
@@ -323,31 +287,9 @@ class RemoteStation:
         for number in [each for each in self._unsure if each <= last]:
             del self._unsure[number]
 
-    def _sound(self, observation: tuple[Any, ...]) -> bool:
-        """Whether an observation is one: what is not holds no packet of ours."""
-        handle, when, kind, data, address, interface = observation
-        if not (isinstance(data, bytes) and isinstance(address, str) and isinstance(interface, str)):
-            return False
-        if not (type(handle) is type(when) is type(kind) is int and len(data) <= _LARGEST):
-            return False
-        if handle in self._payload_only:
-            return True
-        return len(data) >= _IPV4_HEADER and _IPV4_HEADER <= (data[0] & 15) * 4 < len(data)
-
     def _lose(self, why: str) -> None:
         if self.gone is None:
             self.gone = why
             self._ended.set()
             self._close()
-            self._wake()
-
-
-class _Alone:
-    """A packet that nobody keeps books of."""
-
-    errno: str | None = None
-    sent_at: int = 0
-
-
-def _plain(program: Program) -> bytes | list[tuple[int, int, int, int]]:
-    return program if isinstance(program, bytes) else [(code, jt, jf, k) for code, jt, jf, k in program]
+            self._bell.ring()

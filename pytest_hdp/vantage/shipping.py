@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -23,7 +24,7 @@ OLDEST = (3, 8)
 _END_PATIENCE = 1.0
 _MOST_STDERR = 65536
 _ROOM = Path(__file__).parent
-_SHIPPED = ("station", "agent")
+_SHIPPED = ("station", "ahead", "agent")
 _EXEC = "import sys;exec(sys.argv[1])"
 
 # Runs before anything else there, on whatever Python that is. No single quotes, no exclamation marks: see `loader`.
@@ -68,6 +69,7 @@ class Terms:
     lifetime: float = 3600.0
     silence: int = SILENCE
     drop: bool = False
+    byteorder: str = sys.byteorder
 
 
 class NotStarted(Exception):  # noqa: N818
