@@ -63,13 +63,15 @@ def to_record(result: Result) -> dict[str, Any]:
         "expected": None if result.expected is None else result.expected.value,
         "outcome": result.outcome.value,
         "latency_us": _latency(result.latency_us),
+        "changed": list(judgement.changed),
+        "ttl": judgement.ttl,
     }
 
 
 def from_record(record: object) -> Result | str:
     """Return the result that a JSON value holds, or one line that says what is wrong with it. Raises nothing.
 
-    What a record does not keep is as in a fresh `Judgement`: `ttl` and `changed`; and it is `final`.
+    It is `final`. Records made before there were `ttl` and `changed` have none.
     """
     try:
         return _result(_Fields(record, ""))
@@ -201,6 +203,8 @@ def _judgement(fields: _Fields) -> Judgement:
         control_sent=control.number("sent"),
         control_delivered=control.number("delivered"),
         bound=fields.text_or_none("bound"),
+        ttl=fields.number_or_none("ttl", 0, 255) if "ttl" in fields.values else None,
+        changed=tuple(_names(fields, "changed")) if "changed" in fields.values else (),
     )
 
 

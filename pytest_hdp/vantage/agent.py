@@ -1,10 +1,10 @@
 """An agent: a station at a far host, which does what its controller sends, and hands back unasked what it sees.
 
 Standard library only, Python 3.8 or later; shipped as source, with station.py and ahead.py, through execnet; nothing
-is installed there. It opens no port but the control's UDP socket, answers nothing, and knows nothing of what it sends. It sends
-only to the peers that its terms name, or to one more address, the first that its controller names, if something of the
-session's has come from there. It ends with the connection, after its lifetime, when its packets are spent, and
-when its controller has been silent for too long.
+is installed there. It opens no port but the control's UDP socket, answers nothing, and knows nothing of what it sends.
+It sends only to the peers that its terms name, or to one more address, the first that its controller names, if
+something of the session's has come from there. It ends with the connection, after its lifetime, when its packets are
+spent, and when its controller has been silent for too long.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _MOST_TOGETHER = 500
 def serve(channel: Any, terms: dict[str, Any]) -> None:
     """Serve until the channel closes. The first thing sent is ("ready", user) or ("refused", one line).
 
-    terms: "peers" (addresses), "budget" (packets), "lifetime" and "silence" (seconds), "byteorder", "drop" (whether to give up all
-    privilege before anything else is done; every socket that may be wanted is opened before).
+    terms: "peers" (addresses), "budget" (packets), "lifetime" and "silence" (seconds), "byteorder" (of filters), "drop"
+    (whether to give up all privilege before anything else is done; every socket that may be wanted is opened before).
     """
     sockets = Ahead()
     try:

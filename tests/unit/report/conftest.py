@@ -46,6 +46,8 @@ def _record(protocol: int, verdict: str = "delivered", outcome: str = "passed", 
         "expected": "delivered",
         "outcome": outcome,
         "latency_us": None,
+        "changed": [],
+        "ttl": 62 if there else None,
         **fields,
     }
 
