@@ -142,7 +142,8 @@ class _Connection:
             if isinstance(error, AssertionError):
                 said = "hdp: something there prints before the agent starts: keep the shell's start-up files quiet"
                 raise NotStarted(status, said) from None
-            raise NotStarted(status, self._printed() or _last_line(str(error))) from None
+            raised = _last_line(str(error)) if type(error).__name__ == "RemoteError" else ""
+            raise NotStarted(status, self._printed() or raised) from None
         finally:
             watchdog.cancel()
         if word != "ready":

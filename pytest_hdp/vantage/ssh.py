@@ -26,6 +26,7 @@ _OPTIONS = (
     *("-o", "ClearAllForwardings=yes"),
     *("-o", "Compression=yes"),
 )
+_WITH_VALUE = [[f"-{letter}"] for letter in "BbcDEeFIiJLlmOoPpQRSWw"]  # ssh(1): what follows these is no host
 _NOT_FOUND = (126, 127)
 _UNREACHABLE = (
     "Connection refused",
@@ -78,7 +79,7 @@ def parse(text: str) -> Login:
         else:
             break
         del words[0]
-    if not words or words[-1].startswith("-") or not words[-1].strip():
+    if not words or words[-1].startswith("-") or not words[-1].strip() or words[-2:-1] in _WITH_VALUE:
         raise ValueError(f"ssh={text} ends in no host; it is {SYNTAX}")
     return Login(tuple(words), python, terms)
 

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -106,14 +106,15 @@ class Hosts:
 
     def start_sshd(self, node: str | None = None) -> Running:
         said = os.open(self.folder / "sshd.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        with open(os.devnull) as nothing:
+        with Path(os.devnull).open() as nothing:
             argv = ["/usr/bin/unshare", "-m", "sh", "-c", START, "sshd", str(self.folder), SSHD]
             running = self.lab.namespace(node or self.lab.target).start(argv, (nothing.fileno(), said, said))
         os.close(said)
         deadline = time.monotonic() + 10
         while "Server listening" not in (log := (self.folder / "sshd.log").read_text()):
             ended = select.select([running.fileno()], (), (), 0.01)[0]
-            assert not ended and time.monotonic() < deadline, log
+            assert not ended, log
+            assert time.monotonic() < deadline, log
         return running
 
     def start(self, *arguments: str, env: dict[str, str] | None = None) -> tuple[Running, Callable[[], Done]]:
@@ -122,7 +123,7 @@ class Hosts:
         report, output = self.folder / f"report{self._runs}", self.folder / f"output{self._runs}"
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("HDP_", "PYTEST_"))}
         argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--hdp-report={report}", *arguments]
-        with open(os.devnull) as nothing, output.open("w") as written:
+        with Path(os.devnull).open() as nothing, output.open("w") as written:
             descriptors = nothing.fileno(), written.fileno(), written.fileno()
             running = self.lab.namespace(self.lab.client).start(
                 argv, descriptors, env={**environment, **(env or {})}, cwd=str(TOP)
@@ -139,6 +140,11 @@ class Hosts:
 
     def run(self, *arguments: str, env: dict[str, str] | None = None) -> Done:
         return self.start(*arguments, env=env)[1]()
+
+    def agents(self) -> list[int]:
+        """The far processes of agents at this lab's target, none of anybody else's."""
+        here = Path(self.lab.namespace_path(self.lab.target)).stat().st_ino
+        return [each for each in processes("an agent needs 3.8") if namespace_of(each) == here]
 
     def sweep(self, agent: str, *arguments: str) -> Done:
         return self.run(SWEEP, f"--hdp-target={self.address}", f"--hdp-agent={agent}", *arguments)
@@ -185,6 +191,14 @@ def processes(needle: str) -> list[int]:
     return found
 
 
+def namespace_of(process: int) -> int:
+    """The inode of its network namespace, 0 if it is gone."""
+    try:
+        return Path(f"/proc/{process}/ns/net").stat().st_ino
+    except OSError:
+        return 0
+
+
 def wait_until(condition: Callable[[], bool], seconds: float) -> float:
     """Seconds until the condition held; fails after so many."""
     began = time.monotonic()
@@ -192,10 +206,3 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> float:
         assert time.monotonic() - began < seconds, "it has not happened"
         time.sleep(0.005)
     return time.monotonic() - began
-
-
-def can_run_sshd() -> Sequence[str]:
-    """Why not, if not."""
-    if os.geteuid() != 0:
-        return ["privilege: sshd and its users take root"]
-    return [] if Path(SSHD).exists() else ["needs sshd (openssh-server)"]
