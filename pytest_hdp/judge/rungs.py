@@ -64,6 +64,8 @@ def held_by_sender(facts: Facts) -> Finding | None:
     watched = [p for p in facts.accepted if p.round in facts.rounds_that_left]
     if not facts.circumstances.eyes.left or not watched or any(map(_seen, facts.accepted)):
         return None
+    if facts.circumstances.agent_gone:
+        return None  # what was handed over to it may never have been sent
     tap = explain.sender_tap(facts)
     said = (
         f"sendto() took {len(watched)} and none left {tap}, while the control did: "

@@ -17,6 +17,7 @@ from pytest_hdp.measure.circumstances import eyes_of, shared_by
 from pytest_hdp.measure.control import PACKET_OUTGOING, Control
 from pytest_hdp.measure.ledger import Ledger
 from pytest_hdp.measure.locate import LOCATED, Locator, ask_again, located, representatives
+from pytest_hdp.measure.path import PathUnavailable
 from pytest_hdp.measure.sending import send_probe
 from pytest_hdp.packet.encoding import encode
 
@@ -71,6 +72,8 @@ class Measurement:
             next(self._work)
         except StopIteration:  # the last step settles what is left, and yields no more
             if train not in self._settled:
+                if isinstance(self._failure, PathUnavailable):
+                    raise self._failure from None
                 raise RuntimeError(f"this measurement ended early: {self._failure}") from self._failure
         except Exception as error:
             self._failure = error

@@ -11,12 +11,14 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.ladder import judge
 from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.measure.control import ICMP
 from pytest_hdp.measure.engine import MEETING, MEETING_TRIES, Measurement
 
 if TYPE_CHECKING:
-    from pytest_hdp.judge.evidence import Circumstances, Train, TrainEvidence
+    from pytest_hdp.judge.evidence import Circumstances, TrainEvidence
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.measure.path import OpenPath
     from pytest_hdp.measure.plan import Plan
@@ -39,6 +41,13 @@ class FarMeasurement(Measurement):
         self._known = 0  # rounds of which all is known
         self._judged_by: int | None = None
         self._far_busy = 0.0
+
+    def _open_sockets(self) -> None:
+        """Those of the control's echoes too: later each would be a question to the far end."""
+        self.path.open_ahead([*self.plan.trains, *(Train(ICMP, direction) for direction in self.directions)])
+        for direction in self.directions:
+            self.path.sender(direction, ICMP)
+        super()._open_sockets()
 
     def stop(self) -> dict[Train, Judgement]:
         """End early, and judge by the rounds of which all is known."""

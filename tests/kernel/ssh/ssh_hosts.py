@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import select
@@ -129,6 +130,7 @@ class Hosts:
                 argv, descriptors, env={**environment, **(env or {})}, cwd=str(TOP)
             )
 
+        @functools.cache
         def wait() -> Done:
             status = running.wait()
             results = report / "results.jsonl"
