@@ -22,7 +22,7 @@ from pytest_hdp.report.safe import safe
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """Where a vantage point is: `how` to reach it ("netns", "popen"), and its name there."""
+    """Where a vantage point is: `how` to reach it ("ssh", "netns", "popen"), and its name there."""
 
     how: str
     name: str = ""
@@ -90,9 +90,14 @@ def _address(text: str) -> str:
 
 def _spot(text: str) -> Spot:
     how, _, name = text.partition("=")
+    if how == "ssh":
+        from pytest_hdp.vantage.ssh import parse
+
+        parse(name)
+        return Spot(how, name)
     if (how == "netns" and name) or (how == "popen" and text == "popen"):
         return Spot(how, name)
-    raise ValueError(f"{text!r} is not one of netns=NAME, netns=pid:NUMBER, popen (this host)")
+    raise ValueError(f"{text!r} is not one of ssh=user@host, netns=NAME, netns=pid:NUMBER, popen (this host)")
 
 
 def _inventory(text: str) -> tuple[Target, ...]:
@@ -214,9 +219,14 @@ OPTIONS = (
         _inventory,
     ),
     _Option(
-        "agent", "SPEC", "eyes at the target: netns=NAME, netns=pid:NUMBER, popen (this host); default: none", _spot
+        "agent",
+        "SPEC",
+        "eyes at the target: ssh=user@host, netns=NAME, netns=pid:NUMBER, popen (this host); default: none",
+        _spot,
     ),
-    _Option("source", "SPEC", "where probes start: netns=NAME, netns=pid:NUMBER (default: this host)", _spot),
+    _Option(
+        "source", "SPEC", "where probes start: ssh=user@host, netns=NAME, netns=pid:NUMBER (default: this host)", _spot
+    ),
     _Option("lab", "NAME", "emulate the path instead: one or more names, or all; see hdp lab list", _labs),
     _Option(
         "protocols",
@@ -230,7 +240,8 @@ OPTIONS = (
     _Option(
         "rate",
         "PPS",
-        "packets a second, at most (default: 50000 on loopback, 20000 with an agent, else as the target answers)",
+        "packets a second, at most (default: 50000 on loopback, 20000 between namespaces, 4000 over SSH, else as the "
+        "target answers)",
         _positive,
     ),
     _Option("timeout", "S", "longest wait for one probe (default: from the control's round-trip time)", _positive),
