@@ -25,7 +25,8 @@ from pytest_hdp.vantagepoints import vantage_of
 if TYPE_CHECKING:
     from pytest_hdp.inventory import Target
     from pytest_hdp.measure.capture import Packets
-    from pytest_hdp.options import Settings, Spot
+    from pytest_hdp.options import Settings
+    from pytest_hdp.values import Spot
 
 
 OTHER_FILES = 50
