@@ -12,7 +12,9 @@ from pytest_hdp import __version__
 COMMANDS = (
     "pytest_hdp.cli_listen",
     "pytest_hdp.cli_send",
+    "pytest_hdp.cli_wireshark",
     "pytest_hdp.lab.command",
+    "pytest_hdp.report.command",
     "pytest_hdp.report.compare_command",
 )
 """Modules with `add_parser(subparsers)`, which adds a subcommand and sets its `run(options) -> exit status`."""

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shlex
 import socket
 import sys
 
 from pytest_hdp.packet.encoding import Encoding
 
 USAGE_ERROR = 4
+DEFAULT_PROTOCOL = 255
+"""The article's number: assigned to nobody, and the kernel builds the IP header all the same."""
+
+EVERY_NUMBER = tuple(range(256))
 
 
-def protocol(text: str) -> int:
-    """One number, by number or name."""
+def protocols(text: str) -> tuple[int, ...]:
+    """Numbers, ranges and names."""
     from pytest_hdp.packet.numbers import parse_protocols
 
     try:
-        numbers = parse_protocols(text)
+        return parse_protocols(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-    if len(numbers) != 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is {len(numbers)} numbers; give one")
-    return numbers[0]
 
 
 def encoding(text: str) -> Encoding:
@@ -33,8 +36,15 @@ def encoding(text: str) -> Encoding:
 
 def count(text: str) -> int:
     """A whole number greater than 0."""
-    if not text.isdecimal() or not int(text):
+    if not (text.isascii() and text.isdecimal()) or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number greater than 0")
+    return int(text)
+
+
+def port(text: str) -> int:
+    """A port, 0..65535."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 5) or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to 65535")
     return int(text)
 
 
@@ -42,14 +52,19 @@ def address(text: str) -> str:
     """A numeric IPv4 address."""
     try:
         return socket.inet_ntoa(socket.inet_pton(socket.AF_INET, text))
-    except OSError:
+    except (OSError, ValueError):
         raise argparse.ArgumentTypeError(f"{text!r} is not an IPv4 address such as 127.0.0.1") from None
 
 
-def refused(error: OSError, protocol: int) -> int:
-    """Say why no socket was to be had, and return the exit status."""
-    if isinstance(error, PermissionError):
-        print("hdp: raw sockets need root or CAP_NET_RAW: use sudo", file=sys.stderr)
-        return USAGE_ERROR
-    print(f"hdp: socket() refused protocol {protocol}: {error.strerror}", file=sys.stderr)
-    return 1
+def complain(message: str, status: int) -> int:
+    """Say what is wrong in one line, and return the exit status."""
+    print(f"hdp: {message}", file=sys.stderr)
+    return status
+
+
+def no_privilege() -> int:
+    """Say how to get the right to raw sockets, and return the exit status."""
+    again = shlex.join(["hdp", *sys.argv[1:]])
+    if os.environ.get("VIRTUAL_ENV") or sys.prefix != sys.base_prefix:
+        again = f'"$(command -v hdp)" {shlex.join(sys.argv[1:])}'  # sudo forgets a virtual environment's PATH
+    return complain(f"raw sockets need root or CAP_NET_RAW: sudo {again}", USAGE_ERROR)

@@ -1,76 +1,205 @@
-"""`hdp listen`: show the HDP packets that arrive under a protocol number."""
+"""`hdp listen`: show every packet that arrives under one protocol number or several, whoever sent it."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import socket
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_hdp.cli_arguments import count, encoding, protocol, refused
+from pytest_hdp import cli_arguments as arguments
 from pytest_hdp.packet.encoding import Encoding
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable, Iterable, Iterator
 
-    from pytest_hdp.vantage.station import Observation
+    from pytest_hdp.report.heard import Heard
+    from pytest_hdp.vantage.station import Observation, Station
+
+BUFFER = 4 << 20
+_EXAMPLES = """examples:
+  hdp listen 255
+  hdp listen 47,50-51,sctp --count 10 --json
+  hdp listen --all --table --write everything.pcapng
+
+A number that the kernel uses itself (TCP's, UDP's) shows its traffic too, over SSH also that of this terminal.
+Ctrl-C ends."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add `listen` to the subparsers of `hdp`."""
-    listen = subparsers.add_parser("listen", help="show the HDP packets that arrive under a protocol number")
-    listen.add_argument("--count", type=count, default=0, metavar="N", help="end after N packets")
-    listen.add_argument("--address", default="", help="only what is sent to this address of this host")
-    listen.add_argument(
-        "--protocol", type=protocol, default=253, metavar="NUMBER|NAME", help="default 253, experimental"
+    import argparse
+
+    parser = subparsers.add_parser(
+        "listen",
+        help="show the packets that arrive under a protocol number",
+        description="Show IP header, HDP header and data of each packet that arrives under these protocol numbers.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    listen.add_argument("--encoding", type=encoding, default=Encoding.PLAIN, metavar="NAME", help=", ".join(Encoding))
-    listen.set_defaults(run=run)
+    which = parser.add_mutually_exclusive_group()
+    numbers = {"type": arguments.protocols, "metavar": "PROTOCOLS"}
+    which.add_argument(
+        "protocols", nargs="?", help="numbers or names, as 255 or 47,50-51,sctp (default 255)", **numbers
+    )
+    which.add_argument("--protocol", dest="named", help="the same", **numbers)
+    which.add_argument("--all", action="store_true", help="every number that the kernel gives a raw socket for")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--table", action="store_true", help="rows of a Markdown table")
+    form.add_argument("--json", action="store_true", help="a JSON object a line")
+    parser.add_argument("--count", type=arguments.count, default=0, metavar="N", help="end after N packets")
+    parser.add_argument("--address", type=arguments.address, metavar="ADDR", help="only what is sent to this address")
+    parser.add_argument(
+        "--encoding", type=arguments.encoding, default=Encoding.PLAIN, metavar="NAME", help=", ".join(Encoding)
+    )
+    parser.add_argument("--write", type=Path, metavar="FILE", help="keep what is shown as a pcapng file too")
+    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    from pytest_hdp.vantage import bpf
+    """Do what was asked; returns the exit status."""
     from pytest_hdp.vantage.station import Station
 
-    with Station() as station:
+    with Station() as station, contextlib.ExitStack() as stack:
         try:
-            station.listen(socket.AF_INET, options.protocol, bpf.accept_all(), address=options.address)
+            listening = _open(station, options)
+        except PermissionError:
+            return arguments.no_privilege()
+        except OSError:
+            told = f"{options.address} is no address of this host: leave --address out to hear what is sent to any"
+            return arguments.complain(told, arguments.USAGE_ERROR)
+        if not listening:
+            return 1
+        try:
+            keep = stack.enter_context(_writer(options)) if options.write is not None else _keep_nothing
+        except FileExistsError:
+            return arguments.complain(
+                f"{options.write} exists already: give --write another name", arguments.USAGE_ERROR
+            )
+        except (OSError, ValueError) as error:
+            told = f"{options.write} can't be written: {getattr(error, 'strerror', None) or error}"
+            return arguments.complain(told, arguments.USAGE_ERROR)
+        return _show(station, options, keep, listening)
+
+
+def _numbers(options: argparse.Namespace) -> tuple[int, ...]:
+    if options.all:
+        return arguments.EVERY_NUMBER
+    found: tuple[int, ...] = options.protocols or options.named or (arguments.DEFAULT_PROTOCOL,)
+    return found
+
+
+def _open(station: Station, options: argparse.Namespace) -> list[int]:
+    """Open a listener for each number, telling of those that the kernel refuses. Raises OSError if it is the right."""
+    from pytest_hdp.packet.registry import slug
+    from pytest_hdp.vantage import bpf
+
+    listening = []
+    for number in _numbers(options):
+        try:
+            station.listen(socket.AF_INET, number, bpf.accept_all(), buffer=BUFFER, address=options.address or "")
         except OSError as error:
-            return refused(error, options.protocol)
-        print(f"listening for HDP under IP protocol {options.protocol}; Ctrl-C ends", file=sys.stderr)
-        shown = 0
-        while not options.count or shown < options.count:
-            for observation in station.poll(1.0):
-                print(_described(observation, options.encoding), flush=True)
+            if isinstance(error, PermissionError) or error.errno == errno.EADDRNOTAVAIL:
+                raise
+            arguments.complain(f"socket() refused {number} ({slug(number)}): {error.strerror}", 1)
+        else:
+            listening.append(number)
+    return listening
+
+
+def _show(station: Station, options: argparse.Namespace, keep: Callable[[Heard], None], listening: list[int]) -> int:
+    """Print each packet as it comes, until there were enough or Ctrl-C."""
+    from pytest_hdp.packet.numbers import format_protocols
+    from pytest_hdp.report import heard
+
+    render: Callable[[Heard], Iterable[str]] = heard.as_lines
+    if options.json:
+        render = _single(heard.as_json)
+    elif options.table:
+        render = _single(heard.as_row)
+    shown = 0
+    ended = False
+    numbers = format_protocols(listening)
+    with contextlib.suppress(KeyboardInterrupt):
+        print(f"listening under IP protocol {numbers}; Ctrl-C ends", file=sys.stderr, flush=True)
+        if options.table:
+            _print(heard.table_heads())
+        while not ended:
+            for _, when, _, data, _, _ in _in_order(station.poll(1.0)):
+                packet = heard.hear(when, data, options.encoding)
+                keep(packet)
+                _print(render(packet))
                 shown += 1
-                if shown == options.count:
+                ended = shown == options.count
+                if ended:
                     break
+    dropped = sum(station.drops().values())
+    lost = f", {dropped} more came too fast and are lost" if dropped else ""
+    print(f"{shown} packet{'' if shown == 1 else 's'}{lost}", file=sys.stderr)
     return 0
 
 
-def _described(observation: Observation, encoding: Encoding) -> str:
-    from pytest_hdp.packet import hdp
-    from pytest_hdp.packet.encoding import decode
-    from pytest_hdp.packet.ip import parse_ipv4
+def _in_order(observations: list[Observation]) -> list[Observation]:
+    return sorted(observations, key=lambda seen: seen[1])
+
+
+def _single(render: Callable[[Heard], str]) -> Callable[[Heard], list[str]]:
+    return lambda packet: [render(packet)]
+
+
+def _print(lines: Iterable[str]) -> None:
+    """Print in one write, so that whoever reads gets packets whole; a terminal without UTF-8 gets escapes."""
+    text = "".join(f"{line}\n" for line in lines)
+    encoding = sys.stdout.encoding or "ascii"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    sys.stdout.flush()
+
+
+def _keep_nothing(_: Heard) -> None:
+    pass
+
+
+@contextlib.contextmanager
+def _writer(options: argparse.Namespace) -> Iterator[Callable[[Heard], None]]:
+    """Open a new pcapng file; each packet is handed to the kernel at once, so that a `kill -9` loses none.
+
+    Raises FileExistsError, OSError.
+    """
+    import platform
+    import shlex
+
+    from pytest_hdp import __version__
+    from pytest_hdp.packet import pcapng
+    from pytest_hdp.report.capture import MARK
+    from pytest_hdp.report.files import give_back
     from pytest_hdp.report.safe import safe
 
-    packet = parse_ipv4(observation[3])
-    if packet is None:
-        return f"{len(observation[3])} bytes that are no IPv4 packet"
-    lines = [
-        f"{packet.source} > {packet.destination}  protocol {packet.protocol}  ttl {packet.ttl}  "
-        f"id {packet.identification}  dscp {packet.dscp}  length {packet.total_length}"
-    ]
-    parsed = hdp.parse(packet.payload)
-    if parsed is None:
-        return f"{lines[0]}\n  no HDP header: {len(packet.payload)} bytes"
-    header, content = parsed
-    delay = (observation[1] - header.timestamp) / 1000
-    when = f"{delay:.0f} us ago" if 0 <= delay < 60e6 else "by another clock"
-    lines.append(f"  HDP {header.source_port} > {header.destination_port}  sent at {header.timestamp} ns ({when})")
-    decoded = decode(content, encoding)
-    if decoded is None:
-        lines.append(f"  {len(content)} bytes that are not {encoding}")
-    else:
-        text = decoded.decode("utf-8", "backslashreplace")
-        lines += [f"  | {safe(line, limit=100_000)}" for line in text.splitlines()]
-    return "\n".join(lines)
+    command = safe(shlex.join(["hdp", *sys.argv[1:]]))
+    system = f"{platform.system()} {platform.release()} {platform.machine()}"
+    descriptor = os.open(options.write, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    give_back(options.write)
+
+    def write(block: bytes) -> None:
+        rest = memoryview(block)
+        try:
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+        except OSError as error:
+            sys.exit(arguments.complain(f"{options.write} is not complete: {error.strerror}", 1))
+
+    def keep(packet: Heard) -> None:
+        number = packet.ip.protocol if packet.ip is not None else "unknown"
+        form = "" if options.all or packet.udp is not None else ", bare"  # which hdp.lua then shows as HDP
+        comment = f"{MARK}: heard by hdp listen, protocol {number}{form}"
+        write(pcapng.packet(0, packet.time, packet.data, outgoing=False, comment=comment))
+
+    try:
+        write(pcapng.section(application=f"{MARK} {__version__}", system=system, comment=command))
+        write(pcapng.interface("hdp listen", "raw sockets: what the kernel delivers"))
+        yield keep
+    finally:
+        os.close(descriptor)

@@ -32,7 +32,8 @@ MARKER = (
     "hdp(protocols=None, default=None, form=None, direction='forward', path=None): one test for each protocol number. "
     "protocols: exactly these (--hdp-protocols can only leave some out); default: these unless --hdp-protocols says "
     "otherwise; path: 'loopback', or 'target' for what the command line names; variant: a path whose state nobody has "
-    "touched: 'unsolicited', 'second' (a second host behind the NAT), 'first'; eyes=True: only where there is an agent."
+    "touched: 'unsolicited', 'second' (a second host behind the NAT), 'first', 'latency'; eyes=True: only where "
+    "there is an agent."
 )
 _ARGUMENTS = frozenset({"protocols", "default", "form", "direction", "path", "variant", "eyes"})
 
@@ -109,7 +110,7 @@ def route_keys(settings: Settings, arguments: dict[str, Any]) -> list[str]:
     if variant is None:
         return keys
     emulated = [f"lab:{name}#{variant}" for name in settings.lab if variant != "second" or _has_second_host(name)]
-    return emulated or (keys if variant == "first" else [])
+    return emulated or (keys if variant in {"first", "latency"} else [])
 
 
 def _cases(settings: Settings, arguments: dict[str, Any]) -> list[Case]:
@@ -147,7 +148,7 @@ def _tags(settings: Settings, key: str) -> list[pytest.MarkDecorator]:
 
 def _by_interest(numbers: tuple[int, ...]) -> list[int]:
     """In the order in which a slow target is asked, so that the first tests are the first to know."""
-    from pytest_hdp.measure.agentless import by_interest
+    from pytest_hdp.measure.interest import by_interest
 
     return [train.protocol for train in by_interest(map(Train, numbers))]
 
@@ -240,7 +241,8 @@ def route_of(item: pytest.Item) -> str | None:
 
 
 def select(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of numbers that --hdp-protocols does not list."""
+    """Leave out the tests of numbers that --hdp-protocols does not list, and of a suite without a target but one."""
+    items[:] = _one_skip_each(items)
     wanted = config.stash[SETTINGS].protocols
     if wanted is None:
         return
@@ -249,3 +251,15 @@ def select(config: pytest.Config, items: list[pytest.Item]) -> None:
         keep = set(map(id, kept))
         config.hook.pytest_deselected(items=[item for item in items if id(item) not in keep])
         items[:] = kept
+
+
+def _one_skip_each(items: list[pytest.Item]) -> list[pytest.Item]:
+    """One skip stands for all tests of a folder that have no target: that is one thing to know, not seven."""
+    kept, folders = [], set()
+    for item in items:
+        if any(mark.kwargs.get("reason") == NO_TARGET for mark in item.iter_markers("skip")):
+            if item.path.parent in folders:
+                continue
+            folders.add(item.path.parent)
+        kept.append(item)
+    return kept

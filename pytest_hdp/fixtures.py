@@ -92,6 +92,13 @@ class Path:
         pace = self._campaign.routes[self._route].plan.pace
         return through(self.open, count, pace.least_timeout)
 
+    def hops(self) -> str:
+        """The routers between here and the target, in words."""
+        from pytest_hdp.measure.hops import hops, told
+
+        pace = self._campaign.routes[self._route].plan.pace
+        return told(self.name.target, hops(self.open, pace.least_timeout))
+
 
 def _contents(measurement: Measurement, encoding: Encoding) -> tuple[bytes | None, ...]:
     from pytest_hdp.measure.ledger import content_of

@@ -52,6 +52,8 @@ class Settings:
     expect: Profile | str | None = None
     record: Path | None = None
     report: Path | None = None
+    latency_margin: float | None = None
+    latency_pairs: int | None = None
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -65,6 +67,11 @@ class _Option:
     metavar: str
     help: str
     parse: Callable[[str], Any]
+
+    @property
+    def field(self) -> str:
+        """Its name in `Settings`, in the ini file, and in capitals in the environment."""
+        return self.name.replace("-", "_")
 
 
 def _addresses(text: str) -> tuple[str, ...]:
@@ -111,6 +118,10 @@ def _locate(text: str) -> str:
 
 def _count(text: str) -> int:
     return _whole(text, 1, 10_000)
+
+
+def _pairs(text: str) -> int:
+    return _whole(text, 100, 100_000)
 
 
 def _whole(text: str, least: int, most: int) -> int:
@@ -230,7 +241,14 @@ OPTIONS = (
     _Option("buffer", "BYTES", "receive buffer of each socket (default: the system's)", _buffer),
     _Option("expect", "FILE|NAME|none", "a profile (default on loopback: the running system's own)", _expect),
     _Option("record", "FILE", "write what was observed as a profile, for the next run to expect", _record),
-    _Option("report", "DIR", "write results.jsonl and results.md there", _report),
+    _Option("report", "DIR", "write results.jsonl, results.md, report.html and capture.pcapng there", _report),
+    _Option("latency-margin", "US", "fail if HDP is slower than UDP by more than so many microseconds", _positive),
+    _Option(
+        "latency-pairs",
+        "N",
+        "pairs of packets in the latency experiment (default: 2000 on loopback, 1000 in a lab, else 300)",
+        _pairs,
+    ),
 )
 
 
@@ -243,23 +261,23 @@ def add_options(parser: pytest.Parser) -> None:
     for option in OPTIONS:
         group.addoption(
             f"--hdp-{option.name}",
-            dest=f"hdp_{option.name}",
+            dest=f"hdp_{option.field}",
             metavar=option.metavar,
             help=option.help,
             default=None,
             action="append" if option.name in REPEATED else "store",
         )
-        parser.addini(f"hdp_{option.name}", help=option.help, type="string", default=None)
+        parser.addini(f"hdp_{option.field}", help=option.help, type="string", default=None)
 
 
 def read_settings(config: pytest.Config) -> Settings:
     """The options' values. Raises pytest.UsageError with one line for a value that can't be used."""
     values: dict[str, Any] = {}
     for option in OPTIONS:
-        for origin, text in _given(config, option.name):
+        for origin, text in _given(config, option):
             if text is not None:
                 try:
-                    values[option.name] = option.parse(text)
+                    values[option.field] = option.parse(text)
                 except ValueError as error:
                     raise pytest.UsageError(f"{origin}: {safe(error)}") from None
                 break
@@ -281,11 +299,11 @@ def _check_together(settings: Settings) -> None:
         raise pytest.UsageError("--hdp-agent and --hdp-source need --hdp-target=ADDR")
 
 
-def _given(config: pytest.Config, name: str) -> list[tuple[str, str | None]]:
-    variable = f"HDP_{name.upper()}"
-    typed = config.getoption(f"hdp_{name}")
+def _given(config: pytest.Config, option: _Option) -> list[tuple[str, str | None]]:
+    variable = f"HDP_{option.field.upper()}"
+    typed = config.getoption(f"hdp_{option.field}")
     return [
-        (f"--hdp-{name}", ",".join(typed) if isinstance(typed, list) else typed),
+        (f"--hdp-{option.name}", ",".join(typed) if isinstance(typed, list) else typed),
         (variable, os.environ.get(variable)),
-        (f"hdp_{name} (ini)", config.getini(f"hdp_{name}") or None),
+        (f"hdp_{option.field} (ini)", config.getini(f"hdp_{option.field}") or None),
     ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_hdp import collection
+from pytest_hdp import collection, latency
 from pytest_hdp.collection import CAMPAIGN, MARKER, RESULT, SETTINGS
 from pytest_hdp.fixtures import (
     hdp_campaign,
@@ -71,6 +71,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
         config.stash[REPORTING] = Reporting(config)
         config.pluginmanager.register(config.stash[REPORTING], "hdp-reporting")
+        config.pluginmanager.register(latency.LatencyFile(config), "hdp-latency-file")
+    config.pluginmanager.register(latency, "hdp-latency")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -120,6 +122,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         told[REFUSED] = named(session.config, str(error))  # a worker that raises is an internal error of xdist's
         session.items.clear()
     else:
+        if (reporting := session.config.stash.get(REPORTING, None)) is not None:
+            session.config.stash[CAMPAIGN].on_progress = reporting.status_line()
         if hasattr(session.config, "workeroutput"):
             from pytest_hdp.reporting import HEADER, header
 

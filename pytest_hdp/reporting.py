@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import shlex
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from _pytest._code.code import ReprFileLocation, TerminalRepr
 
+from pytest_hdp import __version__
 from pytest_hdp.collection import CAMPAIGN, SETTINGS, case_of
 from pytest_hdp.fixtures import UNAVAILABLE
 from pytest_hdp.judge.profile import UNSTATED
@@ -26,9 +29,12 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.result import Result
     from pytest_hdp.observed import UnexpectedVerdict
     from pytest_hdp.report.lines import Line
+    from pytest_hdp.statusline import StatusLine
 
 RECORD = "hdp_record"
 PROPERTY = "hdp_"
+NO_PROPERTY = frozenset({"probes", "hops"})
+"""What is too long for a property of each test: it is in the results file."""
 HEADER = "hdp_header"
 GRAVITY = ("failed", "xfailed", "skipped", "passed")
 
@@ -53,7 +59,7 @@ def attach(item: pytest.Item, report: pytest.TestReport, result: Result, error: 
     record = to_record(result)
     record["outcome"] = _outcome(report)
     setattr(report, RECORD, record)
-    properties = [(PROPERTY + name, _property(value)) for name, value in record.items()]
+    properties = [(PROPERTY + name, _property(value)) for name, value in record.items() if name not in NO_PROPERTY]
     item.user_properties.extend(properties)
     report.user_properties.extend(properties)
     if error is not None:
@@ -103,11 +109,19 @@ class Reporting:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self._by_train: dict[tuple[str, ...], dict[str, Any]] = {}
+        self._tests: dict[str, str] = {}
         self.notes: dict[str, None] = {}
         self.skipped: Counter[str] = Counter()
         self.header: dict[str, None] = {}
+        self._status: StatusLine | None = None
         settings = config.stash[SETTINGS]
-        self._files = RunFiles(settings.report, settings.record)
+        made = {
+            "command": shlex.join(["pytest", *map(str, config.invocation_params.args)]),
+            "system": f"{_system()}, Python {platform.python_version()}",
+            "seed": str(settings.seed),
+            "version": f"pytest-hdp {__version__}",
+        }
+        self._files = RunFiles(settings.report, settings.record, made)
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -135,9 +149,23 @@ class Reporting:
             return None
         return letters.status(record["verdict"], record["outcome"])
 
+    def status_line(self) -> StatusLine | None:
+        """What shows how far a measurement got, on a terminal that pytest writes to; None without one."""
+        from pytest_hdp.statusline import StatusLine
+
+        reporter = self.config.pluginmanager.getplugin("terminalreporter")
+        capture = self.config.pluginmanager.getplugin("capturemanager")
+        if reporter is None or not reporter.isatty or self.config.get_verbosity() < -1:
+            return None
+        around = capture.global_and_fixture_disabled if capture is not None else nullcontext
+        self._status = StatusLine(reporter._tw._file, terminal=True, around=around)
+        return self._status
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the record, and write it at once; keep the notes."""
+        if self._status is not None:
+            self._status.erase()
         if report.when == "call":
             self.notes |= dict.fromkeys(str(value) for name, value in report.user_properties if name == "hdp_note")
         record = getattr(report, RECORD, None)
@@ -147,6 +175,10 @@ class Reporting:
         self._keep(record)
         if record["outcome"] == "skipped" and UNSTATED in str(report.longrepr):
             self._count_unstated(report)
+        if self.config.stash[SETTINGS].report is not None:
+            from pytest_hdp.report.capture import train_key
+
+            self._tests.setdefault(train_key(record), report.nodeid)
         if isinstance(report.longrepr, str):
             vantage = vantage_of_report(report)
             said = record["explanation"] if vantage is None else f"from {vantage}: {record['explanation']}"
@@ -208,13 +240,32 @@ class Reporting:
             for text, colour in line:
                 writer.write(text, **({colour: True} if colour else {}))
             writer.line()
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            from pytest_hdp.report.github import commands
+
+            for command in commands(self.records):
+                writer.line(command)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the files that were asked for; that one can't be is told, and no success."""
-        command = shlex.join(["pytest", *map(str, self.config.invocation_params.args)])
-        self._files.finish(self.records, command=command, system=_system())
+        from pytest_hdp.routes import captured, tests_by_train
+
+        packets = captured(self.config)
+        if packets is not None:
+            self._tests = tests_by_train(session) | self._tests
+        self._files.finish(self.records, packets=packets, tests=self._tests)
+        self._tell_github()
         if self._files.troubles and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+
+    def _tell_github(self) -> None:
+        """On GitHub Actions: the job's summary."""
+        place = os.environ.get("GITHUB_STEP_SUMMARY")
+        if place and self.records and self.config.stash[SETTINGS].report is not None:
+            from pytest_hdp.report.github import append_summary
+
+            if (trouble := append_summary(Path(place), self.records)) is not None:
+                self._files.troubles.append(trouble)
 
 
 def header(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
@@ -231,6 +282,11 @@ def header(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
             f"hdp: {named(config, route.name.source)} to {route.name.target} ({route.name.name}), {trains}, "
             f"{route.plan.pace.rounds} rounds, {route.privilege}, expecting {route.expects}"
         )
+        if route.name.kind == "internet" and route.name.agent is None:
+            told = (
+                f"hdp: {named(config, route.name.source)}, to {route.name.target}, where nobody watches: {trains}, "
+                f"as fast as its ICMP errors come, expecting {route.expects}"
+            )
         lines.append(safe(told))
     return lines
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_hdp.collection import SETTINGS, case_of, route_of, uses_path
+from pytest_hdp.collection import CAMPAIGN, SETTINGS, case_of, route_of, uses_path
 from pytest_hdp.judge.expect import Profile
 from pytest_hdp.measure import plan, routes
 from pytest_hdp.measure.beside import in_groups
 from pytest_hdp.measure.campaign import Campaign, Route
+from pytest_hdp.measure.capture import Capture
 from pytest_hdp.report.safe import safe
 from pytest_hdp.vantage.places import Place, PlaceError, here, netns
 from pytest_hdp.vantagepoints import vantage_of
 
 if TYPE_CHECKING:
+    from pytest_hdp.measure.capture import Packets
     from pytest_hdp.options import Settings, Spot
 
 
@@ -40,6 +42,8 @@ def new_campaign(config: pytest.Config, items: Iterable[pytest.Item]) -> Campaig
         vantage=vantage,
         run=worker.get("testrunuid") or f"{settings.seed:08x}",
     )
+    if settings.report is not None:
+        campaign.capture = Capture(spool=campaign.share)
     try:
         for route in _routes(settings):
             campaign.routes[route.key] = route
@@ -76,7 +80,34 @@ def _check_open_files(campaign: Campaign) -> None:
 
 def _shared_folder(config: pytest.Config) -> Path:
     factory: pytest.TempPathFactory = config._tmp_path_factory  # type: ignore[attr-defined]
-    return factory.getbasetemp().parent / "hdp"  # a worker's own folder is one below the run's
+    base = factory.getbasetemp()
+    return (base.parent if hasattr(config, "workerinput") else base) / "hdp"  # a worker's folder is in the run's
+
+
+def captured(config: pytest.Config) -> Packets | None:
+    """The packets that this process or its workers kept, if a report was asked for."""
+    if config.stash[SETTINGS].report is None:
+        return None
+    campaign = config.stash.get(CAMPAIGN, None)
+    if campaign is not None:
+        return campaign.capture.packets() if campaign.capture is not None else None
+    from pytest_hdp.measure.capture import spooled
+
+    return spooled(_shared_folder(config)) if config.pluginmanager.hasplugin("dsession") else None
+
+
+def tests_by_train(session: pytest.Session) -> dict[str, str]:
+    """The node id of the first test that wants a train, for each of those that this process collected."""
+    from pytest_hdp.report.capture import key_of
+
+    campaign = session.config.stash.get(CAMPAIGN, None)
+    found: dict[str, str] = {}
+    for item in getattr(session, "items", ()):
+        if campaign is not None and (case := case_of(item)) is not None:
+            train = case.train
+            path = asdict(campaign.name(case.route))
+            found.setdefault(key_of(path, train.direction, train.form, train.protocol), item.nodeid)
+    return found
 
 
 def _routes(settings: Settings) -> list[Route]:

@@ -52,12 +52,15 @@ def modified_fields(facts: Facts) -> tuple[str, ...]:
 
 def good_faith_changes(facts: Facts) -> tuple[str, ...]:
     """Return the fields that were rewritten as routers and translators do, in copies that are otherwise as sent."""
-    return tuple(sorted({field for f in facts.fates for s in f.intact for field in s.changed if field in GOOD_FAITH}))
+    seen = {field for f in facts.fates for s in f.intact for field in s.changed}
+    quoted = {field for _, report in facts.target_errors for field in report.changed}
+    return tuple(sorted((seen | quoted) & GOOD_FAITH))
 
 
 def arrival_ttl(facts: Facts) -> int | None:
-    """Return the commonest TTL on arrival, the lowest of equally common ones."""
-    return _commonest([s.ttl for f in facts.fates for s in f.intact])
+    """Return the commonest TTL on arrival, the lowest of equals; without an agent, by the target's quotes."""
+    quoted = [report.quoted_ttl for _, report in facts.target_errors if report.quoted_ttl is not None]
+    return _commonest([s.ttl for f in facts.fates for s in f.intact] or quoted)
 
 
 def nat(facts: Facts) -> Nat:

@@ -40,7 +40,11 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class IcmpReport:
-    """One ICMP error about a probe. `authenticated`: its quote holds the probe's verified tag."""
+    """One ICMP error about a probe. `authenticated`: its quote holds the probe's verified tag, and it as it was sent.
+
+    `changed`: what of the quoted packet differs from what was sent, as in a `Sighting`, and "payload".
+    `quoted_ttl`: the TTL in the quote: what was left of it where the error was made. None: not told.
+    """
 
     time: int
     source: str
@@ -48,6 +52,21 @@ class IcmpReport:
     code: int
     authenticated: bool
     changed: tuple[str, ...] = ()
+    quoted_ttl: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A packet of the protocol's own from the target, such as only somebody who saw the probe can send.
+
+    `kind`: what it is ("TCP RST"); `proof`: what of the probe it holds ("our tag", "our sequence number").
+    """
+
+    time: int
+    source: str
+    ttl: int
+    kind: str
+    proof: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +81,7 @@ class Probe:
     arrived: tuple[Sighting, ...] = ()
     delivered: tuple[Sighting, ...] = ()
     icmp: tuple[IcmpReport, ...] = ()
-    replies: tuple[Sighting, ...] = ()
+    replies: tuple[Reply, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,12 @@ _UNREACHABLE = {
 }
 
 
+ANSWERED_IF_VALID = frozenset({1, 6, 17, 136})
+"""Numbers that hosts answer when the message is valid, and drop otherwise: ICMP echo, TCP, UDP and UDP-Lite."""
+
+_MOST_HOPS = 40
+
+
 def plain(text: str) -> str:
     """Return the text with everything that does not print (controls, bidirectional marks, lone surrogates) escaped."""
     if text.isprintable():
@@ -129,6 +135,54 @@ def rejections_text(rejections: Iterable[tuple[Probe, IcmpReport]]) -> str:
         for (source, type_, code), indices in ranked[:3]
     ]
     return ", ".join(said) + (f" and {len(ranked) - 3} more kinds of error came" if len(ranked) > 3 else "")
+
+
+def replies_text(facts: Facts) -> str:
+    """Return what the target replied, and what proves it: "replied to 1 of 3 with TCP RST, which holds our ..."."""
+    replied = [probe.replies[0] for probe in facts.accepted if probe.replies]
+    kinds = Counter((reply.kind, reply.proof) for reply in replied)
+    kind, proof = min(kinds, key=lambda each: (-kinds[each], each))
+    return f"replied to {len(replied)} of {len(facts.accepted)} with {plain(kind)}, which holds {plain(proof)}"
+
+
+def arrival_text(facts: Facts) -> str:
+    """Return what the target's quotes show of the way there: "; its TTL was 62 there: 2 routers on the way"."""
+    said = ""
+    left = {probe.index: probe.left[0].ttl for probe in facts.accepted if probe.left}
+    steps = [
+        (report.quoted_ttl, left[probe.index] - report.quoted_ttl)
+        for probe, report in facts.target_errors
+        if report.quoted_ttl is not None and probe.index in left
+    ]
+    if steps:
+        ttl, routers = min(steps, key=lambda each: (-steps.count(each), each))
+        said += f"; its TTL was {ttl} there"
+        if 0 <= routers < _MOST_HOPS:
+            said += f": {_counted(routers, 'router')} on the way"
+    if names := sorted({name for _, report in facts.target_errors for name in report.changed}):
+        said += f"; the quote shows {', '.join(map(plain, names))} changed"
+    return said
+
+
+def unproven_text(facts: Facts) -> str:
+    """Return what came back and proves nothing, as a part of a sentence, "," for nothing."""
+    unproven = [report for probe in facts.probes for report in probe.icmp if not report.authenticated]
+    if not unproven:
+        return ","
+    changed = sorted({name for report in unproven for name in report.changed})
+    quotes = f" (they quote it with {', '.join(map(plain, changed))} changed, or are made up)" if changed else ""
+    return f", but {_counted(len(unproven), 'ICMP error')} that prove nothing{quotes},"
+
+
+def advice_text(facts: Facts) -> str:
+    """Return what to try where bare HDP is no valid message of a protocol that hosts answer."""
+    if facts.train.form is not Form.BARE or facts.train.protocol not in ANSWERED_IF_VALID:
+        return ""
+    return f"; a host answers valid {slug(facts.train.protocol)} only, which --hdp-form=wellformed sends"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def errnos_text(probes: Iterable[Probe]) -> str:

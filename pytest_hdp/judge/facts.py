@@ -21,7 +21,7 @@ from pytest_hdp.judge.statistics import alpha_per_train
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_hdp.judge.evidence import Circumstances, Probe, Sighting, TrainEvidence
+    from pytest_hdp.judge.evidence import Circumstances, IcmpReport, Probe, Sighting, TrainEvidence
 
 REJECTING = {3, 11, 12}
 """ICMP types that say a packet was dropped: unreachable, time exceeded, parameter problem (RFC 792, RFC 1812 5.2.7).
@@ -133,6 +133,17 @@ class Facts:
         """How many times this train has been judged with enough probes, counting from 1."""
         rounds = {probe.round for probe in self.accepted}
         return max(1, len(rounds) - self.circumstances.minimum_count + 1)
+
+    @cached_property
+    def target_errors(self) -> list[tuple[Probe, IcmpReport]]:
+        """Without an agent: the authenticated "protocol (or port) unreachable" that only the target's stack sends."""
+        if self.has_agent:
+            return []
+        return [
+            (probe, report)
+            for probe, report in self.rejections
+            if self.from_target(report.source) and report.type == 3 and report.code in {2, 3}
+        ]
 
     def from_target(self, address: str) -> bool:
         """Whether an address is the target's."""

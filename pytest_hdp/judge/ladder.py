@@ -76,6 +76,7 @@ def judge(evidence: TrainEvidence, circumstances: Circumstances, ladder: Sequenc
         bound=_bound(facts, finding.verdict),
         ttl=attributes.arrival_ttl(facts),
         changed=attributes.good_faith_changes(facts),
+        probes=evidence.probes,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.explain import plain
 from pytest_hdp.judge.result import SCHEMA, Hop, IcmpCount, Judgement, Nat, PathName, Result
+from pytest_hdp.judge.trace import Trace, TracedError, traces
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Place, Verdict
 
 _Word = TypeVar("_Word", bound=StrEnum)
@@ -24,7 +25,7 @@ _MOST = 2**63 - 1
 def to_record(result: Result) -> dict[str, Any]:
     """Return a result as JSON values, its fields in the order that every reader sees."""
     judgement, path = result.judgement, result.path
-    return {
+    record = {
         "schema": SCHEMA,
         "run": result.run,
         "time": result.time,
@@ -53,6 +54,8 @@ def to_record(result: Result) -> dict[str, Any]:
         "duplicated": judgement.duplicated,
         "reordered": judgement.reordered,
         "modified": list(judgement.modified),
+        "ttl": judgement.ttl,
+        "changed": list(judgement.changed),
         "nat": {"state": judgement.nat.state, "source": judgement.nat.source},
         "icmp": [
             {"from": i.source, "type": i.type, "code": i.code, "count": i.count, "authenticated": i.authenticated}
@@ -65,12 +68,17 @@ def to_record(result: Result) -> dict[str, Any]:
         "outcome": result.outcome.value,
         "latency_us": _latency(result.latency_us),
     }
+    if judgement.hops:
+        record["hops"] = [_hop(hop) for hop in judgement.hops]
+    if judgement.probes:
+        record["probes"] = [_traced(trace) for trace in traces(judgement.probes)]
+    return record
 
 
 def from_record(record: object) -> Result | str:
     """Return the result that a JSON value holds, or one line that says what is wrong with it. Raises nothing.
 
-    What a record does not keep is as in a fresh `Judgement`: `ttl` and `changed`; and it is `final`.
+    What a record does not keep is as in a fresh `Judgement`: it is `final`.
     """
     try:
         return _result(_Fields(record, ""))
@@ -147,6 +155,12 @@ class _Fields:
             raise self.wrong(name, "a list")
         return value
 
+    def objects(self, name: str) -> list[_Fields]:
+        """Those of a list that may be missing: records of older versions have none."""
+        if name not in self.values:
+            return []
+        return [_Fields(item, f"{self.at}{name}[{i}].") for i, item in enumerate(self.items(name))]
+
     def fields(self, name: str) -> _Fields:
         return _Fields(self.get(name), f"{self.at}{name}.")
 
@@ -201,12 +215,16 @@ def _judgement(fields: _Fields) -> Judgement:
         duplicated=fields.number("duplicated"),
         reordered=fields.number("reordered"),
         modified=tuple(_names(fields, "modified")),
+        ttl=fields.number_or_none("ttl", 0, 255) if "ttl" in fields.values else None,
+        changed=tuple(_names(fields, "changed")) if "changed" in fields.values else (),
         nat=Nat(nat.one_of("state", ("translated", "leaked", "none")), nat.text_or_none("source")),
         icmp=tuple(_icmp(_Fields(item, f"icmp[{i}].")) for i, item in enumerate(fields.items("icmp"))),
-        last_hop=None if hop is None else Hop(hop.number("ttl", 0, 255), hop.text("address")),
+        last_hop=None if hop is None else _read_hop(hop),
         control_sent=control.number("sent"),
         control_delivered=control.number("delivered"),
         bound=fields.text_or_none("bound"),
+        hops=tuple(_read_hop(hop) for hop in fields.objects("hops")),
+        probes=tuple(_trace(probe) for probe in fields.objects("probes")),
     )
 
 
@@ -236,6 +254,44 @@ def _names(fields: _Fields, name: str) -> list[str]:
 
 def _hop(hop: Hop | None) -> dict[str, Any] | None:
     return None if hop is None else {"ttl": hop.ttl, "address": hop.address}
+
+
+def _read_hop(hop: _Fields) -> Hop:
+    return Hop(hop.number("ttl", 0, 255), hop.text("address"))
+
+
+def _traced(trace: Trace) -> dict[str, Any]:
+    """What is null is left out: most of a file would be nulls."""
+    seen = {"left": trace.left, "arrived": trace.arrived, "delivered": trace.delivered, "errno": trace.errno}
+    traced: dict[str, Any] = {"index": trace.index, "round": trace.round, "sent": trace.sent}
+    traced |= {eye: value for eye, value in seen.items() if value is not None}
+    if trace.icmp:
+        traced["icmp"] = [{"after": i.after, "from": i.source, "type": i.type, "code": i.code} for i in trace.icmp]
+    return traced
+
+
+def _trace(fields: _Fields) -> Trace:
+    def after(name: str) -> int | None:
+        return fields.number(name, -_MOST) if name in fields.values else None
+
+    return Trace(
+        index=fields.number("index"),
+        round=fields.number("round", -1),
+        sent=fields.number("sent"),
+        errno=fields.text("errno") if "errno" in fields.values else None,
+        left=after("left"),
+        arrived=after("arrived"),
+        delivered=after("delivered"),
+        icmp=tuple(
+            TracedError(
+                error.number("after", -_MOST),
+                error.text("from"),
+                error.number("type", 0, 255),
+                error.number("code", 0, 255),
+            )
+            for error in fields.objects("icmp")
+        ),
+    )
 
 
 def _latency(latency: tuple[float, float, float] | None) -> dict[str, float] | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.evidence import Probe, Train
+from pytest_hdp.judge.trace import Trace
 from pytest_hdp.judge.verdict import Outcome, Place, Verdict
 
 SCHEMA = 1
@@ -62,6 +63,8 @@ class Judgement:
     `final`: no further probe could change it. `explanation`: one sentence for an engineer. `bound`: for a
     non-delivery with an agent, "0 of 7 arrived: delivery probability below 35 % at 95 %".
     Counts are of probes, not copies, except `duplicated`: surplus copies at the receiver.
+    `probes`: what it rests on, as observed, or the times that a record kept; no part of what is judged. `hops`: the
+    routers that the control found on the path, by TTL.
     """
 
     train: Train
@@ -86,6 +89,8 @@ class Judgement:
     bound: str | None = None
     ttl: int | None = None
     changed: tuple[str, ...] = ()
+    hops: tuple[Hop, ...] = ()
+    probes: tuple[Probe | Trace, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ def rejected(facts: Facts) -> Finding | None:
     every probe's fate.
     """
     errors = [(p, r) for p, r in facts.rejections if p.round in facts.counting_rounds]
-    if not errors or any(p.delivered for p in facts.accepted) or _target_answered(facts):
+    if not errors or any(p.delivered for p in facts.accepted) or facts.target_errors or facts.replied:
         return None
     if facts.circumstances.agent_gone and len({p.index for p, _ in errors}) < len(facts.accepted):
         return None
@@ -188,13 +188,11 @@ def delivered(facts: Facts) -> Finding | None:
 def reached(facts: Facts) -> Finding | None:
     """12: the target itself answered; or it was seen at the target's interface, with no eye at its socket."""
     if facts.replied:
-        n = sum(bool(p.replies) for p in facts.accepted)
-        said = f"{explain.receiver(facts)} replied to {n} of {len(facts.accepted)}"
-        return Finding(Verdict.REACHED, Place.TARGET, said)
-    answers = _target_answered(facts)
-    if answers:
-        said = f"{explain.rejections_text(answers)}, so it got there; {len(facts.accepted)} sent"
-        return Finding(Verdict.REACHED, Place.TARGET, said)
+        said = f"{explain.receiver(facts)} {explain.replies_text(facts)}"
+        return Finding(Verdict.REACHED, Place.TARGET, said + explain.arrival_text(facts))
+    if facts.target_errors:
+        said = f"{explain.rejections_text(facts.target_errors)}, so it got there; {len(facts.accepted)} sent"
+        return Finding(Verdict.REACHED, Place.TARGET, said + explain.arrival_text(facts))
     eyes = facts.circumstances.eyes
     if eyes.arrived and not eyes.delivered and any(facts.intact(p.arrived) for p in facts.accepted):
         where = f"as sent at {explain.receiver_tap(facts)}, where no eye was open at its socket"
@@ -209,11 +207,10 @@ def silent(facts: Facts) -> Finding | None:
         asked = [p for p in asked if p.left]
     if facts.has_agent or facts.rejections or not asked or facts.circumstances.agent_gone:
         return None
-    unproven = sum(not r.authenticated for p in facts.probes for r in p.icmp)
-    noise = f" but {unproven} ICMP errors that prove nothing," if unproven else ""
     said = (
-        f"nothing came back for {len(facts.accepted)} sent,{noise} while the control did: it was dropped "
-        f"on the path, or dropped by {explain.receiver(facts)}, or taken there without an answer"
+        f"nothing came back for {len(facts.accepted)} sent{explain.unproven_text(facts)} while the control did: "
+        f"it was dropped on the path, or dropped by {explain.receiver(facts)}, or taken there without an answer"
+        f"{explain.advice_text(facts)}"
     )
     return Finding(Verdict.SILENT, Place.UNKNOWN, said, facts.enough or facts.last_chance)
 
@@ -230,13 +227,6 @@ def _seen(probe: Probe) -> bool:
     return bool(
         probe.left or probe.arrived or probe.delivered or probe.replies or any(r.authenticated for r in probe.icmp)
     )
-
-
-def _target_answered(facts: Facts) -> list[tuple[Probe, IcmpReport]]:
-    """Without an agent: the authenticated "protocol (or port) unreachable" that only the target's own stack sends."""
-    if facts.has_agent:
-        return []
-    return [(p, r) for p, r in facts.rejections if facts.from_target(r.source) and r.type == 3 and r.code in {2, 3}]
 
 
 def _rejection_place(facts: Facts, by_target: list[tuple[Probe, IcmpReport]], crossed: int) -> Place:

@@ -9,6 +9,7 @@ which says that the interfaces are there, and prints "ready" once it carries.
 from __future__ import annotations
 
 import ctypes
+import gc
 import heapq
 import itertools
 import json
@@ -41,9 +42,11 @@ _FRAME = 1 << 11
 _FRAMES = _BLOCK * _BLOCKS // _FRAME
 _USER = struct.pack("=I", 1)
 _KERNEL = struct.pack("=I", 0)
-_LENGTHS = struct.Struct("=8xIH")  # tp_snaplen, tp_mac of struct tpacket2_hdr, linux/if_packet.h
+_HEAD = struct.Struct("=8xIH2xII")  # tp_snaplen, tp_mac, tp_sec, tp_nsec of struct tpacket2_hdr, linux/if_packet.h
 _PR_SET_TIMERSLACK = 29
 _TURN = 64  # frames of one side before the other has its turn
+_CLOSE = 8_000  # nanoseconds before a frame is due from which nothing else is looked at
+_AWAKE = 2_000_000  # nanoseconds after a frame in which an exact relay does not sleep: to get up takes as long, if busy
 _SPIN = 60_000  # nanoseconds before a frame is due from which waiting is done awake
 
 
@@ -64,12 +67,12 @@ class Side:
         """Return what gets readable when frames have come."""
         return self._socket.fileno()
 
-    def read(self, most: int) -> list[bytes]:
-        """Return the frames that have come, at most so many."""
-        ring, at, frames = self._ring, self._at, list[bytes]()
+    def read(self, most: int) -> list[tuple[int, bytes]]:
+        """Return the frames that have come, at most so many, each with the kernel's time of arrival, ns since 1970."""
+        ring, at, frames = self._ring, self._at, list[tuple[int, bytes]]()
         while len(frames) < most and ring[at] & 1:  # TP_STATUS_USER
-            length, start = _LENGTHS.unpack_from(ring, at)
-            frames.append(ring[at + start : at + start + length])
+            length, start, seconds, nanoseconds = _HEAD.unpack_from(ring, at)
+            frames.append((seconds * 1_000_000_000 + nanoseconds, ring[at + start : at + start + length]))
             ring[at : at + 4] = _KERNEL
             at = (at + _FRAME) % (_BLOCK * _BLOCKS)
         self._at = at
@@ -83,10 +86,14 @@ class Relay:
         self._sides = (Side(configuration["left"]), Side(configuration["right"]))
         self._waiting: list[tuple[int, int, int, bytes]] = []
         self._order = itertools.count()
+        self._arrived = 0
+        self._exact = any(behaviour.get("base_ns") for behaviour in configuration["behaviours"])
+        self._awake_until = 0
         chance = random.Random(configuration["seed"])
+        around = {**configuration, "arrived": lambda: self._arrived}
         self._handle: Emit = self._emit
         for behaviour in reversed(configuration["behaviours"]):
-            self._handle = make(behaviour, configuration, chance, self._handle, self._emit)
+            self._handle = make(behaviour, around, chance, self._handle, self._emit)
 
     def _emit(self, side: int, frame: bytes, due: int) -> None:
         """Send a frame of this side to the other one, at this time by time.monotonic_ns(); 0: at once."""
@@ -101,21 +108,31 @@ class Relay:
     def run(self) -> None:
         """Carry frames until killed."""
         while True:
-            select.select(self._sides, (), (), self._patience())
+            if (patience := self._patience()) != 0:
+                select.select(self._sides, (), (), patience)
             for side in (0, 1):
-                for frame in self._sides[side].read(_TURN):
+                frames = self._sides[side].read(_TURN)
+                between = time.monotonic_ns() - time.time_ns() if frames else 0
+                if frames and self._exact:
+                    self._awake_until = time.monotonic_ns() + _AWAKE
+                for stamp, frame in frames:
+                    self._arrived = stamp + between
                     self._handle(side, frame, 0)
             self._release()
 
     def _patience(self) -> float | None:
+        if self._awake_until > time.monotonic_ns():
+            return 0
         if not self._waiting:
             return None
         return max(0, self._waiting[0][0] - time.monotonic_ns() - _SPIN) / 1e9
 
     def _release(self) -> None:
-        waiting = self._waiting
-        while waiting and waiting[0][0] <= time.monotonic_ns():
-            _, _, side, frame = heapq.heappop(waiting)
+        waiting, clock = self._waiting, time.monotonic_ns
+        while waiting and waiting[0][0] <= clock() + _CLOSE:
+            due, _, side, frame = heapq.heappop(waiting)
+            while clock() < due:
+                pass  # a turn of the loop takes microseconds, and would round every delay to its own beat
             self._emit(side, frame, 0)
 
 
@@ -124,6 +141,7 @@ def main() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)
     if not sys.stdin.readline():
         return
+    gc.disable()  # it makes no cycles, and what it delays must not wait for a collection
     relay = Relay(json.loads(sys.argv[1]))
     os.write(1, b"ready\n")
     relay.run()

@@ -33,7 +33,8 @@ _WITHOUT = {1: 2}
 def make(behaviour: dict[str, Any], around: dict[str, Any], chance: random.Random, then: Emit, emit: Emit) -> Emit:
     """Return the behaviour of this description; `then` is the next one, `emit` sends past all others.
 
-    `around`: the relay's configuration. Raises KeyError for an unknown kind.
+    `around`: the relay's configuration, and "arrived": tells when the frame in hand came. Raises KeyError for an
+    unknown kind.
     """
     makers: dict[str, Callable[..., Emit]] = {
         "loss": _loss,
@@ -77,17 +78,18 @@ def _bursts(settings: dict[str, Any], _a: object, chance: random.Random, then: E
     return handle
 
 
-def _delay(settings: dict[str, Any], _a: object, chance: random.Random, then: Emit, _e: Emit) -> Emit:
-    """Wait `ns`, and up to `jitter_ns` more, nobody overtaking; only for `protocols`, if there are any."""
-    fixed, jitter = settings["ns"], settings.get("jitter_ns", 0)
+def _delay(settings: dict[str, Any], around: dict[str, Any], chance: random.Random, then: Emit, _e: Emit) -> Emit:
+    """Wait `ns`, and up to `jitter_ns` more, in order; only `protocols`, if any. All wait `base_ns` besides."""
+    fixed, jitter, base = settings["ns"], settings.get("jitter_ns", 0), settings.get("base_ns", 0)
     only = frozenset(settings.get("protocols") or range(256))
+    arrived = around.get("arrived", time.monotonic_ns)
     last = [0, 0]
 
     def handle(side: int, frame: bytes, due: int) -> None:
         if protocol_of(frame) not in only:
-            then(side, frame, due)
+            then(side, frame, max(arrived(), due) + base if base else due)
             return
-        wanted = max(time.monotonic_ns(), due) + fixed + int(chance.random() * jitter)
+        wanted = max(arrived(), due) + base + fixed + int(chance.random() * jitter)
         last[side] = max(last[side], wanted)
         then(side, frame, last[side])
 

@@ -1,208 +1,170 @@
 """Nothing at the far end: what the target's own stack says, at the pace at which it speaks.
 
-A stock Linux host sends one ICMP error a second to each peer, after a burst of six (icmp_ratelimit, icmp(7)); others
-send a thousand. So the pace is found by asking: in bursts, as long as most is answered; else one at a time. Silence
-means something only beside an answer: then the budget was there, and the target kept it. An echo beside each probe is
-the control; echoes are not under the budget.
+First in bursts, as long as the target answers all of it; then at the pace that it is found to keep (`budget.py`).
+Silence costs the target nothing and means something only beside an answer. So numbers that were silent are asked again
+and again, each time right before something that is known to be answered: if that is, and they were not, the budget was
+there for them. What is known to be answered is found before anything else: a number that hardly any host handles. A
+router that rejects has a budget too, and is held to it in the same way. An echo beside each probe is a control.
 """
 
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Form
-from pytest_hdp.measure.engine import MEETING, Measurement
-from pytest_hdp.measure.locate import LOCATED
-from pytest_hdp.measure.sending import send_probe
-from pytest_hdp.packet.registry import Status, lookup
+from pytest_hdp.measure.answers import replying
+from pytest_hdp.measure.asking import Asking
+from pytest_hdp.measure.budget import Budget
+from pytest_hdp.measure.interest import by_interest
+from pytest_hdp.measure.locate import Locator, ask_again
+from pytest_hdp.measure.sending import USUAL_PORTS
+from pytest_hdp.measure.silence import (
+    over,
+)
 
 if TYPE_CHECKING:
     from pytest_hdp.measure.ledger import Entry
-    from pytest_hdp.measure.path import OpenPath
-    from pytest_hdp.measure.plan import Plan
 
 BURST = 20
-FAST_GAP = 0.003  # seconds between packets of a burst: well under a thousand a second
-SLOW_GAP = 1.02  # seconds in which a stock Linux host earns one more ICMP error
-SLOWER = 1.5  # so much longer is the gap, each time that the calibrator is not answered
-LONGEST_GAP = 10.0
-PATIENCE = 3  # probes in a row without an answer, before the calibrator is asked
-# numbers that hardly any host handles; and, for paths that let only the usual through, UDP to a port that nobody has
-CALIBRATORS = (Train(253), Train(200), Train(254), Train(17, form=Form.WELLFORMED))
-COMMON = (253, 254, 47, 50, 51, 132, 4, 41, 112, 89)
-BUDGET_SPENT = "no answer beside it proves that the target had an ICMP error left to send"
+LONGEST_GAP = 10.0  # seconds: a target that takes longer to answer has stopped
+PATIENCE = 3  # steps in a row without an answer, before what is known to be answered is asked
+FRUITLESS = 30  # steps in a row that bring nothing, before it ends
+LEISURE = 1.0  # seconds between such steps, at most
+MOST_SUSPECTS = 64  # silent numbers asked in one step
+# in turn, until one is answered; UDP to a port that nobody has is for paths that let only the usual through
+CALIBRATORS = ((Train(253), Train(254)), (Train(200),), (Train(17, form=Form.WELLFORMED),))
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far it got: trains settled and in all, and the seconds that the rest will take at the pace found so far."""
-
-    settled: int
-    trains: int
-    seconds_left: float
-
-
-def by_interest(trains: Iterable[Train]) -> list[Train]:
-    """The most telling first: experimental numbers and those of VPNs and tunnels, then all assigned, then the rest."""
-
-    def rank(train: Train) -> tuple[int, int]:
-        if train.protocol in COMMON:
-            return 0, COMMON.index(train.protocol)
-        assigned = lookup(train.protocol).status is Status.ASSIGNED
-        return (1 if assigned else 2), train.protocol
-
-    return sorted(trains, key=rank)
-
-
-class AgentlessMeasurement(Measurement):
-    """Measures trains towards a target that nobody watches. `on_progress` is called whenever one is settled."""
-
-    def __init__(self, path: OpenPath, plan: Plan, on_progress: Callable[[Progress], None] | None = None) -> None:
-        super().__init__(path, plan)
-        self._on_progress = on_progress
-        self._queue: deque[Train] = deque()
-        self._calibrator: Train | None = None
-        self._silences: Counter[Train] = Counter()
-        self._gap = 0.0
-        self._asked_for = frozenset(plan.trains)
-        self._started = time.monotonic()
+class AgentlessMeasurement(Asking):
+    """Measures trains towards a target that nobody watches. `on_progress` is told how far it got."""
 
     def _script(self) -> Generator[None]:
         self._open_sockets()
+        if kinds := replying({train.protocol for train in self.plan.trains if train.form is Form.WELLFORMED}):
+            self.path.watch_answers(kinds, USUAL_PORTS.source_port)
         yield from self._meet()
         yield from self._find_calibrator()
         self._queue.extend(by_interest(self._open_trains()))
-        while self._queue and self._gap == 0:
-            yield from self._ask_beside_calibrator([self._queue.popleft() for _ in range(min(BURST, len(self._queue)))])
-        yield from self._ask_one_by_one()
-        yield from self._look_into_silence()
+        empty_at = yield from self._ask_fast()
+        if empty_at is not None:
+            yield from self._ask_at_pace(Budget(empty_at))
+        yield from self._ask_the_rest()
         self._judge_open(more_rounds=False)
         yield from self._locate()
         self.path.subscribers.remove(self._file)
 
     def _find_calibrator(self) -> Generator[None]:
         """Find something that the target answers for, to hold every silence against."""
-        entries = yield from self._ask_all(list(CALIBRATORS))
-        self._calibrator = next((entry.train for entry in entries if self._from_target(entry)), None)
-        self._conclude_burst(entries)
+        for trains in CALIBRATORS:
+            if self.calibrator is None:
+                yield from self._ask_together(trains)
 
-    def _meet(self) -> Generator[None]:
-        """Echoes only: a datagram to a closed port would cost the target an ICMP error."""
-        for _ in range(3):
-            self.control.send(Direction.FORWARD, MEETING, echo=True)
-            deadline = time.monotonic() + self.timeout
-            while (left := deadline - time.monotonic()) > 0 and self.control.round_trip is None:
-                yield from self._look(left)
+    def _ask_fast(self) -> Generator[None, None, float | None]:
+        """Ask in bursts while the target answers what is known to be answered.
 
-    def _ask(self, train: Train) -> Entry:
-        """Send one probe with an echo beside it; the two are a round of their own."""
-        number = self.rounds
-        self.rounds += 1
-        self.control.send(train.direction, number, echo=True)
-        address = self.control.address(train.direction)
-        return send_probe(self.path, self.ledger, train, number, self.content, address)
-
-    def _ask_all(self, trains: list[Train]) -> Generator[None, None, list[Entry]]:
-        """Ask for all of them in a burst, and wait for the answers."""
-        entries = []
-        for train in trains:
-            entries.append(self._ask(train))
-            yield from self._pause(FAST_GAP)
-        yield from self._wait_for(entries)
-        return entries
-
-    def _wait_for(self, entries: list[Entry]) -> Generator[None]:
-        deadline = time.monotonic() + self.timeout
-        while (left := deadline - time.monotonic()) > 0 and not all(map(_over, entries)):
-            yield from self._look(left)
-
-    def _conclude_burst(self, entries: list[Entry]) -> None:
-        """Take the answers; of silence in a burst nobody knows whether it is the budget's."""
-        for entry in entries:
-            if _over(entry):
-                self._settle_one(entry.train)
-            else:
-                self._take_silence(entry, believed=False)
-
-    def _ask_beside_calibrator(self, trains: list[Train]) -> Generator[None]:
-        """Ask in a burst, the calibrator last: if that is answered, the budget was there for all before it.
-
-        If it is not, the target is of the slow kind from now on.
+        Returns when its budget was found empty, or None if it never was.
         """
-        *entries, witness = yield from self._ask_all([*trains, self._calibrator or trains[0]])
-        proven = self._calibrator is not None and _answered(witness)
-        for entry in entries:
-            if _over(entry):
-                self._settle_one(entry.train)
+        fruitless = 0
+        while (self._queue or self._suspects) and fruitless < FRUITLESS:
+            new = [self._queue.popleft() for _ in range(min(BURST, len(self._queue)))]
+            calibrator = self.calibrator
+            if calibrator is None and not new:
+                return None
+            entries, fruitful = yield from self._ask_together([*self._some_suspects(), *new, *self._witnesses()])
+            if calibrator is not None and not self._by_target(entries[-1]):
+                self._put_back(new, entries)
+                return self._sent[entries[-1].index]
+            self._suspects += [each for each in new if each not in self._suspects and not self._known(each)]
+            fruitless = 0 if fruitful else fruitless + 1
+            yield from self._pause(0 if fruitful else min(LEISURE, self.wait * fruitless))
+        return None
+
+    def _ask_at_pace(self, budget: Budget) -> Generator[None]:
+        """Ask as often as the target has an error to send, silent numbers right before each that it answers."""
+        self._budget, fruitless, doubted = budget, 0, None
+        while (self._queue or self._suspects) and self._goes_on(budget, fruitless):
+            careful = fruitless > 0 or doubted is not None
+            yield from self._pause(budget.ready(careful=careful) - time.monotonic())
+            calibrating = not self._queue or budget.most is None or fruitless >= PATIENCE
+            count = 0 if calibrating else 1 if careful else budget.credit(time.monotonic())
+            new = [self._queue.popleft() for _ in range(min(count, len(self._queue)))]
+            known = [self.calibrator] if calibrating and self.calibrator is not None else []
+            few = len(self._suspects) <= PATIENCE
+            suspects = self._some_suspects() if careful or budget.sure or few or not self._queue else []
+            hops = self._witnesses()[:-1] if suspects else []
+            entries, _ = yield from self._ask_together([*suspects, *hops, *new, *known])
+            answered = [entry for entry in entries if self._by_target(entry)]
+            if answered and doubted is not None and doubted[0] in {entry.train for entry in answered}:
+                budget.miss(doubted[1])
+            for entry in answered:
+                budget.answer(self._sent[entry.index])
+            last = entries[-1]
+            if answered or over(last):
+                self._put_back(new, entries)
+                fruitless, doubted = 0, None
+            elif known:
+                budget.miss(self._sent[last.index])
+                fruitless += 1
+            elif not careful and not budget.sure:
+                doubted = last.train, self._sent[last.index]
+                self._put_back(new, entries)
             else:
-                self._take_silence(entry, believed=proven)
-        if not proven and self._calibrator is not None:
-            self._gap = max(self._gap, SLOW_GAP)
-            self._queue.extendleft(train for train in reversed(trains) if not self._known(train))
+                self._suspects += [train for train in new if train not in self._suspects and not self._known(train)]
+                fruitless, doubted = fruitless + 1, None
+            yield from self._locate()
 
-    def _ask_one_by_one(self) -> Generator[None]:
-        """Slow targets: each number once, at the target's pace; silence costs it nothing, and is looked into later."""
-        ready = time.monotonic() + self._gap
-        silent_in_a_row = 0
-        while self._queue and self._gap <= LONGEST_GAP:
-            yield from self._pause(ready - time.monotonic())
-            checking = silent_in_a_row == PATIENCE and self._calibrator is not None
-            train = self._calibrator if checking and self._calibrator is not None else self._queue.popleft()
-            entry = self._ask(train)
-            yield from self._wait_for([entry])
-            silent_in_a_row = 0 if checking or _over(entry) else silent_in_a_row + 1
-            if _answered(entry):
-                ready = time.monotonic() + self._gap
-            elif checking:
-                self._gap *= SLOWER
-                ready = time.monotonic() + 2 * self._gap
-            self._conclude_burst([entry])
+    def _goes_on(self, budget: Budget, fruitless: int) -> bool:
+        return budget.guess <= LONGEST_GAP and fruitless < FRUITLESS
 
-    def _look_into_silence(self) -> Generator[None]:
-        """Ask all silent numbers at once, again and again, until each was silent beside an answer often enough."""
-        for _ in range(4 * self.plan.pace.rounds + len(self._open_trains())):
-            if not self._open_trains() or self._calibrator is None:
-                return
-            yield from self._pause(self._gap)
-            yield from self._ask_beside_calibrator(self._open_trains())
-        self._queue.clear()
+    def _ask_the_rest(self) -> Generator[None]:
+        """Ask once for what the target left no time for: a router may still answer."""
+        while self._queue:
+            yield from self._ask_together([self._queue.popleft() for _ in range(min(BURST, len(self._queue)))])
 
-    def _take_silence(self, entry: Entry, *, believed: bool) -> None:
-        if not believed:
-            self._spoiled.setdefault(entry.round, {}).setdefault(None, set()).add(BUDGET_SPENT)
+    def _put_back(self, new: Sequence[Train], entries: Sequence[Entry]) -> None:
+        """Ask again, and before all others, for what was asked behind the last that was answered."""
+        answered = {entry.train for entry in entries if over(entry)}
+        silent = [
+            train for train in new if train not in answered and train not in self._suspects and not self._known(train)
+        ]
+        self._queue.extendleft(reversed(silent))
+
+    def _some_suspects(self) -> list[Train]:
+        """The silent ones to ask again, those that were asked least first."""
+        return sorted(self._suspects, key=lambda train: len(self.ledger.trains.get(train, ())))[:MOST_SUSPECTS]
+
+    def _report(self, *, over: bool = False) -> None:
+        left = self._seconds_left()
+        self._progress.tell(
+            self.plan, 0, self._settled, self._to_locate, left=left, over=over
+        )  # rounds mean nothing here
+
+    def _seconds_left(self) -> float | None:
+        """What the rest will take: an ICMP error for each number, and a few that the silent ones are held against."""
+        asked = len(self._queue) + (self.plan.pace.rounds if self._suspects else 0)
+        if self._budget is not None:
+            return asked * (self._budget.most or self._budget.guess)
+        return len(self._queue) * 2 * self._gap if self._speakers else None
+
+    def _locate(self) -> Generator[None]:
+        """Find where the silent and rejected ones died: a few of each kind climb, and stand for the rest of it.
+
+        Called also while others are still asked: who reads along waits for no more than those.
+        """
+        if not self._to_locate:
             return
-        self._silences[entry.train] += 1
-        if self._silences[entry.train] >= self.plan.pace.rounds:
-            self._settle_one(entry.train)
-
-    def _known(self, train: Train) -> bool:
-        return train in self._settled or train in self._to_locate
-
-    def _from_target(self, entry: Entry) -> bool:
-        return any(each.authenticated and each.source == self.path.name.target for each in entry.icmp)
-
-    def _settle_one(self, train: Train) -> None:
-        if self._known(train) or train not in self._asked_for:
-            return
-        self._shared.clear()
-        judgement = self._judge(train, more_rounds=False)
-        worth = judgement.verdict in LOCATED and self.plan.locate != "none"
-        (self._to_locate if worth else self._settled)[train] = judgement
-        if self._on_progress is not None:
-            done, trains = len(self._settled) + len(self._to_locate), len(self.plan.trains)
-            each = (time.monotonic() - self._started) / max(done, 1)
-            self._on_progress(Progress(done, trains, each * (trains - done)))
-
-
-def _answered(entry: Entry) -> bool:
-    """The target, or somebody for it, sent an error that holds our tag."""
-    return any(report.authenticated for report in entry.icmp)
-
-
-def _over(entry: Entry) -> bool:
-    return entry.errno is not None or _answered(entry)
+        groups = {train: self._kinds.group_of(judgement) for train, judgement in self._to_locate.items()}
+        climbers = [train for train in groups if self._kinds.wants(groups[train], every=self.plan.locate == "all")]
+        if climbers:
+            locator = Locator(self.path, Direction.FORWARD, self.content, self._look)
+            self._books.append((locator.control, locator.ledger))
+            yield from locator.climb(climbers, self.control.address(Direction.FORWARD), 0, self.wait)
+            yield from ask_again([locator], self._look)
+            self._books.remove((locator.control, locator.ledger))
+            for train in climbers:
+                self._settled[train] = self._kinds.climbed(self._to_locate.pop(train), *locator.last_hop(train))
+        for train in list(self._to_locate):
+            self._settled[train] = self._kinds.stands_for(self._to_locate.pop(train))

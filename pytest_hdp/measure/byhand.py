@@ -10,7 +10,9 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.measure.capture import BY_HAND
 from pytest_hdp.measure.path import RUN_ID_OFFSETS
 from pytest_hdp.packet import hdp, tag
 from pytest_hdp.packet.encoding import Encoding, decode, encode
@@ -110,6 +112,9 @@ class Sender:
         packed = (header or hdp.Header(timestamp=time.time_ns())).pack()
         encoded = encode(content, self.encoding)
         data = packed + self._path.sealer.seal(self.protocol, index, packed, encoded) + encoded
+        if self._path.witness is not None:
+            train = Train(self.protocol, Direction.FORWARD)
+            self._path.witness.sent_other(BY_HAND, index, 0, train, data)
         refused = self._path.near.station.send(self._handle, data, self._path.name.target)
         if refused is not None:
             number = getattr(errno, refused)

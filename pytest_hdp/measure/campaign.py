@@ -16,18 +16,21 @@ from pytest_hdp.judge.expect import assess
 from pytest_hdp.judge.record import from_record, to_record
 from pytest_hdp.judge.result import PathName, Result
 from pytest_hdp.judge.verdict import Verdict
-from pytest_hdp.measure.agentless import AgentlessMeasurement, Progress
+from pytest_hdp.measure.agentless import AgentlessMeasurement
 from pytest_hdp.measure.beside import settle_beside
 from pytest_hdp.measure.engine import Measurement
 from pytest_hdp.measure.path import PathUnavailable
 from pytest_hdp.measure.plan import Plan
 from pytest_hdp.measure.share import measured_once
+from pytest_hdp.measure.trainlatency import train_latency
 from pytest_hdp.packet.registry import lookup
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.expect import Expectation
     from pytest_hdp.judge.result import Judgement
+    from pytest_hdp.measure.capture import Capture
     from pytest_hdp.measure.path import OpenPath
+    from pytest_hdp.measure.progress import OnProgress
 
 
 def expect_nothing(_train: Train, _seen: Verdict) -> Expectation | None:
@@ -64,17 +67,19 @@ class Campaign:
 
     `share`: a folder that the processes of one test run share, None for a single one, or for one of several vantage
     points, which measures by itself; `vantage` is its name. `on_progress`: told how far
-    a slow measurement got. `path_users`: for each route the tests to come that send over its path themselves.
+    a measurement got. `path_users`: for each route the tests to come that send over its path themselves.
+    `capture`: keeps the packets of every path, if anything does.
     """
 
     share: Path | None = None
     vantage: str | None = None
     together: tuple[frozenset[str], ...] = ()
     run: str = ""
-    on_progress: Callable[[Progress], None] | None = None
+    on_progress: OnProgress | None = None
     routes: dict[str, Route] = field(default_factory=dict)
     wanted: dict[str, set[Train]] = field(default_factory=dict)
     path_users: Counter[str] = field(default_factory=Counter)
+    capture: Capture | None = None
     _open: dict[str, OpenPath] = field(default_factory=dict)
     _names: dict[str, PathName] = field(default_factory=dict)
     _unavailable: dict[str, str] = field(default_factory=dict)
@@ -98,11 +103,19 @@ class Campaign:
                 self._unavailable[key] = str(error)
                 raise
             self._closers[key] = closer
+            if self.capture is not None:
+                self.capture.watch(self._open[key])
             self._names[key] = self._open[key].name
         return self._open[key]
 
+    def name(self, key: str) -> PathName:
+        """What a route's path is called in its results: with the addresses found, once it was opened."""
+        return replace(self._names.get(key, self.routes[key].name), vantage=self.vantage)
+
     def tidy(self, key: str) -> None:
         """Close a route's path unless somebody may need it: of many labs in one run, few are open at a time."""
+        if self.capture is not None and self.capture.spool is not None:
+            self.capture.flush()
         measured = key in self._shared or (key in self._measurements and self._measurements[key].done)
         if key in self._open and not self.path_users[key] and (measured or not self.wanted.get(key)):
             del self._open[key]
@@ -136,12 +149,13 @@ class Campaign:
         return Result(
             run=self.run,
             time=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            path=replace(self._names.get(key, route.name), vantage=self.vantage),
+            path=self.name(key),
             ip_version=4,
             keyword=lookup(train.protocol).keyword,
             judgement=judgement,
             expected=expected,
             outcome=outcome,
+            latency_us=train_latency(self._measurements.get(key), train),
         )
 
     def message(self, key: str, result: Result) -> str:
@@ -168,7 +182,7 @@ class Campaign:
             if path.far is None:
                 self._measurements[key] = AgentlessMeasurement(path, plan, self.on_progress)
             else:
-                self._measurements[key] = Measurement(path, plan)
+                self._measurements[key] = Measurement(path, plan, self.on_progress)
         return self._measurements[key]
 
     def _plan(self, key: str) -> Plan:

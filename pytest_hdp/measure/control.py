@@ -6,8 +6,9 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.evidence import RoundControl
-from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.judge.evidence import RoundControl, Train
+from pytest_hdp.judge.verdict import Direction, Form
+from pytest_hdp.measure.capture import CONTROL
 from pytest_hdp.measure.ledger import ICMP_ERRORS
 from pytest_hdp.measure.sending import sealed
 from pytest_hdp.packet.icmp import build_echo
@@ -63,6 +64,9 @@ class Control:
         self.entries[entry.index] = entry
         payload = self._payload(entry, ICMP if echo else UDP)
         end = self.path.sender_end(direction)
+        if self.path.witness is not None:
+            train = Train(ICMP if echo else UDP, direction, Form.WELLFORMED)
+            self.path.witness.sent_other(CONTROL, entry.index, number, train, payload)
         entry.sent_at = time.time_ns()
         if echo:
             sender = self.path.sender(direction, ICMP)
@@ -123,7 +127,10 @@ class Control:
         if entry.replied_at:
             return
         entry.replied_at = when
-        took = (when - entry.sent_at) / NANOSECONDS
+        self.learn((when - entry.sent_at) / NANOSECONDS)
+
+    def learn(self, took: float) -> None:
+        """Take a round trip of so many seconds into account: RFC 6298 section 2."""
         if self.round_trip is None:
             self.round_trip, self.variation = took, took / 2
         else:

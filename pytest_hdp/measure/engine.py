@@ -19,6 +19,7 @@ from pytest_hdp.measure.control import PACKET_OUTGOING, Control
 from pytest_hdp.measure.ledger import Ledger
 from pytest_hdp.measure.locate import LOCATED, Locator, ask_again, located, representatives
 from pytest_hdp.measure.path import PathUnavailable
+from pytest_hdp.measure.progress import Teller
 from pytest_hdp.measure.sending import send_probe
 from pytest_hdp.packet.encoding import encode
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.measure.path import Eye, OpenPath
     from pytest_hdp.measure.plan import Plan
+    from pytest_hdp.measure.progress import OnProgress
     from pytest_hdp.vantage.station import Observation
 
 BURST = 0.0005  # seconds of the rate that are sent back to back between two looks at the sockets
@@ -36,7 +38,7 @@ MEETING_TRIES = 5
 class Measurement:
     """Measures one plan over one open path. Pure waiting: no threads, no timers."""
 
-    def __init__(self, path: OpenPath, plan: Plan) -> None:
+    def __init__(self, path: OpenPath, plan: Plan, on_progress: OnProgress | None = None) -> None:
         self.path = path
         self.plan = plan
         self.ledger = Ledger(path.run_id)
@@ -52,12 +54,13 @@ class Measurement:
         self._next_send = 0.0
         self._failure: Exception | None = None
         self.wakes_at = 0.0  # time.monotonic() at which the next step is due, if nothing is seen before
+        self._progress = Teller(on_progress)
         self._work = self._script()
         path.subscribers.append(self._file)
 
     @property
     def directions(self) -> tuple[Direction, ...]:
-        """The directions that the plan's trains run in."""
+        """Those that the plan's trains run in."""
         return tuple(sorted({train.direction for train in self.plan.trains}))
 
     def settle(self, train: Train) -> Judgement:
@@ -68,6 +71,8 @@ class Measurement:
         while not self.knows(train):
             self.path.wait(self.wakes_at - time.monotonic())
             self.step()
+        if self.done:
+            self._report(over=True)
         return self._settled[train]
 
     def knows(self, train: Train) -> bool:
@@ -88,6 +93,7 @@ class Measurement:
                 raise RuntimeError(f"this measurement ended early: {self._failure}") from self._failure
         except Exception as error:
             self._failure = error
+            self._report(over=True)
             raise
 
     def run(self) -> dict[Train, Judgement]:
@@ -102,6 +108,7 @@ class Measurement:
     def stop(self) -> dict[Train, Judgement]:
         """End early: judge by what is known what is not settled yet, unless nothing was sent of it."""
         self._work.close()
+        self._report(over=True)
         if self._file in self.path.subscribers:
             self.path.subscribers.remove(self._file)
         self._settled |= self._to_locate
@@ -220,6 +227,18 @@ class Measurement:
         self.wakes_at = time.monotonic() + timeout
         yield
         self.path.look(0)
+        if self._progress.due():
+            self._report()
+
+    def _report(self, *, over: bool = False) -> None:
+        """Tell whoever asked how far it got; `over`: nothing more will come."""
+        self._progress.tell(
+            self.plan, self.rounds, self._settled, self._to_locate, left=self._seconds_left(), over=over
+        )
+
+    def _seconds_left(self) -> float | None:
+        """What the rest will take, at the pace found so far."""
+        return self._progress.rest_of_rounds(self.plan, self.rounds)
 
     def _file(self, eye: Eye, observation: Observation) -> None:
         for control, _ in self._books:
@@ -274,7 +293,7 @@ class Measurement:
                 last, beyond = locator.last_hop(train)
                 for judgement in group:
                     by = None if judgement.train == train else train
-                    self._settled[judgement.train] = located(judgement, last, beyond, by=by)
+                    self._settled[judgement.train] = located(judgement, last, beyond, by=by, hops=locator.hops())
         self._to_locate.clear()
         del self._books[1:]
 

@@ -94,7 +94,7 @@ class _Single:
 
     def __init__(self, path: OpenPath, plan: Plan) -> None:
         self.path = path
-        self.ledger = Ledger(path.run_id)
+        self.ledger = Ledger(path.run_id, "first packet")
         self.content = plan.content
         self.timeout = plan.timeout or 5 * plan.pace.least_timeout
         self.address = Control(path, b"").address(Direction.FORWARD)

@@ -8,11 +8,11 @@ attributed to the probe only if most of the MAC is as sent, which a stranger can
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from pytest_hdp.judge.evidence import IcmpReport, Probe, Sighting, Train, TrainEvidence
-from pytest_hdp.packet.icmp import parse_error
+from pytest_hdp.judge.evidence import IcmpReport, Probe, Reply, Sighting, Train, TrainEvidence
+from pytest_hdp.measure.quotes import changed_fields, read_error
 from pytest_hdp.packet.ip import IPv4, parse_ipv4
 
 HDP_SIZE = 12
@@ -20,6 +20,7 @@ TAG_SIZE = 28
 MAC_OFFSET = 12  # inside the tag: run id (8), index (4)
 UNFORGEABLE = 12  # of the MAC's 16 bytes: 96 bits as sent are no accident and no guess
 ICMP_ERRORS = frozenset({3, 4, 5, 11, 12})
+MOST_REPORTS = 32  # kept of one probe: nobody honest sends more, and a flood must not fill the memory
 
 
 @dataclass(slots=True)
@@ -66,11 +67,12 @@ class Entry:
     arrived: list[Copy] = field(default_factory=list)
     delivered: list[Copy] = field(default_factory=list)
     icmp: list[IcmpReport] = field(default_factory=list)
+    replies: list[Reply] = field(default_factory=list)
     _told: tuple[tuple[int, ...], Probe] | None = None
 
     def evidence(self) -> Probe:
         """What has been seen of it so far; made anew only when something was added."""
-        counts = (len(self.left), len(self.arrived), len(self.delivered), len(self.icmp))
+        counts = (len(self.left), len(self.arrived), len(self.delivered), len(self.icmp), len(self.replies))
         if self._told is None or self._told[0] != counts:
             self._told = counts, _probe_evidence(self)
         return self._told[1]
@@ -86,13 +88,15 @@ class Entry:
 
 
 class Ledger:
-    """All probes of one measurement, by index."""
+    """All probes of one measurement, by index. `purpose`: a word for what they are sent for."""
 
-    def __init__(self, run_id: bytes) -> None:
+    def __init__(self, run_id: bytes, purpose: str = "probe") -> None:
         self.run_id = run_id
+        self.purpose = purpose
         self.probes: dict[int, Entry] = {}
         self.trains: dict[Train, list[Entry]] = {}
         self.strangers = 0
+        self._by_packet: dict[tuple[int, int], Entry] = {}  # number and IP-ID, of what was seen leaving or arriving
 
     def add(self, entry: Entry) -> None:
         """Register a probe before it is sent."""
@@ -124,36 +128,22 @@ class Ledger:
         if change is STRANGER:
             self.strangers += 1
             return None
+        self._by_packet[data[9], data[4] << 8 | data[5]] = entry
         return entry, Copy(time, data, change is None, change, interface)
 
     def icmp_error(self, time: int, data: bytes) -> bool:
         """File an ICMP error under the probe that it quotes. False if it is not an ICMP error about one of ours."""
-        packet = parse_ipv4(data) if data[9:10] == _ICMP else None
-        if packet is None or packet.payload[:1] not in _ERROR_TYPES:
+        found = read_error(self, time, data)
+        if found is None:
             return False
-        error = parse_error(packet.payload)
-        quoted = parse_ipv4(error.quote) if error is not None else None
-        if error is None or quoted is None:
-            return False
-        entry, authenticated = self._quoted(quoted)
-        if entry is None:
-            return False
-        changed = changed_fields(error.quote, entry.left[0].data, quoted=True) if entry.left else ()
-        entry.icmp.append(
-            IcmpReport(time, packet.source, error.type, error.code, authenticated=authenticated, changed=changed)
-        )
+        entry, report = found
+        if len(entry.icmp) < MOST_REPORTS and not any(replace(known, time=time) == report for known in entry.icmp):
+            entry.icmp.append(report)
         return True
 
-    def _quoted(self, quoted: IPv4) -> tuple[Entry | None, bool]:
-        found = self.index_of(quoted.payload)
-        if found is not None and found[0] >= HDP_SIZE:
-            entry = self.probes.get(found[1])
-            if entry is not None and len(quoted.payload) >= found[0] + TAG_SIZE:
-                return (entry, True) if entry.data.startswith(quoted.payload) else (None, False)
-        for entry in reversed(self.probes.values()):
-            if any(_same_packet(quoted, copy) for copy in entry.left):
-                return entry, False
-        return None, False
+    def of_packet(self, protocol: int, identification: int) -> Entry | None:
+        """The probe that was last seen under this number with this IP-ID."""
+        return self._by_packet.get((protocol, identification))
 
     def evidence(self, train: Train, socket_errno: str | None) -> TrainEvidence:
         """Everything seen of one train so far."""
@@ -167,7 +157,6 @@ class Ledger:
 STRANGER = "stranger"
 _ERROR_TYPES = frozenset(bytes([number]) for number in ICMP_ERRORS)
 _ICMP = b"\x01"
-_ADDRESSES = (("source", slice(12, 16)), ("destination", slice(16, 20)))
 _FIRST_FRAGMENT = 0x2000  # of flags and offset: more fragments follow, offset 0
 
 
@@ -196,38 +185,6 @@ def _payload_change(sent: bytes, data: bytes, payload: bytes, position: int) -> 
         return STRANGER
     # a carrier may pad (Ethernet's trailer is cut by the IP length, but some boxes count it in)
     return "length" if sent.startswith(seen) or seen.startswith(sent) else "payload"
-
-
-def _same_packet(quoted: IPv4, left: Copy) -> bool:
-    return (
-        quoted.protocol == left.protocol
-        and quoted.identification == left.packet.identification
-        and quoted.destination == left.packet.destination
-    )
-
-
-def changed_fields(seen: bytes, left: bytes, *, quoted: bool = False) -> tuple[str, ...]:
-    """Header fields that differ from what left. A lower TTL is a router's duty and no change; a higher one is.
-
-    Both hold a whole IPv4 header.
-    """
-    if seen == left:
-        return ()
-    changed = []
-    if seen[1] != left[1]:
-        changed += ["dscp"] * (seen[1] >> 2 != left[1] >> 2) + ["ecn"] * (seen[1] & 3 != left[1] & 3)
-    if seen[4:6] != left[4:6]:
-        changed.append("identification")
-    if seen[6] >> 5 != left[6] >> 5 and not (seen[6] & 0x1F or seen[7]):  # the offset: of a fragment flags tell nothing
-        changed.append("flags")
-    if seen[20 : (seen[0] & 15) * 4] != left[20 : (left[0] & 15) * 4]:
-        changed.append("options")
-    if seen[9] != left[9]:
-        changed.append("protocol")
-    changed += [name for name, at in _ADDRESSES if seen[at] != left[at]]
-    if seen[8] > left[8] and not quoted:
-        changed.append("ttl")
-    return tuple(changed)
 
 
 def _sightings(copies: Sequence[Copy], left: Copy | None) -> tuple[Sighting, ...]:
@@ -261,6 +218,7 @@ def _probe_evidence(entry: Entry) -> Probe:
         arrived=_sightings(entry.arrived, reference),
         delivered=_sightings(entry.delivered, reference),
         icmp=tuple(entry.icmp),
+        replies=tuple(entry.replies),
     )
 
 

@@ -11,6 +11,7 @@ One representative stands for all trains with the same verdict, unless all are a
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -27,13 +28,14 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.verdict import Direction
     from pytest_hdp.measure.path import OpenPath
 
-LOCATED = frozenset({Verdict.LOST, Verdict.REJECTED, Verdict.SILENT})
+LOCATED = frozenset({Verdict.LOST, Verdict.REJECTED, Verdict.FIRST_ONLY, Verdict.SILENT})
 ICMP = 1
 TIME_EXCEEDED = 11
 HIGHEST_TTL = 30
 TRIES = 3  # silences beside an answered control that make one silence; and attempts without any answer
 AT_ONCE = 4  # test packets before a control: with it, within the burst of a stock Linux router
 BUDGET = 1.05  # seconds in which such a router earns one more ICMP error
+FEW = 6  # silent trains that climb themselves: one stands for all that come after them
 WAITS = 2  # for the budget, in a row without any answer, before what is in doubt stays so
 USUAL_TTL = 64
 
@@ -116,7 +118,7 @@ class Locator:
         self.direction = direction
         self.content = content
         self.look = look
-        self.ledger = Ledger(path.run_id)
+        self.ledger = Ledger(path.run_id, "locate")
         self.control = Control(path, content)
         self.rungs: list[Rung] = []
         self._address = ""
@@ -159,11 +161,20 @@ class Locator:
         """
         last, beyond = None, None
         for rung in self.rungs:
-            if (address := rung.answered_by(train)) is not None:
+            address = rung.answered_by(train)
+            if address is not None and last is not None and address == last.address:
+                # it lets the TTL expire whatever that was: a box before it has set it, and it goes no further
+                beyond = beyond or Hop(rung.ttl, rung.control_answered_by() or self._receiver_address())
+            elif address is not None:
                 last, beyond = Hop(rung.ttl, address), None
             elif beyond is None and (rung.control_arrived or rung.silent(train)):
                 beyond = Hop(rung.ttl, rung.control_answered_by() or self._receiver_address())
         return last, beyond
+
+    def hops(self) -> tuple[Hop, ...]:
+        """The routers that answered the control, by TTL."""
+        found = [(rung.ttl, rung.control_answered_by()) for rung in self.rungs]
+        return tuple(Hop(ttl, address) for ttl, address in found if address is not None)
 
     def _would_tell(self, rung: Rung, train: Train) -> bool:
         last, beyond = self.last_hop(train)
@@ -205,21 +216,57 @@ def ask_again(locators: Sequence[Locator], look: Look) -> Generator[None]:
         fruitless = 0 if fruitful else fruitless + 1
 
 
+@dataclass(slots=True)
+class Kinds:
+    """Which trains have climbed, where they die bit by bit, and what they stand for: those of one group."""
+
+    _climbed: Counter[object] = field(default_factory=Counter)
+    _examples: dict[object, tuple[Train, Hop | None, Hop | None]] = field(default_factory=dict)
+
+    @staticmethod
+    def group_of(judgement: Judgement) -> object:
+        """What trains have in common that probably die at one place: verdict, form and ICMP answer."""
+        return judgement.verdict, judgement.train.form, _answers(judgement)
+
+    def wants(self, group: object, *, every: bool) -> bool:
+        """Whether one more of this group is to climb, and count it then. Silence may have many causes."""
+        silence = isinstance(group, tuple) and group[0] is Verdict.SILENT
+        wanted = every or self._climbed[group] < (FEW if silence else 1)
+        self._climbed[group] += wanted
+        return wanted
+
+    def climbed(self, judgement: Judgement, last: Hop | None, beyond: Hop | None) -> Judgement:
+        """The judgement of one that has climbed, with what was found."""
+        self._examples.setdefault(self.group_of(judgement), (judgement.train, last, beyond))
+        return located(judgement, last, beyond)
+
+    def stands_for(self, judgement: Judgement) -> Judgement:
+        """The judgement of one that has not, with what was found for another one of its group."""
+        by, last, beyond = self._examples[self.group_of(judgement)]
+        return located(judgement, last, beyond, by=by)
+
+
+def _answers(judgement: Judgement) -> tuple[tuple[str, int, int], ...]:
+    return tuple((count.source, count.type, count.code) for count in judgement.icmp if count.authenticated)
+
+
 def representatives(judgements: Iterable[Judgement], *, every: bool) -> dict[Train, list[Judgement]]:
     """Trains to climb for, each with the judgements it stands for: those of equal verdict, form and ICMP answer."""
     groups: dict[tuple[object, ...], list[Judgement]] = {}
     for judgement in judgements:
-        answers = tuple((count.source, count.type, count.code) for count in judgement.icmp if count.authenticated)
-        key = (judgement.train,) if every else (judgement.verdict, judgement.train.form, answers)
+        key = (judgement.train,) if every else (judgement.verdict, judgement.train.form, _answers(judgement))
         groups.setdefault(key, []).append(judgement)
     return {group[0].train: group for group in groups.values()}
 
 
-def located(judgement: Judgement, last: Hop | None, beyond: Hop | None, *, by: Train | None = None) -> Judgement:
+def located(
+    judgement: Judgement, last: Hop | None, beyond: Hop | None, *, by: Train | None = None, hops: tuple[Hop, ...] = ()
+) -> Judgement:
     """A judgement with the place where its train died, in its sentence and, if it climbed itself, in `last_hop`.
 
-    `by`: the train that climbed in its place.
+    `by`: the train that climbed in its place. `hops`: what the control found.
     """
+    judgement = replace(judgement, hops=hops)
     if beyond is None:
         return judgement
     who = f"{last.address} (hop {last.ttl}) was the last to answer" if last is not None else "no hop answered"

@@ -15,12 +15,14 @@ from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.packet.carrier import CARRIERS, hdp_offset
 from pytest_hdp.packet.tag import RUN_ID_SIZE, Sealer
 from pytest_hdp.vantage import bpf
+from pytest_hdp.vantage.station import Station
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.result import PathName
     from pytest_hdp.lab.topology import Lab
-    from pytest_hdp.vantage.station import Observation, Station
+    from pytest_hdp.measure.capture import Watcher
+    from pytest_hdp.vantage.station import Observation
 
 TAP_BUFFER = 16 << 20
 _HDP_HEADER = 12
@@ -39,7 +41,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Eye:
-    """What an open socket is for: `kind` is "tap", "socket" or "control"; `protocol` of a "socket"."""
+    """What an open socket is for: `kind` is "tap", "socket", "control" or "answers"; `protocol` of a "socket"."""
 
     end: End
     kind: str
@@ -65,7 +67,7 @@ class OpenPath:
     """Stations and sockets from `near` to `far`. On loopback both ends are the same; without an agent `far` is None.
 
     `buffer`: receive buffer of each socket in bytes; None keeps the system's. Everything seen is filtered in the
-    kernel by this path's run id. `lab`: the lab it runs through, if it is emulated.
+    kernel by this path's run id. `lab`: the lab it runs through, if it is emulated. `witness`: keeps its packets.
     """
 
     def __init__(self, name: PathName, near: End, far: End | None, *, buffer: int | None = None) -> None:
@@ -74,6 +76,7 @@ class OpenPath:
         self.far = far
         self.buffer = buffer
         self.lab: Lab | None = None
+        self.witness: Watcher | None = None
         self.run_id = secrets.token_bytes(RUN_ID_SIZE)
         self.sealer = Sealer(secrets.token_bytes(32), self.run_id)
         self.eyes: dict[tuple[int, int], Eye] = {}
@@ -95,6 +98,11 @@ class OpenPath:
     def routed(self) -> bool:
         """Whether there are hops to ask: not on loopback."""
         return self.far is not self.near
+
+    @property
+    def shared_clock(self) -> bool:
+        """Whether one kernel stamps at both ends, since it is this process that has the sockets: not with an agent."""
+        return self.far is not None and all(isinstance(end.station, Station) for end in self._ends)
 
     def next_index(self) -> int:
         """A probe index that this path has not used yet."""
@@ -158,6 +166,13 @@ class OpenPath:
                     wanted[id(end)].add(train.protocol)
         for end in self._ends:
             end.station.open_ahead(socket.AF_INET, socket.SOCK_RAW, sorted(wanted[id(end)]))
+
+    def watch_answers(self, protocols: Iterable[int], port: int) -> None:
+        """Watch what comes back from the target under these numbers to this port, our run id in it or not."""
+        program = bpf.answers(self.name.target, frozenset(protocols), port)
+        self._watch(
+            self.near, self.near.station.tap(self.near.interface, program, self.buffer), Eye(self.near, "answers")
+        )
 
     def fileno(self) -> int:
         """A descriptor that is readable when something was seen at either end."""

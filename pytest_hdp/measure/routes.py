@@ -40,6 +40,7 @@ LOOPBACK = "loopback"
 UNSOLICITED = "unsolicited"
 SECOND_HOST = "second"
 FIRST_PACKET = "first"
+LATENCY = "latency"
 
 
 def loopback(default: plan.Plan, profile: Profile | None, *, buffer: int | None, expect_default: bool) -> Route:
@@ -119,11 +120,12 @@ def in_lab(
     usual = Route(key, name, lambda: _lab_path(spec, name, default.seed), default, privilege="emulated")
     unsolicited = _variant(usual, UNSOLICITED)
     first = _variant(usual, FIRST_PACKET)
+    latency = _variant(usual, LATENCY)
     second = _variant(usual, SECOND_HOST)
     second = replace(second, open=lambda: _second_path(spec, second.name, default))
     wellformed = replace(usual, key=f"{usual.key}#wellformed")
     if not expect_truth:
-        return [_with_profile(route, profile) for route in (usual, wellformed, unsolicited, first, second)]
+        return [_with_profile(route, profile) for route in (usual, wellformed, unsolicited, first, second, latency)]
     told = f"the truth of {spec.name}"
     known = _Known(spec.name, cache(spec.layout.expected))
     return [
@@ -137,6 +139,7 @@ def in_lab(
             for route in (usual, wellformed)
         ),
         replace(first, expects=told, expect=lambda train, seen: _truth(known, train, seen, solicited=True)),
+        latency,
         replace(unsolicited, expects=told, expect=lambda train, seen: _truth(known, train, seen, solicited=False)),
         replace(second, expects=told, expect=lambda train, seen: _second_truth(known, train, seen)),
     ]

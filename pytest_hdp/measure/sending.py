@@ -44,6 +44,8 @@ def send_probe(
     data = wrapped or hdp
     entry = Entry(index, number, train, data, data.find(hdp), len(hdp), sent_at=now)
     ledger.add(entry)
+    if path.witness is not None:
+        path.witness.sent(entry, ledger.purpose)
     handle = path.sender(train.direction, train.protocol)
     if isinstance(handle, int):
         entry.errno = end.station.send(handle, data, address)

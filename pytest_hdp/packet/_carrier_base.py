@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 LOCAL_EXPERIMENTAL_ETHERTYPE = 0x88B5
 INNER_PROTOCOL = 253
+_MAC_AT = 12 + 12  # behind the HDP header, and the tag's run id and index
 _DOCUMENTATION = (bytes([192, 0, 2, 1]), bytes([192, 0, 2, 2]))
 
 
@@ -85,9 +86,13 @@ def balanced(hdp: bytes) -> bytes:
     return put_checksum(b"\0\0" + hdp, 0)
 
 
-def sequence(hdp: bytes) -> int:
-    """Return a nonzero sequence number that differs from probe to probe: the timestamp's low 32 bits."""
-    return int.from_bytes(hdp[8:12], "big") or 1
+def sequence(hdp: bytes, size: int = 4, at: int = 0) -> int:
+    """Return a nonzero number of so many bytes that differs from probe to probe, and that no stranger can foretell.
+
+    It is the timestamp's end and, where a tag follows the header, its MAC from byte `at` on (`tag.py`).
+    """
+    start = _MAC_AT + at
+    return (int.from_bytes(hdp[12 - size : 12], "big") ^ int.from_bytes(hdp[start : start + size], "big")) or 1
 
 
 def _six_to_four(address: bytes) -> bytes:

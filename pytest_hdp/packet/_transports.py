@@ -13,7 +13,6 @@ _SYN = 0x02
 _SERVICE_CODE = b"HDP "
 _INIT = 1
 _PAD = 0x8005
-_INITIATE_TAG = 0x48445001
 _STREAMS = 1
 _WINDOW = 0xFFFF
 
@@ -57,7 +56,7 @@ def _dccp(hdp: bytes, ends: Ends) -> bytes:
     """Build a DCCP-Request with data, RFC 4340 section 5.1: 48-bit sequence number, checksum over all."""
     words, extended_request = 5, 1
     header = struct.pack("!HHBBHBB", *_ports(ends), words, 0, 0, extended_request, 0)
-    message = header + sequence(hdp).to_bytes(6, "big") + _SERVICE_CODE + hdp
+    message = header + sequence(hdp, 6).to_bytes(6, "big") + _SERVICE_CODE + hdp
     return put_transport_checksum(message, 6, ends, 33, zero_means_none=False)
 
 
@@ -73,7 +72,7 @@ def _sctp(hdp: bytes, ends: Ends) -> bytes:
     the padding.
     """
     parameter = struct.pack("!HH", _PAD, 4 + len(hdp)) + hdp
-    fixed = struct.pack("!IIHHI", _INITIATE_TAG, _WINDOW, _STREAMS, _STREAMS, sequence(hdp))
+    fixed = struct.pack("!IIHHI", sequence(hdp, at=4), _WINDOW, _STREAMS, _STREAMS, sequence(hdp))
     # The length counts no padding behind the last parameter (RFC 9260 section 3.2).
     chunk = struct.pack("!BBH", _INIT, 0, 4 + len(fixed) + len(parameter)) + fixed + parameter
     message = _PORTS.pack(*_ports(ends)) + bytes(8) + chunk + bytes(-len(chunk) % 4)

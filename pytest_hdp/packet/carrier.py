@@ -11,7 +11,7 @@ import struct
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pytest_hdp.packet._carrier_base import Carrier, Ends
+from pytest_hdp.packet._carrier_base import INNER_PROTOCOL, Carrier, Ends
 from pytest_hdp.packet._routing import ROUTING
 from pytest_hdp.packet._transports import TRANSPORTS
 from pytest_hdp.packet._tunnels import TUNNELS
@@ -21,7 +21,7 @@ from pytest_hdp.packet.ip import packed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CARRIERS", "Carrier", "Ends", "hdp_offset", "unwrap", "wrap"]
+__all__ = ["CARRIERS", "INNER_PROTOCOL", "Carrier", "Ends", "hdp_offset", "unwrap", "wrap"]
 
 CARRIERS: Mapping[int, Carrier] = MappingProxyType(
     {carrier.protocol: carrier for carrier in sorted((*TRANSPORTS, *TUNNELS, *ROUTING), key=lambda c: c.protocol)}

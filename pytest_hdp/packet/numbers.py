@@ -78,7 +78,7 @@ def _parse_name(piece: str) -> Iterable[int]:
         return (number,)
     if re.fullmatch(r"[-0-9\s]+", piece):
         raise ValueError(_bad_number(piece))
-    known = [slug(n) for n in _names().values()] + list(SETS)
+    known = [*{slug(n): None for n in _names().values()}, *SETS]
     import difflib
 
     near = difflib.get_close_matches(name, known, n=2, cutoff=0.5)

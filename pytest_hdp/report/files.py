@@ -26,8 +26,8 @@ def make_folder(path: Path) -> None:
         give_back(folder)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write `text` as UTF-8 to `path`, whole or not at all: whoever opens it sees the old text or the new.
+def write_whole(path: Path, text: str | bytes) -> None:
+    """Write bytes, or text as UTF-8, to `path`, whole or not at all: whoever opens it sees the old text or the new.
 
     Lone surrogates are written as backslash escapes. Raises OSError, and leaves no temporary file behind
     then.
@@ -35,9 +35,10 @@ def write_whole(path: Path, text: str) -> None:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     with suppress(FileNotFoundError):
         unfinished.unlink()  # of a process of the same number, killed
+    content = text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace")
     try:
-        with unfinished.open("x", encoding="utf-8", errors="backslashreplace", newline="\n") as stream:
-            stream.write(text)
+        with unfinished.open("xb") as stream:
+            stream.write(content)
         give_back(unfinished)
         unfinished.replace(path)
     except BaseException:

@@ -11,6 +11,7 @@ from pytest_hdp.report import fields
 from pytest_hdp.report.letters import words
 from pytest_hdp.report.lines import text_of
 from pytest_hdp.report.safe import safe
+from pytest_hdp.report.story import story
 from pytest_hdp.report.summary import by_rung, surprises
 
 if TYPE_CHECKING:
@@ -157,8 +158,18 @@ def headline(records: Sequence[Record]) -> str:
     return f"{trains}, nothing unexpected, {still_open} open" if still_open else f"{trains}, all as expected"
 
 
+def brief(records: Iterable[Record]) -> str:
+    """Return the run in a few lines of Markdown, to be pasted into an issue or a chat."""
+    everything = [record for group in fields.by_course(records) for record in group]
+    told = story(everything)
+    lines = [f"**{escaped(told.headline)}** {escaped(told.status)}{'.' if told.status else ''}", ""]
+    lines += [f"- {escaped(line)}" for line in told.lines]
+    lines += ["", *_counted(everything), ""]
+    return "\n".join(lines)
+
+
 def markdown(records: Iterable[Record], *, command: str | None = None, system: str | None = None) -> str:
-    """Return the whole of `results.md`, one table row a train, ready to be pasted into an issue.
+    """Return the whole of `results.md`: a summary ready to be pasted into an issue, then one table row a train.
 
     `command`: what repeats the run. `system`: the machine it ran on, in words.
     """
@@ -170,8 +181,11 @@ def markdown(records: Iterable[Record], *, command: str | None = None, system: s
         lines += [escaped(f"Measured {times[0]}{f', on {system}' if system else ''}."), ""]
     if command:
         lines += [*code_block(command, "sh"), ""]
+    if everything:
+        lines += ["## In short", "", brief(everything)]
     for group in groups:
         title = escaped(f"{fields.path_title(group[0])}, {fields.course(group[0])}")
-        lines += [f"## {title}", "", escaped(_control(group)), "", *_worded(group), *_counted(group), ""]
+        lines += [f"## {title}", "", escaped(_control(group)), "", *_worded(group)]
+        lines += [*_counted(group), ""] if len(groups) > 1 else []
         lines += [*table(HEADS, map(_row, group)), ""]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The files of one run: `results.jsonl` as the records come; at the end the table, and the profile if asked for."""
+"""The files of one run: `results.jsonl` as the records come; at the end table, capture, and, if asked for, profile."""
 
 from __future__ import annotations
 
@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING, Any
 from pytest_hdp.report.safe import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from pytest_hdp.measure.capture import Packets
     from pytest_hdp.report.jsonl import LineWriter
 
 
 class RunFiles:
     """Writes what was asked for; what can't be written (a full disk) is said once in `troubles`, and ends no run.
 
-    `report`: the folder for results, and `record`: the file for a profile, or None for neither.
+    `report`: the folder for results, and `record`: the file for a profile, or None for neither. `made`: how this run
+    was made ("command", "system", "version", "seed"), kept in the first line, so that the page can be made from it.
     """
 
-    def __init__(self, report: Path | None, record: Path | None) -> None:
+    def __init__(self, report: Path | None, record: Path | None, made: dict[str, str] | None = None) -> None:
         self.troubles: list[str] = []
+        self._made = made or {}
         self._report = report
         self._record = record
         self._writer: LineWriter | None = None
@@ -36,26 +39,56 @@ class RunFiles:
                 from pytest_hdp.report.jsonl import LineWriter
 
                 self._writer = LineWriter(path)
+                record = {**record, "made": self._made}
             self._writer.write(record)
 
-    def finish(self, records: Sequence[dict[str, Any]], *, command: str, system: str) -> None:
-        """Write everything whole, from one record of each train; `command` and `system` as the table names them."""
+    def finish(
+        self,
+        records: Sequence[dict[str, Any]],
+        *,
+        packets: Packets | None = None,
+        tests: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write everything whole, from one record of each train.
+
+        `packets`: for the capture, which is not written where nothing was measured; `tests`: node ids by `train_key`.
+        """
         if self._writer is not None:
             self._writer.close()
-        if not records:
-            return
-        if self._report is not None:
+        if self._report is not None and records:
             from pytest_hdp.report.files import write_whole
             from pytest_hdp.report.jsonl import write_lines
             from pytest_hdp.report.markdown import markdown
+            from pytest_hdp.report.page.document import page
 
+            command, system = self._made.get("command"), self._made.get("system")
+            first, *rest = records
             with self._telling(self._report / "results.jsonl") as path:
-                write_lines(path, records)
+                write_lines(path, [{**first, "made": self._made}, *rest])
             with self._telling(self._report / "results.md") as path:
                 write_whole(path, markdown(records, command=command, system=system))
-        if self._record is not None:
+            with self._telling(self._report / "report.html") as path:
+                write_whole(path, page(records, [self._made]))
+        if self._record is not None and records:
             with self._telling(self._record) as path:
                 _write_profile(path, records)
+        if packets is not None and (packets.kept or records) and self._report is not None:
+            self._write_capture(self._report / "capture.pcapng", records, packets, tests or {})
+
+    def _write_capture(
+        self,
+        path: Path,
+        records: Sequence[dict[str, Any]],
+        packets: Packets,
+        tests: Mapping[str, str],
+    ) -> None:
+        from pytest_hdp.report.capture import capture, train_key
+        from pytest_hdp.report.files import write_whole
+
+        verdicts = {train_key(record): str(record["verdict"]) for record in records}
+        with self._telling(path):
+            made = {name: self._made.get(name, "") for name in ("command", "system")}
+            write_whole(path, capture(packets, verdicts, tests, **made))
 
     @contextmanager
     def _telling(self, path: Path) -> Iterator[Path]:

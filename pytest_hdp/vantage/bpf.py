@@ -22,7 +22,7 @@ ICMP_ERRORS = (3, 4, 5, 11, 12)  # RFC 792: unreachable, source quench, redirect
 
 # linux/bpf_common.h: class | size or operation | addressing mode or source.
 _LD_W_ABS, _LD_H_ABS, _LD_B_ABS = 0x20, 0x28, 0x30
-_LD_W_IND, _LD_B_IND = 0x40, 0x50
+_LD_W_IND, _LD_H_IND, _LD_B_IND = 0x40, 0x48, 0x50
 _LD_IMM, _LD_LEN = 0x00, 0x80
 _LDX_IMM, _LDX_MSH = 0x01, 0xB1
 _ADD_X, _SUB_X, _AND_K, _LSH_K, _RSH_K, _RSH_X = 0x0C, 0x1C, 0x54, 0x64, 0x74, 0x7C
@@ -65,6 +65,24 @@ def matching(
         direct = [*_skip_unless_protocol_in(protocols, len(direct)), *direct]
     quoted = _icmp_errors(needle, places, int(IPv4Address(icmp_errors_to))) if icmp_errors_to is not None else []
     return [*_first_fragment_of_ipv4(), *direct, *quoted, *drop_all()]
+
+
+def answers(address: str, protocols: Collection[int], port: int) -> Program:
+    """Accept, on a tap, what comes from this IPv4 address under one of these numbers to this transport port.
+
+    Raises ValueError for a malformed address, or a number that is not in 0..255.
+    """
+    verdict: Program = [
+        (_LD_W_ABS, 0, 0, 12),
+        (_JEQ, 1, 0, int(IPv4Address(address))),
+        *drop_all(),
+        (_LDX_MSH, 0, 0, 0),
+        (_LD_H_IND, 0, 0, 2),
+        (_JEQ, 0, 1, port),
+        (_RET, 0, 0, ACCEPT),
+    ]
+    chosen = _skip_unless_protocol_in(protocols, len(verdict))
+    return [*_first_fragment_of_ipv4(), *chosen, *verdict, *drop_all()]
 
 
 def matching_datagram(needle: bytes, offsets: Sequence[int]) -> Program:

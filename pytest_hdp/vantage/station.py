@@ -90,7 +90,7 @@ class Station:
     """
 
     def __init__(self, socket_factory: SocketFactory = open_socket) -> None:
-        self._factory = socket_factory
+        self.factory = socket_factory
         self._next_handle = 0
         self._sockets: dict[int, socket.socket] = {}
         self._sendto: dict[int, Callable[[bytes, tuple[str, int]], int]] = {}
@@ -128,8 +128,8 @@ class Station:
 
     def open_ahead(self, family: int, kind: int, protocols: Sequence[int]) -> None:
         """Tell a socket factory that wants to know (opener.py) what `listen` and `sender` will need."""
-        if hasattr(self._factory, "open_ahead"):
-            _with_room(self._factory.open_ahead, family, kind, protocols)
+        if hasattr(self.factory, "open_ahead"):
+            _with_room(self.factory.open_ahead, family, kind, protocols)
 
     def tap(self, interface: str | None, program: Program, buffer: int | None = None) -> int:
         """Copy what passes the interface (None: every interface), both ways, from the IP header on: packet(7).
@@ -249,6 +249,10 @@ class Station:
             mtu = asking.getsockopt(level, option)
             return asking.getsockname()[0], _interface_name(asking.fileno(), index), mtu
 
+    def opened(self, handle: int) -> socket.socket:
+        """Return the socket itself, for those to whom microseconds matter. It stays this station's."""
+        return self._sockets[handle]
+
     def drops(self) -> dict[int, int]:
         """Packets that passed the filter and found no room in the receive buffer, per handle, since it was opened."""
         return {handle: _dropped(self._sockets[handle]) for handle in self._counted}
@@ -256,7 +260,7 @@ class Station:
     # Inside
 
     def _open(self, family: int, kind: int, protocol: int) -> socket.socket:
-        return _with_room(self._factory, family, kind, protocol)  # type: ignore[no-any-return]
+        return _with_room(self.factory, family, kind, protocol)  # type: ignore[no-any-return]
 
     def _keep(self, opened: socket.socket) -> int:
         handle = self._next_handle

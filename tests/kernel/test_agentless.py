@@ -1,15 +1,30 @@
 """Nothing at the far end: what can be known about a target, at the pace at which it answers, and no more than that."""
 
+import socket
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
+
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+from agentless_forgeries import Outcome, run
+
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.result import PathName
+from pytest_hdp.judge.result import Hop, PathName
 from pytest_hdp.judge.verdict import Form, Verdict
+from pytest_hdp.lab.boxes import Box, Router, Where, filter_chain
 from pytest_hdp.lab.catalogue import make
-from pytest_hdp.lab.topology import Lab
+from pytest_hdp.lab.filters import Allowlist, HostFirewall
+from pytest_hdp.lab.topology import Lab, LabSpec
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.agentless import AgentlessMeasurement, by_interest
+from pytest_hdp.measure.agentless import AgentlessMeasurement
+from pytest_hdp.measure.interest import COMMON, by_interest
 from pytest_hdp.measure.path import End, OpenPath
+from pytest_hdp.packet.checksums import checksum
+from pytest_hdp.packet.ip import build_ipv4
 from pytest_hdp.vantage.places import can_open_raw, can_unshare
 from pytest_hdp.vantage.station import Station
 
@@ -22,13 +37,14 @@ LEAKED = {58, 132}  # left a Linux NAT untranslated, so an answer finds no way b
 QUICK = {"ipv4/icmp_ratemask": 0}
 
 
-def measure(lab_name: str, numbers, sysctls=None, progress=None) -> dict[int, object]:
-    with Lab(make(lab_name)) as lab, Station(lab.socket_factory(lab.client)) as station:
+def measure(lab_name, numbers, sysctls=None, progress=None, form=Form.BARE) -> dict[int, object]:
+    spec = make(lab_name) if isinstance(lab_name, str) else LabSpec("own", "for this test", lab_name)
+    with Lab(spec) as lab, Station(lab.socket_factory(lab.client)) as station:
         if sysctls:
             assert not lab.namespace(lab.target).set_sysctls(sysctls)
         name = PathName("internet", "target", lab.client_address, lab.target_address, None)
         with OpenPath(name, End(station, lab.client_address, "eth0"), None) as path:
-            asked = plan.Plan(tuple(Train(number) for number in numbers), plan.AGENTLESS, seed=1)
+            asked = plan.Plan(tuple(Train(number, form=form) for number in numbers), plan.AGENTLESS, seed=1)
             judgements = AgentlessMeasurement(path, asked, progress).run()
     return {train.protocol: judgement for train, judgement in judgements.items()}
 
@@ -50,15 +66,19 @@ def test_a_stock_target_is_asked_at_its_own_pace():
     found = measure("transparent", numbers, progress=told.append)
     expected = {number: Verdict.SILENT if number in NEVER_ANSWERED else Verdict.REACHED for number in numbers}
     assert verdicts(found) == expected
-    assert [progress.settled for progress in told] == list(range(1, len(numbers) + 1))
+    settled = [progress.settled for progress in told]
+    assert settled == sorted(settled)
+    assert settled[-1] == len(numbers)
+    left = [progress.seconds_left for progress in told if progress.seconds_left is not None]
+    assert max(left) < 15
+    assert left[-1] < 2
     assert "protocol unreachable" in found[253].explanation
 
 
 def test_a_silent_drop_on_the_path_is_silent_and_the_last_hop_is_told():
     found = measure("allowlist", [47, 50, 253], QUICK)
     assert set(verdicts(found).values()) == {Verdict.SILENT}
-    located = [judgement for judgement in found.values() if judgement.last_hop is not None]
-    assert [(hop.last_hop.ttl, hop.last_hop.address) for hop in located] == [(2, "203.0.113.6")]
+    assert {(each.last_hop.ttl, each.last_hop.address) for each in found.values()} == {(2, "203.0.113.6")}
     for judgement in found.values():
         assert "filtered" not in judgement.explanation
         assert "203.0.113.6 (hop 2) was the last to answer" in judgement.explanation
@@ -85,6 +105,142 @@ def test_the_most_telling_come_first():
     assert order[:3] == [253, 254, 47]
     assert order.index(132) < order.index(17) < order.index(200)
     assert sorted(order) == list(EVERY)
+
+
+def test_the_ten_most_telling_are_known_in_ten_seconds_of_a_stock_target():
+    started, told = time.monotonic(), {}
+    measure("home-nat", [*COMMON, 3, 5, 7], progress=lambda how: told.setdefault(how.settled, time.monotonic()))
+    assert min(at for settled, at in told.items() if settled >= 10) - started < 12  # two of them for a busy machine
+
+
+def test_the_pace_is_the_targets_own():
+    """At ten errors a second 60 numbers take six seconds, and a minute at the pace of a stock target."""
+    started = time.monotonic()
+    found = measure("transparent", range(180, 240), {"ipv4/icmp_ratelimit": 100})
+    assert set(verdicts(found).values()) == {Verdict.REACHED}
+    assert 4 < time.monotonic() - started < 20
+
+
+def test_replies_of_protocols_that_answer_reach():
+    found = measure("home-nat", [1, 6, 17, 132, 136], QUICK, form=Form.WELLFORMED)
+    assert verdicts(found) == {**dict.fromkeys([1, 6, 17, 132], Verdict.REACHED), 136: Verdict.SILENT}
+    assert "an ICMP echo reply, which holds our tag" in found[1].explanation
+    assert "a TCP RST, which holds a number that only our packet told" in found[6].explanation
+    assert "port unreachable" in found[17].explanation
+
+
+def test_the_quote_tells_the_ttl_on_arrival_and_what_was_changed():
+    found = measure((Router(), Remarking()), [253, 254], QUICK)
+    assert [(each.ttl, each.changed) for each in found.values()] == [(62, ("dscp",)), (62, ())]
+    assert "its TTL was 62 there: 2 routers on the way; the quote shows dscp changed" in found[253].explanation
+    assert found[254].explanation.endswith("2 routers on the way.")
+
+
+def test_a_quote_of_other_bytes_is_told_and_is_no_proof_of_arrival():
+    found = measure("mangle-byte", [47, 253], QUICK)
+    assert set(verdicts(found).values()) == {Verdict.SILENT}
+    for judgement in found.values():
+        assert "quote it with payload changed, or are made up" in judgement.explanation
+        assert {count.authenticated for count in judgement.icmp} == {False}
+
+
+def test_a_target_that_drops_echoes_is_measured_by_what_it_answers():
+    found = measure("allowlist", [47, 253], {**QUICK, "ipv4/icmp_echo_ignore_all": 1})
+    assert set(verdicts(found).values()) == {Verdict.SILENT}
+    assert measure("home-nat", [253], {"ipv4/icmp_echo_ignore_all": 1})[253].verdict is Verdict.REACHED
+
+
+def test_without_anything_that_is_answered_silence_is_no_verdict():
+    """The target answers echoes, so the control is alive, and nothing else: its ICMP budget can't be shown."""
+    found = measure((Router(), Router(), HostFirewall(accepts=frozenset({1}))), [6, 47, 253])
+    assert set(verdicts(found).values()) == {Verdict.INCONCLUSIVE}
+    assert "an ICMP error left to send" in found[253].explanation
+
+
+def test_a_number_that_was_answered_serves_as_the_calibrator():
+    """Only 47 gets through, so that nothing else can show that the target would have answered."""
+    found = measure((Router(), Allowlist(frozenset({1, 47})), Router()), [47, 50, 51], QUICK)
+    assert verdicts(found) == {47: Verdict.REACHED, 50: Verdict.SILENT, 51: Verdict.SILENT}
+
+
+def test_a_host_that_rejects_by_its_firewall_was_not_called_reached():
+    found = measure((Router(), Router(), Rejecting()), [50], QUICK)
+    assert set(verdicts(found).values()) == {Verdict.REJECTED}
+    assert "198.51.100.2 answered 1 with communication administratively prohibited" in found[50].explanation
+
+
+def test_where_a_ttl_was_set_too_short_is_told():
+    found = measure("ttl-short", [253], QUICK)
+    assert (found[253].verdict, found[253].last_hop) == (Verdict.REJECTED, Hop(3, "203.0.113.10"))
+
+
+def test_numbers_that_die_at_different_hops_are_told_apart():
+    """Behind the NAT the target drops 2 without a word, and 6 leaves untranslated: no answer from beyond finds back."""
+    found = measure("home-nat", [2, 6], QUICK)
+    assert {number: judgement.last_hop.ttl for number, judgement in found.items()} == {2: 2, 6: 1}
+
+
+def test_a_rate_given_is_kept():
+    started = time.monotonic()
+    with Lab(make("transparent")) as lab, Station(lab.socket_factory(lab.client)) as station:
+        lab.namespace(lab.target).set_sysctls(QUICK)
+        name = PathName("internet", "target", lab.client_address, lab.target_address, None)
+        with OpenPath(name, End(station, lab.client_address, "eth0"), None) as path:
+            pace = replace(plan.AGENTLESS, rate=20)
+            measurement = AgentlessMeasurement(path, plan.Plan(tuple(map(Train, range(180, 200))), pace))
+            measurement.run()
+    assert (time.monotonic() - started) * 20 > 2 * len(measurement.ledger.probes) - 4
+
+
+@pytest.mark.parametrize("number", [47, 253])
+def test_an_error_that_copies_the_whole_probe_from_elsewhere_is_not_the_targets(number):
+    """Who saw the probe can quote it: then it says who it is that answered, and never that the target was reached."""
+    lab = Lab(LabSpec("copied", "", (Router(), Allowlist(), Router())))
+    with lab, Station(lab.socket_factory(lab.client)) as station, Station(lab.socket_factory("router1")) as liar:
+        name = PathName("internet", "target", lab.client_address, lab.target_address, None)
+        with OpenPath(name, End(station, lab.client_address, "eth0"), None) as path:
+            measurement = AgentlessMeasurement(path, plan.Plan((Train(number),), plan.AGENTLESS, locate="none"))
+            raw = liar.sender(socket.AF_INET, 255, header_included=True)
+            path.subscribers.insert(0, lambda eye, seen: lie(liar, raw, lab.client_address, seen))
+            judgement = measurement.run()[Train(number)]
+    assert judgement.verdict is Verdict.REJECTED
+    assert "203.0.113.77 answered" in judgement.explanation
+
+
+def lie(liar, raw, client, observation):
+    """Answer each probe that leaves with "protocol unreachable" in a stranger's name."""
+    _, _, kind, data, _, _ = observation
+    if kind == 4 and data[9] not in {1, 17}:
+        message = b"\x03\x02" + bytes(6) + data
+        message = message[:2] + checksum(message).to_bytes(2, "big") + message[4:]
+        liar.send(raw, build_ipv4(message, source="203.0.113.77", destination=client, protocol=1), client)
+
+
+def test_a_box_that_forges_changes_nothing():
+    outcome = Outcome()
+    run(outcome, most=5000)
+    assert outcome.forged > 1000
+    assert not outcome.wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Remarking(Box):
+    """Sets the DSCP of 253."""
+
+    @property
+    def rules(self):
+        return filter_chain("forward", "ip protocol 253 ip dscp set af11")
+
+
+@dataclass(frozen=True, slots=True)
+class Rejecting(Box):
+    """A host whose firewall rejects aloud what netfilter's reject answers."""
+
+    where: ClassVar[Where] = Where.TARGET
+
+    @property
+    def rules(self):
+        return filter_chain("input", "ip protocol 50 reject with icmp type admin-prohibited")
 
 
 def test_wellformed_udp_to_a_closed_port_reaches():

@@ -40,6 +40,8 @@ def test_plugin_is_there_without_being_asked_for(installed, tmp_path):
 
 def test_command_is_there(installed, tmp_path):
     assert run(installed / "hdp", "--version", cwd=tmp_path).stdout.startswith("pytest-hdp ")
+    told = run(installed / "hdp", "wireshark", cwd=tmp_path).stdout
+    assert Path(told.splitlines()[0].split(":  ")[1]).is_file()
 
 
 def test_nothing_heavy_is_imported_until_needed(installed, tmp_path):

@@ -13,6 +13,7 @@ from pytest_hdp.judge.evidence import (
     Eyes,
     IcmpReport,
     Probe,
+    Reply,
     RoundControl,
     Sighting,
     Train,
@@ -76,9 +77,11 @@ def probe(letter: str, index: int, per_round: int = 1) -> Probe:
         "F": replace(arrived, delivered=(seen(at + 3),), icmp=(error(at + 4, TARGET, 2),)),
         "x": replace(bare, left=(seen(at + 1, protocol=4),), arrived=(seen(at + 2),)),
         "z": replace(bare, left=(seen(at + 1, protocol=4),), delivered=(seen(at + 2),)),
-        "Q": replace(bare, replies=(seen(at + 4, source=TARGET),)),
-        "y": replace(left, replies=(seen(at + 4, source=TARGET),)),
-        "Y": replace(arrived, delivered=(seen(at + 3),), replies=(seen(at + 4, source=TARGET),)),
+        "Q": replace(bare, replies=(Reply(at + 4, TARGET, 62, "TCP RST", "our sequence number"),)),
+        "y": replace(left, replies=(Reply(at + 4, TARGET, 62, "TCP RST", "our sequence number"),)),
+        "Y": replace(
+            arrived, delivered=(seen(at + 3),), replies=(Reply(at + 4, TARGET, 62, "TCP RST", "our sequence number"),)
+        ),
     }[letter]
 
 

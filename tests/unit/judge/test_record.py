@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+from dataclasses import replace
 from importlib import resources
 from typing import Any
 
@@ -13,16 +14,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.evidence import IcmpReport, Probe, Sighting, Train
 from pytest_hdp.judge.record import from_record, to_record
 from pytest_hdp.judge.result import SCHEMA, Hop, IcmpCount, Judgement, Nat, PathName, Result
+from pytest_hdp.judge.trace import Trace, TracedError, traces
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Place, Verdict
 
 # As the design fixes it: names and order are what other tools read.
 FIELDS = """
 schema run time path direction ip_version protocol keyword form verdict place explanation errno wire_protocol sent left
-arrived delivered duplicated reordered modified nat icmp last_hop control bound expected outcome latency_us
+arrived delivered duplicated reordered modified ttl changed nat icmp last_hop control bound expected outcome latency_us
 """
+
+ADDED = "hops probes made"
 
 SCHEMA_FILE = json.loads((resources.files("pytest_hdp.judge") / "results.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA_FILE)
@@ -46,6 +50,8 @@ judgements = st.builds(
     duplicated=counts,
     reordered=counts,
     modified=st.lists(texts, max_size=3).map(tuple),
+    ttl=st.none() | st.integers(0, 255),
+    changed=st.lists(texts, max_size=3).map(tuple),
     nat=st.builds(Nat, st.sampled_from(["translated", "leaked", "none"]), st.none() | texts),
     icmp=st.lists(
         st.builds(IcmpCount, texts, st.integers(0, 255), st.integers(0, 255), st.integers(1, 10**6), st.booleans()),
@@ -77,6 +83,47 @@ def test_there_and_back(result: Result) -> None:
     assert from_record(json.loads(json.dumps(record))) == result
 
 
+nanoseconds = st.integers(-(2**40), 2**40)
+errors = st.builds(TracedError, nanoseconds, texts, st.integers(0, 255), st.integers(0, 255))
+seen = st.none() | nanoseconds
+some_traces = st.builds(
+    Trace,
+    counts,
+    st.integers(-1, 99),
+    counts,
+    st.none() | texts,
+    seen,
+    seen,
+    seen,
+    st.lists(errors, max_size=2).map(tuple),
+)
+some_hops = st.lists(st.builds(Hop, st.integers(1, 255), texts), min_size=1, max_size=3).map(tuple)
+
+
+@given(results, st.lists(some_traces, min_size=1, max_size=3).map(tuple), some_hops)
+def test_probes_and_hops_there_and_back(result: Result, probes: tuple[Trace, ...], hops: tuple[Hop, ...]) -> None:
+    result = replace(result, judgement=replace(result.judgement, probes=probes, hops=hops))
+    record = to_record(result)
+    VALIDATOR.validate(record)
+    back = from_record(json.loads(json.dumps(record)))
+    assert isinstance(back, Result)
+    assert (back.judgement.probes, back.judgement.hops) == (probes, hops)
+    assert to_record(back) == record
+
+
+def test_a_probe_keeps_when_each_eye_saw_it_first() -> None:
+    def copy_at(time: int) -> Sighting:
+        return Sighting(time, 47, True, "192.0.2.1", "192.0.2.2", 64)
+
+    error = IcmpReport(1_700, "192.0.2.9", 3, 2, True)
+    second = Probe(5, 1, 1_500, left=(copy_at(1_520), copy_at(1_510)), arrived=(copy_at(1_490),), icmp=(error,))
+    first = Probe(9, 0, 1_000, errno="ENOBUFS")
+    assert traces((second, first)) == (
+        Trace(9, 0, 0, errno="ENOBUFS"),
+        Trace(5, 1, 500, left=10, arrived=-10, icmp=(TracedError(200, "192.0.2.9", 3, 2),)),
+    )
+
+
 @given(results)
 def test_fields_their_order_and_the_schema(result: Result) -> None:
     record = to_record(result)
@@ -86,12 +133,14 @@ def test_fields_their_order_and_the_schema(result: Result) -> None:
 
 def test_the_schema_is_one_and_complete() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA_FILE)
-    assert SCHEMA_FILE["required"] == FIELDS.split() == list(SCHEMA_FILE["properties"])
+    assert list(SCHEMA_FILE["properties"]) == [*FIELDS.split(), *ADDED.split()]
+    assert SCHEMA_FILE["required"] == [name for name in FIELDS.split() if name not in SINCE]
     assert SCHEMA_FILE["properties"]["schema"]["const"] == SCHEMA
     for words, enum in ((Verdict, SCHEMA_FILE["$defs"]["verdict"]), (Place, SCHEMA_FILE["properties"]["place"])):
         assert enum["enum"] == [str(word) for word in words]
 
 
+SINCE = ("ttl", "changed")
 SAMPLE = to_record(
     Result(
         "run", "2026-11-23T05:00:00Z", PathName("lab", "home-nat", "192.0.2.1", "198.51.100.2", None, "paris"),
@@ -160,7 +209,15 @@ def _whole_float(value: object) -> bool:
     return isinstance(value, float) and value.is_integer()
 
 
-OPTIONAL = {("path", "vantage")}  # files of before there were several vantage points do not have it
+def test_fields_that_older_files_lack_may_be_missing() -> None:
+    record = {name: value for name, value in SAMPLE.items() if name not in SINCE}
+    VALIDATOR.validate(record)
+    read = from_record(record)
+    assert isinstance(read, Result)
+    assert (read.judgement.ttl, read.judgement.changed) == (None, ())
+
+
+OPTIONAL = {("path", "vantage"), *((name,) for name in SINCE)}  # older files do not have them
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.verdict import Form
 from pytest_hdp.measure.ledger import Entry, Ledger, content_of
+from pytest_hdp.packet.carrier import wrap
 from pytest_hdp.packet.hdp import Header
 from pytest_hdp.packet.ip import build_ipv4
 from pytest_hdp.packet.tag import Sealer
@@ -134,7 +136,7 @@ def test_an_error_that_quotes_other_bytes_before_or_after_the_tag_is_not_ours():
     for damaged in (b"Carrier!" + data[8:], data[:-1] + b"!", data[:-10] + b"?" + data[-9:]):
         assert not book.icmp_error(9, icmp(3, 2, ip(damaged)))
     assert book.icmp_error(9, icmp(3, 2, ip(data)))
-    assert book.icmp_error(9, icmp(3, 2, ip(data)[: 20 + 8 + HDP + TAG]))
+    assert book.icmp_error(9, icmp(3, 3, ip(data)[: 20 + 8 + HDP + TAG]))
     assert [report.authenticated for report in book.probes[1].icmp] == [True, True]
 
 
@@ -154,6 +156,43 @@ def test_a_short_quote_is_matched_by_what_left_and_not_authenticated(ledger):
     assert ledger.icmp_error(9, icmp(3, 2, ip(hdp_bytes(3), identification=4711)[:28]))
     assert [report.authenticated for report in ledger.probes[3].icmp] == [False]
     assert not ledger.icmp_error(9, icmp(3, 2, ip(hdp_bytes(3), identification=4712)[:28]))
+
+
+def test_a_quote_with_other_bytes_is_told_and_proves_nothing(ledger):
+    entry, copy = ledger.probe(5, ip(hdp_bytes(3), identification=4711), "eth0")
+    entry.left.append(copy)
+    assert ledger.icmp_error(9, icmp(3, 2, ip(hdp_bytes(3)[:-1] + b"!", identification=4711)))
+    (report,) = entry.icmp
+    assert (report.authenticated, report.changed) == (False, ("payload",))
+
+
+def test_the_tag_of_an_earlier_probe_in_a_quote_of_another_number_proves_nothing(ledger):
+    """Somebody who saw the probe of 253 makes an error about 47 of it."""
+    ledger.add(Entry(4, 3, Train(47), hdp_bytes(4, protocol=47)))
+    for index, protocol in ((4, 47), (1, 253)):
+        entry, copy = ledger.probe(5, ip(hdp_bytes(index, protocol=protocol), protocol=protocol), "eth0")
+        entry.left.append(copy)
+    assert ledger.icmp_error(9, icmp(3, 2, ip(hdp_bytes(1), protocol=47))) is False
+    assert not ledger.probes[4].icmp
+    assert not ledger.probes[1].icmp
+
+
+def test_an_error_repeated_without_end_is_kept_once(ledger):
+    for time in range(1000):
+        assert ledger.icmp_error(time, icmp(3, 2, ip(hdp_bytes(2))))
+        assert ledger.icmp_error(time, icmp(3, time % 256, ip(hdp_bytes(2))))
+    assert len(ledger.probes[2].icmp) == 32
+
+
+def test_a_tunnels_end_that_unpacked_it_speaks_for_the_tunnel():
+    book = Ledger(RUN)
+    sent = wrap(4, hdp_bytes(1, protocol=4), source=SOURCE, destination=TARGET)
+    book.add(Entry(1, 0, Train(4, form=Form.WELLFORMED), sent, start=20, size=len(hdp_bytes(1))))
+    assert book.icmp_error(9, icmp(3, 2, ip(sent[20:], protocol=253)))
+    assert [report.authenticated for report in book.probes[1].icmp] == [True]
+    bare = Ledger(RUN)
+    bare.add(Entry(1, 0, Train(4), hdp_bytes(1, protocol=4)))
+    assert not bare.icmp_error(9, icmp(3, 2, ip(hdp_bytes(1, protocol=4), protocol=253)))
 
 
 def test_changed_header_fields_are_named_and_a_lower_ttl_is_none(ledger):

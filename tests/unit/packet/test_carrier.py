@@ -133,7 +133,19 @@ def test_dccp_is_a_request() -> None:
     assert payload[4] == 5
     assert payload[8] & 0b1 == 1
     assert payload[8] >> 1 & 0b1111 == 0
-    assert payload[10:16] == b"\0\0" + PROBE[8:12]
+    assert payload[10:16] == PROBE[6:12]
+
+
+@pytest.mark.parametrize(("protocol", "at", "size", "mac"), [(6, 4, 4, 24), (33, 10, 6, 24), (132, 16, 4, 28)])
+def test_what_a_reply_must_know_is_of_the_tag_and_hangs_on_each_of_its_bits(
+    protocol: int, at: int, size: int, mac: int
+) -> None:
+    probe = hdp.Header(timestamp=1739640243546134123).pack() + bytes(range(100, 140))
+    usual = wrapped(protocol, probe)[at : at + size]
+    for bit in range(8 * size):
+        other = bytearray(probe)
+        other[mac + bit // 8] ^= 1 << bit % 8
+        assert wrapped(protocol, bytes(other))[at : at + size] != usual
 
 
 @pytest.mark.parametrize("size", range(12, 20))

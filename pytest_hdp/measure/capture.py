@@ -1,0 +1,203 @@
+"""Keeps the packets of a run for `capture.pcapng`: what the taps at both ends saw of our own, and who each one is.
+
+Nothing of this exists unless a report is asked for. Strangers' packets are left out by the rule by which the ledger
+leaves them out of the evidence. At most `MOST` packets are kept of a path, the first ones.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.measure.ledger import Entry, Ledger
+from pytest_hdp.measure.quotes import read_error
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_hdp.measure.path import Eye, OpenPath
+    from pytest_hdp.vantage.station import Observation
+
+MOST = 200_000
+SPOOL_EVERY = 0.2  # seconds between two writes to the spool while packets come
+PACKET_OUTGOING = 4
+UDP = 17
+CONTROL, BY_HAND = "control", "by hand"
+_SPOOLS = "capture-*.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One packet at one tap. `time`: ns since the epoch; `data`: from the IP header on; `vantage`: "near" or "far".
+
+    `path`: as in a result's record. `address`, `interface`: the tap's. `role`: what it was sent for ("probe", "locate",
+    "first packet", "control", "by hand"). `icmp`: it is an ICMP error about such a packet. `index`, `round`, `protocol`
+    (as asked for), `direction`, `form`: of the packet that it is or is about. `changed`: what is not as it was sent.
+    """
+
+    path: dict[str, str | None]
+    vantage: str
+    address: str
+    interface: str
+    time: int
+    outgoing: bool
+    data: bytes
+    role: str
+    icmp: bool
+    index: int
+    round: int
+    protocol: int
+    direction: str
+    form: str
+    changed: str | None
+
+
+@dataclass(slots=True)
+class Packets:
+    """What was kept. `full`: the names of the paths of which there were more packets than are kept."""
+
+    kept: list[Kept] = field(default_factory=list)
+    full: set[str] = field(default_factory=set)
+
+
+class Capture:
+    """All packets of one process's run. `spool`: a folder to write them to as they come, for another process."""
+
+    def __init__(self, spool: Path | None = None) -> None:
+        self.spool = spool
+        self._watchers: list[Watcher] = []
+        self._packets = Packets()
+        self._file: Path | None = None
+
+    def watch(self, path: OpenPath) -> None:
+        """Keep what is seen on this path from now on."""
+        watcher = Watcher(self, path)
+        path.witness = watcher
+        path.subscribers.insert(0, watcher.observe)
+        self._watchers.append(watcher)
+
+    def packets(self) -> Packets:
+        """Every packet so far, but for what went to the spool."""
+        self.flush()
+        return self._packets
+
+    def flush(self) -> None:
+        """Identify what came since the last time, and write it to the spool if there is one."""
+        fresh = [kept for watcher in self._watchers for kept in watcher.drain()]
+        full = {watcher.path.name.name for watcher in self._watchers if watcher.full} - self._packets.full
+        self._packets.full |= full
+        if self.spool is None:
+            self._packets.kept += fresh
+        elif fresh or full:
+            self._append(self.spool, "".join([*map(_line, fresh), *(json.dumps(name) + "\n" for name in full)]))
+
+    def _append(self, folder: Path, text: str) -> None:
+        with suppress(OSError):  # a full disk must not spoil a verdict; whoever writes the report says that it is full
+            if self._file is None:
+                folder.mkdir(parents=True, exist_ok=True)
+                self._file = folder / _SPOOLS.replace("*", str(os.getpid()))
+            with self._file.open("a", encoding="ascii") as stream:
+                stream.write(text)
+
+
+class Watcher:
+    """Sees what the taps of one path see."""
+
+    def __init__(self, capture: Capture, path: OpenPath) -> None:
+        self.path = path
+        self._capture = capture
+        self._ledger = Ledger(path.run_id)
+        self._roles: dict[int, str] = {}
+        self._seen: list[tuple[Eye, Observation]] = []
+        self._room = MOST
+        self.full = False
+        self._flushed = time.monotonic()
+
+    def sent(self, entry: Entry, role: str) -> None:
+        """Remember a packet that is about to be sent."""
+        self._ledger.add(entry)
+        self._roles[entry.index] = role
+
+    def sent_other(self, role: str, index: int, number: int, train: Train, hdp: bytes) -> None:
+        """Remember the HDP packet of something that no ledger has: the control, or a packet sent by hand."""
+        self.sent(Entry(index, number, train, hdp, 0, len(hdp)), role)
+
+    def observe(self, eye: Eye, observation: Observation) -> None:
+        """Keep what a tap saw, as long as there is room."""
+        if eye.kind != "tap":
+            return
+        if not self._room:
+            self.full = True
+            return
+        self._room -= 1
+        self._seen.append((eye, observation))
+        if self._capture.spool is not None and time.monotonic() > self._flushed + SPOOL_EVERY:
+            self._capture.flush()
+
+    def drain(self) -> list[Kept]:
+        """Return what was seen since the last time and is ours."""
+        seen, self._seen = self._seen, []
+        self._flushed = time.monotonic()
+        return [kept for eye, observation in seen if (kept := self._identified(eye, observation)) is not None]
+
+    def _identified(self, eye: Eye, observation: Observation) -> Kept | None:
+        _, when, kind, data, _, interface = observation
+        found = self._ledger.probe(when, data, interface)
+        if found is not None:
+            entry, copy = found
+            changed = copy.payload_change
+            if self._roles[entry.index] in {CONTROL, BY_HAND} and kind == PACKET_OUTGOING:
+                entry.left.append(copy)  # nobody else notes it, and a short quote is recognised by it
+        elif (about := read_error(self._ledger, when, data)) is not None:
+            entry, changed = about[0], None
+        else:
+            return None
+        train = entry.train
+        return Kept(
+            path=asdict(self.path.name),
+            vantage="near" if eye.end is self.path.near else "far",
+            address=eye.end.address,
+            interface=interface,
+            time=when,
+            outgoing=kind == PACKET_OUTGOING,
+            data=data,
+            role=self._roles[entry.index],
+            icmp=found is None,
+            index=entry.index,
+            round=entry.round,
+            protocol=train.protocol,
+            direction=train.direction.value,
+            form=train.form.value,
+            changed=changed,
+        )
+
+
+def spooled(folder: Path) -> Packets:
+    """What the processes of one run wrote to their common spool; a line cut off in the middle is left out."""
+    packets = Packets()
+    for path in sorted(folder.glob(_SPOOLS)):
+        for found in _read(path):
+            if isinstance(found, Kept):
+                packets.kept.append(found)
+            else:
+                packets.full.add(found)
+    return packets
+
+
+def _line(kept: Kept) -> str:
+    return json.dumps({**asdict(kept), "data": base64.b64encode(kept.data).decode()}) + "\n"
+
+
+def _read(path: Path) -> Iterator[Kept | str]:
+    with path.open(encoding="ascii") as stream:
+        for line in stream:
+            if line.endswith("\n"):
+                found: Any = json.loads(line)
+                yield found if isinstance(found, str) else Kept(**{**found, "data": base64.b64decode(found["data"])})

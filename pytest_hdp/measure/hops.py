@@ -1,0 +1,72 @@
+"""Which routers a path goes through, by control packets whose TTL ends at each."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.measure.control import CARRIER_HEADER, ICMP, Control
+
+if TYPE_CHECKING:
+    from pytest_hdp.measure.path import Eye, OpenPath
+    from pytest_hdp.vantage.station import Observation
+
+HIGHEST_TTL = 30
+TRIES = 2
+USUAL_TTL = 64
+GIVES_UP = 4  # hops in a row without an answer
+
+
+def hops(path: OpenPath, timeout: float) -> list[str | None]:
+    """The routers that let a control's TTL expire, nearest first; None: it kept silent. The target is the last.
+
+    Without the target at the end no control came through. `timeout`: seconds that each answer is waited for.
+    """
+    control = Control(path, bytes(CARRIER_HEADER))
+
+    def file(eye: Eye, observation: Observation) -> None:
+        control.observe(eye, observation)
+
+    echo = path.receiver_end(Direction.FORWARD) is None
+    near = path.sender_end(Direction.FORWARD)
+    handle = path.sender(Direction.FORWARD, ICMP) if echo else path.controls[id(near)][0]
+    found: list[str | None] = []
+    if not isinstance(handle, int):
+        return found
+    path.subscribers.append(file)
+    try:
+        for ttl in range(1, HIGHEST_TTL + 1):
+            near.station.set_ttl(handle, ttl)
+            found.append(_hop(path, control, ttl, timeout, echo=echo))
+            if found[-1] == path.name.target or not any(found[-GIVES_UP:]):
+                break
+    finally:
+        near.station.set_ttl(handle, USUAL_TTL)
+        path.subscribers.remove(file)
+    while found and found[-1] is None:
+        found.pop()
+    return found
+
+
+def _hop(path: OpenPath, control: Control, ttl: int, timeout: float, *, echo: bool) -> str | None:
+    for _ in range(TRIES):
+        entry = control.send(Direction.FORWARD, ttl, echo=echo)
+        deadline = time.monotonic() + timeout
+        while (left := deadline - time.monotonic()) > 0:
+            if entry.replied_at or entry.delivered_at:
+                return path.name.target
+            if entry.expired_at is not None:
+                return entry.expired_at
+            path.look(left)
+    return None
+
+
+def told(target: str, found: list[str | None]) -> str:
+    """The path in words: "path to 198.51.100.2: 192.0.2.1 - 203.0.113.6 - 198.51.100.2, 3 hops"."""
+    way = " - ".join(address or "(silent)" for address in found)
+    if not found:
+        return f"path to {target}: no hop answered a control packet"
+    if found[-1] == target:
+        return f"path to {target}: {way}, {len(found)} hop{'' if len(found) == 1 else 's'}"
+    return f"path to {target}: {way}, and nobody beyond hop {len(found)} answered a control packet"

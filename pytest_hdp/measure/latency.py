@@ -1,0 +1,177 @@
+"""The latency experiment: HDP against UDP, and against what carries TCP's and ICMP's numbers, in the same breath.
+
+Rounds of one packet of each kind, twice, in random order. The schedule is open loop: when a packet is sent
+does not depend on what became of those before. sleep() overshoots by 0.1 ms, so the last 0.3 ms are spent awake. Both
+times are kernels': of the outgoing copy at the sender's tap, and SO_TIMESTAMPNS of the receiving socket.
+
+Where both ends share a clock the time is taken one way. Else no clock is compared with another one: the far end
+answers each packet with one of the same kind, and what counts is (near received - near left) - (far left - far
+received), each difference on one clock. An answer is ordered from here, so the far host's own time includes the way of
+that order; over so many milliseconds clocks that differ by 50 ppm gain 50 ns each, for every kind alike.
+"""
+
+from __future__ import annotations
+
+import gc
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.latency import Series, percentile
+from pytest_hdp.judge.latency_result import LatencyResult, Setup, Way, conclude
+from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.measure.posts import Ends, Packets, kinds
+from pytest_hdp.measure.trips import Book, OneWay, RoundTrip
+
+if TYPE_CHECKING:
+    from pytest_hdp.measure.path import Eye, OpenPath
+    from pytest_hdp.vantage.station import Observation
+
+WARM_UP = 20  # rounds
+SETTLING = 0.02  # seconds that the kernel may take to turn its timestamps on, after the first socket asked
+LATE = 50_000  # ns after which a round is put off
+LEAST_PATIENCE = 0.3
+MOST_PATIENCE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyPlan:
+    """What to measure. `pairs`: rounds after the warm-up; `gap`: seconds between packets on average.
+
+    `rest`: seconds between rounds, for reading taps; `content`: of an HDP packet; `margin_us`: see `Setup`.
+    """
+
+    protocol: int = 253
+    pairs: int = 2000
+    gap: float = 0.00006
+    rest: float = 0.00025
+    content: bytes = b"pytest-hdp: how long does a packet take?"
+    seed: int = 0
+    margin_us: float | None = None
+
+
+class Comparison:
+    """Measures one path, in whichever direction is asked for. A context manager; holds the sockets.
+
+    `one_way`: None for what the path allows (`shared_clock`). `measured`: the last run's times, packet by packet.
+    Raises PathUnavailable if a socket is refused, ValueError without eyes at the far end or for a number that no packet
+    can bear.
+    """
+
+    def __init__(self, path: OpenPath, plan: LatencyPlan, *, one_way: bool | None = None) -> None:
+        if not 0 < plan.protocol < 256:
+            raise ValueError(f"a latency is that of a number from 1 to 255, not of {plan.protocol}")
+        self.path = path
+        self.plan = plan
+        self.kinds = kinds(plan.protocol)
+        self.one_way = path.shared_clock if one_way is None else one_way
+        self.ends = Ends(path, self.kinds, apart=self.one_way)
+        self.measured: list[Series] = []
+
+    def __enter__(self) -> Comparison:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ends.close()
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        """What there is to measure: a round trip has no direction, nor has loopback."""
+        both = self.one_way and self.ends.far is not self.ends.near
+        return (Direction.FORWARD, Direction.REVERSE) if both else (Direction.FORWARD,)
+
+    def run(self, direction: Direction = Direction.FORWARD) -> LatencyResult:
+        """Measure. Takes about `pairs * (kinds * gap + rest)` seconds."""
+        rounds = self.plan.pairs + WARM_UP
+        book = Book(Packets(self.path, self.kinds, rounds, self.plan.content))
+        settle(self.path, SETTLING)
+        trip = OneWay(self.ends, book, direction) if self.one_way else RoundTrip(self.ends, book, self.plan.content)
+        with _undisturbed(self.path, trip.file):
+            put_off = self._send_all(book, trip)
+        late = sorted(called - due for called, due in zip(book.called, book.due, strict=True))
+        setup = Setup(
+            path=replace(self.path.name, source=self.path.near.address),
+            direction=direction,
+            way=Way.ONE_WAY if self.one_way else Way.ROUND_TRIP,
+            protocol=self.plan.protocol,
+            rounds=self.plan.pairs,
+            size=book.packets.size,
+            seed=self.plan.seed,
+            gap_us=self.plan.gap * 1e6,
+            late_us=(percentile(late, 0.5) / 1000, percentile(late, 0.99) / 1000),
+            put_off=put_off,
+            margin_us=self.plan.margin_us,
+        )
+        self.measured = [self._series(book, trip, number) for number in range(len(self.kinds))]
+        return conclude(setup, self.measured)
+
+    def _schedule(self, rounds: int) -> Iterator[list[tuple[int, int]]]:
+        """By round, positions and when they are due, ns from its start. Gaps vary, so that they meet no other beat."""
+        chance = random.Random(self.plan.seed)
+        gap, rest = self.plan.gap * 1e9, self.plan.rest * 1e9
+        width = len(self.kinds)
+        for number in range(rounds):
+            due = rest
+            one = []
+            for each in chance.sample(range(width), width):
+                due += gap * (0.5 + chance.random())
+                one.append((number * width + each, int(due)))
+            yield one
+
+    def _send_all(self, book: Book, trip: OneWay | RoundTrip) -> int:
+        """Send everything. A round whose time has come before the host let us begin it is put off: returns how many."""
+        sends = [self.ends.sending(kind, trip.sender) for kind in self.kinds]
+        width, clock, data, wait = len(sends), time.time_ns, book.packets.data, trip.wait
+        send, due_at, called_at = trip.sender.station.send, book.due, book.called
+        schedule = list(self._schedule(len(data) // width))
+        begin, put_off = clock(), 0
+        for one in schedule:
+            if (now := clock()) > begin + LATE:
+                begin, put_off = now, put_off + 1
+            for number, offset in one:
+                due = begin + offset
+                wait(due)
+                handle, address, port = sends[number % width]
+                due_at[number] = due
+                called_at[number] = clock()
+                send(handle, data[number], address, port)
+            begin = due
+        trip.finish(self._patience(book))
+        return put_off
+
+    def _patience(self, book: Book) -> float:
+        """Seconds to wait for the last ones: many times what the others took."""
+        took = sorted(seen - called for seen, called in zip(book.seen, book.called, strict=True) if seen)
+        slow = percentile(took, 0.99) / 1e9 if took else MOST_PATIENCE
+        return min(MOST_PATIENCE, LEAST_PATIENCE + 4 * slow)
+
+    def _series(self, book: Book, trip: OneWay | RoundTrip, number: int) -> Series:
+        width = len(self.kinds)
+        mine = range(WARM_UP * width + number, len(book.packets.data), width)
+        order = [each // width - WARM_UP for each in trip.order if each % width == number and each >= mine.start]
+        kind = self.kinds[number]
+        return Series(kind.label, kind.protocol, *trip.times(mine), order)
+
+
+@contextmanager
+def _undisturbed(path: OpenPath, file: Callable[[Eye, Observation], None]) -> Iterator[None]:
+    """Without the garbage collector, which would halt one packet in thousands."""
+    collecting = gc.isenabled()
+    gc.disable()
+    path.subscribers.append(file)
+    try:
+        yield
+    finally:
+        path.subscribers.remove(file)
+        if collecting:
+            gc.enable()
+
+
+def settle(path: OpenPath, seconds: float) -> None:
+    """Look at the path's sockets for so long."""
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        path.look(left)

@@ -1,0 +1,96 @@
+"""`capture.pcapng`: the run's own packets as the taps saw them, each with a comment that says whose it is."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pytest_hdp import __version__
+from pytest_hdp.packet import pcapng
+from pytest_hdp.report.safe import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_hdp.measure.capture import Kept, Packets
+
+MARK = "pytest-hdp"
+"""What the comment of each packet begins with: `hdp.lua` knows our packets by it."""
+
+_OF_A_TRAIN = frozenset({"probe", "locate", "first packet"})
+
+
+_ROLES = {"locate": "looking for the hop"}
+
+
+def key_of(path: Mapping[str, str | None], direction: str, form: str, protocol: int) -> str:
+    """What a result's record, a test and the packets of one train have in common; `path` as in a record."""
+    return json.dumps([path, direction, form, protocol], sort_keys=True)
+
+
+def train_key(record: Mapping[str, Any]) -> str:
+    """The same, of a result's record."""
+    return key_of(record["path"], record["direction"], record["form"], record["protocol"])
+
+
+def capture(
+    packets: Packets,
+    verdicts: Mapping[str, str],
+    tests: Mapping[str, str],
+    *,
+    command: str,
+    system: str,
+) -> bytes:
+    """Return the whole file, packets in order of time. `verdicts` and `tests` (node ids) are by `train_key`."""
+    ordered = sorted(packets.kept, key=lambda kept: kept.time)
+    told = [safe(command), *(f"of path {safe(name)} the first packets only" for name in sorted(packets.full))]
+    taps: dict[tuple[str, ...], int] = {}
+    blocks = [pcapng.section(application=f"{MARK} {__version__}", system=safe(system), comment="; ".join(told))]
+    for kept in sorted(ordered, key=lambda kept: (json.dumps(kept.path), kept.vantage != "near")):
+        key = _tap(kept)
+        if key not in taps:
+            taps[key] = len(taps)
+            blocks.append(pcapng.interface(*_named(kept)))
+    for kept in ordered:
+        comment = _comment(kept, verdicts, tests)
+        blocks.append(pcapng.packet(taps[_tap(kept)], kept.time, kept.data, outgoing=kept.outgoing, comment=comment))
+    return b"".join(blocks)
+
+
+def _tap(kept: Kept) -> tuple[str, ...]:
+    return json.dumps(kept.path), kept.vantage
+
+
+def _named(kept: Kept) -> tuple[str, str]:
+    """Name and description of the interface that stands for a tap."""
+    kind, name, source, target = (safe(kept.path[part] or "") for part in ("kind", "name", "source", "target"))
+    label = name if name == kind else f"{kind} {name}"
+    described = f"{kept.vantage} end, {safe(kept.address)}, of the path {source} to {target}"
+    if kind == "loopback":
+        return label, f"{safe(kept.interface)}, where each packet is seen twice: outgoing and incoming"
+    return f"{label} {kept.vantage}", described
+
+
+def _comment(kept: Kept, verdicts: Mapping[str, str], tests: Mapping[str, str]) -> str:
+    """One line: "pytest-hdp: TEST: delivered, probe, index 17, round 0, protocol 253, forward, bare"."""
+    key = key_of(kept.path, kept.direction, kept.form, kept.protocol)
+    said = [_role(kept), f"index {kept.index}", _when(kept)]
+    if kept.role in _OF_A_TRAIN and key in verdicts:
+        said = [safe(verdicts[key]), *said]
+    said.append(f"protocol {kept.protocol}, {kept.direction}, {kept.form}")
+    if kept.changed is not None:
+        said.append(f"{kept.changed} changed on the way")
+    if kept.role in _OF_A_TRAIN and key in tests:
+        return f"{MARK}: {safe(tests[key])}: {', '.join(said)}"
+    return f"{MARK}: {', '.join(said)}"
+
+
+def _role(kept: Kept) -> str:
+    role = _ROLES.get(kept.role, kept.role)
+    return f"ICMP error about: {role}" if kept.icmp else role
+
+
+def _when(kept: Kept) -> str:
+    if kept.role == "locate":
+        return f"TTL {kept.round}"
+    return f"round {kept.round}" if kept.round >= 0 else "before the first round"

@@ -1,0 +1,65 @@
+"""`hdp report DIR... [-o OUT]`: the page and the table once more, from one or several results files."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_hdp.report.safe import safe
+
+if TYPE_CHECKING:
+    import argparse
+
+_FAILED = 1
+_USAGE = 4
+MOST_TOLD = 10
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Add `report` to the subparsers of `hdp`; the parsed arguments are for `main`."""
+    parser = subparsers.add_parser(
+        "report",
+        help="make report.html and results.md from results.jsonl; several runs become a matrix",
+        description="Makes report.html and results.md from one or several results files; nothing is measured or sent.",
+    )
+    parser.add_argument(
+        "places", nargs="+", type=Path, metavar="DIR", help="a folder of --hdp-report, or a results.jsonl"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="OUT", help="folder to write to (default: DIR, if it is one)"
+    )
+    parser.set_defaults(run=main)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Write both files. Returns the exit status: 0 done, 1 if they can't be written, 4 if there is nothing to show."""
+    from pytest_hdp.report.files import make_folder, write_whole
+    from pytest_hdp.report.markdown import markdown
+    from pytest_hdp.report.page.document import page
+    from pytest_hdp.report.runs import load
+
+    if args.output is None and len(args.places) > 1:
+        return _complain("several runs: say with -o OUT which folder the report goes to", _USAGE)
+    runs = load(args.places)
+    if not runs.records:
+        return _complain(runs.problems[0] if runs.problems else "no results there", _USAGE)
+    for problem in runs.problems[:MOST_TOLD]:
+        print(f"hdp: left out: {problem}", file=sys.stderr)
+    only = args.places[0]
+    folder = args.output or (only if only.is_dir() else only.parent)
+    command = next((made["command"] for made in runs.made if "command" in made), None) if len(runs.made) == 1 else None
+    system = runs.made[0].get("system") if len(runs.made) == 1 else None
+    try:
+        make_folder(folder)
+        write_whole(folder / "report.html", page(runs.records, runs.made, problems=runs.problems))
+        write_whole(folder / "results.md", markdown(runs.records, command=command, system=system))
+    except OSError as error:
+        return _complain(f"{safe(folder)} can't be written: {error.strerror or error}", _FAILED)
+    print(f"{safe(folder / 'report.html')}, {safe(folder / 'results.md')}: {len(runs.records)} trains")
+    return 0
+
+
+def _complain(message: str, status: int) -> int:
+    print(f"hdp: {message}", file=sys.stderr)
+    return status

@@ -1,0 +1,78 @@
+"""What GitHub shows of a run: the job's summary, and at most one annotation for each verdict.
+
+A step's summary above 1024 KiB is refused, and ten annotations of a kind are shown
+(https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.verdict import Outcome
+from pytest_hdp.report import fields
+from pytest_hdp.report.letters import words
+from pytest_hdp.report.safe import safe
+from pytest_hdp.report.summary import by_rung, expected_and_got
+
+if TYPE_CHECKING:
+    from pytest_hdp.report.fields import Record
+
+LARGEST = 1024 * 1024
+MOST = 10
+CUT = "\n\nCut here: GitHub takes no more than 1 MiB. All of it is in results.md.\n"
+
+
+def job_summary(markdown: str, already: int = 0) -> str:
+    """Return what may be appended to a summary of `already` bytes: cut at a line, with a sentence, if need be."""
+    room = LARGEST - already
+    whole = markdown.encode("utf-8", "backslashreplace")
+    if len(whole) <= room:
+        return whole.decode("utf-8")
+    room -= len(CUT.encode())
+    if room <= 0:
+        return ""
+    return whole[:room].rpartition(b"\n")[0].decode("utf-8", "ignore") + CUT
+
+
+def append_summary(path: Path, records: Sequence[Record]) -> str | None:
+    """Append the run's summary to the file that GitHub shows. Returns what went wrong, in a line, or None."""
+    from pytest_hdp.report.markdown import brief, markdown
+
+    try:
+        already = path.stat().st_size if path.exists() else 0
+        text = job_summary(
+            f"{brief(records)}\n<details><summary>Every number</summary>\n\n{markdown(records)}\n</details>\n\n",
+            already,
+        )
+        with path.open("a", encoding="utf-8", errors="backslashreplace") as stream:
+            stream.write(text)
+    except OSError as error:
+        return f"GITHUB_STEP_SUMMARY ({safe(path)}) can't be written: {error.strerror or error}"
+    return None
+
+
+def commands(records: Iterable[Record]) -> list[str]:
+    """Return workflow commands, one for each verdict that was not expected, with its numbers and one reason."""
+    wrong: dict[str, list[Record]] = {}
+    for record in records:
+        if record.get("outcome") == Outcome.FAILED:
+            wrong.setdefault(fields.word(record, "verdict"), []).append(record)
+    verdicts = sorted(wrong, key=lambda verdict: by_rung((verdict, "")))[:MOST]
+    return [_annotation(verdict, wrong[verdict]) for verdict in verdicts]
+
+
+def _annotation(verdict: str, records: Sequence[Record]) -> str:
+    first = records[0]
+    said = f"{fields.subjects(records)}: {expected_and_got(first)}: {fields.reason(first)}"
+    title = f"{len(records)} protocol number{'' if len(records) == 1 else 's'} {words(verdict)}"
+    return f"::warning title={_property(title)}::{_message(said)}"
+
+
+def _message(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _message(text).replace(":", "%3A").replace(",", "%2C")

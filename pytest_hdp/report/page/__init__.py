@@ -1,0 +1,1 @@
+"""`report.html`: one page that opens anywhere, asks nothing of any network, and shows a run to a stranger."""

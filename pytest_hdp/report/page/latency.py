@@ -1,0 +1,33 @@
+"""What the page shows of a latency comparison: histograms on one axis, each with its sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_hdp.report.safe import safe
+
+MOST_BINS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """One distribution. `bins`: (from, to, how many), in microseconds; `sentence`: what it says, with its interval."""
+
+    label: str
+    bins: tuple[tuple[float, float, int], ...]
+    sentence: str
+
+
+def shown(histograms: Iterable[Histogram]) -> list[dict[str, Any]]:
+    """Return them as the page's data: texts harmless, bins that are no numbers left out."""
+    return [
+        {
+            "label": safe(each.label),
+            "sentence": safe(each.sentence),
+            "bins": [list(one) for one in each.bins[:MOST_BINS] if all(map(math.isfinite, one)) and one[0] < one[1]],
+        }
+        for each in histograms
+    ]

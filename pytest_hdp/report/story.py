@@ -1,0 +1,167 @@
+"""A run in a few sentences, for somebody who has never heard of the project."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.verdict import Outcome, Verdict
+from pytest_hdp.report import fields
+from pytest_hdp.report.ends import course_of
+from pytest_hdp.report.letters import words
+
+if TYPE_CHECKING:
+    from pytest_hdp.report.fields import Record
+
+INTRODUCTION = (
+    "Every IP packet names what it carries by a protocol number from 0 to 255: 6 is TCP, 17 is UDP. "
+    "This run sent packets under each number and watched where they ended."
+)
+SEVERAL = 6
+"""Of so many paths at most, each gets a sentence."""
+LONGEST_LIST = 80
+"""Characters of a list of numbers that still reads as one."""
+
+_THROUGH = (Verdict.DELIVERED, Verdict.REACHED)
+_OPEN = (Verdict.SILENT, Verdict.INCONCLUSIVE)
+_FATES: dict[str, str] = {
+    Verdict.REFUSED_AT_SOCKET: "{n} refused by the sender's own kernel",
+    Verdict.REFUSED_AT_SEND: "{n} refused when sent, by the sender's own kernel or firewall",
+    Verdict.HELD_BY_SENDER: "{n} never left the sender",
+    Verdict.RENUMBERED: "{n} left under another number",
+    Verdict.REJECTED: "{n} rejected with an ICMP error",
+    Verdict.LOST: "{n} lost on the path",
+    Verdict.FIRST_ONLY: "{n} stopped after the first packet",
+    Verdict.LOSSY: "{n} lost far more packets than the control",
+    Verdict.HELD_BY_RECEIVER: "{n} arrived and were held back by the receiver's kernel or firewall",
+    Verdict.MODIFIED: "{n} arrived with their bytes changed",
+    Verdict.SILENT: "{n} brought no answer",
+    Verdict.INCONCLUSIVE: "{n} inconclusive",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """`headline`: what happened. `lines`: where, a sentence a course. `status`: held against expectations."""
+
+    headline: str
+    lines: tuple[str, ...]
+    status: str
+    surprised: bool
+
+
+def story(records: Iterable[Record]) -> Story:
+    """Return what a run says; nothing in it is longer than a screen, whatever was measured."""
+    groups = fields.by_course(records)
+    if not groups:
+        return Story("Nothing was measured.", (), "", surprised=False)
+    told = list(dict.fromkeys(_sentence(group) for group in groups))
+    headline = f"{told[0]}." if len(told) == 1 else _of_several(groups)
+    alone = len({str(fields.part(group[0], "path")) for group in groups}) == 1
+    lines = [_line(group, alone=alone) for group in groups[:SEVERAL]]
+    if len(groups) > SEVERAL:
+        lines.append(f"And {len(groups) - SEVERAL} more, below.")
+    everything = [record for group in groups for record in group]
+    return Story(headline, tuple(lines), *_status(everything))
+
+
+def _in_header(group: Sequence[Record]) -> Sequence[Record]:
+    """Return the trains whose number fits the header; all, if none does."""
+    return [each for each in group if 0 <= fields.protocol(each) <= 255] or group
+
+
+def _through(group: Sequence[Record]) -> int:
+    return sum(record.get("verdict") in _THROUGH for record in group)
+
+
+def _undecided(group: Sequence[Record]) -> int:
+    """Return how many are left open where nothing is known to have got through; then "0 got through" says too much."""
+    return 0 if _through(group) else sum(record.get("verdict") in _OPEN for record in group)
+
+
+def _sentence(group: Sequence[Record]) -> str:
+    """Return "6 of 255 protocol numbers got through; 249 stopped after the first packet"."""
+    group = _in_header(group)
+    through, total = _through(group), len(group)
+    fates = Counter(fields.word(each, "verdict") for each in group if each.get("verdict") not in _THROUGH)
+    if total == 1:
+        name = f"Protocol {fields.subject(group[0])}"
+        return f"{name} got through" if through else f"{name}: {words(fields.word(group[0], 'verdict'))}"
+    if through == total:
+        return f"All {total} protocol numbers got through"
+    begin = f"{through or 'None'} of {total} protocol numbers got through"
+    if undecided := _undecided(group):
+        begin = f"What becomes of {undecided} of {total} protocol numbers is open"
+    parts = [_fate(verdict, count) for verdict, count in fates.most_common(2)]
+    rest = sum(fates.values()) - sum(count for _, count in fates.most_common(2))
+    return "; ".join([begin, ", ".join([*parts, *([f"{rest} ended otherwise"] if rest else [])])])
+
+
+def _fate(verdict: str, count: int) -> str:
+    return _FATES.get(verdict, "{n} " + words(verdict)).replace("{n}", str(count))
+
+
+def _of_several(groups: Sequence[Sequence[Record]]) -> str:
+    """Return the range of several courses: "6 to 255 of 255 protocol numbers got through"."""
+    paths = len({str(fields.part(group[0], "path")) for group in groups})
+    groups = [_in_header(group) for group in groups]
+    decided = [group for group in groups if not _undecided(group)]
+    if not decided:
+        return f"What becomes of most protocol numbers is open on {paths} path{'' if paths == 1 else 's'}."
+    shares = sorted((_through(group), len(group)) for group in decided)
+    (least, _), (most, total) = shares[0], shares[-1]
+    if paths == 1:
+        ways = [f"{_through(group)} of {len(group)} {fields.course(group[0]).split(', ')[0]}" for group in groups]
+        if len(groups) == 2 and ways[0] != ways[1]:
+            return f"Protocol numbers that got through: {', '.join(ways)}."
+    where = f"on {paths} paths" if paths > 1 else "on this path"
+    if len(decided) < len(groups) and paths > 1:
+        known = len({str(fields.part(group[0], "path")) for group in decided})
+        where = f"on {known} of {paths} paths; on the others most is open"
+    amount = f"{least} of {total}" if least == most else f"{least} to {most} of {total}"
+    return f"{amount} protocol numbers got through {where}."
+
+
+def _line(group: Sequence[Record], *, alone: bool) -> str:
+    """Return where one course's trains ended: "Forward, bare: 6 of 255 got through; 249 lost on the path, between ...".
+
+    `alone`: there is only one path, and the page names it elsewhere.
+    """
+    inside = _in_header(group)
+    course = course_of(inside)
+    fates = []
+    for end in sorted(course.ends, key=lambda end: -end.count):
+        if end.verdict not in _THROUGH:
+            place = course.where(end)
+            fates.append(f"{_fate(end.verdict, end.count)}{f', {place}' if place else ''}")
+    undecided = _undecided(inside)
+    through = f"{undecided or _through(inside)} of {len(inside)} {'left open' if undecided else 'got through'}"
+    way = fields.course(group[0])
+    ends = f"{course.nodes[0].name} \u2192 {course.nodes[-1].name}"
+    title = f"{way[:1].upper()}{way[1:]}, {ends}" if alone else f"{fields.path_title(group[0])}, {way}"
+    more = f"; and {len(fates) - 3} other fates" if len(fates) > 3 else ""
+    if len(inside) < len(group):
+        more += f"; {_outside([each for each in group if not 0 <= fields.protocol(each) <= 255])}"
+    return f"{title}: {'; '.join([through, *fates[:3]])}{more}."
+
+
+def _outside(records: Sequence[Record]) -> str:
+    fates = Counter(fields.word(each, "verdict") for each in records)
+    told = ", ".join(_fate(verdict, count) for verdict, count in fates.most_common(3))
+    numbers = "1 number" if len(records) == 1 else f"{len(records)} numbers"
+    return f"of {numbers} that no header can hold, {told}"
+
+
+def _status(records: Sequence[Record]) -> tuple[str, bool]:
+    wrong = [record for record in records if record.get("outcome") == Outcome.FAILED]
+    if wrong:
+        numbers = fields.subjects(wrong)
+        which = f": {numbers}" if len(numbers) <= LONGEST_LIST else ""
+        return f"{len(wrong)} of {len(records)} not as expected{which}", True
+    still_open = sum(record.get("outcome") == Outcome.SKIPPED for record in records)
+    if still_open:
+        return f"Nothing unexpected; {still_open} of {len(records)} left open", False
+    known = sum(record.get("outcome") == Outcome.XFAILED for record in records)
+    return ("Everything as expected" if known else "Nothing unexpected"), False

@@ -1,0 +1,109 @@
+"""Results that somebody else wrote, on the page: shown as text, or refused with one line; never run, never raised."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+EVIL = (
+    "</script><script>window.pwned=1</script><!--<script><img src=x onerror=window.pwned=2>\x1b[31m\0\u202e\u2028{{x}}"
+)
+
+
+def poisoned(value):
+    if isinstance(value, str):
+        return EVIL
+    if isinstance(value, dict):
+        return {key: poisoned(item) for key, item in value.items()}
+    return [poisoned(item) for item in value] if isinstance(value, list) else value
+
+
+def lines(name="first-only", count=40):
+    return (SAMPLES / name / "results.jsonl").read_text(encoding="utf-8").splitlines()[:count]
+
+
+def report(folder, *more):
+    program = [sys.executable, "-m", "pytest_hdp.cli", "report", str(folder), *more]
+    return subprocess.run(program, capture_output=True, text=True, check=False)
+
+
+def text(browser, selector):
+    return browser.run(f"document.querySelector({selector!r}).textContent")
+
+
+def test_hostile_strings_are_text(shown):
+    records = [json.loads(line) for line in lines()]
+    for record in records:
+        evil = poisoned(record)
+        kept = ("verdict", "outcome", "direction", "form", "place", "expected")
+        record |= {key: value for key, value in evil.items() if key not in kept}
+    browser = shown(records, "#t0-20", made=[{"command": EVIL, "source": EVIL}], problems=[EVIL])
+    assert browser.run("window.pwned === undefined && document.querySelectorAll('img, script').length") == 2
+    assert "<script>window.pwned=1</script>" in text(browser, "#evidence")
+    assert "<img src=x" in text(browser, "#made")
+    assert "\\x1b[31m\\x00\\u202e\\u2028" in text(browser, ".problem")
+    whole = browser.run("document.documentElement.outerHTML")
+    assert not {"\x1b", "\0", "\u202e", "\u2028"} & set(whole)
+
+
+def test_unknown_words_are_shown_too(shown):
+    records = [json.loads(line) for line in lines()]
+    for record in records:
+        record |= {
+            "verdict": EVIL,
+            "outcome": EVIL,
+            "probes": [1, {"sent": "x"}],
+            "icmp": [{"from": EVIL}],
+            "path": None,
+        }
+    browser = shown(records)
+    assert text(browser, ".cell") == "~"
+    assert browser.run("window.pwned") is None
+
+
+def test_the_policy_forbids_what_is_not_the_pages_own(shown):
+    browser = shown([json.loads(line) for line in lines()])
+    browser.run(
+        "(() => { const s = document.createElement('script'); s.textContent = 'window.pwned = 3';"
+        " document.body.append(s); })()"
+    )
+    assert browser.run("window.pwned") is None
+    refused = browser.run("fetch('data:text/plain,x').then(() => 'fetched', () => 'refused')")
+    assert refused == "refused"
+
+
+def test_a_file_cut_off_in_the_middle_is_shown_with_a_note(browser, tmp_path):
+    whole = "\n".join(lines())
+    (tmp_path / "results.jsonl").write_text(whole[:-200], encoding="utf-8")
+    done = report(tmp_path)
+    assert done.returncode == 0
+    assert "line 40: cut off in the middle" in done.stderr
+    browser.open(tmp_path / "report.html")
+    assert browser.complaints == []
+    assert "cut off in the middle" in text(browser, ".problem")
+    assert browser.run("document.querySelectorAll('.cell').length") == 39
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("", "empty"),
+        (json.dumps({**json.loads(lines(count=1)[0]), "schema": 2}) + "\n", "it has schema 2"),
+        ("\x1b[31m<b>\n", "not JSON"),
+        (None, "cannot be read"),
+    ],
+)
+def test_what_cannot_be_shown_is_refused_with_one_line(tmp_path, content, told):
+    if content is not None:
+        (tmp_path / "results.jsonl").write_text(content, encoding="utf-8")
+    done = report(tmp_path)
+    assert done.returncode == 4
+    assert done.stderr.count("\n") == 1
+    assert told in done.stderr
+    assert "\x1b" not in done.stderr
+    assert not (tmp_path / "report.html").exists()

@@ -1,0 +1,246 @@
+"""The page as people use it: read, clicked, filtered, walked with the keyboard, printed; on a desk and on a phone."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+
+from pytest_hdp.report.jsonl import read
+from pytest_hdp.report.page.latency import Histogram
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+
+
+def recorded(name):
+    records, problems = read(SAMPLES / name / "results.jsonl")
+    assert not problems
+    return records
+
+
+@pytest.fixture(scope="module")
+def first_only():
+    return recorded("first-only")
+
+
+def text(browser, selector):
+    return browser.run(f"document.querySelector({selector!r}).innerText")
+
+
+def count(browser, selector):
+    return browser.run(f"document.querySelectorAll({selector!r}).length")
+
+
+def test_the_first_screen_says_what_happened_and_where(shown, first_only):
+    browser = shown(first_only)
+    seen = browser.run(
+        "[...document.querySelectorAll('h1, .intro, .where li, h2, .course h3, .route')]"
+        ".filter(e => e.getBoundingClientRect().bottom < innerHeight).map(e => e.textContent).join('\\n')"
+    )
+    assert "6 of 255 protocol numbers got through; 249 stopped after the first packet." in seen
+    assert "between 203.0.113.6 (hop 2) and 198.51.100.2 (target)" in seen
+    assert "Every IP packet names what it carries" in seen
+    assert "203.0.113.6hop 2" in seen  # the path is drawn, with its hops
+    assert "249o" in seen
+
+
+def test_a_cell_shows_its_evidence(shown, first_only):
+    browser = shown(first_only)
+    assert browser.run("document.querySelector('#evidence').hidden")
+    browser.click("#c0 a[href='#t0-47']")
+    assert "47 GRE" in text(browser, "#evidence h2")
+    assert "the first came through and none of the" in text(browser, "#evidence .sentence")
+    sent = count(browser, "#evidence .line tbody tr")
+    assert sent == next(r for r in first_only if r["protocol"] == 47)["sent"] > 4
+    seen = browser.run(
+        "[...document.querySelectorAll('#evidence .line tbody tr')].map(r => r.querySelectorAll('.seen').length)"
+    )
+    assert seen == [4] + [2] * (sent - 1)  # sent, left, arrived, delivered; of the others sent and left
+    browser.key("Escape")
+    assert browser.run("document.querySelector('#evidence').hidden")
+    assert browser.run("document.activeElement.getAttribute('href')") == "#t0-47"
+
+
+def test_evidence_has_an_address_of_its_own(shown, first_only):
+    browser = shown(first_only, "#t1-132")
+    assert "132 SCTP" in text(browser, "#evidence h2")
+    assert "reverse" in text(browser, "#evidence .top")
+
+
+def test_filter_by_verdict_and_by_words(shown, first_only):
+    browser = shown(first_only)
+    assert count(browser, ".cell.dim") == 0
+    browser.click(".chip[data-verdict=delivered]")
+    assert count(browser, ".cell:not(.dim)") == 12
+    assert text(browser, "#shown") == "12 of 510"
+    browser.click(".chip[data-verdict=delivered]")
+    browser.run("document.querySelector('#find').focus()")
+    browser.call("Input.insertText", text="gre, 250-252")
+    assert browser.run("[...document.querySelectorAll('#c0 .cell:not(.dim)')].map(e => e.hash)") == [
+        "#t0-47", "#t0-250", "#t0-251", "#t0-252",
+    ]  # fmt: skip
+
+
+def test_the_keyboard_reaches_everything(shown, first_only):
+    browser = shown(first_only)
+    assert count(browser, "#c0 .cell[tabindex='0']") == 1  # one stop for the whole grid
+    browser.run("document.querySelector('#c0 .cell[tabindex=\"0\"]').focus()")
+    for key, number in (
+        ("ArrowRight", 2),
+        ("ArrowDown", 18),
+        ("ArrowLeft", 17),
+        ("ArrowUp", 1),
+        ("End", 255),
+        ("Home", 1),
+    ):
+        browser.key(key)
+        assert browser.run("document.activeElement.hash") == f"#t0-{number}"
+    outline = browser.run("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+    browser.key("Enter")
+    assert "1 ICMP" in text(browser, "#evidence h2")
+    assert browser.run("document.activeElement.id") == "evidence"
+    label = browser.run("document.querySelector(\"#c0 a[href='#t0-47']\").getAttribute('aria-label')")
+    assert label == "47 GRE: first only (expected)"
+    assert count(browser, "table[role=grid] td[role=gridcell] > a") == 510
+
+
+def test_hover_names_the_cell(shown, first_only):
+    browser = shown(first_only)
+    browser.run("document.querySelector('#c0 .grid').scrollIntoView()")
+    browser.hover("#c0 a[href='#t0-2']")
+    assert text(browser, "#tip") == "2 IGMP: first only (expected)"
+
+
+def test_on_a_phone_nothing_sticks_out(shown, first_only):
+    browser = shown(first_only)
+    browser.look(width=390, height=844, mobile=True)
+    assert browser.run("document.documentElement.scrollWidth") == 390
+    browser.click("#c0 a[href='#t0-47']")
+    assert browser.run("document.documentElement.scrollWidth") == 390
+    assert "47 GRE" in text(browser, "#evidence h2")
+
+
+def test_dark_is_dark(shown, first_only):
+    browser = shown(first_only)
+
+    def brightness():
+        return browser.run(
+            "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number).reduce((a, b) => a + b)"
+        )
+
+    light = brightness()
+    browser.look(dark=True)
+    assert light > 700
+    assert brightness() < 100
+
+
+def test_it_prints_without_the_drawer(shown, first_only, tmp_path):
+    browser = shown(first_only, "#t0-47")
+    browser.printed(tmp_path / "page.pdf")
+    assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF-")
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    assert browser.run("getComputedStyle(document.querySelector('#evidence')).display") == "none"
+
+
+def test_letters_are_those_of_the_terminal(shown):
+    from pytest_hdp.report.letters import letter
+
+    records = recorded("loopback")
+    browser = shown(records)
+    cells = browser.run(
+        "Object.fromEntries([...document.querySelectorAll('.cell')]"
+        ".map(e => [e.hash.slice(4), e.textContent.split(' ').pop()]))"
+    )
+    assert cells == {str(each["protocol"]): letter(each["verdict"], each["outcome"]) for each in records}
+
+
+def test_surprises_come_first(shown, first_only):
+    records = [
+        {**each, "outcome": "failed", "expected": "delivered"} if each["protocol"] == 47 else each
+        for each in first_only
+    ]
+    browser = shown(records)
+    assert text(browser, ".status") == "2 of 510 not as expected: 47 (GRE)"
+    assert browser.run("document.querySelector('main > section:not([hidden])').id") == "surprises"
+    assert "expected delivered, got first only" in text(browser, "#surprises")
+    assert count(browser, ".cell.failed") == 2
+    assert text(browser, ".cell.failed") == "O"
+
+
+def many(first_only):
+    """256 numbers, both directions, three paths."""
+    records = []
+    for name in ("one", "two", "three"):
+        for direction in ("forward", "reverse"):
+            model = next(each for each in first_only if each["protocol"] == 47 and each["direction"] == direction)
+            for number in range(256):
+                record = copy.deepcopy(model)
+                record["path"]["name"] = name
+                record["protocol"] = number
+                if name == "two" and number == 47:
+                    record |= {"verdict": "delivered", "outcome": "passed"}
+                records.append(record)
+    return records
+
+
+def test_many_paths_are_a_matrix(shown, first_only):
+    browser = shown(many(first_only))
+    assert count(browser, ".cell") == 1536
+    assert count(browser, "#matrix table:first-of-type tbody tr") >= 6
+    differing = browser.run("[...document.querySelectorAll('#matrix details tbody tr')].map(r => r.cells[0].innerText)")
+    assert differing == ["47"]
+
+
+def test_many_paths_open_in_under_a_second(shown, browser, first_only):
+    """By the processor time of the page's thread: what else the machine is busy with is not the page's doing."""
+    browser.call("Performance.enable", timeDomain="threadTicks")
+    shown(many(first_only))
+    metrics = {each["name"]: each["value"] for each in browser.call("Performance.getMetrics")["metrics"]}
+    assert 0.01 < metrics["TaskDuration"] < 1
+
+
+def test_two_clocks_are_never_subtracted(shown, first_only):
+    record = copy.deepcopy(next(each for each in first_only if each["protocol"] == 6))
+    record["path"] |= {"kind": "internet", "agent": "ssh=root@198.51.100.2"}
+    for probe in record["probes"]:
+        probe["arrived"] = probe["delivered"] = probe["delivered"] - 5_000_000_000  # the far clock is slow
+    browser = shown([record], "#t0-6")
+    assert "the two clocks can't be compared" in text(browser, "#evidence .line + p")
+    assert "\N{MINUS SIGN}" not in text(browser, "#evidence .line")
+    assert text(browser, "#evidence .line tbody td:nth-child(5)") == "+0 ns"
+
+
+def test_nobody_there_is_not_nothing_seen(shown, first_only):
+    record = copy.deepcopy(next(each for each in first_only if each["protocol"] == 47))
+    record["path"] |= {"kind": "internet", "agent": None}
+    browser = shown([record], "#t0-47")
+    assert "Nobody watches at the far end" in text(browser, "#evidence")
+    assert "arrived" not in text(browser, "#evidence .line thead")
+
+
+def test_latency_is_drawn_where_there_is_any(shown, first_only):
+    histograms = [
+        Histogram("HDP (253)", ((1.0, 2.0, 10), (2.0, 3.0, 40)), "HDP is 0.2 us slower [0.19, 0.21]"),
+        Histogram("UDP", ((1.0, 2.0, 50),), "the other half of each pair <b>"),
+    ]
+    browser = shown(first_only[:3], histograms=histograms)
+    assert count(browser, "#latency svg") == 2
+    assert count(browser, "#latency rect") == 3
+    assert "[0.19, 0.21]" in text(browser, "#latency")
+    assert "<b>" in text(browser, "#latency")
+
+
+def test_how_it_was_made(shown, first_only):
+    made = {"command": "pytest --x='<i>'", "system": "Linux 6.18", "seed": "7", "version": "pytest-hdp 1"}
+    browser = shown(first_only[:3], made=[made])
+    assert all(value in text(browser, "#made") for value in made.values())
+
+
+def test_every_train_in_words(shown, first_only):
+    browser = shown(first_only)
+    assert count(browser, "#all tbody tr") == 0
+    browser.click("#all summary")
+    browser.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert count(browser, "#all tbody tr") == 510

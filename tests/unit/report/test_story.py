@@ -1,0 +1,85 @@
+"""What happened and where, in sentences and as nodes of a path."""
+
+from pytest_hdp.report.ends import End, Node, course_of
+from pytest_hdp.report.story import story
+
+HOPS = [{"ttl": 1, "address": "192.0.2.1"}, {"ttl": 2, "address": "100.64.0.1"}]
+
+
+def lost(record, protocol, **more):
+    return record(protocol, "lost", "failed", hops=HOPS, **more)
+
+
+def test_all_got_through(record):
+    told = story([record(6), record(47)])
+    assert (told.headline, told.surprised) == ("All 2 protocol numbers got through.", False)
+
+
+def test_where_they_died_by_the_one_that_climbed(record):
+    one = lost(record, 47, last_hop={"ttl": 1, "address": "192.0.2.1"})
+    told = story([record(6), one, lost(record, 50)])
+    assert told.headline == "1 of 3 protocol numbers got through; 2 lost on the path."
+    assert told.lines == (
+        "Forward, bare, 192.0.2.2 → 198.51.100.2: 1 of 3 got through; "
+        "2 lost on the path, between 192.0.2.1 (hop 1) and 100.64.0.1 (hop 2).",
+    )
+    assert told.status == "2 of 3 not as expected: 47 (gre), 50"
+    assert told.surprised
+    course = course_of([record(6), one, lost(record, 50)])
+    assert course.nodes == (
+        Node("192.0.2.2", "source"),
+        Node("192.0.2.1", "hop 1"),
+        Node("100.64.0.1", "hop 2"),
+        Node("198.51.100.2", "target"),
+    )
+    assert course.ends == (End("lost", 1.5, 2), End("delivered", 3, 1))
+
+
+def test_a_rejection_is_at_who_sent_it_if_that_is_proven(record):
+    icmp = {"from": "100.64.0.1", "type": 3, "code": 13, "count": 1}
+    proven = record(47, "rejected", "failed", hops=HOPS, icmp=[{**icmp, "authenticated": True}])
+    doubtful = record(50, "rejected", "failed", hops=HOPS, icmp=[{**icmp, "authenticated": False}])
+    course = course_of([proven, doubtful])
+    assert course.ends == (End("rejected", 1.5, 1), End("rejected", 2, 1))
+
+
+def test_unknown_hops_are_not_made_up(record):
+    course = course_of([record(47, "lost", "failed")])
+    assert course.nodes[1] == Node("", "the path")
+    assert course.ends == (End("lost", 1, 1),)
+    assert "between" not in story([record(47, "lost", "failed")]).lines[0]
+
+
+def test_silence_is_not_called_a_failure_to_get_through(record):
+    told = story([record(n, "silent", "skipped") for n in (47, 50)])
+    assert told.headline == "What becomes of 2 of 2 protocol numbers is open; 2 brought no answer."
+    assert "0 of 2 got through" not in "".join(told.lines)
+    assert course_of([record(47, "silent", "skipped")]).ends == (End("silent", None, 1),)
+
+
+def test_numbers_that_no_header_holds_are_told_apart(record):
+    told = story([record(6), record(47), record(263, "refused_at_socket", "xfailed")])
+    assert told.headline == "All 2 protocol numbers got through."
+    assert told.lines[0].endswith("; of 1 number that no header can hold, 1 refused by the sender's own kernel.")
+
+
+def test_several_paths(record):
+    there = record(6)
+    other = {**record(6, "lost", "failed"), "path": {**there["path"], "name": "allowlist"}}
+    told = story([there, record(47), other, {**other, "protocol": 47}])
+    assert told.headline == "0 to 2 of 2 protocol numbers got through on 2 paths."
+    assert [line.split(",")[0] for line in told.lines] == ["lab allowlist", "lab home-nat"]
+
+
+def test_a_path_of_which_nothing_is_known_is_not_counted_as_lost(record):
+    unknown = record(6, "silent", "skipped")
+    unknown["path"] = {**unknown["path"], "name": "allowlist"}
+    told = story([record(6), unknown])
+    assert told.headline == "1 of 1 protocol numbers got through on 1 of 2 paths; on the others most is open."
+
+
+def test_nothing_and_nonsense(record, hostile_record):
+    assert story([]).headline == "Nothing was measured."
+    for records in ([hostile_record], [{}], [{"path": 3, "hops": [3], "last_hop": "x"}]):
+        told = story(records)
+        assert (told.headline + "".join(told.lines) + told.status).isprintable()
