@@ -73,13 +73,12 @@ def _check_open_files(campaign: Campaign) -> None:
     As many targets as may be open together are measured side by side.
     """
     sockets = {
-        key: FILES_OF_A_PATH
-        + len({train.protocol for train in wanted}) * (1 if campaign.routes[key].name.agent is None else 2)
+        key: len({train.protocol for train in wanted}) * (1 if campaign.routes[key].name.agent is None else 2)
         for key, wanted in campaign.wanted.items()
     }
     needed = OTHER_FILES + max(sockets.values(), default=0)  # the other paths are closed by then or not open yet
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    targets = {key: size for key, size in sockets.items() if key.startswith("target:")}
+    targets = {key: FILES_OF_A_PATH + size for key, size in sockets.items() if key.startswith("target:")}
     campaign.together = in_groups(targets, most - OTHER_FILES)
     if needed > most:
         raise pytest.UsageError(

@@ -30,7 +30,7 @@ def to_record(result: Result) -> dict[str, Any]:
             "source": path.source,
             "target": path.target,
             "agent": path.agent,
-            "vantage": path.vantage,
+            **({"vantage": path.vantage} if path.vantage is not None else {}),
         },
         "direction": judgement.train.direction.value,
         "ip_version": result.ip_version,

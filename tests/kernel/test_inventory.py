@@ -128,7 +128,7 @@ def test_each_target_has_its_own_name_eyes_and_profile(run, workers):
     assert {name for name, _ in done.verdicts(direction="reverse")} == {"two", "three"}
     assert "test_sweep[three-p047-gre-forward]" in done.printed
     assert "expecting three" in done.printed
-    assert {each["path"]["vantage"] for each in done.records} == {None}
+    assert not any("vantage" in each["path"] for each in done.records)
 
 
 @pytest.mark.parametrize(

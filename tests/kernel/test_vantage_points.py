@@ -65,7 +65,7 @@ class Run:
         assert expect is None or done.returncode == expect, self.printed
         results = report / "results.jsonl"
         self.records = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
-        return {(each["path"]["vantage"], each["protocol"]): each["verdict"] for each in self.records}
+        return {(each["path"].get("vantage"), each["protocol"]): each["verdict"] for each in self.records}
 
 
 @pytest.fixture
