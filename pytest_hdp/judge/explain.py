@@ -170,8 +170,8 @@ def unproven_text(facts: Facts) -> str:
     if not unproven:
         return ","
     changed = sorted({name for report in unproven for name in report.changed})
-    quotes = f" (they quote it with {', '.join(map(plain, changed))} changed, or are made up)" if changed else ""
-    return f", but {_counted(len(unproven), 'ICMP error')} that prove nothing{quotes},"
+    quotes = f" (quoted with {', '.join(map(plain, changed))} changed, or made up)" if changed else ""
+    return f", but {_counted(len(unproven), 'ICMP error')} that can't be shown to be honest{quotes},"
 
 
 def advice_text(facts: Facts) -> str:
