@@ -195,7 +195,7 @@ def hdp_lab(hdp_path: Path) -> Lab:
 
 @contextmanager
 def _skipping_unavailable(request: pytest.FixtureRequest) -> Iterator[None]:
-    from pytest_hdp.measure.path import PathUnavailable
+    from pytest_hdp.measure.ends import PathUnavailable
 
     try:
         yield

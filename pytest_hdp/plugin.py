@@ -125,7 +125,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         if (reporting := session.config.stash.get(REPORTING, None)) is not None:
             session.config.stash[CAMPAIGN].on_progress = reporting.status_line()
         if hasattr(session.config, "workeroutput"):
-            from pytest_hdp.reporting import HEADER, header
+            from pytest_hdp.heading import HEADER, header
 
             session.config.workeroutput[HEADER] = header(session.config, session.items)
 

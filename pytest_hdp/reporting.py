@@ -15,13 +15,14 @@ import pytest
 from _pytest._code.code import ReprFileLocation, TerminalRepr
 
 from pytest_hdp import __version__
-from pytest_hdp.collection import CAMPAIGN, SETTINGS, case_of
+from pytest_hdp.collection import CAMPAIGN, SETTINGS
 from pytest_hdp.fixtures import UNAVAILABLE
+from pytest_hdp.heading import HEADER, header, system
 from pytest_hdp.judge.profile import UNSTATED
 from pytest_hdp.report import letters
 from pytest_hdp.report.runfiles import RunFiles
 from pytest_hdp.report.safe import safe
-from pytest_hdp.vantagepoints import named, only_here, vantage_of_report
+from pytest_hdp.vantagepoints import only_here, vantage_of_report
 
 if TYPE_CHECKING:
     from _pytest._io import TerminalWriter
@@ -35,7 +36,6 @@ RECORD = "hdp_record"
 PROPERTY = "hdp_"
 NO_PROPERTY = frozenset({"probes", "hops"})
 """What is too long for a property of each test: it is in the results file."""
-HEADER = "hdp_header"
 GRAVITY = ("failed", "xfailed", "skipped", "passed")
 
 
@@ -117,7 +117,7 @@ class Reporting:
         settings = config.stash[SETTINGS]
         made = {
             "command": shlex.join(["pytest", *map(str, config.invocation_params.args)]),
-            "system": f"{_system()}, Python {platform.python_version()}",
+            "system": f"{system()}, Python {platform.python_version()}",
             "seed": str(settings.seed),
             "version": f"pytest-hdp {__version__}",
         }
@@ -268,35 +268,8 @@ class Reporting:
                 self._files.troubles.append(trouble)
 
 
-def header(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
-    """What is going to be measured: a line for each path, none if nothing is."""
-    campaign = config.stash.get(CAMPAIGN, None)
-    if campaign is None:
-        return []
-    lines = [f"hdp: {named(config, _system())}, seed {config.stash[SETTINGS].seed}"]
-    for key in sorted({case.route for item in items if (case := case_of(item)) is not None}):
-        route = campaign.routes[key]
-        count = len(campaign.wanted.get(key, ()))
-        trains = f"{count} train" if count == 1 else f"{count} trains"
-        told = (
-            f"hdp: {named(config, route.name.source)} to {route.name.target} ({route.name.name}), {trains}, "
-            f"{route.plan.pace.rounds} rounds, {route.privilege}, expecting {route.expects}"
-        )
-        if route.name.kind == "internet" and route.name.agent is None:
-            told = (
-                f"hdp: {named(config, route.name.source)}, to {route.name.target}, where nobody watches: {trains}, "
-                f"as fast as its ICMP errors come, expecting {route.expects}"
-            )
-        lines.append(safe(told))
-    return lines
-
-
 def _train(record: dict[str, Any]) -> tuple[str, ...]:
     return (json.dumps(record["path"]), *(str(record[name]) for name in ("direction", "form", "protocol")))
-
-
-def _system() -> str:
-    return f"{platform.system()} {platform.release()} {platform.machine()}"
 
 
 def _speaks_unicode(writer: TerminalWriter) -> bool:

@@ -18,9 +18,9 @@ from pytest_hdp.judge.result import PathName, Result
 from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.measure.agentless import AgentlessMeasurement
 from pytest_hdp.measure.beside import settle_beside
+from pytest_hdp.measure.ends import PathUnavailable
 from pytest_hdp.measure.engine import Measurement
 from pytest_hdp.measure.far import measurement
-from pytest_hdp.measure.path import PathUnavailable
 from pytest_hdp.measure.plan import Plan
 from pytest_hdp.measure.share import measured_once
 from pytest_hdp.measure.trainlatency import train_latency

@@ -22,7 +22,8 @@ from pytest_hdp.measure.quotes import read_error
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_hdp.measure.path import Eye, OpenPath
+    from pytest_hdp.measure.ends import Eye
+    from pytest_hdp.measure.path import OpenPath
     from pytest_hdp.vantage.station import Observation
 
 MOST = 200_000

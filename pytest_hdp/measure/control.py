@@ -14,7 +14,8 @@ from pytest_hdp.measure.sending import sealed
 from pytest_hdp.packet.icmp import build_echo
 
 if TYPE_CHECKING:
-    from pytest_hdp.measure.path import Eye, OpenPath
+    from pytest_hdp.measure.ends import Eye
+    from pytest_hdp.measure.path import OpenPath
     from pytest_hdp.vantage.station import Observation
 
 UDP, ICMP = 17, 1
@@ -77,6 +78,10 @@ class Control:
             handle, _ = self.path.controls[id(end)]
             self.path.send(end, handle, payload, self.address(direction), entry, self.port(direction))
         return entry
+
+    def is_echo(self, direction: Direction, position: int) -> bool:
+        """Which kind the control at a position of a round is: all echoes without eyes at the receiver, else some."""
+        return self.path.receiver_end(direction) is None or position % 8 == 7
 
     def aim(self, direction: Direction, address: str, port: int) -> None:
         """Send this direction's datagrams there from now on."""

@@ -15,17 +15,19 @@ from pytest_hdp.judge.evidence import Circumstances, Train
 from pytest_hdp.judge.ladder import judge
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.circumstances import eyes_of, shared_by
-from pytest_hdp.measure.control import PACKET_OUTGOING, Control
+from pytest_hdp.measure.control import Control
+from pytest_hdp.measure.ends import PathUnavailable
+from pytest_hdp.measure.filing import file
 from pytest_hdp.measure.ledger import Ledger
 from pytest_hdp.measure.locate import LOCATED, Locator, ask_again, located, representatives
-from pytest_hdp.measure.path import PathUnavailable
 from pytest_hdp.measure.progress import Teller
 from pytest_hdp.measure.sending import send_probe
 from pytest_hdp.packet.encoding import encode
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
-    from pytest_hdp.measure.path import Eye, OpenPath
+    from pytest_hdp.measure.ends import Eye
+    from pytest_hdp.measure.path import OpenPath
     from pytest_hdp.measure.plan import Plan
     from pytest_hdp.measure.progress import OnProgress
     from pytest_hdp.vantage.station import Observation
@@ -191,10 +193,7 @@ class Measurement:
         burst = max(1, int(self.plan.pace.rate * BURST))
         for start in range(0, len(order), burst):
             chunk = order[start : start + burst]
-            wait = self._next_send - time.monotonic()
-            while wait > 0:
-                yield from self._look(wait)
-                wait = self._next_send - time.monotonic()
+            yield from self._pause(self._next_send - time.monotonic())
             self._next_send = max(self._next_send, time.monotonic() - BURST) + len(chunk) / self.plan.pace.rate
             for position, item in enumerate(chunk):
                 self._send_one(item, number, start + position)
@@ -202,7 +201,7 @@ class Measurement:
 
     def _send_one(self, item: Train | Direction, number: int, position: int) -> None:
         if isinstance(item, Direction):
-            self.control.send(item, number, echo=self._echo_turn(item, position))
+            self.control.send(item, number, echo=self.control.is_echo(item, position))
         else:
             send_probe(self.path, self.ledger, item, number, self.content, self.control.address(item.direction))
 
@@ -210,10 +209,6 @@ class Measurement:
         order: list[Train | Direction] = [*trains, *[direction] * self.plan.pace.control]
         self._shuffle.shuffle(order)
         return order
-
-    def _echo_turn(self, direction: Direction, position: int) -> bool:
-        """Without eyes at the receiver every control is an echo; with them, an odd one out is."""
-        return self.path.receiver_end(direction) is None or position % 8 == 7
 
     def _pause(self, seconds: float) -> Generator[None]:
         deadline = time.monotonic() + seconds
@@ -250,25 +245,7 @@ class Measurement:
         return self._progress.rest_of_rounds(self.plan, self.rounds)
 
     def _file(self, eye: Eye, observation: Observation) -> None:
-        for control, _ in self._books:
-            if control.observe(eye, observation):
-                return
-        _, when, kind, data, _, interface = observation
-        outgoing = kind == PACKET_OUTGOING
-        if eye.kind == "tap" and not outgoing and any(ledger.icmp_error(when, data) for _, ledger in self._books):
-            return
-        found = self.ledger.probe(when, data, interface)
-        if found is None:
-            return
-        entry, copy = found
-        direction = entry.train.direction
-        if eye.kind == "socket":
-            if eye.end is self.path.receiver_end(direction):
-                entry.delivered.append(copy)
-        elif outgoing and eye.end is self.path.sender_end(direction):
-            entry.left.append(copy)
-        elif not outgoing and eye.end is self.path.receiver_end(direction):
-            entry.arrived.append(copy)
+        file(self.path, self._books, eye, observation)
 
     def _note_drops(self) -> None:
         """A drop may have hit a straggler of the round before: it spoils both."""

@@ -20,7 +20,8 @@ from pytest_hdp.packet.hdp import DEFAULT_PORT, Header
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
-    from pytest_hdp.measure.path import Eye, OpenPath
+    from pytest_hdp.measure.ends import Eye
+    from pytest_hdp.measure.path import OpenPath
     from pytest_hdp.measure.plan import Plan
     from pytest_hdp.vantage.station import Observation
 

@@ -9,7 +9,8 @@ from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.control import CARRIER_HEADER, ICMP, Control
 
 if TYPE_CHECKING:
-    from pytest_hdp.measure.path import Eye, OpenPath
+    from pytest_hdp.measure.ends import Eye
+    from pytest_hdp.measure.path import OpenPath
     from pytest_hdp.vantage.station import Observation
 
 HIGHEST_TTL = 30

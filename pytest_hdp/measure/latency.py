@@ -27,7 +27,8 @@ from pytest_hdp.measure.posts import Ends, Packets, kinds
 from pytest_hdp.measure.trips import Book, OneWay, RoundTrip
 
 if TYPE_CHECKING:
-    from pytest_hdp.measure.path import Eye, OpenPath
+    from pytest_hdp.measure.ends import Eye
+    from pytest_hdp.measure.path import OpenPath
     from pytest_hdp.vantage.station import Observation
 
 WARM_UP = 20  # rounds

@@ -12,14 +12,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_hdp.judge.latency_result import AGAIN, HDP, UDP
-from pytest_hdp.measure.path import PathUnavailable, refusal
+from pytest_hdp.measure.ends import PathUnavailable, refusal
 from pytest_hdp.measure.sending import sealed
 from pytest_hdp.packet.ip import parse_ipv4
 from pytest_hdp.vantage import bpf
 from pytest_hdp.vantage.station import Station
 
 if TYPE_CHECKING:
-    from pytest_hdp.measure.path import End, OpenPath
+    from pytest_hdp.measure.ends import End
+    from pytest_hdp.measure.path import OpenPath
     from pytest_hdp.vantage.station import Observation, Program
 
     Receive = Callable[[int, int], tuple[bytes, list[tuple[int, int, bytes]], int, object]]

@@ -14,8 +14,9 @@ from pytest_hdp.judge.result import PathName
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.campaign import Route
+from pytest_hdp.measure.ends import End, PathUnavailable
 from pytest_hdp.measure.engine import Measurement
-from pytest_hdp.measure.path import End, OpenPath, PathUnavailable
+from pytest_hdp.measure.path import OpenPath
 from pytest_hdp.vantage.opener import Opener
 from pytest_hdp.vantage.places import Place, loopback_place
 from pytest_hdp.vantage.station import Station

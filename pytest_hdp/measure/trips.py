@@ -16,7 +16,7 @@ from pytest_hdp.measure.control import PACKET_OUTGOING
 from pytest_hdp.measure.posts import DATAGRAMS, Ends, Packets, Post
 
 if TYPE_CHECKING:
-    from pytest_hdp.measure.path import Eye
+    from pytest_hdp.measure.ends import Eye
     from pytest_hdp.vantage.station import Observation
 
 SPIN = 300_000  # ns before a packet is due from which waiting is done awake: sleep() overshoots by 0.1 ms

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.result import PathName
 from pytest_hdp.measure.campaign import Route
-from pytest_hdp.measure.path import End, OpenPath, PathUnavailable
+from pytest_hdp.measure.ends import End, PathUnavailable
+from pytest_hdp.measure.path import OpenPath
 from pytest_hdp.vantage.places import PlaceError
 from pytest_hdp.vantage.ssh import ssh
 

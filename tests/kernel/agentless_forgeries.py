@@ -28,7 +28,8 @@ from pytest_hdp.lab.filters import Allowlist
 from pytest_hdp.lab.topology import Lab, LabSpec
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.agentless import AgentlessMeasurement
-from pytest_hdp.measure.path import End, OpenPath
+from pytest_hdp.measure.ends import End
+from pytest_hdp.measure.path import OpenPath
 from pytest_hdp.vantage.station import Station
 
 PASSES = frozenset({1, 17, 47, 50, 253})

@@ -21,8 +21,9 @@ from pytest_hdp.lab.filters import Allowlist, HostFirewall
 from pytest_hdp.lab.topology import Lab, LabSpec
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.agentless import AgentlessMeasurement
+from pytest_hdp.measure.ends import End
 from pytest_hdp.measure.interest import COMMON, by_interest
-from pytest_hdp.measure.path import End, OpenPath
+from pytest_hdp.measure.path import OpenPath
 from pytest_hdp.packet.checksums import checksum
 from pytest_hdp.packet.ip import build_ipv4
 from pytest_hdp.vantage.places import can_open_raw, can_unshare

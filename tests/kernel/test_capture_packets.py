@@ -13,8 +13,9 @@ from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure import capture
 from pytest_hdp.measure.byhand import Listener, Sender
 from pytest_hdp.measure.capture import Capture, Kept, spooled
+from pytest_hdp.measure.ends import End
 from pytest_hdp.measure.engine import Measurement
-from pytest_hdp.measure.path import End, OpenPath
+from pytest_hdp.measure.path import OpenPath
 from pytest_hdp.measure.plan import Plan
 from pytest_hdp.vantage.places import PlaceError, private
 

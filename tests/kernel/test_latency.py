@@ -16,8 +16,9 @@ from pytest_hdp.lab.catalogue import make
 from pytest_hdp.lab.topology import LabSpec
 from pytest_hdp.lab.wires import Delay
 from pytest_hdp.measure import plan, routes
+from pytest_hdp.measure.ends import End
 from pytest_hdp.measure.latency import Comparison, LatencyPlan
-from pytest_hdp.measure.path import End, OpenPath
+from pytest_hdp.measure.path import OpenPath
 from pytest_hdp.vantage.opener import Opener
 from pytest_hdp.vantage.places import can_open_raw, can_unshare
 from pytest_hdp.vantage.station import Station

@@ -1,0 +1,58 @@
+"""The ends of a path: where its sockets are, what each is for, and what it means that one can't be opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from errno import EBADF, ECONNRESET, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPIPE, errorcode
+from typing import TYPE_CHECKING
+
+from pytest_hdp.vantage.exchange import AgentGone
+from pytest_hdp.vantage.remote import RemoteStation
+
+if TYPE_CHECKING:
+    from pytest_hdp.vantage.station import Station
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """One end of a path: its station, the address it has, and the interface its tap watches (None: all).
+
+    `bind`: the address of the control's socket, if that is another one. `station` may be at a far host, where packets
+    are sent a while after they were handed over, and what is seen comes back a while later.
+    """
+
+    station: Station | RemoteStation
+    address: str
+    interface: str | None
+    bind: str | None = None
+
+    @property
+    def remote(self) -> RemoteStation | None:
+        """The station, if it is at a far host."""
+        return self.station if isinstance(self.station, RemoteStation) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Eye:
+    """What an open socket is for: `kind` is "tap", "socket", "control" or "answers"; `protocol` of a "socket"."""
+
+    end: End
+    kind: str
+    protocol: int | None = None
+
+
+class PathUnavailable(Exception):  # noqa: N818
+    """A path that can't be opened here, or is gone. Its text: one line that says what it needs."""
+
+
+# what says something of this machine or of the way to the sockets, and nothing of a protocol number
+_NOT_THE_NUMBERS = frozenset({EMFILE, ENFILE, ENOBUFS, ENOMEM, EPIPE, ECONNRESET, EBADF})
+
+
+def refusal(error: OSError) -> str:
+    """The name of the errno with which socket() refused a number. Raises PathUnavailable if it is no such refusal."""
+    if isinstance(error, AgentGone):
+        raise PathUnavailable(str(error.strerror)) from error
+    if error.errno is None or error.errno in _NOT_THE_NUMBERS:
+        raise PathUnavailable(f"no socket can be opened: {error.strerror or error}") from error
+    return errorcode.get(error.errno, str(error.errno))

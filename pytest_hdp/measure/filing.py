@@ -1,0 +1,39 @@
+"""Where an observation belongs: with the control, with the errors about a probe, or with the copies of one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_hdp.measure.control import PACKET_OUTGOING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_hdp.measure.control import Control
+    from pytest_hdp.measure.ends import Eye
+    from pytest_hdp.measure.ledger import Ledger
+    from pytest_hdp.measure.path import OpenPath
+    from pytest_hdp.vantage.station import Observation
+
+
+def file(path: OpenPath, books: Sequence[tuple[Control, Ledger]], eye: Eye, observation: Observation) -> None:
+    """File one observation in the books of a measurement; the first are its own, the others those of its searches."""
+    for control, _ in books:
+        if control.observe(eye, observation):
+            return
+    _, when, kind, data, _, interface = observation
+    outgoing = kind == PACKET_OUTGOING
+    if eye.kind == "tap" and not outgoing and any(ledger.icmp_error(when, data) for _, ledger in books):
+        return
+    found = books[0][1].probe(when, data, interface)
+    if found is None:
+        return
+    entry, copy = found
+    direction = entry.train.direction
+    if eye.kind == "socket":
+        if eye.end is path.receiver_end(direction):
+            entry.delivered.append(copy)
+    elif outgoing and eye.end is path.sender_end(direction):
+        entry.left.append(copy)
+    elif not outgoing and eye.end is path.receiver_end(direction):
+        entry.arrived.append(copy)
