@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import resource
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,13 +17,16 @@ from pytest_hdp.measure import plan, routes
 from pytest_hdp.measure.beside import in_groups
 from pytest_hdp.measure.campaign import Campaign, Route
 from pytest_hdp.measure.capture import Capture
+from pytest_hdp.measure.share import measured_once
 from pytest_hdp.report.safe import safe
 from pytest_hdp.vantage.places import Place, PlaceError, here, netns
 from pytest_hdp.vantagepoints import vantage_of
 
 if TYPE_CHECKING:
+    from pytest_hdp.inventory import Target
     from pytest_hdp.measure.capture import Packets
-    from pytest_hdp.options import Settings, Spot
+    from pytest_hdp.options import Settings
+    from pytest_hdp.values import Spot
 
 
 OTHER_FILES = 50
@@ -55,6 +59,11 @@ def new_campaign(config: pytest.Config, items: Iterable[pytest.Item]) -> Campaig
         if uses_path(item) and (key := route_of(item)) is not None:
             campaign.path_users[key] += 1
     _check_open_files(campaign)
+    if not config.getoption("collectonly"):
+        try:
+            reach_all(campaign)
+        except PlaceError as error:
+            raise pytest.UsageError(safe(error)) from None
     return campaign
 
 
@@ -122,9 +131,12 @@ def _routes(settings: Settings) -> list[Route]:
         for name in settings.lab:
             found += routes.in_lab(make(name), _plan(settings, plan.LAB), profile, expect_truth=by_default, asked=name)
     for target in settings.targets:
-        source = _place(settings.source)
         own = target.profile if by_default else profile
         own = own if isinstance(own, Profile) else None
+        if any(spot is not None and spot.how == "ssh" for spot in (settings.source, target.agent)):
+            found.append(_watched(settings, target, own))
+            continue
+        source = _place(settings.source)
         if target.agent is None:
             pace = _plan(settings, plan.AGENTLESS)
             found.append(routes.agentless(source, target.address, pace, own, name=target.name))
@@ -137,6 +149,44 @@ def _routes(settings: Settings) -> list[Route]:
 
 def _place(spot: Spot | None) -> Place:
     return netns(spot.name) if spot is not None and spot.how == "netns" else here()
+
+
+def _watched(settings: Settings, target: Target, profile: Profile | None) -> Route:
+    from pytest_hdp.measure.watched import watched
+    from pytest_hdp.vantage.ssh import ssh
+
+    def place(spot: Spot | None, peers: tuple[str, ...] = ()) -> Place | ssh:
+        return ssh(spot.name, peers) if spot is not None and spot.how == "ssh" else _place(spot)
+
+    agent = place(target.agent) if target.agent is not None else None
+    pace = plan.AGENTLESS if agent is None else plan.REMOTE
+    source = place(settings.source, (target.address,))
+    return watched(source, agent, target.address, _plan(settings, pace), profile, name=target.name)
+
+
+def reach_all(campaign: Campaign) -> None:
+    """Log in where it takes that, before any test runs. Raises PlaceError: nothing has been sent by then.
+
+    Of several processes one tries, and the others believe it.
+    """
+    for key, route in campaign.routes.items():
+        if route.reach is None or not (campaign.wanted.get(key) or campaign.path_users[key]):
+            continue
+        if campaign.share is None:
+            route.reach()
+            continue
+        digest = hashlib.blake2b(repr((campaign.run, key)).encode(), digest_size=12).hexdigest()
+        for record in measured_once(campaign.share, f"reach-{digest}", lambda route=route: _tried(route)):  # type: ignore[misc]
+            raise PlaceError(record["refused"])
+
+
+def _tried(route: Route) -> list[dict[str, Any]]:
+    try:
+        if route.reach is not None:
+            route.reach()
+    except PlaceError as error:
+        return [{"refused": str(error)}]
+    return []
 
 
 def _plan(settings: Settings, pace: plan.Pace) -> plan.Plan:

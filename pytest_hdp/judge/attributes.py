@@ -9,6 +9,8 @@ from pytest_hdp.judge.facts import GOOD_FAITH
 from pytest_hdp.judge.result import IcmpCount, Nat
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_hdp.judge.evidence import Sighting
     from pytest_hdp.judge.facts import Facts, Fate
 
@@ -23,7 +25,7 @@ def wire_protocol(facts: Facts) -> int | None:
 
 def duplicated(facts: Facts) -> int:
     """Return how many surplus copies the receiver saw, replays by others included."""
-    return sum([max(len(p.arrived), len(p.delivered), 1) - 1 for p in facts.probes])
+    return sum([max(_most_at_one(p.arrived), len(p.delivered), 1) - 1 for p in facts.probes])
 
 
 def reordered(facts: Facts) -> int:
@@ -92,6 +94,13 @@ def icmp_counts(facts: Facts) -> tuple[IcmpCount, ...]:
         IcmpCount(source, type_, code, count, authenticated)
         for (source, type_, code, authenticated), count in sorted(kinds.items())
     )
+
+
+def _most_at_one(copies: Sequence[Sighting]) -> int:
+    """How many came through one interface: a bridge and its port, tapped both, show one packet twice."""
+    if len(copies) < 2:
+        return len(copies)
+    return max(Counter(copy.interface for copy in copies).values())
 
 
 def _commonest(values: list[_T]) -> _T | None:

@@ -125,7 +125,8 @@ class Circumstances:
     whole run, of calling a train lost, first_only or lossy that is not. `more_rounds`: whether the
     measurement can still send. `agent_gone`: a sentence if the far end's eyes closed in mid-run. `names`: for
     sentences: "sender_interface", "receiver_interface", "source", "target"; and "control_source", the source
-    address that the receiver saw on the control, to tell what NAT did. `minimum_count`: probes that every
+    address that the receiver saw on the control, to tell what NAT did; "withheld": why no probe was sent, if none
+    was. `minimum_count`: probes that every
     train gets; before that nothing is final, and no train is called lost, first_only or lossy.
     """
 

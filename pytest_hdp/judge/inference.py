@@ -106,7 +106,7 @@ def _nothing_sent(facts: Facts) -> str:
     if transient:
         errnos = explain.errnos_text(transient)
         return f"the sending host took none of {len(transient)} probes for want of resources ({errnos})"
-    return "no probe was sent"
+    return explain.name(facts, "withheld", "no probe was sent")
 
 
 def _no_counting_round(facts: Facts) -> str:

@@ -7,19 +7,14 @@ ignored, as long as the schema number is known.
 
 from __future__ import annotations
 
-import math
-from enum import StrEnum
-from typing import Any, TypeVar, cast
+from typing import Any
 
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.explain import plain
 from pytest_hdp.judge.result import SCHEMA, Hop, IcmpCount, Judgement, Nat, PathName, Result
 from pytest_hdp.judge.trace import Trace, TracedError, traces
+from pytest_hdp.judge.untrusted import MOST, Fields, WrongValueError
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Place, Verdict
-
-_Word = TypeVar("_Word", bound=StrEnum)
-_LONGEST = 65536
-_MOST = 2**63 - 1
 
 
 def to_record(result: Result) -> dict[str, Any]:
@@ -81,97 +76,15 @@ def from_record(record: object) -> Result | str:
     What a record does not keep is as in a fresh `Judgement`: it is `final`.
     """
     try:
-        return _result(_Fields(record, ""))
-    except _WrongError as wrong:
+        return _result(Fields(record, ""))
+    except WrongValueError as wrong:
         return plain(str(wrong))
 
 
-class _WrongError(Exception):
-    """What is wrong with a record."""
-
-
-class _Fields:
-    """One JSON object, read field by field; `at` is its name in messages, with a dot after it."""
-
-    def __init__(self, value: object, at: str) -> None:
-        if not isinstance(value, dict):
-            raise _WrongError(f"{at.rstrip('.') or 'the record'} is not a JSON object")
-        self.values = cast("dict[object, object]", value)
-        self.at = at
-
-    def get(self, name: str) -> object:
-        if name not in self.values:
-            raise _WrongError(f"{self.at}{name} is missing")
-        return self.values[name]
-
-    def wrong(self, name: str, what: str) -> _WrongError:
-        return _WrongError(f"{self.at}{name} is not {what}")
-
-    def text(self, name: str) -> str:
-        value = self.get(name)
-        if not isinstance(value, str) or len(value) > _LONGEST:
-            raise self.wrong(name, f"a text of at most {_LONGEST} characters")
-        return value
-
-    def text_or_none(self, name: str) -> str | None:
-        return None if self.get(name) is None else self.text(name)
-
-    def number(self, name: str, low: int = 0, high: int = _MOST) -> int:
-        value = self.get(name)
-        if type(value) is not int or not low <= value <= high:
-            raise self.wrong(name, f"a whole number from {low} to {high}")
-        return value
-
-    def number_or_none(self, name: str, low: int = 0, high: int = _MOST) -> int | None:
-        return None if self.get(name) is None else self.number(name, low, high)
-
-    def time(self, name: str) -> float:
-        value = self.get(name)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not _finite(value):
-            raise self.wrong(name, "a number")
-        return float(value)
-
-    def truth(self, name: str) -> bool:
-        value = self.get(name)
-        if not isinstance(value, bool):
-            raise self.wrong(name, "true or false")
-        return value
-
-    def word(self, name: str, words: type[_Word]) -> _Word:
-        value = self.get(name)
-        if not isinstance(value, str) or value not in set(words):
-            raise self.wrong(name, f"one of: {', '.join(words)}")
-        return words(value)
-
-    def one_of(self, name: str, words: tuple[str, ...]) -> str:
-        value = self.get(name)
-        if not isinstance(value, str) or value not in words:
-            raise self.wrong(name, f"one of: {', '.join(words)}")
-        return value
-
-    def items(self, name: str) -> list[object]:
-        value = self.get(name)
-        if not isinstance(value, list):
-            raise self.wrong(name, "a list")
-        return value
-
-    def objects(self, name: str) -> list[_Fields]:
-        """Those of a list that may be missing: records of older versions have none."""
-        if name not in self.values:
-            return []
-        return [_Fields(item, f"{self.at}{name}[{i}].") for i, item in enumerate(self.items(name))]
-
-    def fields(self, name: str) -> _Fields:
-        return _Fields(self.get(name), f"{self.at}{name}.")
-
-    def fields_or_none(self, name: str) -> _Fields | None:
-        return None if self.get(name) is None else self.fields(name)
-
-
-def _result(fields: _Fields) -> Result:
+def _result(fields: Fields) -> Result:
     schema = fields.number("schema", 1)
     if schema > SCHEMA:
-        raise _WrongError(f"it has schema {schema}, and this version reads up to {SCHEMA}: update pytest-hdp")
+        raise WrongValueError(f"it has schema {schema}, and this version reads up to {SCHEMA}: update pytest-hdp")
     path = fields.fields("path")
     expected = None if fields.get("expected") is None else fields.word("expected", Verdict)
     return Result(
@@ -194,7 +107,7 @@ def _result(fields: _Fields) -> Result:
     )
 
 
-def _judgement(fields: _Fields) -> Judgement:
+def _judgement(fields: Fields) -> Judgement:
     nat, control, hop = fields.fields("nat"), fields.fields("control"), fields.fields_or_none("last_hop")
     return Judgement(
         train=Train(
@@ -214,11 +127,11 @@ def _judgement(fields: _Fields) -> Judgement:
         delivered=fields.number("delivered"),
         duplicated=fields.number("duplicated"),
         reordered=fields.number("reordered"),
-        modified=tuple(_names(fields, "modified")),
+        modified=tuple(fields.texts("modified")),
         ttl=fields.number_or_none("ttl", 0, 255) if "ttl" in fields.values else None,
-        changed=tuple(_names(fields, "changed")) if "changed" in fields.values else (),
+        changed=tuple(fields.texts("changed")) if "changed" in fields.values else (),
         nat=Nat(nat.one_of("state", ("translated", "leaked", "none")), nat.text_or_none("source")),
-        icmp=tuple(_icmp(_Fields(item, f"icmp[{i}].")) for i, item in enumerate(fields.items("icmp"))),
+        icmp=tuple(_icmp(Fields(item, f"icmp[{i}].")) for i, item in enumerate(fields.items("icmp"))),
         last_hop=None if hop is None else _read_hop(hop),
         control_sent=control.number("sent"),
         control_delivered=control.number("delivered"),
@@ -228,14 +141,14 @@ def _judgement(fields: _Fields) -> Judgement:
     )
 
 
-def _ip_version(fields: _Fields) -> int:
+def _ip_version(fields: Fields) -> int:
     version = fields.number("ip_version")
     if version not in {4, 6}:
         raise fields.wrong("ip_version", "4 or 6")
     return version
 
 
-def _icmp(fields: _Fields) -> IcmpCount:
+def _icmp(fields: Fields) -> IcmpCount:
     return IcmpCount(
         fields.text("from"),
         fields.number("type", 0, 255),
@@ -245,18 +158,11 @@ def _icmp(fields: _Fields) -> IcmpCount:
     )
 
 
-def _names(fields: _Fields, name: str) -> list[str]:
-    names = fields.items(name)
-    if not all(isinstance(item, str) and len(item) <= _LONGEST for item in names):
-        raise fields.wrong(name, "a list of texts")
-    return cast("list[str]", names)
-
-
 def _hop(hop: Hop | None) -> dict[str, Any] | None:
     return None if hop is None else {"ttl": hop.ttl, "address": hop.address}
 
 
-def _read_hop(hop: _Fields) -> Hop:
+def _read_hop(hop: Fields) -> Hop:
     return Hop(hop.number("ttl", 0, 255), hop.text("address"))
 
 
@@ -270,9 +176,9 @@ def _traced(trace: Trace) -> dict[str, Any]:
     return traced
 
 
-def _trace(fields: _Fields) -> Trace:
+def _trace(fields: Fields) -> Trace:
     def after(name: str) -> int | None:
-        return fields.number(name, -_MOST) if name in fields.values else None
+        return fields.number(name, -MOST) if name in fields.values else None
 
     return Trace(
         index=fields.number("index"),
@@ -284,7 +190,7 @@ def _trace(fields: _Fields) -> Trace:
         delivered=after("delivered"),
         icmp=tuple(
             TracedError(
-                error.number("after", -_MOST),
+                error.number("after", -MOST),
                 error.text("from"),
                 error.number("type", 0, 255),
                 error.number("code", 0, 255),
@@ -298,13 +204,5 @@ def _latency(latency: tuple[float, float, float] | None) -> dict[str, float] | N
     return None if latency is None else dict(zip(("min", "median", "p99"), latency, strict=True))
 
 
-def _read_latency(fields: _Fields | None) -> tuple[float, float, float] | None:
+def _read_latency(fields: Fields | None) -> tuple[float, float, float] | None:
     return None if fields is None else (fields.time("min"), fields.time("median"), fields.time("p99"))
-
-
-def _finite(value: float) -> bool:
-    """Whether it is a number that a float holds: JSON's whole numbers have no limit, and Python reads NaN from JSON."""
-    try:
-        return math.isfinite(value)
-    except OverflowError:
-        return False

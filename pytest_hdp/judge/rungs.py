@@ -64,6 +64,8 @@ def held_by_sender(facts: Facts) -> Finding | None:
     watched = [p for p in facts.accepted if p.round in facts.rounds_that_left]
     if not facts.circumstances.eyes.left or not watched or any(map(_seen, facts.accepted)):
         return None
+    if facts.circumstances.agent_gone:
+        return None  # what was handed over to it may never have been sent
     tap = explain.sender_tap(facts)
     said = (
         f"sendto() took {len(watched)} and none left {tap}, while the control did: "
@@ -248,6 +250,8 @@ def _passed(facts: Facts, verdict: Verdict, place: Place, where: str) -> Finding
     missing, final = inference.missing(facts), facts.last_chance
     came = len(facts.accepted) - missing
     said = f"{came} of {len(facts.accepted)} arrived {where}"
+    if facts.circumstances.agent_gone and not facts.enough:
+        return None  # a first packet that came through proves nothing about the next
     if not missing:
         return Finding(verdict, place, said, facts.enough or final)
     if facts.circumstances.agent_gone or not facts.counting_rounds or not inference.compatible(facts):

@@ -19,6 +19,7 @@ from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.measure.agentless import AgentlessMeasurement
 from pytest_hdp.measure.beside import settle_beside
 from pytest_hdp.measure.engine import Measurement
+from pytest_hdp.measure.far import measurement
 from pytest_hdp.measure.path import PathUnavailable
 from pytest_hdp.measure.plan import Plan
 from pytest_hdp.measure.share import measured_once
@@ -48,7 +49,8 @@ class Route:
     """A path that can be opened. `key` names it in test ids and files; `privilege`: with what right.
 
     `expect`: what is expected of a train for which this verdict was seen; `expects`: whose expectation that is.
-    `expect_nat`: "translated", "leaked", "none", "dropped", or None for no expectation.
+    `expect_nat`: "translated", "leaked", "none", "dropped", or None for no expectation. `reach`: makes the way to a
+    far end ready without sending a probe; raises PlaceError, one line, if it can't be had.
     """
 
     key: str
@@ -59,6 +61,7 @@ class Route:
     expects: str = "nothing"
     expect_nat: Callable[[Train], str | None] = expect_no_nat
     privilege: str = ""
+    reach: Callable[[], None] | None = None
 
 
 @dataclass(slots=True)
@@ -165,8 +168,8 @@ class Campaign:
 
     def probe(self, key: str, plan: Plan) -> tuple[Measurement, Judgement]:
         """Measure one train by itself, now, over the route's open path."""
-        measurement = Measurement(self.path(key), plan)
-        return measurement, measurement.settle(plan.trains[0])
+        measuring = measurement(self.path(key), plan)
+        return measuring, measuring.settle(plan.trains[0])
 
     def close(self) -> None:
         """Close every path that was opened."""
@@ -182,7 +185,7 @@ class Campaign:
             if path.far is None:
                 self._measurements[key] = AgentlessMeasurement(path, plan, self.on_progress)
             else:
-                self._measurements[key] = Measurement(path, plan, self.on_progress)
+                self._measurements[key] = measurement(path, plan, self.on_progress)
         return self._measurements[key]
 
     def _plan(self, key: str) -> Plan:

@@ -33,6 +33,8 @@ def shared_by(
     }
     if (seen := control.source_seen.get(direction)) is not None:
         names["control_source"] = seen[0]
+    if control.withheld(direction):
+        names["withheld"] = "nothing came from there, so there is no address to send to"
     return Circumstances(
         control=control.rounds(direction, spoiled),
         eyes=Eyes(left=True, arrived=receiver is not None, delivered=receiver is not None),
@@ -41,6 +43,7 @@ def shared_by(
         more_rounds=more_rounds,
         minimum_count=plan.pace.rounds,
         names=names,
+        agent_gone=path.gone,
     )
 
 

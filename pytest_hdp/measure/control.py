@@ -72,10 +72,10 @@ class Control:
             sender = self.path.sender(direction, ICMP)
             if isinstance(sender, int):
                 request = build_echo(entry.index >> 16 & 0xFFFF, entry.index & 0xFFFF, payload)
-                entry.errno = end.station.send(sender, request, self.address(direction))
+                self.path.send(end, sender, request, self.address(direction), entry)
         else:
             handle, _ = self.path.controls[id(end)]
-            entry.errno = end.station.send(handle, payload, self.address(direction), self.port(direction))
+            self.path.send(end, handle, payload, self.address(direction), entry, self.port(direction))
         return entry
 
     def aim(self, direction: Direction, address: str, port: int) -> None:
@@ -90,6 +90,17 @@ class Control:
             return self.path.name.target
         seen = self.source_seen.get(Direction.FORWARD)
         return seen[0] if seen is not None else self.path.near.address
+
+    @property
+    def met(self) -> bool:
+        """A datagram has arrived, and an echo has been answered."""
+        entries = self.entries.values()
+        return any(each.delivered_at for each in entries) and any(each.replied_at for each in entries)
+
+    def withheld(self, direction: Direction) -> bool:
+        """Whether nothing may be sent: from a far host our own address as we know it may be a stranger's."""
+        far = self.path.far
+        return direction is Direction.REVERSE and far is not None and far.remote is not None and not self.source_seen
 
     def observe(self, eye: Eye, observation: Observation) -> bool:
         """File an observation if it is of a control packet; False if it is not."""
@@ -127,7 +138,11 @@ class Control:
         if entry.replied_at:
             return
         entry.replied_at = when
-        self.learn((when - entry.sent_at) / NANOSECONDS)
+        # a far end's clock is not ours, and it sends when it gets round to it: there, from its own tap to its own tap
+        far = self.path.sender_end(entry.direction).remote is not None
+        since = entry.left_at if far else entry.sent_at
+        if since:
+            self.learn((when - since) / NANOSECONDS)
 
     def learn(self, took: float) -> None:
         """Take a round trip of so many seconds into account: RFC 6298 section 2."""
@@ -188,8 +203,9 @@ def through(path: OpenPath, count: int, timeout: float) -> tuple[int, int]:
     path.subscribers.append(file)
     for number in range(count):
         control.send(Direction.FORWARD, number, echo=path.receiver_end(Direction.FORWARD) is None)
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout + path.lag
         while control.outstanding(0) and (left := deadline - time.monotonic()) > 0:
             path.look(left)
+    path.settle()
     path.subscribers.remove(file)
     return count, sum(bool(entry.delivered_at or entry.replied_at) for entry in control.entries.values())

@@ -151,6 +151,7 @@ class Measurement:
         for train in self.plan.trains:
             if isinstance(self.path.sender(train.direction, train.protocol), str):
                 self._settled[train] = self._judge(train, more_rounds=False)
+        self.path.settle()
         self.path.new_drops()  # what overflowed before anything was sent says nothing about what will be
 
     def _meet(self) -> Generator[None]:
@@ -169,7 +170,7 @@ class Measurement:
         """Seconds that a probe is waited for."""
         if self.plan.timeout is not None:
             return self.plan.timeout
-        return max(self.plan.pace.least_timeout, self.control.patience)
+        return max(self.plan.pace.least_timeout, self.control.patience) + self.path.lag
 
     def _round(self, trains: list[Train]) -> Generator[None]:
         """Send one probe of each train: forward, and when those have arrived, in reverse, so that it is an answer."""
@@ -186,8 +187,7 @@ class Measurement:
 
     def _send_all(self, trains: list[Train], direction: Direction, number: int) -> Generator[None]:
         """Send one probe of each train and the controls, in shuffled order, at the plan's rate."""
-        order: list[Train | Direction] = [*trains, *[direction] * self.plan.pace.control]
-        self._shuffle.shuffle(order)
+        order = self._shuffled(trains, direction)
         burst = max(1, int(self.plan.pace.rate * BURST))
         for start in range(0, len(order), burst):
             chunk = order[start : start + burst]
@@ -197,11 +197,19 @@ class Measurement:
                 wait = self._next_send - time.monotonic()
             self._next_send = max(self._next_send, time.monotonic() - BURST) + len(chunk) / self.plan.pace.rate
             for position, item in enumerate(chunk):
-                if isinstance(item, Direction):
-                    self.control.send(item, number, echo=self._echo_turn(item, start + position))
-                else:
-                    send_probe(self.path, self.ledger, item, number, self.content, self.control.address(item.direction))
+                self._send_one(item, number, start + position)
             yield from self._look(0)
+
+    def _send_one(self, item: Train | Direction, number: int, position: int) -> None:
+        if isinstance(item, Direction):
+            self.control.send(item, number, echo=self._echo_turn(item, position))
+        else:
+            send_probe(self.path, self.ledger, item, number, self.content, self.control.address(item.direction))
+
+    def _shuffled(self, trains: list[Train], direction: Direction) -> list[Train | Direction]:
+        order: list[Train | Direction] = [*trains, *[direction] * self.plan.pace.control]
+        self._shuffle.shuffle(order)
+        return order
 
     def _echo_turn(self, direction: Direction, position: int) -> bool:
         """Without eyes at the receiver every control is an echo; with them, an odd one out is."""
@@ -224,6 +232,7 @@ class Measurement:
             yield from self._look(left)
 
     def _look(self, timeout: float) -> Generator[None]:
+        self.path.flush()
         self.wakes_at = time.monotonic() + timeout
         yield
         self.path.look(0)
@@ -279,7 +288,7 @@ class Measurement:
     def _locate(self) -> Generator[None]:
         """Find where the lost and rejected trains died, and settle them."""
         climbs: list[tuple[Locator, dict[Train, list[Judgement]]]] = []
-        for direction in self.directions:
+        for direction in self.directions if self.path.gone is None else ():
             found = [each for train, each in self._to_locate.items() if train.direction is direction]
             if groups := representatives(found, every=self.plan.locate == "all"):
                 locator = Locator(self.path, direction, self.content, self._look)
@@ -293,7 +302,8 @@ class Measurement:
                 last, beyond = locator.last_hop(train)
                 for judgement in group:
                     by = None if judgement.train == train else train
-                    self._settled[judgement.train] = located(judgement, last, beyond, by=by, hops=locator.hops())
+                    self._to_locate[judgement.train] = located(judgement, last, beyond, by=by, hops=locator.hops())
+        self._settled |= self._to_locate
         self._to_locate.clear()
         del self._books[1:]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure.control import Control
-from pytest_hdp.measure.engine import Measurement
+from pytest_hdp.measure.far import measurement
 from pytest_hdp.measure.ledger import Entry, Ledger
 from pytest_hdp.measure.sending import send_probe
 from pytest_hdp.packet.hdp import DEFAULT_PORT, Header
@@ -67,7 +67,7 @@ def first_packet(path: OpenPath, plan: Plan, protocol: int, *, longest_idle: flo
     """Run the experiment for one number, forward. It takes `longest_idle` seconds twice at most."""
     pace = replace(plan.pace, rounds=BURST, most_rounds=max(BURST, plan.pace.most_rounds), spacing=0.005)
     plan = replace(plan, trains=(Train(protocol),), pace=pace, locate="none")
-    judgement = Measurement(path, plan).run()[Train(protocol)]
+    judgement = measurement(path, plan).run()[Train(protocol)]
     if judgement.verdict is not Verdict.FIRST_ONLY:
         return FirstPacket(judgement)
     single = _Single(path, plan)
@@ -105,9 +105,10 @@ class _Single:
         self.path.listener(Direction.FORWARD, protocol)
         self.path.subscribers.append(self._file)
         entry = send_probe(self.path, self.ledger, train, 0, self.content, self.address, header)
-        deadline = time.monotonic() + self.timeout
+        deadline = time.monotonic() + self.timeout + self.path.lag
         while not entry.delivered and (left := deadline - time.monotonic()) > 0:
             self.path.look(left)
+        self.path.settle()
         self.path.subscribers.remove(self._file)
         return _delivered(entry)
 

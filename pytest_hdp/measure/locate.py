@@ -134,7 +134,7 @@ class Locator:
             self.rungs.append(rung)
             yield from self.ask(rung, TRIES)
             alive = [train for train in alive if not rung.silent(train)]
-            if rung.control_arrived or not alive:
+            if rung.control_arrived or not alive or self.path.gone is not None:
                 return
 
     def ask(self, rung: Rung, tries: int) -> Generator[None, None, bool]:
@@ -182,7 +182,7 @@ class Locator:
 
     def _receiver_address(self) -> str:
         end = self.path.receiver_end(self.direction)
-        return end.address if end is not None else self.path.name.target
+        return self.path.name.target if end is None or end is self.path.far else end.address
 
     def _send(self, ttl: int, trains: Iterable[Train]) -> Attempt:
         sender = self.path.sender_end(self.direction)
@@ -212,6 +212,8 @@ def ask_again(locators: Sequence[Locator], look: Look) -> Generator[None]:
             yield from look(left)
         fruitful = False
         for locator, rung in doubts:
+            if locator.path.gone is not None:
+                return
             fruitful = (yield from locator.ask(rung, 1)) or fruitful
         fruitless = 0 if fruitful else fruitless + 1
 

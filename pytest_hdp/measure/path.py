@@ -15,14 +15,15 @@ from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.packet.carrier import CARRIERS, hdp_offset
 from pytest_hdp.packet.tag import RUN_ID_SIZE, Sealer
 from pytest_hdp.vantage import bpf
-from pytest_hdp.vantage.station import Station
+from pytest_hdp.vantage.exchange import AgentGone, Packet
+from pytest_hdp.vantage.remote import RemoteStation
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.result import PathName
     from pytest_hdp.lab.topology import Lab
     from pytest_hdp.measure.capture import Watcher
-    from pytest_hdp.vantage.station import Observation
+    from pytest_hdp.vantage.station import Observation, Station
 
 TAP_BUFFER = 16 << 20
 _HDP_HEADER = 12
@@ -32,11 +33,21 @@ RUN_ID_OFFSETS = tuple(sorted({_HDP_HEADER, *(_HDP_HEADER + hdp_offset(number) f
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """One end of a path: its station, the address it is reached at, and the interface its tap watches (None: all)."""
+    """One end of a path: its station, the address it has, and the interface its tap watches (None: all).
 
-    station: Station
+    `bind`: the address of the control's socket, if that is another one. `station` may be at a far host, where packets
+    are sent a while after they were handed over, and what is seen comes back a while later.
+    """
+
+    station: Station | RemoteStation
     address: str
     interface: str | None
+    bind: str | None = None
+
+    @property
+    def remote(self) -> RemoteStation | None:
+        """The station, if it is at a far host."""
+        return self.station if isinstance(self.station, RemoteStation) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +69,8 @@ _NOT_THE_NUMBERS = frozenset({EMFILE, ENFILE, ENOBUFS, ENOMEM, EPIPE, ECONNRESET
 
 def refusal(error: OSError) -> str:
     """The name of the errno with which socket() refused a number. Raises PathUnavailable if it is no such refusal."""
+    if isinstance(error, AgentGone):
+        raise PathUnavailable(str(error.strerror)) from error
     if error.errno is None or error.errno in _NOT_THE_NUMBERS:
         raise PathUnavailable(f"no socket can be opened: {error.strerror or error}") from error
     return errorcode.get(error.errno, str(error.errno))
@@ -88,6 +101,7 @@ class OpenPath:
         self._next_index = 0
         self._drops: dict[tuple[int, int], int] = {}
         self._ends = [near] if far is None or far is near else [near, far]
+        self._remote = [end.remote for end in self._ends if end.remote is not None]
         self._waiter = select.epoll()
         for end in self._ends:
             self._waiter.register(end.station.fileno(), select.EPOLLIN)
@@ -102,7 +116,17 @@ class OpenPath:
     @property
     def shared_clock(self) -> bool:
         """Whether one kernel stamps at both ends, since it is this process that has the sockets: not with an agent."""
-        return self.far is not None and all(isinstance(end.station, Station) for end in self._ends)
+        return self.far is not None and not self._remote
+
+    @property
+    def gone(self) -> str | None:
+        """Why an agent at one of the ends is not there any more, if one is gone."""
+        return next((f"{each.name} is gone: {each.gone}" for each in self._remote if each.gone is not None), None)
+
+    @property
+    def lag(self) -> float:
+        """Seconds that it takes at least to have something done at an end that is far away, and to be told."""
+        return max((each.lag for each in self._remote), default=0.0)
 
     def next_index(self) -> int:
         """A probe index that this path has not used yet."""
@@ -165,7 +189,31 @@ class OpenPath:
                 if end is not None and (id(end), train.protocol) not in self._listeners:
                     wanted[id(end)].add(train.protocol)
         for end in self._ends:
-            end.station.open_ahead(socket.AF_INET, socket.SOCK_RAW, sorted(wanted[id(end)]))
+            try:
+                end.station.open_ahead(socket.AF_INET, socket.SOCK_RAW, sorted(wanted[id(end)]))
+            except AgentGone as error:
+                raise PathUnavailable(str(error.strerror)) from error
+
+    def send(self, end: End, handle: int, data: bytes, address: str, packet: Packet, port: int = 0) -> None:
+        """Send one packet from an end; `packet.errno` is set if it is refused there, if that is far away, later."""
+        if isinstance(end.station, RemoteStation):
+            end.station.send_later(handle, data, address, port, packet)
+        else:
+            packet.errno = end.station.send(handle, data, address, port)
+
+    def ask(self) -> Callable[[], bool]:
+        """Ask the far ends to say when all that was handed over is done; what is returned says whether they have.
+
+        Then what was seen there until then has come too, and the drops are counted.
+        """
+        asked = [(station, station.ask()) for station in self._remote]
+        return lambda: all(station.answered(token) for station, token in asked)
+
+    def settle(self) -> None:
+        """Wait until the far ends have done all that was handed over, looking meanwhile."""
+        done = self.ask()
+        while not done():
+            self.look(1.0)
 
     def watch_answers(self, protocols: Iterable[int], port: int) -> None:
         """Watch what comes back from the target under these numbers to this port, our run id in it or not."""
@@ -178,6 +226,11 @@ class OpenPath:
         """A descriptor that is readable when something was seen at either end."""
         return self._waiter.fileno()
 
+    def flush(self) -> None:
+        """Hand over to far ends what is to be done there."""
+        for station in self._remote:
+            station.flush()
+
     def wait(self, timeout: float) -> None:
         """Wait `timeout` seconds at most until something was seen."""
         if timeout > 0:
@@ -185,6 +238,7 @@ class OpenPath:
 
     def look(self, timeout: float) -> None:
         """Hand whatever was seen at either end to the subscribers, waiting `timeout` seconds at most for the first."""
+        self.flush()
         if not self._waiter.poll(max(timeout, 0)):
             return
         for end in self._ends:
@@ -206,7 +260,7 @@ class OpenPath:
         end.station.discard(handle)
 
     def new_drops(self) -> list[Eye]:
-        """The eyes that dropped packets for want of buffer since this was last asked."""
+        """The eyes that dropped packets for want of buffer since this was last asked; far ones, until `ask`."""
         dropped = []
         for end in self._ends:
             for handle, total in end.station.drops().items():
@@ -236,14 +290,13 @@ class OpenPath:
         return self._programs[offsets]
 
     def _open_tap(self, end: End) -> None:
-        target = self.far.address if self.far is not None else self.name.target
-        program = bpf.matching(self.run_id, RUN_ID_OFFSETS, icmp_errors_to=target)
+        program = bpf.matching(self.run_id, RUN_ID_OFFSETS, icmp_errors_to=self.name.target)
         buffer = self.buffer if self.buffer is not None else TAP_BUFFER
         self._watch(end, end.station.tap(end.interface, program, buffer=buffer), Eye(end, "tap"))
 
     def _open_control(self, end: End) -> tuple[int, int]:
         handle, port = end.station.datagram(
-            end.address, 0, bpf.matching_datagram(self.run_id, (_UDP_HEADER + _HDP_HEADER,))
+            end.bind or end.address, 0, bpf.matching_datagram(self.run_id, (_UDP_HEADER + _HDP_HEADER,))
         )
         self._watch(end, handle, Eye(end, "control"))
         return handle, port

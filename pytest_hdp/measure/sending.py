@@ -48,5 +48,5 @@ def send_probe(
         path.witness.sent(entry, ledger.purpose)
     handle = path.sender(train.direction, train.protocol)
     if isinstance(handle, int):
-        entry.errno = end.station.send(handle, data, address)
+        path.send(end, handle, data, address, entry)
     return entry

@@ -36,7 +36,8 @@ def results(name: str) -> list[Result]:
     found = [from_record(record) for record in records]
     assert all(isinstance(result, Result) for result in found)
     records[0].pop("made")
-    assert [to_record(result) for result in found] == records
+    again = [to_record(result) for result in found]  # with fields that the samples are older than
+    assert [{name: each[name] for name in record} for each, record in zip(again, records, strict=True)] == records
     return found
 
 

@@ -277,6 +277,11 @@ EXAMPLES = {
         "ldddd", V.DELIVERED, P.RECEIVER_SOCKET, final=False, more=True, control=((64, 64),) * 4 + ((64, 63),)
     ),
     "one lost, agent gone": Example("ddddl", V.INCONCLUSIVE, UNKNOWN, options={"agent_gone": "ssh ended"}, more=True),
+    "delivered, agent gone": Example("ddddd", V.DELIVERED, P.RECEIVER_SOCKET, options={"agent_gone": "ssh ended"}),
+    "delivered, too few, agent gone": Example(
+        "dd", V.INCONCLUSIVE, UNKNOWN, options={"agent_gone": "ssh ended", "minimum_count": 5}, says=("ssh ended",)
+    ),
+    "never left, agent gone": Example(".....", V.INCONCLUSIVE, UNKNOWN, options={"agent_gone": "x"}),
     "some, agent gone": Example("dddll", V.INCONCLUSIVE, UNKNOWN, options={"agent_gone": "ssh ended"}),
     "some, one in an outage": Example(
         "ddldd", V.DELIVERED, P.RECEIVER_SOCKET, control=((64, 64), (64, 64), (64, 0), (64, 64), (64, 64))

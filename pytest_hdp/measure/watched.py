@@ -1,0 +1,94 @@
+"""Routes to a target where an agent watches, at a host behind SSH. Opening one logs in, and sends no probe."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.result import PathName
+from pytest_hdp.measure.campaign import Route
+from pytest_hdp.measure.path import End, OpenPath, PathUnavailable
+from pytest_hdp.vantage.places import PlaceError
+from pytest_hdp.vantage.ssh import ssh
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.expect import Profile
+    from pytest_hdp.measure.plan import Plan
+    from pytest_hdp.vantage.places import Place
+    from pytest_hdp.vantage.remote import RemoteStation
+    from pytest_hdp.vantage.station import Station
+
+
+def watched(
+    source: Place | ssh,
+    agent: Place | ssh | None,
+    target: str,
+    default: Plan,
+    profile: Profile | None,
+    *,
+    name: str | None = None,
+) -> Route:
+    """From a vantage point to an address, with an agent at the host that it leads to, or with none; over SSH either.
+
+    The host need not own the address: in most clouds it has a private one, and a translator before it. `name`: the
+    target's, if it has one.
+    """
+    seen_by = agent.describe() if agent is not None else None
+    called = name or target
+    path_name = PathName(kind="internet", name=called, source=source.describe(), target=target, agent=seen_by)
+
+    @contextmanager
+    def opened() -> Generator[OpenPath]:
+        try:
+            with source.station() as near:
+                if agent is None:
+                    with _open(path_name, near, None) as path:
+                        yield path
+                else:
+                    with agent.station() as far, _open(path_name, near, far) as path:
+                        yield path
+        except PlaceError as error:
+            raise PathUnavailable(str(error)) from None
+
+    def reach() -> None:
+        for place in (source, agent):
+            if isinstance(place, ssh):
+                place.connect()
+
+    privilege = source.describe() + (f", agent {seen_by}" if seen_by else "")
+    route = Route(f"target:{called}", path_name, opened, default, privilege=privilege, reach=reach)
+    if profile is None:
+        return route
+    return replace(route, expects=profile.name, expect=lambda train, _: profile.expectation(train))
+
+
+def _open(name: PathName, near: Station | RemoteStation, far: Station | RemoteStation | None) -> OpenPath:
+    try:
+        address, interface, _ = near.route(name.target)
+    except OSError as error:
+        raise PathUnavailable(f"{name.source} has no route to {name.target}: {error.strerror}") from None
+    try:
+        end = far_end(far, name.target) if far is not None else None
+        return OpenPath(replace(name, source=address), End(near, address, interface), end)
+    except OSError as error:
+        raise PathUnavailable(f"{name.agent or name.source} can't open what it takes: {error.strerror}") from None
+
+
+def far_end(far: Station | RemoteStation, target: str) -> End:
+    """The end that the target's address leads to. Raises OSError.
+
+    If the host owns the address, that is what it sends from. If not, a translator puts it on: then the control's
+    socket takes what comes to any address of the host, and the address is the one from which the host would send.
+    """
+    try:
+        handle, _ = far.datagram(target)
+    except OSError as error:
+        if error.errno != errno.EADDRNOTAVAIL:
+            raise
+        own, _, _ = far.route(target)
+        return End(far, own, None, bind="0.0.0.0")  # noqa: S104 (what is not ours is dropped by its filter)
+    far.discard(handle)
+    return End(far, target, None)

@@ -1,0 +1,124 @@
+"""Sockets that an agent opens before it is asked for them, so that it can then give up its privilege for good.
+
+Standard library only, Python 3.8 or later; shipped as source with agent.py.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import socket
+import struct
+from typing import Sequence  # noqa: UP035 (Python 3.8)
+
+from pytest_hdp.vantage.station import open_socket
+
+AF_PACKET = 17
+_TAP_BUFFER = 16 << 20
+_SO_ATTACH_FILTER, _SO_RCVBUFFORCE, _PR_SET_NO_NEW_PRIVS = 26, 33, 38
+_NOBODY = 65534
+_NUMBERS = range(-1, 264)
+_OF_EACH = 2  # one to listen, one that somebody opens by hand
+
+
+class Refused(Exception):  # noqa: N818
+    """What this host does not allow; one line."""
+
+
+def check_privilege() -> None:
+    """Try whether an agent can do its work here. Raises Refused."""
+    for family, kind, protocol in ((AF_PACKET, socket.SOCK_DGRAM, 0), (socket.AF_INET, socket.SOCK_RAW, 253)):
+        try:
+            open_socket(family, kind, protocol).close()
+        except OSError as error:
+            raise Refused(f"raw sockets may not be opened there: {error.strerror}") from None
+
+
+class Ahead:
+    """Opens sockets, many of them before they are asked for: a Station's `socket_factory`."""
+
+    def __init__(self) -> None:
+        self._ready: dict[tuple[int, int, int], list[socket.socket]] = {}
+        self._refused: dict[tuple[int, int, int], OSError] = {}
+        self.filled = False
+
+    def __call__(self, family: int, kind: int, protocol: int) -> socket.socket:
+        """Give one that was opened ahead, or open it. Raises OSError: EBADF if privilege is gone by now."""
+        key = (family, kind, protocol)
+        if self._ready.get(key):
+            return self._ready[key].pop()
+        if key in self._refused:
+            raise self._refused[key]
+        try:
+            return open_socket(family, kind, protocol)
+        except PermissionError:
+            if self.filled:
+                raise OSError(errno.EBADF, "the agent has given up its privilege, and opens no more sockets") from None
+            raise
+
+    def open(self, family: int, kind: int, protocols: Sequence[int]) -> list[int]:
+        """Open one of each, to be given later. Returns each one's errno, or 0."""
+        return [self._open(family, kind, protocol) for protocol in protocols]
+
+    def _open(self, family: int, kind: int, protocol: int) -> int:
+        key = (family, kind, protocol)
+        if self._ready.get(key):
+            return 0
+        try:
+            opened = self(family, kind, protocol)
+        except OSError as error:
+            if error.errno == errno.EMFILE:
+                raise
+            return error.errno or errno.EIO
+        self._ready.setdefault(key, []).append(opened)
+        return 0
+
+    def fill(self) -> None:
+        """Open all that may ever be asked for: two raw sockets of each number, and taps. They receive nothing yet."""
+        keys = [(int(socket.AF_INET), int(socket.SOCK_RAW), number) for number in _NUMBERS]
+        keys.append((AF_PACKET, int(socket.SOCK_DGRAM), 0))
+        for key in keys:
+            while key not in self._refused and len(self._ready.get(key, ())) < _OF_EACH:
+                try:
+                    opened = open_socket(*key)
+                except OSError as error:
+                    if error.errno == errno.EMFILE:
+                        raise
+                    self._refused[key] = error
+                    continue
+                held = ctypes.create_string_buffer(struct.pack("=HBBI", 6, 0, 0, 0), 8)
+                program = struct.pack("@HP", 1, ctypes.addressof(held))
+                opened.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)  # unlocked: the real one follows
+                if key[0] == AF_PACKET:
+                    _enlarge(opened)
+                self._ready.setdefault(key, []).append(opened)
+        self.filled = True
+
+
+def _enlarge(opened: socket.socket) -> None:
+    """Give it a large receive buffer, while that is allowed."""
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _TAP_BUFFER)
+    except PermissionError:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _TAP_BUFFER)
+
+
+def drop_privilege() -> None:
+    """Become nobody for good: no groups, no capabilities, no way to get any back. Raises Refused."""
+    if os.geteuid() != 0:
+        raise Refused("only root can give up its privilege: leave out drop")
+    libc = ctypes.CDLL(None, use_errno=True)
+    try:
+        os.setgroups([])
+        os.setresgid(_NOBODY, _NOBODY, _NOBODY)
+        os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+    except OSError as error:
+        raise Refused(f"privilege can't be given up there: {error.strerror}") from None
+    if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0:
+        raise Refused(f"privilege can't be given up there: {os.strerror(ctypes.get_errno())}")
+    try:
+        open_socket(socket.AF_INET, socket.SOCK_RAW, 253).close()
+    except PermissionError:
+        return
+    raise Refused("privilege can't be given up there: raw sockets can still be opened")

@@ -1,0 +1,92 @@
+"""What passes between a controller and an agent: packets handed over, filters, observations that may be none."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import struct
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from pytest_hdp.vantage.station import Program
+
+_IPV4_HEADER = 20
+_LARGEST = 1 << 16
+
+
+class Channel(Protocol):
+    """What is needed of an execnet channel."""
+
+    def send(self, item: object) -> None:
+        """Send a plain value. Raises OSError when the connection is gone."""
+
+    def setcallback(self, callback: Callable[[Any], Any], endmarker: object = ...) -> None:
+        """Call back, in a thread of execnet's, with each value that comes, and with the marker at the end."""
+
+
+class Packet(Protocol):
+    """What keeps the fate of a packet that was handed over to be sent. Times in ns, of this host's clock."""
+
+    errno: str | None
+    sent_at: int
+
+
+class AgentGone(OSError):  # noqa: N818
+    """Raised where an agent is needed that is not there any more."""
+
+
+class Bell:
+    """Rung by one thread, waited for by another, also together with sockets: readable from ring to hush."""
+
+    def __init__(self) -> None:
+        self.descriptor = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._lock = threading.Lock()
+
+    def ring(self) -> None:
+        """Make it readable; nothing if it is closed."""
+        with self._lock:
+            if self.descriptor >= 0:
+                os.eventfd_write(self.descriptor, 1)
+
+    def hush(self) -> None:
+        """Make it unreadable."""
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self.descriptor)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until it rings, at most so long."""
+        waiting = select.poll()  # not select(), which takes no descriptor above 1023
+        waiting.register(self.descriptor, select.POLLIN)
+        waiting.poll(max(0.0, seconds) * 1000)
+
+    def close(self) -> None:
+        """Close the descriptor. May be called again."""
+        with self._lock:
+            if self.descriptor >= 0:
+                os.close(self.descriptor)
+                self.descriptor = -1
+
+
+class Alone:
+    """A packet that nobody keeps books of."""
+
+    errno: str | None = None
+    sent_at: int = 0
+
+
+def assembled(program: Program) -> bytes:
+    """A filter as bytes, in this machine's byte order."""
+    return program if isinstance(program, bytes) else b"".join(struct.pack("=HBBI", *each) for each in program)
+
+
+def sound(observation: tuple[Any, ...], *, payload_only: bool) -> bool:
+    """Whether an observation is one: what is not holds no packet of ours. `payload_only`: without an IP header."""
+    handle, when, kind, data, address, interface = observation
+    if not (isinstance(data, bytes) and isinstance(address, str) and isinstance(interface, str)):
+        return False
+    if not (type(handle) is type(when) is type(kind) is int and len(data) <= _LARGEST):
+        return False
+    return payload_only or (len(data) >= _IPV4_HEADER and _IPV4_HEADER <= (data[0] & 15) * 4 < len(data))

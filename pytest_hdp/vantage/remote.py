@@ -1,0 +1,295 @@
+"""A station far away, used as one in process is: the controller's side of agent.py.
+
+Nothing here waits for the far end that need not: packets are sent in batches and refusals told later, sockets opened
+ahead are used at once, observations come unasked. What is asked for and answered costs one round trip.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+from pytest_hdp.vantage.exchange import AgentGone, Alone, Bell, Channel, Packet, assembled, sound
+
+if TYPE_CHECKING:
+    from pytest_hdp.vantage.station import Observation, Program
+
+SILENCE = 30  # seconds without a word from here, after which an agent ends
+BEAT = 5.0  # seconds between two words
+PATIENCE = 15.0  # seconds that an answer may take
+
+
+class RemoteStation:
+    """A Station's methods, at the other end of a channel. Used by one thread; a context manager.
+
+    `gone`: None, or why the far end is not there any more, in one line. Then nothing is sent, nothing comes, and what
+    would open a socket raises AgentGone. `lag`: seconds of the shortest round trip through the channel so far.
+    """
+
+    def __init__(self, channel: Channel, name: str, close: Callable[[], None], last_words: Callable[[], str]) -> None:
+        self.name = name
+        self.gone: str | None = None
+        self.lag = 0.0
+        self._channel = channel
+        self._close = close
+        self._last_words = last_words
+        self._bell = Bell()
+        self._incoming: deque[object] = deque()
+        self._outbox: list[tuple[Any, ...]] = []
+        self._observed: list[Observation] = []
+        self._answers: dict[int, tuple[int, Any]] = {}
+        self._asked: dict[int, tuple[float, int]] = {}
+        self._unsure: dict[int, Packet] = {}
+        self._ahead: dict[tuple[int, int, int], int] = {}
+        self._drops: dict[int, int] = {}
+        self._payload_only: set[int] = set()
+        self._number = 0
+        self._backlog = 0.0
+        self._ended = threading.Event()
+        channel.setcallback(self._receive, endmarker=None)
+        threading.Thread(target=self._beat, name="hdp agent's heartbeat", daemon=True).start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the agent and the connection. May be called again."""
+        self._lose("it was closed")
+        self._bell.close()
+
+    def fileno(self) -> int:
+        """Return a descriptor that is readable while `poll` has something to return."""
+        return self._bell.descriptor
+
+    # As a Station
+
+    def open_ahead(self, family: int, kind: int, protocols: Sequence[int]) -> None:
+        """Open these at once; `listen` and `sender` then need no answer. Raises AgentGone."""
+        wanted = [each for each in protocols if (int(family), int(kind), each) not in self._ahead]
+        if wanted:
+            errnos = self._ask("ahead", int(family), int(kind), wanted)
+            self._ahead.update(((int(family), int(kind), one), each) for one, each in zip(wanted, errnos, strict=True))
+
+    def tap(self, interface: str | None, program: Program, buffer: int | None = None) -> int:
+        """As `Station.tap`."""
+        return self._open("tap", interface, assembled(program), buffer)[0]
+
+    def listen(self, family: int, protocol: int, program: Program, buffer: int | None = None, address: str = "") -> int:
+        """As `Station.listen`."""
+        return self._open_raw("listen", int(family), protocol, assembled(program), buffer, address)
+
+    def sender(self, family: int, protocol: int) -> int:
+        """As `Station.sender`; the header is always the kernel's."""
+        return self._open_raw("sender", int(family), protocol)
+
+    def datagram(
+        self, address: str, port: int = 0, program: Program | None = None, buffer: int | None = None
+    ) -> tuple[int, int]:
+        """As `Station.datagram`."""
+        handle, port = self._open("datagram", address, port, None if program is None else assembled(program), buffer)
+        self._payload_only.add(handle)
+        return handle, port
+
+    def discard(self, handle: int) -> None:
+        """As `Station.discard`, later."""
+        self._outbox.append(("discard", handle))
+
+    def set_option(self, handle: int, level: int, option: int, value: int | bytes) -> None:
+        """As `Station.set_option`."""
+        self._ask("option", handle, int(level), int(option), value)
+
+    def set_ttl(self, handle: int, ttl: int) -> None:
+        """Set the TTL of what is handed over from now on."""
+        self._outbox.append(("ttl", handle, ttl))
+
+    def route(self, target: str) -> tuple[str, str, int]:
+        """As `Station.route`."""
+        address, interface, mtu = self._ask("route", target)
+        return str(address), str(interface), int(mtu)
+
+    def send(self, handle: int, data: bytes, address: str, port: int = 0) -> str | None:
+        """As `Station.send`, waiting for the answer."""
+        packet = Alone()
+        self.send_later(handle, data, address, port, packet)
+        self.settle()
+        return packet.errno
+
+    def poll(self, timeout: float) -> list[Observation]:
+        """As `Station.poll`; what was handed over to be sent goes out now."""
+        self.flush()
+        self._take()
+        if not self._observed and timeout > 0:
+            self._bell.wait(timeout)
+            self._take()
+        observed, self._observed = self._observed, []
+        return observed
+
+    def drops(self) -> dict[int, int]:
+        """As `Station.drops`, by what the last answer to `ask` said."""
+        return dict(self._drops)
+
+    # As only a far one does
+
+    def send_later(self, handle: int, data: bytes, address: str, port: int, packet: Packet) -> None:
+        """Hand over a packet. `packet.errno` is set when the far end says that it was refused.
+
+        `packet.sent_at` is put off by the pauses before it.
+        """
+        self._number += 1
+        self._unsure[self._number] = packet
+        packet.sent_at += int(self._backlog * 1e9)
+        self._outbox.append(("send", self._number, handle, data, address, port))
+
+    def pause(self, seconds: float) -> None:
+        """Have what is handed over after this sent so much later than what was before it."""
+        self._outbox.append(("pause", seconds))
+        self._backlog += seconds
+
+    def flush(self) -> None:
+        """Send off what was handed over."""
+        self._backlog = 0.0
+        if self._outbox and self.gone is None:
+            batch, self._outbox = self._outbox, []
+            try:
+                self._channel.send(batch)
+            except OSError:
+                self._lose(self._last_words())
+
+    def ask(self) -> int:
+        """Ask to be told when all that was handed over is done. Returns a token for `answered`."""
+        token = self._request("sync")
+        self._asked[token] = time.monotonic(), self._number
+        self.flush()
+        return token
+
+    def answered(self, token: int) -> bool:
+        """Whether that is so, and all that was seen until then has come; an agent that is gone has nothing to add."""
+        if self.gone is None and token in self._asked and time.monotonic() > self._asked[token][0] + PATIENCE:
+            self._lose(f"it has not answered for {PATIENCE:g} s")
+        return self.gone is not None or token not in self._asked
+
+    def settle(self) -> None:
+        """Wait until all that was handed over is done, and what was seen until then has come."""
+        token = self.ask()
+        while not self.answered(token):
+            self._bell.wait(PATIENCE)
+            self._take()
+        self._stay_readable()
+
+    # Inside
+
+    def _open_raw(self, how: str, family: int, protocol: int, *rest: Any) -> int:
+        number = self._ahead.pop((family, 3, protocol), None)  # 3: SOCK_RAW
+        if number:
+            raise OSError(number, os.strerror(number))
+        if number is None:
+            return self._open(how, family, protocol, *rest)[0]
+        if self.gone is not None:
+            raise self._missing()
+        self._number += 1
+        self._outbox.append(("open", 0, self._number, how, [family, protocol, *rest]))
+        return self._number
+
+    def _open(self, how: str, *arguments: Any) -> tuple[int, int]:
+        self._number += 1
+        handle = self._number
+        return handle, int(self._ask("open", handle, how, list(arguments)))
+
+    def _ask(self, word: str, *arguments: Any) -> Any:
+        """Ask, wait for the answer. Raises OSError: the far kernel's; AgentGone."""
+        token = self._request(word, *arguments)
+        self.flush()
+        deadline = time.monotonic() + PATIENCE
+        while token not in self._answers:
+            if self.gone is None and time.monotonic() > deadline:
+                self._lose(f"it has not answered for {PATIENCE:g} s")
+            if self.gone is not None:
+                raise self._missing()
+            self._bell.wait(deadline - time.monotonic())
+            self._take()
+        self._stay_readable()
+        number, value = self._answers.pop(token)
+        if number:
+            raise OSError(number, str(value))
+        return value
+
+    def _request(self, word: str, *arguments: Any) -> int:
+        self._number += 1
+        self._outbox.append((word, self._number, *arguments))
+        return self._number
+
+    def _missing(self) -> AgentGone:
+        return AgentGone(errno.EPIPE, f"{self.name} is gone: {self.gone}")
+
+    def _stay_readable(self) -> None:
+        """What came with an answer waits for `poll`."""
+        if self._observed:
+            self._bell.ring()
+
+    def _receive(self, item: object) -> None:
+        """In execnet's thread."""
+        self._incoming.append(item)
+        self._bell.ring()
+
+    def _beat(self) -> None:
+        while not self._ended.wait(BEAT):
+            try:
+                self._channel.send([("beat",)])
+            except OSError:
+                return
+
+    def _take(self) -> None:
+        """Sort what has come. What makes no sense ends the connection: it is no agent of ours."""
+        self._bell.hush()
+        while self._incoming and self.gone is None:
+            item = self._incoming.popleft()
+            if item is None:
+                self._lose(self._last_words())
+                return
+            try:
+                for word, *rest in item:  # type: ignore[attr-defined]
+                    self._sort(word, rest)
+            except (TypeError, ValueError, KeyError, IndexError, OverflowError):
+                self._lose("what it says makes no sense")
+
+    def _sort(self, word: object, rest: list[Any]) -> None:
+        if word == "seen":
+            for observation in map(tuple, rest[0]):
+                if sound(observation, payload_only=observation[0] in self._payload_only):
+                    self._observed.append(observation)
+        elif word == "refused":
+            number, name = rest
+            self._unsure[number].errno = str(name)
+        elif word == "answer":
+            token, number, value = rest
+            if token in self._asked:
+                self._synced(token, *value)
+            else:
+                self._answers[int(token)] = int(number), value
+        elif word == "gone":
+            self._lose(str(rest[0]))
+        else:
+            raise ValueError(word)
+
+    def _synced(self, token: int, held: float, drops: Iterable[tuple[int, int]]) -> None:
+        asked, last = self._asked.pop(token)
+        took = max(0.0, time.monotonic() - asked - max(0.0, float(held)))
+        self.lag = min(self.lag or took, took)
+        self._drops.update((int(handle), int(count)) for handle, count in drops)
+        for number in [each for each in self._unsure if each <= last]:
+            del self._unsure[number]
+
+    def _lose(self, why: str) -> None:
+        if self.gone is None:
+            self.gone = why
+            self._ended.set()
+            self._close()
+            self._bell.ring()

@@ -1,0 +1,159 @@
+"""A host behind SSH as a place with sockets: what `--hdp-agent=ssh=...` names, and why it can't be had."""
+
+from __future__ import annotations
+
+import atexit
+import shlex
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from pytest_hdp.vantage.places import PlaceError
+from pytest_hdp.vantage.remote import RemoteStation
+from pytest_hdp.vantage.shipping import NotStarted, Terms, loader, start
+
+SYNTAX = "ssh=[drop] [python=PATH] [budget=PACKETS] [lifetime=SECONDS] [options of ssh] [USER@]HOST"
+# After the user's own, since ssh takes the first value it finds. Nothing is asked for, and nothing forwarded.
+_OPTIONS = (
+    "-T",
+    "-a",
+    "-x",
+    *("-o", "BatchMode=yes"),
+    *("-o", "ConnectTimeout=10"),
+    *("-o", "ServerAliveInterval=5"),
+    *("-o", "ServerAliveCountMax=3"),
+    *("-o", "ClearAllForwardings=yes"),
+    *("-o", "Compression=yes"),
+)
+_WITH_VALUE = [[f"-{letter}"] for letter in "BbcDEeFIiJLlmOoPpQRSWw"]  # ssh(1): what follows these is no host
+_NOT_FOUND = (126, 127)
+_UNREACHABLE = (
+    "Connection refused",
+    "timed out",
+    "No route to host",
+    "Network is unreachable",
+    "Could not resolve hostname",
+    "Connection closed",
+    "Connection reset",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How to get there. `words`: arguments of ssh, the destination last; `python`: the interpreter there."""
+
+    words: tuple[str, ...]
+    python: str = "python3"
+    terms: Terms = field(default_factory=Terms)
+
+    @property
+    def destination(self) -> str:
+        """Where to, without the options."""
+        return self.words[-1]
+
+    @property
+    def command(self) -> list[str]:
+        """The whole command line."""
+        there = " ".join(map(shlex.quote, loader(self.python)))
+        return ["ssh", *self.words[:-1], *_OPTIONS, "--", self.words[-1], there]
+
+
+def parse(text: str) -> Login:
+    """Read what follows `ssh=`. Raises ValueError, one line."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise ValueError(f"ssh={text}: {str(error).lower()}; it is {SYNTAX}") from None
+    python, terms = "python3", Terms()
+    while words:
+        name, equals, value = words[0].partition("=")
+        if words[0] == "drop" and len(words) > 1:
+            terms = replace(terms, drop=True)
+        elif equals and name == "python" and value:
+            python = value
+        elif equals and name == "budget":
+            terms = replace(terms, budget=_whole(name, value, 1_000_000_000))
+        elif equals and name == "lifetime":
+            terms = replace(terms, lifetime=_whole(name, value, 1_000_000))
+        else:
+            break
+        del words[0]
+    if not words or words[-1].startswith("-") or not words[-1].strip() or words[-2:-1] in _WITH_VALUE:
+        raise ValueError(f"ssh={text} ends in no host; it is {SYNTAX}")
+    return Login(tuple(words), python, terms)
+
+
+def _whole(name: str, text: str, most: int) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= most):
+        raise ValueError(f"{name}={text} is not a whole number from 1 to {most}")
+    return int(text)
+
+
+class ssh:  # noqa: N801 (reads as a function)
+    """A host that ssh(1) reaches. `peers`: addresses that may be sent to from there without anything come from them."""
+
+    def __init__(self, text: str, peers: tuple[str, ...] = ()) -> None:
+        login = parse(text)
+        self._login = replace(login, terms=replace(login.terms, peers=peers))
+        self._ready: RemoteStation | None = None
+
+    def describe(self) -> str:
+        """Name the host, as it was asked for."""
+        return f"ssh={self._login.destination}"
+
+    def connect(self) -> None:
+        """Log in and start the agent, for the next `station`. Raises PlaceError, one line. Sends nothing else."""
+        if self._ready is not None and self._ready.gone is None:
+            return
+        name = f"the agent {self.describe()}"
+        try:
+            self._ready = start(self._login.command, name, self._login.terms)
+        except NotStarted as error:
+            raise PlaceError(f"{name} can't be had: {_reason(self._login, error)}") from None
+        except FileNotFoundError:
+            raise PlaceError(f"{name} can't be had: there is no program ssh here: install OpenSSH's client") from None
+        except (OSError, subprocess.SubprocessError) as error:
+            raise PlaceError(f"{name} can't be had: ssh can't be started: {error}") from None
+        atexit.register(self._ready.close)
+
+    @contextmanager
+    def station(self) -> Iterator[RemoteStation]:
+        """Give a station there; it ends, and everything there, with the context. Raises PlaceError."""
+        self.connect()
+        station, self._ready = self._ready, None
+        assert station is not None, "connect() raises or connects"
+        try:
+            with station:
+                yield station
+        finally:
+            atexit.unregister(station.close)
+
+
+def _reason(login: Login, error: NotStarted) -> str:
+    """What is wrong and what to do, with the words of whoever refused."""
+    lines = [" ".join(line.split()) for line in error.printed.splitlines() if line.strip()]
+    last = lines[-1] if lines else ""
+    for line in lines:
+        if line.startswith("hdp: "):
+            return line.removeprefix("hdp: ")
+        if line.startswith("sudo: "):
+            return (
+                "raw sockets need root there, and sudo -n is refused: let the user run it without a password, "
+                f"or log in as root ({line})"
+            )
+    if error.status in _NOT_FOUND:
+        return f"there is no {login.python} there: install Python 3.8 or later, or name it with python=PATH ({last})"
+    return _reason_of_ssh(login, error.printed, last) or last or f"ssh ended with status {error.status}"
+
+
+def _reason_of_ssh(login: Login, printed: str, last: str) -> str:
+    if "REMOTE HOST IDENTIFICATION HAS CHANGED" in printed:
+        return f"its host key is not the known one: find out why before anything else ({last})"
+    if "Host key verification failed" in printed:
+        return f"its host key is not known: log in by hand once, and check it: ssh {login.destination} ({last})"
+    if "Permission denied" in printed:
+        return f"it accepts no key of yours as this user, and asks for no password: see ssh's -i and ssh-agent ({last})"
+    if any(each in printed for each in _UNREACHABLE):
+        return f"it can't be reached: check host, port and network ({last})"
+    return ""

@@ -1,0 +1,47 @@
+"""Hosts with a real sshd, where the tests may have one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from pytest_hdp.lab.requirements import LabUnavailable
+from pytest_hdp.lab.topology import LabSpec
+
+sys.path.insert(0, str(Path(__file__).parent))  # as a script has it: tests/bench wants these hosts too
+
+from ssh_hosts import SSHD, Hosts
+
+
+@pytest.fixture(scope="module")
+def hosts_of() -> Iterator[Callable[..., Hosts]]:
+    """Builds a lab with an sshd at its target, to stand as long as the module's tests run."""
+    if os.geteuid() != 0:
+        pytest.skip("privilege: sshd and its users take root")
+    if not (Path(SSHD).exists() and shutil.which("ssh") and shutil.which("sudo")):
+        pytest.skip("needs ssh, sshd and sudo (openssh-server, sudo)")
+    with ExitStack() as stack:
+
+        def build(lab: str | LabSpec, seed: int = 1) -> Hosts:
+            # not in pytest's own folders: other users read their keys here
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hdp-ssh-")))
+            folder.chmod(0o755)
+            try:
+                return stack.enter_context(Hosts(folder, lab, seed))
+            except LabUnavailable as error:
+                pytest.skip(f"privilege: {error}")
+
+        yield build
+
+
+@pytest.fixture(scope="module")
+def hosts(hosts_of) -> Hosts:
+    """A client behind a home NAT, and a host with an sshd."""
+    return hosts_of("home-nat")

@@ -1,0 +1,22 @@
+"""Run at a client: log in by each specification given, all at the same time, and print what came of each as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from pytest_hdp.vantage.places import PlaceError
+from pytest_hdp.vantage.ssh import ssh
+
+
+def connect(spec: str) -> str:
+    try:
+        with ssh(spec.removeprefix("ssh=")).station() as station:
+            return f"ready, {station.gone}"
+    except PlaceError as error:
+        return str(error)
+
+
+with ThreadPoolExecutor(len(sys.argv)) as pool:
+    print(json.dumps(dict(zip(sys.argv[1:], pool.map(connect, sys.argv[1:]), strict=True))))

@@ -1,0 +1,143 @@
+"""What `--hdp-agent=ssh=...` takes, and what a far end may say."""
+
+from __future__ import annotations
+
+import ast
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_hdp.vantage import shipping
+from pytest_hdp.vantage.remote import RemoteStation
+from pytest_hdp.vantage.ssh import parse
+
+VANTAGE = Path(shipping.__file__).parent
+
+
+def test_everything_that_ssh_takes_goes_to_ssh():
+    login = parse("-p 2222 -i 'my key' -J jump -F config -o User=me root@host")
+    assert login.destination == "root@host"
+    command = login.command
+    assert command[:10] == ["ssh", "-p", "2222", "-i", "my key", "-J", "jump", "-F", "config", "-o"]
+    assert command[-3:-1] == ["--", "root@host"]
+    assert command.index("BatchMode=yes") > command.index("User=me"), "ssh takes the first value: the user's"
+
+
+def test_words_of_ours_come_first():
+    login = parse("drop python=/opt/python3.8 budget=500 lifetime=60 me@host")
+    assert (login.words, login.python) == (("me@host",), "/opt/python3.8")
+    assert (login.terms.drop, login.terms.budget, login.terms.lifetime) == (True, 500, 60)
+    assert shlex.split(login.command[-1])[0] == "/opt/python3.8"
+    assert parse("drop").destination == "drop", "a host may be called so"
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "-p 22", "drop -v", "'unclosed host", "budget=x host", "budget=0 host", "lifetime=1e9 host", "''"]
+)
+def test_what_names_no_host_is_one_line(text):
+    with pytest.raises(ValueError, match=r"ssh=.*HOST|is not a whole number") as raised:
+        parse(text)
+    assert "\n" not in str(raised.value)
+
+
+def test_the_loader_survives_any_shell():
+    (word,) = {each for each in shipping.loader("python3") if "version_info" in each}
+    assert not set(word) & set("'!\n"), "each means something to some login shell, even in quotes"
+
+
+@pytest.mark.parametrize("name", shipping._SHIPPED)
+def test_what_is_shipped_is_python_3_8_and_needs_nothing(name):
+    tree = ast.parse((VANTAGE / f"{name}.py").read_text(encoding="utf-8"), feature_version=shipping.OLDEST)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            assert {each.name for each in node.names} <= sys.stdlib_module_names
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module in sys.stdlib_module_names | {f"pytest_hdp.vantage.{each}" for each in shipping._SHIPPED}
+
+
+class Wire:
+    """A channel whose far end is the test."""
+
+    def __init__(self) -> None:
+        self.sent: list[Any] = []
+        self.say: Callable[[Any], None] = lambda _: None
+
+    def send(self, item: object) -> None:
+        self.sent.append(item)
+
+    def setcallback(self, callback: Callable[[Any], Any], endmarker: object = None) -> None:
+        self.say = callback
+
+
+@pytest.fixture
+def wire():
+    return Wire()
+
+
+@pytest.fixture
+def station(wire):
+    with RemoteStation(wire, "the agent", lambda: None, lambda: "last words") as station:
+        yield station
+
+
+PACKET = b"\x45" + bytes(19) + b"payload"
+
+
+@pytest.mark.parametrize(
+    "observation",
+    [
+        (1, 2, 0, b"", "", ""),
+        (1, 2, 0, PACKET[:20], "", ""),
+        (1, 2, 0, b"\x44" + PACKET[1:], "", ""),
+        (1, 2, 0, b"\x4f" + PACKET[1:], "", ""),
+        (1, 2, 0, bytes(1 << 17), "", ""),
+        (1, "2", 0, PACKET, "", ""),
+        (1, 2, 0, PACKET.hex(), "", ""),
+        (1, 2, 0, PACKET, None, ""),
+        (True, 2, 0, PACKET, "", ""),
+    ],
+)
+def test_what_is_no_packet_is_left_out(station, wire, observation):
+    wire.say([("seen", [observation, (1, 2, 0, PACKET, "", "eth0")])])
+    assert station.poll(1) == [(1, 2, 0, PACKET, "", "eth0")]
+    assert station.gone is None
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [0, "text", [1], [("what",)], [("seen", 1)], [("seen", [(1, 2)])], [("seen", [()])], [("refused", 9, "EPERM")],
+     [("answer", 1)], [("answer", [], 0, 0)], [("answer", "x", 0, 0)], [()]],
+)  # fmt: skip
+def test_nonsense_ends_the_connection(station, wire, nonsense):
+    wire.say(nonsense)
+    assert station.poll(1) == []
+    assert station.gone == "what it says makes no sense"
+
+
+def test_the_end_has_a_reason(station, wire):
+    wire.say(None)
+    station.poll(1)
+    assert station.gone == "last words"
+    station.send_later(1, b"x", "192.0.2.1", 0, type("Packet", (), {"errno": None, "sent_at": 0})())
+    station.flush()
+    with pytest.raises(OSError, match="the agent is gone: last words"):
+        station.route("192.0.2.1")
+    assert wire.sent == []
+
+
+def test_a_burst_is_one_message(station, wire):
+    packets = [type("Packet", (), {"errno": None, "sent_at": 0})() for _ in range(100)]
+    for packet in packets:
+        station.send_later(1, b"x", "192.0.2.1", 0, packet)
+        station.pause(0.001)
+    station.poll(0)
+    assert len(wire.sent) == 1
+    assert packets[99].sent_at == pytest.approx(99_000_000, abs=1000), "sent_at is when it is meant to be sent"
+    number = wire.sent[0][2][1]
+    wire.say([("refused", number, "EPERM")])
+    station.poll(1)
+    assert [packet.errno for packet in packets[:3]] == [None, "EPERM", None]
