@@ -24,17 +24,18 @@ class Spot:
 
 def addresses(text: str) -> tuple[str, ...]:
     """IPv4 addresses with commas between them."""
-    return tuple(dict.fromkeys(map(_address, text.split(","))))
+    return tuple(dict.fromkeys(map(address, text.split(","))))
 
 
-def _address(text: str) -> str:
+def address(text: str) -> str:
+    """One IPv4 address, of one host."""
     try:
-        address = IPv4Address(text.strip())
+        found = IPv4Address(text.strip())
     except ValueError:
         raise ValueError(f"{text!r} is not an IPv4 address such as 198.51.100.2") from None
-    if address.is_multicast or address.is_unspecified or address == IPv4Address("255.255.255.255"):
+    if found.is_multicast or found.is_unspecified or found == IPv4Address("255.255.255.255"):
         raise ValueError(f"{text!r} is not the address of one host")
-    return str(address)
+    return str(found)
 
 
 def spot(text: str) -> Spot:
@@ -52,7 +53,7 @@ def spot(text: str) -> Spot:
 
 def inventory(text: str) -> tuple[Target, ...]:
     """The targets of an inventory file."""
-    return from_file(text, Parsers(_address, spot, expect))
+    return from_file(text, Parsers(address, spot, expect))
 
 
 def labs(text: str) -> tuple[str, ...]:

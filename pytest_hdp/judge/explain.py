@@ -169,9 +169,10 @@ def unproven_text(facts: Facts) -> str:
     unproven = [report for probe in facts.probes for report in probe.icmp if not report.authenticated]
     if not unproven:
         return ","
+    prove = "proves" if len(unproven) == 1 else "prove"
     changed = sorted({name for report in unproven for name in report.changed})
-    quotes = f" (they quote it with {', '.join(map(plain, changed))} changed, or are made up)" if changed else ""
-    return f", but {_counted(len(unproven), 'ICMP error')} that prove nothing{quotes},"
+    quotes = f" (quoted with {', '.join(map(plain, changed))} changed, or made up)" if changed else ""
+    return f", but {_counted(len(unproven), 'ICMP error')} that {prove} nothing{quotes},"
 
 
 def advice_text(facts: Facts) -> str:

@@ -95,6 +95,9 @@ class AgentlessMeasurement(Asking):
             few = len(self._suspects) <= PATIENCE
             suspects = self._some_suspects() if careful or budget.sure or few or not self._queue else []
             hops = self._witnesses()[:-1] if suspects else []
+            self._trusted_from = budget.trusted_from
+            if suspects and budget.most is not None:
+                yield from self._pause(self._trusted_from - time.monotonic())
             entries, _ = yield from self._ask_together([*suspects, *hops, *new, *known])
             answered = [entry for entry in entries if self._by_target(entry)]
             if answered and doubted is not None and doubted[0] in {entry.train for entry in answered}:

@@ -57,6 +57,7 @@ class Asking(Measurement):
         self._gap = max(FAST_GAP, 2 / plan.pace.rate)  # a probe, and an echo beside it
         self._seen: Circumstances | None = None
         self._kinds = Kinds()
+        self._trusted_from = 0.0  # of time.monotonic(): silence before it may be the budget's
 
     @property
     def calibrator(self) -> Train | None:
@@ -116,7 +117,11 @@ class Asking(Measurement):
         for position, entry in enumerate(entries):
             if over(entry):
                 fruitful |= self._settle_one(entry.train)
-            elif self.calibrator is not None and not overflowed and self._all_spoke_after(position, last):
+            elif (
+                not overflowed
+                and self._sent[entry.index] >= self._trusted_from
+                and self._all_spoke_after(position, last)
+            ):
                 fruitful |= self._take_silence(entry)
             else:
                 self._spoiled.setdefault(entry.round, {}).setdefault(None, set()).add(BUDGET_SPENT)
@@ -128,7 +133,8 @@ class Asking(Measurement):
 
     def _all_spoke_after(self, position: int, last: dict[str, int]) -> bool:
         """Whether each that is known to answer did so behind this one; `last`: what each answered last."""
-        return all(last.get(speaker, -1) > position for speaker in self._speakers)
+        speakers = self._speakers
+        return self.calibrator is not None and all(last.get(speaker, -1) > position for speaker in speakers)
 
     def _learn_speaker(self, report: IcmpReport, entry: Entry) -> None:
         """Note who answers, and what: from now on silence counts only beside an answer of each of them."""

@@ -8,11 +8,13 @@ it is more than the time passed, divided by k + 1. The two close in on it while 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 FIRST = 0.03  # seconds after the bucket was empty, to the first try
 WIDER = 1.3  # so much longer is waited for the next
 CLOSE = 1.02  # two bounds so near to each other are one
+MARGIN = 1.2  # of the time to earn an error, after the last one
 HOARD = 4  # errors that a target is taken to save up, at most
 
 
@@ -20,13 +22,24 @@ HOARD = 4  # errors that a target is taken to save up, at most
 class Budget:
     """A bucket of ICMP errors that was empty at `since`, in seconds of any one clock.
 
-    `answered`: errors sent since then. `least`, `most`: seconds that it takes to earn one, as far as is known.
+    `answered`: errors sent since, `last`: when. `least`, `most`: seconds that it takes to earn one, as far as is known.
     """
 
     since: float
     answered: int = 0
     least: float = 0.0
     most: float | None = None
+    last: float = 0.0
+
+    @property
+    def trusted_from(self) -> float:
+        """From when on an error was there for certain, so that silence means something: well after the last one.
+
+        What is sent right at the edge finds the bucket empty, and what comes a moment later does not.
+        """
+        if self.most is None:
+            return math.inf
+        return max(self.last, self.since) + MARGIN * self.most
 
     @property
     def guess(self) -> float:
@@ -55,7 +68,10 @@ class Budget:
     def answer(self, at: float) -> None:
         """Take note that a question sent at this time was answered."""
         self.answered += 1
-        self.most = max(at - self.since, 0.001) / self.answered
+        self.last = max(self.last, at)
+        each = max(at - self.since, 0.001) / self.answered
+        # asked late it tells nothing new; asked right after the count began anew it tells too little
+        self.most = each if self.most is None else min(self.most, max(each, self.least))
         self.least = min(self.least, self.most)
 
     def miss(self, at: float) -> None:

@@ -34,8 +34,7 @@ def load(places: Sequence[Path]) -> Runs:
     problems = [problem for _, those in found for problem in those]
     paths = Counter(key for records, _ in found for key in {_path_key(record) for record in records})
     kept: list[dict[str, Any]] = []
-    for file, (records, _) in zip(files, found, strict=True):
-        label = safe(file.resolve().parent.name)
+    for label, (records, _) in zip(_labels(files), found, strict=True):
         kept += [_labelled(each, label) if paths[_path_key(each)] > 1 else each for each in records]
     made = [how for file, (records, _) in zip(files, found, strict=True) if (how := made_of(records, file))]
     return Runs(tuple(kept), tuple(made), tuple(problems))
@@ -53,6 +52,12 @@ def made_of(records: Iterable[Mapping[str, Any]], file: Path | None = None) -> d
         if "command" not in told and "source" not in told and file is not None:
             told["source"] = file.name
     return told
+
+
+def _labels(files: Sequence[Path]) -> list[str]:
+    """Return a name for each file, by its folder, numbered where folders have the same name."""
+    names = [safe(file.resolve().parent.name) for file in files]
+    return [f"{name} ({place})" if names.count(name) > 1 else name for place, name in enumerate(names, start=1)]
 
 
 def _path_key(record: Mapping[str, Any]) -> str:

@@ -53,11 +53,13 @@ class Bell:
 
     def hush(self) -> None:
         """Make it unreadable."""
-        with contextlib.suppress(BlockingIOError):
+        with contextlib.suppress(BlockingIOError, ValueError):  # ValueError: it is closed
             os.eventfd_read(self.descriptor)
 
     def wait(self, seconds: float) -> None:
         """Wait until it rings, at most so long."""
+        if self.descriptor < 0:
+            return
         waiting = select.poll()  # not select(), which takes no descriptor above 1023
         waiting.register(self.descriptor, select.POLLIN)
         waiting.poll(max(0.0, seconds) * 1000)

@@ -32,6 +32,7 @@ MOST_TELLING = (253, 254, 47, 50, 51, 132, 4, 41, 112, 89)
 OWN = {1, 2, 6, 17, 103, 136}  # of a stock Linux host's: no answer to bare HDP
 LEAKED = {58, 132}  # leave a Linux NAT untranslated beside some of those
 SILENT = OWN | LEAKED
+NMAPS = OWN | {47, 58}  # its GRE is empty, which leaks too, and its SCTP valid, which does not
 TARGETS: Mapping[str, Mapping[str, int]] = {
     "stock": {},
     "tenth": {"ipv4/icmp_ratelimit": 100},
@@ -78,8 +79,9 @@ def nmap(name: str) -> str:
         lab.run(lab.client, ["nmap", "-sO", "-n", "-Pn", "-oX", str(out), lab.target_address])
         took = time.time() - started
         closed = _closed(out.read_text())
-    wrong = [number for number in NUMBERS if (number in closed) is (number in SILENT)]
-    return f"| nmap -sO -n -Pn | {name} | {took:.0f} s | {took / 255 / PER_NUMBER[name]:.2f} | | {len(wrong)} {wrong} |"
+    wrong = [number for number in NUMBERS if (number in closed) is (number in NMAPS)]
+    share = took / 255 / PER_NUMBER[name]
+    return f"| nmap -sO -n -Pn | {name} | {took:.0f} s | {share:.2f} | | {len(wrong)} {wrong or ''} |"
 
 
 def _closed(xml: str) -> set[int]:

@@ -140,7 +140,7 @@ def test_a_quote_of_other_bytes_is_told_and_is_no_proof_of_arrival():
     found = measure("mangle-byte", [47, 253], QUICK)
     assert set(verdicts(found).values()) == {Verdict.SILENT}
     for judgement in found.values():
-        assert "quote it with payload changed, or are made up" in judgement.explanation
+        assert "(quoted with payload changed, or made up)" in judgement.explanation
         assert {count.authenticated for count in judgement.icmp} == {False}
 
 

@@ -13,7 +13,7 @@ LOADED = () if INSTALLED else ("-p", "pytest_hdp.plugin")  # in a bare checkout 
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
     """A folder with no configuration; `run` starts a pytest of its own there."""
-    for variable in ("PYTEST_ADDOPTS", "CI", "GITHUB_ACTIONS", "COLUMNS"):
+    for variable in ("PYTEST_ADDOPTS", "CI", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "COLUMNS"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     return Project(pytester)

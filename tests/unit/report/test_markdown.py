@@ -109,7 +109,7 @@ def test_a_control_that_fared_differently_shows_the_worst(record: Any):
 
 def test_each_direction_has_a_table_of_its_own(record: Any):
     text = markdown([record(6), record(6, direction="reverse")])
-    assert text.count("| Protocol Number |") == text.count("## ") == 2
+    assert text.count("| Protocol Number |") == text.count("## lab") == 2
 
 
 @pytest.mark.parametrize(

@@ -58,5 +58,6 @@ def test_runs_of_one_path_are_kept_apart(tmp_path, record):
     assert not runs.problems
     drawn = data_of(page(runs.records, runs.made))
     assert [row["numbers"] for row in drawn["differ"]] == ["47"]
-    assert len(load([tmp_path / "monday"]).records) == 1
+    twice = load([tmp_path / "monday", tmp_path / "monday"])
+    assert [each["path"]["name"] for each in twice.records] == ["home-nat in monday (1)", "home-nat in monday (2)"]
     assert load([tmp_path / "monday"]).records[0]["path"]["name"] == "home-nat"

@@ -20,6 +20,7 @@ PROGRAMS = {
     "protocols": bpf.matching(NEEDLE, [12, 20, 40], protocols={1, 17, 255}),
     "icmp": bpf.matching(NEEDLE, range(0, 200, 4), protocols=range(256), icmp_errors_to="192.0.2.1"),
     "datagram": bpf.matching_datagram(NEEDLE, [8, 20]),
+    "answers": bpf.answers("192.0.2.1", range(0, 256, 7), 420),
 }
 
 
@@ -84,3 +85,23 @@ def test_datagrams_pass_exactly_if_the_needle_is_at_an_offset(data, offsets, con
 def test_all_and_nothing():
     assert passes(bpf.accept_all(), b"x")
     assert not passes(bpf.drop_all(), b"x")
+
+
+def test_answers_come_from_one_host_to_one_port():
+    program = bpf.answers("198.51.100.2", {6, 132}, 420)
+
+    def packet(source: bytes, protocol: int, port: int, options: bytes = b"", offset: int = 0) -> bytes:
+        first = 0x40 | (20 + len(options)) // 4
+        header = struct.pack("!BBHHHBBH4s4s", first, 0, 60, 7, offset, 64, protocol, 0, source, bytes(4)) + options
+        return header + struct.pack("!HH", 9, port) + bytes(16)
+
+    there = bytes([198, 51, 100, 2])
+    # a Unix socket has no EtherType, so that the program's first test is left out here
+    inner = program[3:]
+    assert passes(inner, packet(there, 6, 420))
+    assert passes(inner, packet(there, 132, 420, options=bytes(8)))
+    assert not passes(inner, packet(there, 17, 420))
+    assert not passes(inner, packet(there, 6, 421))
+    assert not passes(inner, packet(bytes([198, 51, 100, 3]), 6, 420))
+    assert not passes(inner, packet(there, 6, 420, offset=5))
+    assert not passes(inner, packet(there, 6, 420)[:20])

@@ -1,0 +1,230 @@
+"""An agent by itself, started without SSH in a namespace of the test's own: what it does, and what it never does."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pytest_hdp.vantage import bpf, shipping
+from pytest_hdp.vantage.exchange import AgentGone
+from pytest_hdp.vantage.keeper import Keeper, NamespacesUnavailable
+from pytest_hdp.vantage.remote import RemoteStation
+from pytest_hdp.vantage.shipping import Terms
+from pytest_hdp.vantage.station import Station
+
+MARK = b"hdp-test"
+PAYLOAD = bytes(12) + MARK + b"moo"
+PROGRAM = bpf.assemble(bpf.matching(MARK, (12,)))
+HERE, OTHER = "127.0.0.1", "127.0.0.2"
+
+
+@dataclass
+class Packet:
+    errno: str | None = None
+    sent_at: int = 0
+
+
+@pytest.fixture
+def space():
+    """A fresh network namespace with loopback up."""
+    try:
+        keeper = Keeper()
+    except NamespacesUnavailable as error:
+        pytest.skip(f"privilege: {error}")
+    with keeper:
+        namespace = keeper.namespace()
+        status, printed = namespace.run([shutil.which("ip") or "/sbin/ip", "link", "set", "lo", "up"])
+        assert status == 0, printed
+        yield namespace
+
+
+@pytest.fixture
+def start(space):
+    """Starts an agent there. The test is the controller."""
+    started: list[RemoteStation] = []
+    enter = [f"--net=/proc/{os.getpid()}/fd/{space.descriptor}"]
+    if space.keeper.private:
+        enter = [f"--user=/proc/{space.keeper.pid}/ns/user", "--preserve-credentials", *enter]
+
+    def launch(**terms: object) -> RemoteStation:
+        command = ["nsenter", *enter, *shipping.loader(sys.executable)]
+        started.append(shipping.start(command, "the agent", Terms(**terms)))
+        return started[-1]
+
+    yield launch
+    for station in started:
+        station.close()
+
+
+@pytest.fixture
+def beside(space):
+    """A station of our own in the same namespace, with a tap for what the agent sends."""
+    with Station(space.open_socket) as station:
+        station.tap("lo", PROGRAM)
+        yield station
+
+
+def seen_by(station, handle: int, count: int) -> list[bytes]:
+    found: list[bytes] = []
+    deadline = time.monotonic() + 10
+    while len(found) < count and time.monotonic() < deadline:
+        found += [each[3] for each in station.poll(0.1) if each[0] == handle]
+    return found
+
+
+def test_sends_taps_and_listens_as_a_station(start):
+    far = start(peers=(HERE,))
+    tap = far.tap("lo", PROGRAM)
+    far.open_ahead(socket.AF_INET, socket.SOCK_RAW, range(1, 256))
+    listeners = {number: far.listen(socket.AF_INET, number, PROGRAM) for number in range(1, 256)}
+    for handle in listeners.values():
+        far.send_later(handle, PAYLOAD, HERE, 0, Packet())
+    far.settle()
+    observed = far.poll(0)
+    assert sorted(each[3][9] for each in observed if each[0] == tap and each[2] == 4) == list(range(1, 256))
+    delivered = {each[0]: each[3][9] for each in observed if each[0] != tap}
+    assert delivered == {handle: number for number, handle in listeners.items()}
+    assert far.drops() == {}
+
+
+def test_refusals_come_later_and_for_the_right_packet(start, space):
+    rules = "table inet t {\nchain c {\ntype filter hook output priority 0\nip protocol 254 drop\n}\n}\n"
+    nft = shutil.which("nft", path=os.environ["PATH"] + ":/usr/sbin:/sbin")
+    status, printed = space.run([nft, "-f", "-"], rules)
+    assert status == 0, printed
+    far = start(peers=(HERE,))
+    handles = [far.sender(socket.AF_INET, number) for number in (253, 254)]
+    packets = [Packet() for _ in range(10)]
+    for at, packet in enumerate(packets):
+        far.send_later(handles[at % 2], PAYLOAD, HERE, 0, packet)
+    assert not any(packet.errno for packet in packets)
+    far.settle()
+    assert [packet.errno for packet in packets] == [None, "EPERM"] * 5
+    assert far.send(handles[1], PAYLOAD, HERE) == "EPERM"
+
+
+def test_errnos_of_opening_are_the_far_kernels(start):
+    far = start()
+    for ahead in (False, True):
+        if ahead:
+            far.open_ahead(socket.AF_INET, socket.SOCK_RAW, [0, 253, 300])
+        for number in (0, 300):
+            with pytest.raises(OSError, match=r"not supported|Invalid") as raised:
+                far.listen(socket.AF_INET, number, PROGRAM)
+            assert raised.value.errno in (22, 93)
+    with pytest.raises(OSError, match="No such device"):
+        far.tap("nowhere", PROGRAM)
+    assert far.gone is None
+
+
+def test_a_burst_is_spread_as_it_was_meant(start, beside):
+    far = start(peers=(HERE,))
+    handle = far.sender(socket.AF_INET, 253)
+    for _ in range(50):
+        far.send_later(handle, PAYLOAD, HERE, 0, Packet())
+        far.pause(0.01)
+    far.settle()
+    times = [each[1] for each in beside.poll(1) if each[2] == 4]
+    assert len(times) == 50
+    assert times[-1] - times[0] >= 0.49 * 1e9 - 2e6
+
+
+def test_nothing_goes_to_whom_the_session_has_not_met(start, beside):
+    far = start()
+    handle = far.sender(socket.AF_INET, 253)
+    assert far.send(handle, PAYLOAD, HERE) is None
+    assert "asked to send to 127.0.0.1, from where nothing of this session came" in str(far.gone)
+    assert beside.poll(0.1) == []
+
+
+def test_one_peer_may_be_named_and_no_second(start, space, beside):
+    far = start()
+    tap = far.tap("lo", PROGRAM)
+    for address in (HERE, OTHER):
+        opened = space.open_socket(socket.AF_INET, socket.SOCK_RAW, 253)
+        with opened:
+            opened.bind((address, 0))
+            opened.sendto(PAYLOAD, (HERE, 0))
+    assert len(seen_by(far, tap, 4)) == 4
+    beside.poll(1)
+    handle = far.sender(socket.AF_INET, 254)
+    assert far.send(handle, PAYLOAD, OTHER) is None
+    assert far.gone is None
+    assert len([each for each in beside.poll(1) if each[3][9] == 254]) == 2
+    far.send(handle, PAYLOAD, HERE)
+    assert "asked to send to 127.0.0.1" in str(far.gone)
+    assert beside.poll(0.1) == []
+
+
+def test_a_quoted_packet_makes_no_peer_of_a_router(start, space):
+    """An ICMP error about one of our packets comes from anywhere."""
+    far = start()
+    tap = far.tap("lo", bpf.assemble(bpf.matching(MARK, (12,), icmp_errors_to=HERE)))
+    quoted = b"\x45" + bytes(8) + b"\xfd" + bytes(6) + socket.inet_aton(HERE) + PAYLOAD
+    opened = space.open_socket(socket.AF_INET, socket.SOCK_RAW, 1)
+    with opened:
+        opened.bind((OTHER, 0))
+        opened.sendto(b"\x03\x02" + bytes(6) + quoted, (HERE, 0))
+    assert len(seen_by(far, tap, 2)) == 2
+    far.send(far.sender(socket.AF_INET, 254), PAYLOAD, OTHER)
+    assert "asked to send to 127.0.0.2" in str(far.gone)
+
+
+def test_a_budget_is_never_exceeded(start, beside):
+    far = start(peers=(HERE,), budget=10)
+    handle = far.sender(socket.AF_INET, 253)
+    for _ in range(25):
+        far.send_later(handle, PAYLOAD, HERE, 0, Packet())
+    far.settle()
+    assert far.gone == "its budget of 10 packets is spent"
+    assert len([each for each in beside.poll(1) if each[2] == 4]) == 10
+
+
+@pytest.mark.parametrize("terms", [{"silence": 1}, {"lifetime": 1}], ids=str)
+def test_it_ends_by_itself(start, terms):
+    """A controller that says nothing any more, and one that has been there for too long."""
+    far = start(**terms)
+    began = time.monotonic()
+    while far.gone is None:
+        far.poll(1)
+        assert time.monotonic() - began < 10, "it lives on"
+    assert time.monotonic() - began < 4.5, "the controller's next word would be heard by then"
+    with pytest.raises(AgentGone, match="the agent is gone"):
+        far.tap("lo", PROGRAM)
+
+
+def test_all_privilege_is_gone_and_all_sockets_are_there(start):
+    if os.geteuid() != 0:
+        pytest.skip("privilege: only root can become nobody")
+    far = start(peers=(HERE,), drop=True)
+    tap = far.tap("lo", PROGRAM, buffer=1 << 20)
+    far.open_ahead(socket.AF_INET, socket.SOCK_RAW, range(-1, 264))
+    for number in (-1, 0, 263):
+        with pytest.raises(OSError, match=r"not supported|Invalid"):
+            far.sender(socket.AF_INET, number)
+    handles = {number: far.listen(socket.AF_INET, number, PROGRAM) for number in (1, 6, 253, 255)}
+    for handle in handles.values():
+        assert far.send(handle, PAYLOAD, HERE) is None
+    observed = far.poll(0)
+    assert {each[3][9] for each in observed if each[0] != tap} == set(handles)
+    far.listen(socket.AF_INET, 253, PROGRAM)
+    with pytest.raises(OSError, match="given up its privilege"):
+        far.listen(socket.AF_INET, 253, PROGRAM)
+    assert far.datagram(HERE)[1] > 0, "this takes none"
+
+
+def test_what_it_leaves_is_nothing(start, space):
+    far = start()
+    far.open_ahead(socket.AF_INET, socket.SOCK_RAW, range(1, 256))
+    far.close()
+    deadline = time.monotonic() + 1
+    while (count := space.run(["/bin/cat", "/proc/net/raw"])[1].count("\n")) > 1:
+        assert time.monotonic() < deadline, f"{count} raw sockets are left"
+    assert not [each for each in Path("/proc/self/fd").iterdir() if "eventfd" in str(each.resolve())]

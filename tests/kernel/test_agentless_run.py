@@ -1,0 +1,113 @@
+"""pytest at the client's end of a lab, with a target and nobody at it: what its user reads, and keeps after Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pytest_hdp.vantage.places import can_unshare
+
+TOP = Path(__file__).parents[2]
+TARGET = "198.51.100.2"
+PATIENCE = 60.0
+INTERRUPTED = 2
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 and not can_unshare(), reason="privilege: neither root nor user namespaces"
+)
+
+
+def command(lab: str, *arguments: str) -> list[str]:
+    run = [sys.executable, "-m", "pytest_hdp.cli", "lab", "run", lab, "--", sys.executable, "-m", "pytest"]
+    return [*run, "-p", "no:cacheprovider", f"--hdp-target={TARGET}", *arguments]
+
+
+def environment() -> dict[str, str]:
+    usual = {name: value for name, value in os.environ.items() if not name.startswith(("HDP_", "PYTEST_", "COLUMNS"))}
+    return {**usual, "TERM": "xterm", "PYTHONPATH": str(TOP)}
+
+
+def test_one_command_tells_of_the_own_kernel_and_then_of_the_target(tmp_path):
+    """From the checkout's root, nothing but --hdp-target; here with fewer numbers, and without what takes long."""
+    few = ["--hdp-protocols=253,47,6", "-k", "not payload"]
+    done = subprocess.run(
+        command("home-nat", *few, f"--hdp-report={tmp_path}"),
+        cwd=TOP, env=environment(), capture_output=True, text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    printed = done.stdout
+    assert done.returncode == 0, printed
+    order = [printed.index(f"suites/{suite}/test_sweep.py") for suite in ("loopback", "internet", "cloud")]
+    assert order == sorted(order)
+    assert f"to {TARGET}, where nobody watches: 3 trains, as fast as its ICMP errors come" in printed
+    assert re.search(r"suites/internet/test_sweep\.py \+\+s", printed)
+    end = " ".join(printed[printed.index("= IP protocol numbers =") :].split())
+    assert "+ 2 reached s 1 silent" in end
+    assert f"note: path to {TARGET}: 192.0.2.1 - 203.0.113.6 - {TARGET}, 3 hops" in end
+    assert end.count("skipped: ") == 1
+    assert "skipped: this experiment wants eyes at the target" in end
+    assert "\x1b" not in printed
+    records = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert {(each["protocol"], each["ttl"]) for each in records if each["verdict"] == "reached"} == {
+        (253, 62),
+        (47, 62),
+    }
+
+
+def test_ctrl_c_keeps_what_is_known_of_a_slow_target(tmp_path):
+    """On a terminal a line tells how long it will take; the numbers known by then are in the grid and the file."""
+    ours, theirs = pty.openpty()
+    running = subprocess.Popen(
+        command("home-nat", "suites/internet/test_sweep.py", f"--hdp-report={tmp_path}", "--color=no"),
+        cwd=TOP, env=environment(), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+    heard = b""
+
+    def hear(pattern: bytes) -> None:
+        nonlocal heard
+        deadline = time.monotonic() + PATIENCE
+        while not re.search(pattern, heard):
+            assert select.select([ours], (), (), deadline - time.monotonic())[0], heard.decode()
+            heard += os.read(ours, 65536)
+
+    try:
+        hear(rb"hdp: \d+ of 255 settled, about (\d{2,3} s|\d min) left")
+        hear(rb"hdp: (\d{2}) of 255 settled")
+        os.killpg(running.pid, signal.SIGINT)
+        hear(rb"KeyboardInterrupt|Interrupted|no tests ran|\d (passed|skipped).* in ")
+        hear(rb" in \d+\.\d+s")
+        assert running.wait(PATIENCE) == INTERRUPTED
+    finally:
+        if running.poll() is None:
+            os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
+        os.close(ours)
+    records = {
+        each["protocol"]: each for each in map(json.loads, (tmp_path / "results.jsonl").read_text().splitlines())
+    }
+    assert len(records) >= 10
+    assert {253, 254, 47, 50, 51, 4} <= records.keys()
+    assert {each["verdict"] for each in records.values()} <= {"reached", "silent"}
+    assert b"= IP protocol numbers =" in heard
+    assert re.search(rb"\+ \d+ reached", heard)
+
+
+@pytest.mark.parametrize("suite", ["internet", "cloud"])
+def test_without_a_target_a_suite_is_one_skip(suite):
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"suites/{suite}"],
+        cwd=TOP, env=environment(), capture_output=True, text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert re.search(r"^=+ 1 skipped in ", done.stdout, re.MULTILINE), done.stdout
+    assert "1 skipped: no target: give --hdp-lab=NAME, or --hdp-target=ADDR" in done.stdout

@@ -1,0 +1,98 @@
+"""Where nobody watches: what an answer of the target proves, and what the sentence tells of it."""
+
+from dataclasses import replace
+
+import pytest
+
+from pytest_hdp.judge.evidence import (
+    Circumstances,
+    Eyes,
+    IcmpReport,
+    Probe,
+    Reply,
+    RoundControl,
+    Sighting,
+    Train,
+    TrainEvidence,
+)
+from pytest_hdp.judge.ladder import judge
+from pytest_hdp.judge.verdict import Form, Place, Verdict
+
+SOURCE, ROUTER, TARGET = "192.0.2.2", "203.0.113.6", "198.51.100.2"
+TRAIN = Train(47)
+LEFT = Sighting(1, 47, True, SOURCE, TARGET, 64)
+SENT = Probe(1, 0, 1, left=(LEFT,))
+
+
+def judged(*probes: Probe, train: Train = TRAIN):
+    circumstances = Circumstances(
+        control=tuple(RoundControl(probe.round, 1, 1, 1) for probe in probes),
+        eyes=Eyes(arrived=False, delivered=False),
+        names={"source": SOURCE, "target": TARGET, "sender_interface": "eth0"},
+    )
+    return judge(TrainEvidence(train, probes=probes), circumstances)
+
+
+def error(source: str = TARGET, kind: int = 3, code: int = 2, **more) -> Probe:
+    more = {"authenticated": True, **more}
+    return replace(SENT, icmp=(IcmpReport(2, source, kind, code, **more),))
+
+
+@pytest.mark.parametrize(
+    ("probe", "verdict", "place"),
+    [
+        (error(), Verdict.REACHED, Place.TARGET),
+        (error(code=3), Verdict.REACHED, Place.TARGET),
+        (error(code=13), Verdict.REJECTED, Place.TARGET),
+        (error(ROUTER), Verdict.REJECTED, Place.HOP),
+        (error(ROUTER, 11, 0), Verdict.REJECTED, Place.HOP),
+        (error(authenticated=False), Verdict.SILENT, Place.UNKNOWN),
+        (SENT, Verdict.SILENT, Place.UNKNOWN),
+        (replace(SENT, replies=(Reply(2, TARGET, 62, "a TCP RST", "ours"),)), Verdict.REACHED, Place.TARGET),
+        (replace(error(ROUTER), replies=(Reply(2, TARGET, 62, "a TCP RST", "ours"),)), Verdict.REACHED, Place.TARGET),
+    ],
+)
+def test_only_the_target_itself_is_reached(probe, verdict, place):
+    found = judged(probe)
+    assert (found.verdict, found.place) == (verdict, place)
+
+
+def test_a_reply_and_its_proof_are_told():
+    found = judged(replace(SENT, replies=(Reply(2, TARGET, 62, "a TCP RST", "a number of ours"),)), SENT)
+    assert "198.51.100.2 replied to 1 of 2 with a TCP RST, which holds a number of ours" in found.explanation
+
+
+@pytest.mark.parametrize(
+    ("quoted", "changed", "told", "ttl"),
+    [
+        (62, (), "; its TTL was 62 there: 2 routers on the way.", 62),
+        (63, (), "; its TTL was 63 there: 1 router on the way.", 63),
+        (64, (), "; its TTL was 64 there: 0 routers on the way.", 64),
+        (200, (), "; its TTL was 200 there.", 200),
+        (None, ("dscp", "ecn"), "1 sent; the quote shows dscp, ecn changed.", None),
+    ],
+)
+def test_what_the_quote_shows_is_told_and_kept(quoted, changed, told, ttl):
+    found = judged(error(quoted_ttl=quoted, changed=changed))
+    assert found.explanation.endswith(told)
+    assert (found.ttl, found.changed) == (ttl, changed)
+
+
+def test_a_routers_quote_says_nothing_of_the_arrival():
+    found = judged(error(ROUTER, quoted_ttl=1, changed=("dscp",)))
+    assert (found.ttl, found.changed) == (None, ())
+
+
+def test_silence_leaves_three_explanations_and_names_what_proves_nothing():
+    found = judged(error(authenticated=False, changed=("payload",)))
+    assert "1 ICMP error that proves nothing (quoted with payload changed, or made up)" in found.explanation
+    open_still = "dropped on the path, or dropped by 198.51.100.2, or taken there without an answer"
+    assert open_still in found.explanation
+
+
+@pytest.mark.parametrize(
+    ("number", "form", "told"), [(6, Form.BARE, True), (6, Form.WELLFORMED, False), (47, Form.BARE, False)]
+)
+def test_where_a_valid_message_would_be_answered_that_is_said(number, form, told):
+    found = judged(replace(SENT, left=(replace(LEFT, protocol=number),)), train=Train(number, form=form))
+    assert ("--hdp-form=wellformed" in found.explanation) is told

@@ -1,0 +1,92 @@
+"""The pace of a simulated target is found from answers and misses alone, and kept; nothing here waits."""
+
+import pytest
+
+from pytest_hdp.measure.budget import HOARD, Budget
+
+
+class Bucket:
+    """A token bucket as Linux has it: one error in `each` seconds, six saved up at most; empty at 0."""
+
+    def __init__(self, each: float) -> None:
+        self.each, self.tokens, self.at = each, 0.0, 0.0
+
+    def ask(self, at: float) -> bool:
+        self.tokens = min(6.0, self.tokens + (at - self.at) / self.each)
+        self.at = at
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+
+def sweep(bucket: Bucket, numbers: int, trip: float = 0.02, budget: Budget | None = None) -> tuple[float, Budget]:
+    """Ask until so many were answered. Returns when that was, and what was found out."""
+    budget = budget or Budget(0.0)
+    now, doubted, left = 0.0, None, numbers
+    while left:
+        now = max(now, budget.ready(careful=doubted is not None))
+        budget.credit(now)
+        answered = bucket.ask(now)
+        if answered:
+            if doubted is not None:
+                budget.miss(doubted)
+            budget.answer(now)
+            left, doubted = left - 1, None
+        elif doubted is None and budget.most is not None and not budget.sure:
+            doubted = now
+        else:
+            budget.miss(now)
+            doubted = None
+        now += trip
+        assert now < 100_000
+    return now, budget
+
+
+@pytest.mark.parametrize("each", [0.005, 0.02, 0.1, 0.5, 1.0, 1.7, 4.0])
+def test_any_pace_is_found_and_hardly_anything_wasted(each):
+    took, budget = sweep(Bucket(each), 250)
+    assert took <= max(250 * each * 1.06 + 1, 250 * 0.02 * 1.2)
+    if each >= 0.1:
+        assert budget.most == pytest.approx(each, rel=0.05)
+
+
+def test_a_target_that_becomes_slower_is_followed():
+    bucket = Bucket(0.2)
+    took, budget = sweep(bucket, 50)
+    bucket.each, bucket.tokens, bucket.at = 1.0, 0.0, 0.0
+    budget.since -= took
+    slower, _ = sweep(bucket, 100, budget=budget)
+    assert 99 < slower < 100 * 1.25 + 10
+
+
+def test_a_lost_answer_costs_about_one():
+    bucket = Bucket(1.0)
+    _, budget = sweep(bucket, 20)
+    at = budget.ready(careful=True)
+    assert bucket.ask(at)  # answered, and the answer is lost
+    assert not bucket.ask(at + 0.1)
+    budget.miss(at + 0.1)
+    assert budget.ready(careful=True) - at < 1.3
+
+
+def test_what_was_not_asked_for_in_time_is_not_counted_on():
+    budget = Budget(0.0)
+    for second in range(1, 11):
+        budget.answer(float(second))
+    budget.miss(10.95)
+    assert budget.sure
+    assert budget.credit(10.5) == 1
+    assert budget.credit(12.5) == 2
+    assert budget.credit(1000.0) == HOARD
+
+
+def test_before_anything_was_answered_the_waits_grow():
+    budget = Budget(0.0)
+    waits = []
+    for _ in range(20):
+        waits.append(budget.ready(careful=False))
+        budget.miss(waits[-1])
+    assert waits == sorted(waits)
+    assert waits[0] < 0.05
+    assert waits[-1] > 3
