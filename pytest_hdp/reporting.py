@@ -19,10 +19,11 @@ from pytest_hdp.collection import CAMPAIGN, SETTINGS
 from pytest_hdp.fixtures import UNAVAILABLE
 from pytest_hdp.heading import HEADER, header, system
 from pytest_hdp.judge.profile import UNSTATED
+from pytest_hdp.repeating import repeat_command
 from pytest_hdp.report import letters
 from pytest_hdp.report.runfiles import RunFiles
 from pytest_hdp.report.safe import safe
-from pytest_hdp.vantagepoints import only_here, vantage_of_report
+from pytest_hdp.vantagepoints import vantage_of_report
 
 if TYPE_CHECKING:
     from _pytest._io import TerminalWriter
@@ -78,29 +79,6 @@ def _property(value: object) -> str | int:
     if value is None:
         return ""
     return value if isinstance(value, str | int) else json.dumps(value)
-
-
-def repeat_command(item: pytest.Item) -> str:
-    """The command that repeats just this test, with this run's --hdp options."""
-    seed = item.config.stash[SETTINGS].seed
-    own = ("--hdp-protocols", "--hdp-seed", "--hdp-record", "--hdp-report")
-    options: list[str] = []
-    arguments = iter(item.config.invocation_params.args)
-    for argument in arguments:
-        if argument.startswith("--hdp-"):
-            given = [argument] if "=" in argument else [argument, next(arguments, "")]
-            if not given[0].startswith(own):
-                options += given
-    return shlex.join(["pytest", *only_here(item.config), *_test(item), *options, f"--hdp-seed={seed}"])
-
-
-def _test(item: pytest.Item) -> list[str]:
-    """What names a test on the command line: a packaged suite's by its module, which is the same on every host."""
-    suites = Path(__file__).parent / "suites"
-    if not item.config.getoption("pyargs") or not item.path.resolve().is_relative_to(suites.resolve()):
-        return [item.nodeid]
-    inside = item.path.resolve().relative_to(suites.resolve()).with_suffix("").parts
-    return ["--pyargs", f"{'.'.join(('pytest_hdp.suites', *inside))}::{item.nodeid.partition('::')[2]}"]
 
 
 class Reporting:
