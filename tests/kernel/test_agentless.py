@@ -50,7 +50,9 @@ def test_a_stock_target_is_asked_at_its_own_pace():
     found = measure("transparent", numbers, progress=told.append)
     expected = {number: Verdict.SILENT if number in NEVER_ANSWERED else Verdict.REACHED for number in numbers}
     assert verdicts(found) == expected
-    assert [progress.settled for progress in told] == list(range(1, len(numbers) + 1))
+    settled = [progress.settled for progress in told]
+    assert settled == sorted(settled)
+    assert set(range(1, len(numbers) + 1)) <= set(settled)
     assert "protocol unreachable" in found[253].explanation
 
 
