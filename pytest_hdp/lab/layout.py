@@ -185,7 +185,7 @@ class Layout:
         """Fill in who answers, from where, and the source that is seen, for a box at this node."""
         if truth.nat == "translated" and direction is Direction.FORWARD:
             truth = replace(truth, nat_source=self.links[position].left.address)
-        if truth.verdict not in (Verdict.LOST, Verdict.REJECTED):
+        if truth.verdict not in (Verdict.LOST, Verdict.REJECTED, Verdict.FIRST_ONLY):
             return truth
         hops = self.hops(direction)
         reached = self._reached(position, box, direction)

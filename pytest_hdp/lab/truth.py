@@ -46,8 +46,8 @@ class Truth:
     `changed`: fields that differ on arrival, by the names of `judge.evidence.Sighting`.
     `recovers_after`: seconds of idling after which a train that ended `first_only` passes once more.
     `second_host`: the verdict for the same number from a second host behind the same NAT, while the first's
-    mapping lives. `box`: who decided. `last_hop`: with `lost` and `rejected`, the last router that still answers
-    when the train's TTL ends there (None: not one does).
+    mapping lives. `box`: who decided. `last_hop`: with `lost`, `rejected` and `first_only`, the last router that still
+    answers when the train's TTL ends there (None: not one does).
     """
 
     verdict: Verdict = Verdict.DELIVERED

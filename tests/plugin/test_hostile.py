@@ -302,7 +302,7 @@ def test_files_written_under_sudo_are_given_back(project, run_in, monkeypatch):
     monkeypatch.setenv("SUDO_UID", "65534")
     monkeypatch.setenv("SUDO_GID", "65533")
     assert run_in([], "--hdp-report=a/b", "--hdp-record=mine.toml").returncode == 0
-    written = ["a", "a/b", "a/b/results.jsonl", "a/b/results.md", "mine.toml"]
+    written = ["a", "a/b", "a/b/results.jsonl", "a/b/results.md", "a/b/report.html", "mine.toml"]
     owners = {(each.stat().st_uid, each.stat().st_gid) for each in map(project.pytester.path.joinpath, written)}
     assert owners == {(65534, 65533)}
 
