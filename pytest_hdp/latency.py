@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_hdp.collection import SETTINGS
+from pytest_hdp.report.runfiles import LATENCY
 
 if TYPE_CHECKING:
     from pytest_hdp.fixtures import Path
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.path import OpenPath
     from pytest_hdp.options import Settings
 
-FILE = "latency.json"
 RECORDS = "hdp_latency"
 RESULTS: pytest.StashKey[list[LatencyResult]] = pytest.StashKey()
 LOOPBACK_PAIRS, LAB_PAIRS, FAR_PAIRS = 2000, 1000, 300
@@ -143,6 +143,14 @@ class LatencyFile:
         self._records: list[dict[str, Any]] = []
         self._trouble = ""
 
+    @property
+    def results(self) -> list[LatencyResult]:
+        """What was found so far."""
+        from pytest_hdp.judge.latency_record import from_record
+
+        found = [from_record(record) for record in self._records]
+        return [each for each in found if not isinstance(each, str)]
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep what was found, and write it at once: a run may be interrupted."""
         found = getattr(report, RECORDS, None)
@@ -152,9 +160,9 @@ class LatencyFile:
 
         self._records += found
         try:
-            write(self._folder / FILE, self._records)
+            write(self._folder / LATENCY, self._records)
         except OSError as error:
-            self._trouble = f"hdp: {FILE} is not complete: {error.strerror or error}"
+            self._trouble = f"hdp: {LATENCY} is not complete: {error.strerror or error}"
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """A file that could not be written is no success."""

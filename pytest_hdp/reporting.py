@@ -231,7 +231,9 @@ class Reporting:
         packets = captured(self.config)
         if packets is not None:
             self._tests = tests_by_train(session) | self._tests
-        self._files.finish(self.records, packets=packets, tests=self._tests)
+        latency = self.config.pluginmanager.get_plugin("hdp-latency-file")
+        found = latency.results if latency is not None else ()
+        self._files.finish(self.records, packets=packets, tests=self._tests, latency=found)
         self._tell_github()
         if self._files.troubles and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR

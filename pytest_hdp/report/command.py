@@ -37,6 +37,7 @@ def main(args: argparse.Namespace) -> int:
     from pytest_hdp.report.files import make_folder, write_whole
     from pytest_hdp.report.markdown import markdown
     from pytest_hdp.report.page.document import page
+    from pytest_hdp.report.page.latency import histograms
     from pytest_hdp.report.runs import load
 
     if args.output is None and len(args.places) > 1:
@@ -52,7 +53,10 @@ def main(args: argparse.Namespace) -> int:
     system = runs.made[0].get("system") if len(runs.made) == 1 else None
     try:
         make_folder(folder)
-        write_whole(folder / "report.html", page(runs.records, runs.made, problems=runs.problems))
+        write_whole(
+            folder / "report.html",
+            page(runs.records, runs.made, histograms=histograms(runs.latency), problems=runs.problems),
+        )
         write_whole(folder / "results.md", markdown(runs.records, command=command, system=system))
     except OSError as error:
         return _complain(f"{safe(folder)} can't be written: {error.strerror or error}", _FAILED)

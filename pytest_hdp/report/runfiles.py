@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from pytest_hdp.judge.latency_result import LatencyResult
     from pytest_hdp.measure.capture import Packets
     from pytest_hdp.report.jsonl import LineWriter
+
+LATENCY = "latency.json"
 
 
 class RunFiles:
@@ -48,8 +51,9 @@ class RunFiles:
         *,
         packets: Packets | None = None,
         tests: Mapping[str, str] | None = None,
+        latency: Sequence[LatencyResult] = (),
     ) -> None:
-        """Write everything whole, from one record of each train.
+        """Write everything whole, from one record of each train, and what the latency experiments found.
 
         `packets`: for the capture, which is not written where nothing was measured; `tests`: node ids by `train_key`.
         """
@@ -60,15 +64,18 @@ class RunFiles:
             from pytest_hdp.report.jsonl import write_lines
             from pytest_hdp.report.markdown import markdown
             from pytest_hdp.report.page.document import page
+            from pytest_hdp.report.page.latency import histograms
 
             command, system = self._made.get("command"), self._made.get("system")
             first, *rest = records
+            if not latency:
+                (self._report / LATENCY).unlink(missing_ok=True)  # an earlier run's, of which all else is replaced too
             with self._telling(self._report / "results.jsonl") as path:
                 write_lines(path, [{**first, "made": self._made}, *rest])
             with self._telling(self._report / "results.md") as path:
                 write_whole(path, markdown(records, command=command, system=system))
             with self._telling(self._report / "report.html") as path:
-                write_whole(path, page(records, [self._made]))
+                write_whole(path, page(records, [self._made], histograms=histograms(latency)))
         if self._record is not None and records:
             with self._telling(self._record) as path:
                 _write_profile(path, records)

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pytest_hdp.judge.latency_result import LatencyResult
 from pytest_hdp.report import fields
 from pytest_hdp.report.jsonl import read
+from pytest_hdp.report.latencyfile import read as read_latency
+from pytest_hdp.report.runfiles import LATENCY
 from pytest_hdp.report.safe import safe
 
 RESULTS = "results.jsonl"
@@ -17,11 +20,15 @@ RESULTS = "results.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """What several results files hold. `made`: how each run was made; `problems`: what could not be read, in lines."""
+    """What several results files hold. `made`: how each run was made; `problems`: what could not be read, in lines.
+
+    `latency`: what their latency experiments found.
+    """
 
     records: tuple[dict[str, Any], ...]
     made: tuple[dict[str, str], ...]
     problems: tuple[str, ...]
+    latency: tuple[LatencyResult, ...] = ()
 
 
 def load(places: Sequence[Path]) -> Runs:
@@ -37,7 +44,9 @@ def load(places: Sequence[Path]) -> Runs:
     for label, (records, _) in zip(_labels(files), found, strict=True):
         kept += [_labelled(each, label) if paths[_path_key(each)] > 1 else each for each in records]
     made = [how for file, (records, _) in zip(files, found, strict=True) if (how := made_of(records, file))]
-    return Runs(tuple(kept), tuple(made), tuple(problems))
+    beside = [read_latency(file) for each in files if (file := each.parent / LATENCY).exists()]
+    problems += [problem for _, those in beside for problem in those]
+    return Runs(tuple(kept), tuple(made), tuple(problems), tuple(each for results, _ in beside for each in results))
 
 
 def made_of(records: Iterable[Mapping[str, Any]], file: Path | None = None) -> dict[str, str]:

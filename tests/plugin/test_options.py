@@ -69,7 +69,12 @@ def test_expectation_by_the_name_of_a_profile(sweep):
 def test_report_folder_holds_lines_and_a_table(sweep):
     sweep.run("--hdp-report=out/deep", "--hdp-protocols=0,253")
     folder = sweep.pytester.path / "out" / "deep"
-    assert sorted(each.name for each in folder.iterdir()) == ["capture.pcapng", "report.html", "results.jsonl", "results.md"]
+    assert sorted(each.name for each in folder.iterdir()) == [
+        "capture.pcapng",
+        "report.html",
+        "results.jsonl",
+        "results.md",
+    ]
     assert "| 253 |" in (folder / "results.md").read_text(encoding="utf-8")
 
 

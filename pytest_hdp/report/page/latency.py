@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_hdp.judge.latency_result import HDP, UDP, LatencyResult
 from pytest_hdp.report.safe import safe
 
 MOST_BINS = 400
@@ -19,6 +20,16 @@ class Histogram:
     label: str
     bins: tuple[tuple[float, float, int], ...]
     sentence: str
+
+
+def histograms(results: Iterable[LatencyResult]) -> list[Histogram]:
+    """Return those of HDP and of UDP, at both levels, with the sentence that compares them."""
+    return [
+        Histogram(each.label, each.bins, each.sentence)
+        for result in results
+        for each in result.histograms
+        if each.label.partition(",")[0] in {HDP, UDP}
+    ]
 
 
 def shown(histograms: Iterable[Histogram]) -> list[dict[str, Any]]:
