@@ -23,13 +23,12 @@ class Histogram:
 
 
 def histograms(results: Iterable[LatencyResult]) -> list[Histogram]:
-    """Return those of HDP and of UDP, at both levels, with the sentence that compares them."""
-    return [
-        Histogram(each.label, each.bins, each.sentence)
-        for result in results
-        for each in result.histograms
-        if each.label.partition(",")[0] in {HDP, UDP}
-    ]
+    """Return those of HDP and of UDP, at both levels, the first of each comparison with its sentence."""
+    found: list[Histogram] = []
+    for result in results:
+        kept = [each for each in result.histograms if each.label.partition(",")[0] in {HDP, UDP}]
+        found += [Histogram(each.label, each.bins, "" if i else result.sentence) for i, each in enumerate(kept)]
+    return found
 
 
 def shown(histograms: Iterable[Histogram]) -> list[dict[str, Any]]:
