@@ -226,6 +226,14 @@ def test_a_margin_is_exceeded_only_by_the_whole_interval(slower: int, margin: fl
     assert f"margin of {margin:g} us" in found.sentence
 
 
+def test_a_margin_within_the_interval_is_undecided_on_whichever_side_the_median_is() -> None:
+    hdp, udp = series(HDP, range(0, 20_000, 100)), series(UDP, [0] * 200)
+    found = difference(hdp, udp, Level.KERNEL)
+    for margin in (found.median - 0.1, found.median + 0.1):
+        assert found.low < margin < found.high
+        assert conclude(replace(SETUP, margin_us=margin), [hdp, udp]).gate is Gate.UNDECIDED
+
+
 def test_a_margin_holds_in_the_network_too() -> None:
     assert concluded(replace(SETUP, margin_us=1.0), kernel=5000).gate is Gate.EXCEEDED
 
