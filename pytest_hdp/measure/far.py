@@ -30,12 +30,12 @@ GLANCE = 0.05  # seconds between two looks at whether an agent has answered
 
 def measurement(path: OpenPath, plan: Plan, on_progress: OnProgress | None = None) -> Measurement:
     """The kind of measurement that a path with eyes at its end takes."""
-    far = path.far is not None and path.far.remote is not None
+    far = path.near.remote is not None or (path.far is not None and path.far.remote is not None)
     return (FarMeasurement if far else Measurement)(path, plan, on_progress)
 
 
 class FarMeasurement(Measurement):
-    """Measures trains over a path whose far end is at the other end of a channel."""
+    """Measures trains over a path with an end, or both, at the other end of a channel."""
 
     def __init__(self, path: OpenPath, plan: Plan, on_progress: OnProgress | None = None) -> None:
         super().__init__(path, plan, on_progress)

@@ -80,8 +80,8 @@ def test_finds_what_an_agent_in_the_namespace_finds(hosts, watched):
     }
 
 
-def test_four_workers_measure_once(hosts):
-    done = hosts.sweep(hosts.agent(), "--hdp-protocols=250-254", "-n", "4")
+def test_workers_measure_once(hosts):
+    done = hosts.sweep(hosts.agent(), "--hdp-protocols=250-254", "-n", "2")
     assert (done.status, set(done.verdicts.values()), len(done.records)) == (0, {"delivered"}, 10), done.printed
     wait_until(lambda: not hosts.agents(), 5)
 
@@ -177,6 +177,16 @@ def test_an_agent_has_a_budget_and_a_lifetime(hosts, watched, words, why):
     if "budget" in words:
         assert len(sent) == 300
     assert not hosts.agents()
+
+
+def test_probes_may_start_there(hosts_of):
+    """The other way round: from the host behind SSH to this one, with and without eyes here."""
+    hosts = hosts_of("transparent")
+    there = (SWEEP, f"--hdp-target={hosts.lab.client_address}", f"--hdp-source={hosts.agent()}", "--hdp-protocols=253")
+    watched = hosts.run(*there, "--hdp-agent=popen")
+    assert watched.verdicts == {(253, "forward"): "delivered", (253, "reverse"): "delivered"}, watched.printed
+    alone = hosts.run(*there)
+    assert alone.verdicts == {(253, "forward"): "reached"}, alone.printed
 
 
 CLOUD = """
