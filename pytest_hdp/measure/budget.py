@@ -9,11 +9,14 @@ it is more than the time passed, divided by k + 1. The two close in on it while 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 
 FIRST = 0.03  # seconds after the bucket was empty, to the first try
 WIDER = 1.3  # so much longer is waited for the next
 CLOSE = 1.02  # two bounds so near to each other are one
+RECENT = 8  # answers that tell what is usual
+LATER = 1.15  # than what was usual of late
 MARGIN = 1.2  # of the time to earn an error, after the last one
 HOARD = 4  # errors that a target is taken to save up, at most
 
@@ -30,6 +33,7 @@ class Budget:
     least: float = 0.0
     most: float | None = None
     last: float = 0.0
+    _times: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
 
     @property
     def trusted_from(self) -> float:
@@ -39,7 +43,8 @@ class Budget:
         """
         if self.most is None:
             return math.inf
-        return max(self.last, self.since) + MARGIN * self.most
+        usual = (self._times[-1] - self._times[0]) / (len(self._times) - 1) if len(self._times) > 1 else 0.0
+        return max(self.last, self.since) + max(MARGIN * self.most, LATER * usual)
 
     @property
     def guess(self) -> float:
@@ -69,6 +74,7 @@ class Budget:
         """Take note that a question sent at this time was answered."""
         self.answered += 1
         self.last = max(self.last, at)
+        self._times.append(at)
         each = max(at - self.since, 0.001) / self.answered
         # asked late it tells nothing new; asked right after the count began anew it tells too little
         self.most = each if self.most is None else min(self.most, max(each, self.least))
@@ -85,7 +91,7 @@ class Budget:
             self.least = max(self.least, each)
             return
         if self.answered:
-            self.since, self.answered, self.least = at, 0, self.most * 0.9
+            self.since, self.answered, self.least = at, 0, self.most * 0.97
         else:
             self.least = max(self.least, each)
             self.most = self.least * WIDER

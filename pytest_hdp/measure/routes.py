@@ -18,7 +18,7 @@ from pytest_hdp.measure.ends import End, PathUnavailable
 from pytest_hdp.measure.engine import Measurement
 from pytest_hdp.measure.path import OpenPath
 from pytest_hdp.vantage.opener import Opener
-from pytest_hdp.vantage.places import Place, loopback_place
+from pytest_hdp.vantage.places import Place, PlaceError, can_open_raw, here, loopback_place
 from pytest_hdp.vantage.station import Station
 
 if TYPE_CHECKING:
@@ -89,7 +89,12 @@ def between(
 def agentless(
     source: Place, target: str, default: plan.Plan, profile: Profile | None, *, name: str | None = None
 ) -> Route:
-    """From one vantage point to an address where nobody watches: what its own stack and the routers say."""
+    """From one vantage point to an address where nobody watches: what its own stack and the routers say.
+
+    Raises PlaceError, one line, where raw sockets can't be had.
+    """
+    if isinstance(source, here) and not can_open_raw():
+        raise PlaceError(f'sending to {target} takes CAP_NET_RAW: run as root (sudo "$(command -v pytest)" ...)')
     key = f"target:{name or target}"
     path_name = PathName("internet", name or target, source.describe(), target, None)
 
