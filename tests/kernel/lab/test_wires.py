@@ -62,7 +62,7 @@ def test_bursts_hit_neighbours(open_lab: OpenLab):
 def test_a_delay_is_for_its_number_alone_and_as_long_as_stated(open_lab: OpenLab):
     for us in (200, 2000):
         direct = open_lab(wire(Delay(us=us, protocols=frozenset({253}))))
-        extra = statistics.median(_latency(direct, 253)) - statistics.median(_latency(direct, 254))
+        extra = min(_latency(direct, 253)) - min(_latency(direct, 254))  # a busy machine adds to most, not to all
         assert us * 0.9 < extra / 1000 < us * 1.1 + 400
 
 
