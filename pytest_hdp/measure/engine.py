@@ -236,13 +236,8 @@ class Measurement:
 
     def _report(self, *, over: bool = False) -> None:
         """Tell whoever asked how far it got; `over`: nothing more will come."""
-        self._progress.tell(
-            self.plan, self.rounds, self._settled, self._to_locate, left=self._seconds_left(), over=over
-        )
-
-    def _seconds_left(self) -> float | None:
-        """What the rest will take, at the pace found so far."""
-        return self._progress.rest_of_rounds(self.plan, self.rounds)
+        left = self._progress.rest_of_rounds(self.plan, self.rounds)
+        self._progress.tell(self.plan, self.rounds, self._settled, self._to_locate, left=left, over=over)
 
     def _file(self, eye: Eye, observation: Observation) -> None:
         file(self.path, self._books, eye, observation)
