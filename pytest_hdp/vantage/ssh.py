@@ -61,6 +61,8 @@ class Login:
 
 def parse(text: str) -> Login:
     """Read what follows `ssh=`. Raises ValueError, one line."""
+    if not text.isprintable():
+        raise ValueError(f"ssh={text!r} holds characters that can't be printed; it is {SYNTAX}")
     try:
         words = shlex.split(text)
     except ValueError as error:

@@ -36,7 +36,19 @@ def test_words_of_ours_come_first():
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "-p 22", "drop -v", "'unclosed host", "budget=x host", "budget=0 host", "lifetime=1e9 host", "''"]
+    "text",
+    [
+        "",
+        " ",
+        "-p 22",
+        "drop -v",
+        "'unclosed host",
+        "budget=x host",
+        "budget=0 host",
+        "lifetime=1e9 host",
+        "''",
+        "a\nb",
+    ],
 )
 def test_what_names_no_host_is_one_line(text):
     with pytest.raises(ValueError, match=r"ssh=.*HOST|is not a whole number") as raised:
