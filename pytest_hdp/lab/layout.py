@@ -19,6 +19,7 @@ _LAST_NETWORK = "198.51.100.{}"
 _FIRST_NETWORK = "192.0.2.{}"
 _SECOND_CLIENT = "192.0.2.130"
 _MOST_ROUTERS = 60
+_LOCATED = {Verdict.LOST, Verdict.REJECTED, Verdict.FIRST_ONLY}
 _TIME_EXCEEDED = (11, 0)
 
 
@@ -185,7 +186,7 @@ class Layout:
         """Fill in who answers, from where, and the source that is seen, for a box at this node."""
         if truth.nat == "translated" and direction is Direction.FORWARD:
             truth = replace(truth, nat_source=self.links[position].left.address)
-        if truth.verdict not in (Verdict.LOST, Verdict.REJECTED, Verdict.FIRST_ONLY):
+        if truth.verdict not in _LOCATED:
             return truth
         hops = self.hops(direction)
         reached = self._reached(position, box, direction)
@@ -194,6 +195,8 @@ class Layout:
             if reached == len(hops) and not own:
                 return _at_the_end(truth)
             truth = replace(truth, icmp_from=hops[reached - own].address)
+            if truth.icmp == _TIME_EXCEEDED:
+                reached += 1  # to where its TTL expires it comes
         if leaked:  # what is beyond the NAT has no route back to the source it sees
             truth = Truth(Verdict.LOST, box=truth.box)
             reached = min(reached, *self._nats())

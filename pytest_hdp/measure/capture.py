@@ -156,7 +156,7 @@ class Watcher:
             changed = copy.payload_change
             if self._roles[entry.index] in {CONTROL, BY_HAND} and kind == PACKET_OUTGOING:
                 entry.left.append(copy)  # nobody else notes it, and a short quote is recognised by it
-        elif (about := read_error(self._ledger, when, data)) is not None:
+        elif (about := read_error(self._ledger, when, data)) is not None and "payload" not in about[1].changed:
             entry, changed = about[0], None
         else:
             return None

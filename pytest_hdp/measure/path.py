@@ -16,6 +16,7 @@ from pytest_hdp.packet.tag import RUN_ID_SIZE, Sealer
 from pytest_hdp.vantage import bpf
 from pytest_hdp.vantage.exchange import AgentGone, Packet
 from pytest_hdp.vantage.remote import RemoteStation
+from pytest_hdp.vantage.station import Station
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
@@ -70,7 +71,7 @@ class OpenPath:
     @property
     def shared_clock(self) -> bool:
         """Whether one kernel stamps at both ends, since it is this process that has the sockets: not with an agent."""
-        return self.far is not None and not self._remote
+        return self.far is not None and all(isinstance(end.station, Station) for end in self._ends)
 
     @property
     def gone(self) -> str | None:

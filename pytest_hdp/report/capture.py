@@ -25,7 +25,8 @@ _ROLES = {"locate": "looking for the hop"}
 
 def key_of(path: Mapping[str, str | None], direction: str, form: str, protocol: int) -> str:
     """What a result's record, a test and the packets of one train have in common; `path` as in a record."""
-    return json.dumps([path, direction, form, protocol], sort_keys=True)
+    named = {part: value for part, value in path.items() if part != "vantage" or value is not None}
+    return json.dumps([named, direction, form, protocol], sort_keys=True)
 
 
 def train_key(record: Mapping[str, Any]) -> str:
