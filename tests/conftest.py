@@ -11,8 +11,19 @@ if TYPE_CHECKING:
     import pytest
 
 pytest_plugins = ["pytester"]
-BRIEF = os.environ.get("TESTS_PROFILE") == "brief"  # CI, as a second user: what needs no privilege was run already
-collect_ignore = ["unit"] if BRIEF else []
+BRIEF = os.environ.get("TESTS_PROFILE") == "brief"
+"""CI, as a second user: only what may depend on who runs it."""
+collect_ignore = (
+    ["unit", "browser"]
+    + [
+        f"kernel/{name}"
+        for name in ("ssh", "test_truth.py", "test_strangers.py", "test_latency.py", "test_inventory.py")
+    ]
+    + [f"kernel/{name}.py" for name in ("test_vantage_points", "test_provider_profiles", "test_ci_command")]
+    + [f"plugin/test_{name}.py" for name in ("packaging", "options", "pytest_ways", "terminal", "latency", "reports")]
+    if BRIEF
+    else []
+)
 
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("here", deadline=None)

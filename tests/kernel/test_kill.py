@@ -29,7 +29,7 @@ INTERNET = "suites/internet/test_sweep.py"
 INTERRUPTED, WORKER_DIED = 2, 1
 INSTANTS, AT_ONCE = 20, 4
 LONGEST = 1.0  # seconds after the first process of a lab was seen
-PATIENCE = 20.0
+PATIENCE = 60.0
 MARK = "HDP_TEST_KILL"
 
 

@@ -1,7 +1,6 @@
 """Every lab of the catalogue: no verdict and no attribute that its stated truth contradicts."""
 
 import importlib.util
-import os
 import sys
 from pathlib import Path
 
@@ -20,7 +19,7 @@ pytestmark = pytest.mark.skipif(
     not (can_open_raw() or can_unshare()), reason="privilege: neither raw sockets nor user namespaces"
 )
 AT_ONCE = 5  # sweeps in one test, so that several processes share them
-SWEEPS = AT_ONCE if os.environ.get("TESTS_PROFILE") == "brief" else 20
+SWEEPS = 20
 
 
 @pytest.mark.parametrize("name", catalogue.names())
