@@ -153,7 +153,7 @@ def test_the_agent_is_killed(hosts, running):
 
 def test_what_was_measured_by_then_keeps_its_verdict(hosts_of):
     """A box lets four of 253 and 254 pass each way, so they stay undecided for long after the others are settled."""
-    hosts = hosts_of(LabSpec("stingy", "four each way, then one a second", (Router(), STINGY, Router()))))
+    hosts = hosts_of(LabSpec("stingy", "four each way, then one a second", (Router(), STINGY, Router())))
     _, wait = hosts.start(
         SWEEP, f"--hdp-target={hosts.address}", f"--hdp-agent={hosts.agent()}", "--hdp-protocols=1,6,17,253,254",
         "--hdp-rate=500",
