@@ -109,6 +109,7 @@ class Chromium:
         )
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
+        self._settle()
 
     def hover(self, selector: str) -> None:
         """Move the mouse there."""
@@ -124,6 +125,21 @@ class Chromium:
         code = {"Enter": 13, "Escape": 27, "Tab": 9}.get(name, 0)
         self.call("Input.dispatchKeyEvent", type="keyDown", key=name, code=name, windowsVirtualKeyCode=code, **text)
         self.call("Input.dispatchKeyEvent", type="keyUp", key=name, code=name, windowsVirtualKeyCode=code)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Wait for what an input leads to in turn, such as the event that the place in the page has changed."""
+        self.run("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+
+    def text(self, selector: str) -> str:
+        """Return the text of the first element that a selector finds, as soon as there is one."""
+        found = f"document.querySelector({json.dumps(selector)})"
+        self.run(
+            f"new Promise((done, fail) => {{ const until = Date.now() + {int(PATIENCE * 1000)};"
+            f" const look = () => {found} ? done() : Date.now() > until ? fail(Error('none')) : setTimeout(look, 10);"
+            " look(); })"
+        )
+        return self.run(f"{found}.innerText")
 
     def look(self, *, width: int = 1280, height: int = 900, dark: bool = False, mobile: bool = False) -> None:
         """Set the window's size in CSS pixels, and whether the user likes it dark."""

@@ -32,10 +32,6 @@ def report(folder, *more):
     return subprocess.run(program, capture_output=True, text=True, check=False)
 
 
-def text(browser, selector):
-    return browser.run(f"document.querySelector({selector!r}).textContent")
-
-
 def test_hostile_strings_are_text(shown):
     records = [json.loads(line) for line in lines()]
     for record in records:
@@ -44,9 +40,9 @@ def test_hostile_strings_are_text(shown):
         record |= {key: value for key, value in evil.items() if key not in kept}
     browser = shown(records, "#t0-20", made=[{"command": EVIL, "source": EVIL}], problems=[EVIL])
     assert browser.run("window.pwned === undefined && document.querySelectorAll('img, script').length") == 2
-    assert "<script>window.pwned=1</script>" in text(browser, "#evidence")
-    assert "<img src=x" in text(browser, "#made")
-    assert "\\x1b[31m\\x00\\u202e\\u2028" in text(browser, ".problem")
+    assert "<script>window.pwned=1</script>" in browser.text("#evidence")
+    assert "<img src=x" in browser.text("#made")
+    assert "\\x1b[31m\\x00\\u202e\\u2028" in browser.text(".problem")
     whole = browser.run("document.documentElement.outerHTML")
     assert not {"\x1b", "\0", "\u202e", "\u2028"} & set(whole)
 
@@ -62,7 +58,7 @@ def test_unknown_words_are_shown_too(shown):
             "path": None,
         }
     browser = shown(records)
-    assert text(browser, ".cell") == "~"
+    assert browser.text(".cell") == "~"
     assert browser.run("window.pwned") is None
 
 
@@ -85,7 +81,7 @@ def test_a_file_cut_off_in_the_middle_is_shown_with_a_note(browser, tmp_path):
     assert "line 40: cut off in the middle" in done.stderr
     browser.open(tmp_path / "report.html")
     assert browser.complaints == []
-    assert "cut off in the middle" in text(browser, ".problem")
+    assert "cut off in the middle" in browser.text(".problem")
     assert browser.run("document.querySelectorAll('.cell').length") == 39
 
 

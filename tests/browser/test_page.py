@@ -24,10 +24,6 @@ def first_only():
     return recorded("first-only")
 
 
-def text(browser, selector):
-    return browser.run(f"document.querySelector({selector!r}).innerText")
-
-
 def count(browser, selector):
     return browser.run(f"document.querySelectorAll({selector!r}).length")
 
@@ -49,8 +45,8 @@ def test_a_cell_shows_its_evidence(shown, first_only):
     browser = shown(first_only)
     assert browser.run("document.querySelector('#evidence').hidden")
     browser.click("#c0 a[href='#t0-47']")
-    assert "47 GRE" in text(browser, "#evidence h2")
-    assert "the first came through and none of the" in text(browser, "#evidence .sentence")
+    assert "47 GRE" in browser.text("#evidence h2")
+    assert "the first came through and none of the" in browser.text("#evidence .sentence")
     sent = count(browser, "#evidence .line tbody tr")
     assert sent == next(r for r in first_only if r["protocol"] == 47)["sent"] > 4
     seen = browser.run(
@@ -64,8 +60,8 @@ def test_a_cell_shows_its_evidence(shown, first_only):
 
 def test_evidence_has_an_address_of_its_own(shown, first_only):
     browser = shown(first_only, "#t1-132")
-    assert "132 SCTP" in text(browser, "#evidence h2")
-    assert "reverse" in text(browser, "#evidence .top")
+    assert "132 SCTP" in browser.text("#evidence h2")
+    assert "reverse" in browser.text("#evidence .top")
 
 
 def test_filter_by_verdict_and_by_words(shown, first_only):
@@ -73,7 +69,7 @@ def test_filter_by_verdict_and_by_words(shown, first_only):
     assert count(browser, ".cell.dim") == 0
     browser.click(".chip[data-verdict=delivered]")
     assert count(browser, ".cell:not(.dim)") == 12
-    assert text(browser, "#shown") == "12 of 510"
+    assert browser.text("#shown") == "12 of 510"
     browser.click(".chip[data-verdict=delivered]")
     browser.run("document.querySelector('#find').focus()")
     browser.call("Input.insertText", text="gre, 250-252")
@@ -99,7 +95,7 @@ def test_the_keyboard_reaches_everything(shown, first_only):
     outline = browser.run("getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid"
     browser.key("Enter")
-    assert "1 ICMP" in text(browser, "#evidence h2")
+    assert "1 ICMP" in browser.text("#evidence h2")
     assert browser.run("document.activeElement.id") == "evidence"
     label = browser.run("document.querySelector(\"#c0 a[href='#t0-47']\").getAttribute('aria-label')")
     assert label == "47 GRE: first only (expected)"
@@ -110,7 +106,7 @@ def test_hover_names_the_cell(shown, first_only):
     browser = shown(first_only)
     browser.run("document.querySelector('#c0 .grid').scrollIntoView()")
     browser.hover("#c0 a[href='#t0-2']")
-    assert text(browser, "#tip") == "2 IGMP: first only (expected)"
+    assert browser.text("#tip") == "2 IGMP: first only (expected)"
 
 
 def test_on_a_phone_nothing_sticks_out(shown, first_only):
@@ -119,7 +115,7 @@ def test_on_a_phone_nothing_sticks_out(shown, first_only):
     assert browser.run("document.documentElement.scrollWidth") == 390
     browser.click("#c0 a[href='#t0-47']")
     assert browser.run("document.documentElement.scrollWidth") == 390
-    assert "47 GRE" in text(browser, "#evidence h2")
+    assert "47 GRE" in browser.text("#evidence h2")
 
 
 def test_dark_is_dark(shown, first_only):
@@ -162,11 +158,11 @@ def test_surprises_come_first(shown, first_only):
         for each in first_only
     ]
     browser = shown(records)
-    assert text(browser, ".status") == "2 of 510 not as expected: 47 (GRE)"
+    assert browser.text(".status") == "2 of 510 not as expected: 47 (GRE)"
     assert browser.run("document.querySelector('main > section:not([hidden])').id") == "surprises"
-    assert "expected delivered, got first only" in text(browser, "#surprises")
+    assert "expected delivered, got first only" in browser.text("#surprises")
     assert count(browser, ".cell.failed") == 2
-    assert text(browser, ".cell.failed") == "O"
+    assert browser.text(".cell.failed") == "O"
 
 
 def many(first_only):
@@ -207,17 +203,17 @@ def test_two_clocks_are_never_subtracted(shown, first_only):
     for probe in record["probes"]:
         probe["arrived"] = probe["delivered"] = probe["delivered"] - 5_000_000_000  # the far clock is slow
     browser = shown([record], "#t0-6")
-    assert "the two clocks can't be compared" in text(browser, "#evidence .line + p")
-    assert "\N{MINUS SIGN}" not in text(browser, "#evidence .line")
-    assert text(browser, "#evidence .line tbody td:nth-child(5)") == "+0 ns"
+    assert "the two clocks can't be compared" in browser.text("#evidence .line + p")
+    assert "\N{MINUS SIGN}" not in browser.text("#evidence .line")
+    assert browser.text("#evidence .line tbody td:nth-child(5)") == "+0 ns"
 
 
 def test_nobody_there_is_not_nothing_seen(shown, first_only):
     record = copy.deepcopy(next(each for each in first_only if each["protocol"] == 47))
     record["path"] |= {"kind": "internet", "agent": None}
     browser = shown([record], "#t0-47")
-    assert "Nobody watches at the far end" in text(browser, "#evidence")
-    assert "arrived" not in text(browser, "#evidence .line thead")
+    assert "Nobody watches at the far end" in browser.text("#evidence")
+    assert "arrived" not in browser.text("#evidence .line thead")
 
 
 def test_latency_is_drawn_where_there_is_any(shown, first_only):
@@ -228,14 +224,14 @@ def test_latency_is_drawn_where_there_is_any(shown, first_only):
     browser = shown(first_only[:3], histograms=histograms)
     assert count(browser, "#latency svg") == 2
     assert count(browser, "#latency rect") == 3
-    assert "[0.19, 0.21]" in text(browser, "#latency")
-    assert "<b>" in text(browser, "#latency")
+    assert "[0.19, 0.21]" in browser.text("#latency")
+    assert "<b>" in browser.text("#latency")
 
 
 def test_how_it_was_made(shown, first_only):
     made = {"command": "pytest --x='<i>'", "system": "Linux 6.18", "seed": "7", "version": "pytest-hdp 1"}
     browser = shown(first_only[:3], made=[made])
-    assert all(value in text(browser, "#made") for value in made.values())
+    assert all(value in browser.text("#made") for value in made.values())
 
 
 def test_every_train_in_words(shown, first_only):

@@ -122,6 +122,7 @@ def matrix(counts: Counter[tuple[Verdict, Verdict]]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sweeps", type=int, default=20, help="of each lab with 5 and 20 %% loss")
+    parser.add_argument("--first", type=int, default=0, help="seed of the first of these sweeps: to share them out")
     parser.add_argument("--labs", default=",".join(catalogue.names()))
     options = parser.parse_args()
     everything, lines = Comparison(), []
@@ -129,7 +130,7 @@ def main() -> int:
         found = Comparison()
         count = options.sweeps if name in LOSSES else 1
         forms = (Form.BARE,) if name in LOSSES else tuple(Form)
-        for seed in range(count):
+        for seed in range(options.first, options.first + count):
             found.add(sweep(name, seed, forms=forms))
         everything.add(found)
         unsure = sum(number for (_, seen), number in found.counts.items() if seen is Verdict.INCONCLUSIVE)
