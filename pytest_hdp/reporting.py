@@ -226,10 +226,11 @@ class Reporting:
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the files that were asked for; that one can't be is told, and no success."""
-        from pytest_hdp.routes import captured, tests_by_train
+        packets = None
+        if self.config.stash[SETTINGS].report is not None:
+            from pytest_hdp.routes import captured, tests_by_train
 
-        packets = captured(self.config)
-        if packets is not None:
+            packets = captured(self.config)
             self._tests = tests_by_train(session) | self._tests
         latency = self.config.pluginmanager.get_plugin("hdp-latency-file")
         found = latency.results if latency is not None else ()
