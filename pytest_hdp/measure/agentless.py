@@ -2,13 +2,15 @@
 
 First in bursts, as long as the target answers all of it; then at the pace that it is found to keep (`budget.py`).
 Silence costs the target nothing and means something only beside an answer. So numbers that were silent are asked again
-and again, each time right before something that is known to be answered: if that is, and they were not, the budget was
-there for them. What is known to be answered is found before anything else: a number that hardly any host handles. A
-router that rejects has a budget too, and is held to it in the same way. An echo beside each probe is a control.
+and again, each time right before something that is known to be answered, and count as silent only where the budget was
+certainly there for them (`budget.certainly_there`): an answer right behind may have been earned in between. What is
+known to be answered is found before anything else: a number that hardly any host handles. A router that rejects has a
+budget too, and is held to it in the same way. An echo beside each probe is a control.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
@@ -17,7 +19,7 @@ from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.measure.answers import replying
 from pytest_hdp.measure.asking import Asking
-from pytest_hdp.measure.budget import Budget
+from pytest_hdp.measure.budget import WITNESSES, Budget
 from pytest_hdp.measure.interest import by_interest
 from pytest_hdp.measure.locate import Locator, ask_again
 from pytest_hdp.measure.sending import USUAL_PORTS
@@ -73,10 +75,12 @@ class AgentlessMeasurement(Asking):
             calibrator = self.calibrator
             if calibrator is None and not new:
                 return None
-            entries, fruitful = yield from self._ask_together([*self._some_suspects(), *new, *self._witnesses()])
+            suspects = self._some_suspects()
+            yield from self._leave_alone(len(suspects))
+            entries, fruitful = yield from self._ask_together([*suspects, *new, *self._witnesses()])
             if calibrator is not None and not self._by_target(entries[-1]):
                 self._put_back(new, entries)
-                return self._sent[entries[-1].index]
+                return self._sent[entries[-1].index].first
             self._suspects += [each for each in new if each not in self._suspects and not self._known(each)]
             fruitless = 0 if fruitful else fruitless + 1
             yield from self._pause(0 if fruitful else min(LEISURE, self.wait * fruitless))
@@ -94,30 +98,35 @@ class AgentlessMeasurement(Asking):
             known = [self.calibrator] if calibrating and self.calibrator is not None else []
             few = len(self._suspects) <= PATIENCE
             suspects = self._some_suspects() if careful or budget.sure or few or not self._queue else []
-            hops = self._witnesses()[:-1] if suspects else []
+            hops = self._hop_witnesses() if suspects else []
             self._trusted_from = budget.trusted_from
-            if suspects and budget.most is not None:
+            if suspects and self._trusted_from < math.inf:
                 yield from self._pause(self._trusted_from - time.monotonic())
             entries, _ = yield from self._ask_together([*suspects, *hops, *new, *known])
             answered = [entry for entry in entries if self._by_target(entry)]
             if answered and doubted is not None and doubted[0] in {entry.train for entry in answered}:
                 budget.miss(doubted[1])
             for entry in answered:
-                budget.answer(self._sent[entry.index])
+                budget.answer(self._sent[entry.index].last)
             last = entries[-1]
             if answered or over(last):
                 self._put_back(new, entries)
                 fruitless, doubted = 0, None
             elif known:
-                budget.miss(self._sent[last.index])
+                budget.miss(self._sent[last.index].first)
                 fruitless += 1
             elif not careful and not budget.sure:
-                doubted = last.train, self._sent[last.index]
+                doubted = last.train, self._sent[last.index].first
                 self._put_back(new, entries)
             else:
                 self._suspects += [train for train in new if train not in self._suspects and not self._known(train)]
                 fruitless, doubted = fruitless + 1, None
             yield from self._locate()
+
+    def _leave_alone(self, suspects: int) -> Generator[None]:
+        """Ask nothing for so long that the witnesses will tell of all these silences (see `certainly_there`)."""
+        if suspects:
+            yield from self._pause((suspects + WITNESSES) * 2 * self._gap)
 
     def _goes_on(self, budget: Budget, fruitless: int) -> bool:
         return budget.guess <= LONGEST_GAP and fruitless < FRUITLESS

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter, deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Circumstances, IcmpReport, Train
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure.answers import file_answer
-from pytest_hdp.measure.budget import Budget
+from pytest_hdp.measure.budget import WITNESSES, Budget, Sent, certainly_there
 from pytest_hdp.measure.control import PACKET_OUTGOING
 from pytest_hdp.measure.engine import MEETING, Measurement
 from pytest_hdp.measure.locate import LOCATED, Kinds
@@ -40,6 +41,7 @@ FAST_GAP = 0.003  # seconds between the packets of a burst: well under a thousan
 LEAST_WAIT = 0.05  # seconds for an answer, however near the target is
 FIRST_WAIT = 1.0  # seconds, while nothing is known of the round-trip time
 MOST_HOPS = 3  # rejecting routers whose budget is watched
+RECENT = 512  # probes among which the answers before and after a silent one are looked for
 
 
 class Asking(Measurement):
@@ -52,13 +54,14 @@ class Asking(Measurement):
         self._suspects: list[Train] = []
         self._silences: Counter[Train] = Counter()
         self._speakers: dict[str, Train] = {}
-        self._sent: dict[int, float] = {}
+        self._sent: dict[int, Sent] = {}
+        self._recent: deque[Entry] = deque(maxlen=RECENT)
         self._vouched: set[int] = set()
         self._asked_for = frozenset(plan.trains)
         self._gap = max(FAST_GAP, 2 / plan.pace.rate)  # a probe, and an echo beside it
         self._seen: Circumstances | None = None
         self._kinds = Kinds()
-        self._trusted_from = 0.0  # of time.monotonic(): silence before it may be the budget's
+        self._trusted_from = math.inf  # of time.monotonic(): from then on the target has an error for certain
 
     @property
     def calibrator(self) -> Train | None:
@@ -102,40 +105,49 @@ class Asking(Measurement):
         number = self.rounds
         self.rounds += 1
         self.control.send(train.direction, number, echo=True)
+        first = time.monotonic()
         entry = send_probe(self.path, self.ledger, train, number, self.content, self.control.address(train.direction))
-        self._sent[entry.index] = time.monotonic()
+        self._sent[entry.index] = Sent(first, time.monotonic())
+        self._recent.append(entry)
         return entry
 
     def _conclude(self, entries: Sequence[Entry]) -> bool:
         """Take the answers, also late ones to what was asked before; count the silences that mean something."""
         fruitful, overflowed = False, bool(self.path.new_drops())
         self._forget_circumstances()
-        last: dict[str, int] = {}
-        for position, entry in enumerate(entries):
+        for entry in entries:
             for report in filter(rejecting, entry.icmp):
                 self._learn_speaker(report, entry)
-                last[report.source] = position
-        for position, entry in enumerate(entries):
+        spoke = self._spoke()
+        for entry in entries:
             if over(entry):
                 fruitful |= self._settle_one(entry.train)
-            elif (
-                not overflowed
-                and self._sent[entry.index] >= self._trusted_from
-                and self._all_spoke_after(position, last)
-            ):
+            elif not overflowed and self._all_could_answer(entry, spoke):
                 fruitful |= self._take_silence(entry)
             else:
                 self._spoiled.setdefault(entry.round, {}).setdefault(None, set()).add(BUDGET_SPENT)
-        if last:  # something came back: that is a control too, where echoes are dropped
-            self._vouched |= {entry.round for entry in entries[: max(last.values()) + 1]}
+        if back := [position for position, entry in enumerate(entries) if any(map(rejecting, entry.icmp))]:
+            # something came back: that is a control too, where echoes are dropped
+            self._vouched |= {entry.round for entry in entries[: back[-1] + 1]}
         for train in [each for each in self._suspects if any(map(over, self.ledger.trains.get(each, ())))]:
             fruitful |= self._settle_one(train)
         return fruitful
 
-    def _all_spoke_after(self, position: int, last: dict[str, int]) -> bool:
-        """Whether each that is known to answer did so behind this one; `last`: what each answered last."""
-        speakers = self._speakers
-        return self.calibrator is not None and all(last.get(speaker, -1) > position for speaker in speakers)
+    def _spoke(self) -> dict[str, list[Sent]]:
+        """When what each that is known to answer did answer was sent, of late and in this order."""
+        spoke: dict[str, list[Sent]] = {address: [] for address in self._speakers}
+        for entry in self._recent:
+            for source in {report.source for report in filter(rejecting, entry.icmp)} & spoke.keys():
+                spoke[source].append(self._sent[entry.index])
+        return spoke
+
+    def _all_could_answer(self, entry: Entry, spoke: Mapping[str, Sequence[Sent]]) -> bool:
+        """Whether each that is known to answer certainly had an error to send when this probe came by."""
+        asked, target = self._sent[entry.index], self.path.name.target
+        return self.calibrator is not None and all(
+            certainly_there(asked, answered, self._trusted_from if address == target else math.inf)
+            for address, answered in spoke.items()
+        )
 
     def _learn_speaker(self, report: IcmpReport, entry: Entry) -> None:
         """Note who answers, and what: from now on silence counts only beside an answer of each of them."""
@@ -164,9 +176,12 @@ class Asking(Measurement):
         return proven(self._silences[train], control, self.plan)
 
     def _witnesses(self) -> list[Train]:
-        """What is known to be answered, by each that answers; the target's comes last."""
-        hops = [train for address, train in self._speakers.items() if address != self.path.name.target]
-        return [*hops, *([self.calibrator] if self.calibrator is not None else [])]
+        """What is known to be answered, by each that answers, twice; the target's come last."""
+        return [*self._hop_witnesses(), *([self.calibrator] * WITNESSES if self.calibrator is not None else [])]
+
+    def _hop_witnesses(self) -> list[Train]:
+        target = self.path.name.target
+        return [train for address, train in self._speakers.items() if address != target for _ in range(WITNESSES)]
 
     def _by_target(self, entry: Entry) -> bool:
         return by_stack_of(self.path.name.target, entry)

@@ -9,23 +9,55 @@ it is more than the time passed, divided by k + 1. The two close in on it while 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 FIRST = 0.03  # seconds after the bucket was empty, to the first try
 WIDER = 1.3  # so much longer is waited for the next
 CLOSE = 1.02  # two bounds so near to each other are one
 RECENT = 8  # answers that tell what is usual
+ANCHORS = 16  # misses from which the time that an error takes to earn is bounded
 LATER = 1.15  # than what was usual of late
-MARGIN = 1.2  # of the time to earn an error, after the last one
+MARGIN = 1.1  # of the time to earn an error, after the last one
 HOARD = 4  # errors that a target is taken to save up, at most
+WITNESSES = 2  # answers behind a silence, at least, where nothing is known of the pace
+STEADY = 0.8  # of a time without questions; the rest is for a path whose delay varies
+
+
+class Sent(NamedTuple):
+    """When a probe was sent: after `first` and before `last`, which a busy machine may push apart; seconds."""
+
+    first: float
+    last: float
+
+
+def certainly_there(asked: Sent, answered: Sequence[Sent], trusted_from: float = math.inf) -> bool:
+    """Whether somebody who earns errors at a steady pace, and saves some up, had one to send when asked in vain.
+
+    `answered`: the probes that they did answer, in the order they were sent. At least one must have come behind. Then
+    it is certain from `trusted_from` on; and at any pace whatever, if they were left alone for long enough before:
+    either they earn one error in that time, so they had it; or they earn less than one in so long, so that of `count`
+    answers within `count - 1` such times behind, one was there before.
+    """
+    here = bisect_left(answered, asked)
+    behind = answered[here:]
+    if not behind or not here:
+        return False
+    if asked.first >= trusted_from:
+        return True
+    alone = STEADY * (asked.first - answered[here - 1].last)
+    return any(sent.last - asked.first <= alone * earned for earned, sent in enumerate(behind))
 
 
 @dataclass(slots=True)
 class Budget:
     """A bucket of ICMP errors that was empty at `since`, in seconds of any one clock.
 
-    `answered`: errors sent since, `last`: when. `least`, `most`: seconds that it takes to earn one, as far as is known.
+    `answered`: errors sent since, `last`: when. `least`, `most`: seconds that it takes to earn one, as far as is known:
+    what to go by, where a wasted question is all that is at stake. `bound`: it certainly takes no longer than that.
     """
 
     since: float
@@ -33,7 +65,12 @@ class Budget:
     least: float = 0.0
     most: float | None = None
     last: float = 0.0
+    bound: float = math.inf
     _times: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
+    _anchors: deque[list[float]] = field(default_factory=lambda: deque(maxlen=ANCHORS))
+
+    def __post_init__(self) -> None:
+        self._anchor(self.since)
 
     @property
     def trusted_from(self) -> float:
@@ -41,10 +78,8 @@ class Budget:
 
         What is sent right at the edge finds the bucket empty, and what comes a moment later does not.
         """
-        if self.most is None:
-            return math.inf
         usual = (self._times[-1] - self._times[0]) / (len(self._times) - 1) if len(self._times) > 1 else 0.0
-        return max(self.last, self.since) + max(MARGIN * self.most, LATER * usual)
+        return max(self.last, self.since) + max(MARGIN * self.bound, LATER * usual)
 
     @property
     def guess(self) -> float:
@@ -79,6 +114,13 @@ class Budget:
         # asked late it tells nothing new; asked right after the count began anew it tells too little
         self.most = each if self.most is None else min(self.most, max(each, self.least))
         self.least = min(self.least, self.most)
+        for anchor in self._anchors:
+            anchor[1] += 1
+            if anchor[1] > 1:  # less than one was there at the miss, all but one of these were earned since
+                self.bound = min(self.bound, (at - anchor[0]) / (anchor[1] - 1))
+
+    def _anchor(self, at: float) -> None:
+        self._anchors.append([at, 0])
 
     def miss(self, at: float) -> None:
         """Take note that a question sent at this time, of a kind that is answered, was not.
@@ -89,7 +131,11 @@ class Budget:
         each = (at - self.since) / (self.answered + 1)
         if self.most is None or each < self.most * 0.999:
             self.least = max(self.least, each)
+            self._anchor(at)
             return
+        self._anchors.clear()
+        self._anchor(at)
+        self.bound = math.inf
         if self.answered:
             self.since, self.answered, self.least = at, 0, self.most * 0.97
         else:

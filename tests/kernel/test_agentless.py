@@ -1,5 +1,6 @@
 """Nothing at the far end: what can be known about a target, at the pace at which it answers, and no more than that."""
 
+import random
 import socket
 import sys
 import time
@@ -38,7 +39,9 @@ LEAKED = {58, 132}  # left a Linux NAT untranslated, so an answer finds no way b
 QUICK = {"ipv4/icmp_ratemask": 0}
 
 
-def measure(lab_name, numbers, sysctls=None, progress=None, form=Form.BARE) -> dict[int, object]:
+def measure(
+    lab_name, numbers, sysctls=None, progress=None, form=Form.BARE, kind=AgentlessMeasurement
+) -> dict[int, object]:
     spec = make(lab_name) if isinstance(lab_name, str) else LabSpec("own", "for this test", lab_name)
     with Lab(spec) as lab, Station(lab.socket_factory(lab.client)) as station:
         if sysctls:
@@ -46,7 +49,7 @@ def measure(lab_name, numbers, sysctls=None, progress=None, form=Form.BARE) -> d
         name = PathName("internet", "target", lab.client_address, lab.target_address, None)
         with OpenPath(name, End(station, lab.client_address, "eth0"), None) as path:
             asked = plan.Plan(tuple(Train(number, form=form) for number in numbers), plan.AGENTLESS, seed=1)
-            judgements = AgentlessMeasurement(path, asked, progress).run()
+            judgements = kind(path, asked, progress).run()
     return {train.protocol: judgement for train, judgement in judgements.items()}
 
 
@@ -120,6 +123,23 @@ def test_the_pace_is_the_targets_own():
     found = measure("transparent", range(180, 240), {"ipv4/icmp_ratelimit": 100})
     assert set(verdicts(found).values()) == {Verdict.REACHED}
     assert 4 < time.monotonic() - started < 20
+
+
+class StandingStill(AgentlessMeasurement):
+    """Now and then, and always before what is known to be answered, the machine does something else for a while."""
+
+    chance = random.Random(5)
+
+    def _ask(self, train):
+        if train == self.calibrator or self.chance.random() < 0.05:
+            time.sleep(0.15)
+        return super()._ask(train)
+
+
+def test_what_a_target_earned_while_the_machine_stood_still_makes_no_silence():
+    """An error in 100 ms: after a pause it answers again. What was asked in vain before it was not silent."""
+    found = measure("transparent", range(180, 210), {"ipv4/icmp_ratelimit": 100}, kind=StandingStill)
+    assert set(verdicts(found).values()) == {Verdict.REACHED}
 
 
 def test_replies_of_protocols_that_answer_reach():

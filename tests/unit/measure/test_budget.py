@@ -1,15 +1,19 @@
 """The pace of a simulated target is found from answers and misses alone, and kept; nothing here waits."""
 
-import pytest
+import math
 
-from pytest_hdp.measure.budget import HOARD, Budget
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pytest_hdp.measure.budget import HOARD, Budget, Sent, certainly_there
 
 
 class Bucket:
     """A token bucket as Linux has it: one error in `each` seconds, six saved up at most; empty at 0."""
 
-    def __init__(self, each: float) -> None:
-        self.each, self.tokens, self.at = each, 0.0, 0.0
+    def __init__(self, each: float, tokens: float = 0.0) -> None:
+        self.each, self.tokens, self.at = each, tokens, 0.0
 
     def ask(self, at: float) -> bool:
         self.tokens = min(6.0, self.tokens + (at - self.at) / self.each)
@@ -90,3 +94,50 @@ def test_before_anything_was_answered_the_waits_grow():
     assert waits == sorted(waits)
     assert waits[0] < 0.05
     assert waits[-1] > 3
+
+
+SHORT = st.floats(0.0, 0.01)
+TIMES = st.one_of(SHORT, st.floats(0.0, 3.0))
+QUESTIONS = st.lists(st.tuples(TIMES, SHORT, SHORT), min_size=2, max_size=40)  # pause, then how long sending took
+
+
+@given(st.one_of(st.floats(0.001, 0.2), st.floats(0.2, 5.0)), st.floats(0, 6), QUESTIONS)
+@example(0.1, 6, [*[(0.003, 0.0, 0.0)] * 12, (0.15, 0.0, 0.0)])  # sending stood still, and one was earned meanwhile
+def test_an_error_that_is_said_to_have_been_there_was_there(each, tokens, questions):
+    bucket, now, answered, in_vain = Bucket(each, tokens), 0.0, [], []
+    for pause, before, after in questions:
+        first = now + pause
+        now = first + before + after
+        sent = Sent(first, now)
+        (answered if bucket.ask(first + before) else in_vain).append(sent)
+    assert not [sent for sent in in_vain if certainly_there(sent, answered)]
+
+
+def test_a_silence_before_two_answers_in_a_row_is_the_numbers_own():
+    answered = [Sent(0.0, 0.0), Sent(0.503, 0.503), Sent(0.506, 0.506)]
+    assert certainly_there(Sent(0.5, 0.5), answered)
+    assert not certainly_there(Sent(0.5, 0.5), answered[:2])
+    assert certainly_there(Sent(0.5, 0.5), answered[:2], trusted_from=0.45)
+    assert not certainly_there(Sent(0.5, 0.5), answered[:1], trusted_from=0.45)
+    assert not certainly_there(Sent(0.5, 0.5), [Sent(0.499, 0.499), *answered[1:]])
+
+
+@given(st.floats(0.01, 3.0), st.lists(TIMES, min_size=5, max_size=60), st.data())
+def test_the_bound_is_never_less_than_what_an_error_takes(each, pauses, data):
+    bucket, now, budget = Bucket(each, data.draw(st.floats(0, 0.999))), 0.0, Budget(0.0)
+    for pause in pauses:
+        now += pause
+        (budget.answer if bucket.ask(now) else budget.miss)(now)
+        assert budget.bound >= each * 0.999_999
+
+
+def test_the_bound_comes_close_soon():
+    _, budget = sweep(Bucket(1.0), 6)
+    assert budget.bound < 1.25
+    assert budget.trusted_from < budget.last + 1.4
+
+
+def test_before_a_second_answer_no_silence_is_trusted():
+    budget = Budget(0.0)
+    budget.answer(0.5)
+    assert budget.trusted_from == math.inf
