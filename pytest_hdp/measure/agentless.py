@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 BURST = 20
 LONGEST_GAP = 10.0  # seconds: a target that takes longer to answer has stopped
 PATIENCE = 3  # steps in a row without an answer, before what is known to be answered is asked
-FRUITLESS = 30  # steps in a row that bring nothing, before it ends
+FRUITLESS = 36  # steps in a row that bring nothing, before it ends
 LEISURE = 1.0  # seconds between such steps, at most
 MOST_SUSPECTS = 64  # silent numbers asked in one step
 # in turn, until one is answered; UDP to a port that nobody has is for paths that let only the usual through
@@ -99,9 +99,8 @@ class AgentlessMeasurement(Asking):
             few = len(self._suspects) <= PATIENCE
             suspects = self._some_suspects() if careful or budget.sure or few or not self._queue else []
             hops = self._hop_witnesses() if suspects else []
-            self._trusted_from = budget.trusted_from
-            if suspects and self._trusted_from < math.inf:
-                yield from self._pause(self._trusted_from - time.monotonic())
+            if suspects and budget.trusted_from < math.inf:
+                yield from self._pause(budget.trusted_from - time.monotonic())
             entries, _ = yield from self._ask_together([*suspects, *hops, *new, *known])
             answered = [entry for entry in entries if self._by_target(entry)]
             if answered and doubted is not None and doubted[0] in {entry.train for entry in answered}:
@@ -137,12 +136,12 @@ class AgentlessMeasurement(Asking):
             yield from self._ask_together([self._queue.popleft() for _ in range(min(BURST, len(self._queue)))])
 
     def _put_back(self, new: Sequence[Train], entries: Sequence[Entry]) -> None:
-        """Ask again, and before all others, for what was asked behind the last that was answered."""
-        answered = {entry.train for entry in entries if over(entry)}
-        silent = [
-            train for train in new if train not in answered and train not in self._suspects and not self._known(train)
-        ]
-        self._queue.extendleft(reversed(silent))
+        """Suspect what was asked in vain before the last that was answered; ask again for what was asked behind it."""
+        answered = [position for position, entry in enumerate(entries) if over(entry)]
+        before = {entry.train for entry in entries[: answered[-1] if answered else 0]}
+        silent = [train for train in new if train not in self._suspects and not self._known(train)]
+        self._suspects += [train for train in silent if train in before]
+        self._queue.extendleft(reversed([train for train in silent if train not in before]))
 
     def _some_suspects(self) -> list[Train]:
         """The silent ones to ask again, those that were asked least first."""

@@ -61,7 +61,6 @@ class Asking(Measurement):
         self._gap = max(FAST_GAP, 2 / plan.pace.rate)  # a probe, and an echo beside it
         self._seen: Circumstances | None = None
         self._kinds = Kinds()
-        self._trusted_from = math.inf  # of time.monotonic(): from then on the target has an error for certain
 
     @property
     def calibrator(self) -> Train | None:
@@ -144,8 +143,9 @@ class Asking(Measurement):
     def _all_could_answer(self, entry: Entry, spoke: Mapping[str, Sequence[Sent]]) -> bool:
         """Whether each that is known to answer certainly had an error to send when this probe came by."""
         asked, target = self._sent[entry.index], self.path.name.target
+        earned_in = math.inf if self._budget is None else self._budget.earned_in
         return self.calibrator is not None and all(
-            certainly_there(asked, answered, self._trusted_from if address == target else math.inf)
+            certainly_there(asked, answered, earned_in if address == target else math.inf)
             for address, answered in spoke.items()
         )
 

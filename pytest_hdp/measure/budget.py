@@ -9,19 +9,20 @@ it is more than the time passed, divided by k + 1. The two close in on it while 
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 FIRST = 0.03  # seconds after the bucket was empty, to the first try
-WIDER = 1.3  # so much longer is waited for the next
+WIDER = 1.2  # so much longer is waited for the next
+EARLY = 0.02  # of the time to earn an error: so much later is tried again what was certain to be answered
 CLOSE = 1.02  # two bounds so near to each other are one
 RECENT = 8  # answers that tell what is usual
 ANCHORS = 16  # misses from which the time that an error takes to earn is bounded
-LATER = 1.15  # than what was usual of late
-MARGIN = 1.1  # of the time to earn an error, after the last one
+USUAL = 0.9  # of the time between answers of late, at least: a bound from a lost answer may be too short
+MARGIN, SLACK = 1.03, 0.02  # times the time to earn an error, and seconds, after the last one
 HOARD = 4  # errors that a target is taken to save up, at most
 WITNESSES = 2  # answers behind a silence, at least, where nothing is known of the pace
 STEADY = 0.8  # of a time without questions; the rest is for a path whose delay varies
@@ -34,22 +35,23 @@ class Sent(NamedTuple):
     last: float
 
 
-def certainly_there(asked: Sent, answered: Sequence[Sent], trusted_from: float = math.inf) -> bool:
+def certainly_there(asked: Sent, answered: Sequence[Sent], earned_in: float = math.inf) -> bool:
     """Whether somebody who earns errors at a steady pace, and saves some up, had one to send when asked in vain.
 
-    `answered`: the probes that they did answer, in the order they were sent. At least one must have come behind. Then
-    it is certain from `trusted_from` on; and at any pace whatever, if they were left alone for long enough before:
-    either they earn one error in that time, so they had it; or they earn less than one in so long, so that of `count`
-    answers within `count - 1` such times behind, one was there before.
+    `answered`: the probes that they did answer, in the order they were sent. One must have come before and one behind.
+    Then it is certain if they had sent none for as long as one takes to earn (`earned_in`, seconds, if known); and at
+    any pace whatever, if they had been left alone for long enough before: either they earn one error in that time, so
+    they had it; or they earn less than one in so long, so that of `count` answers within `count - 1` such times behind,
+    one was there before.
     """
-    here = bisect_left(answered, asked)
+    here = bisect_right(answered, asked)
     behind = answered[here:]
     if not behind or not here:
         return False
-    if asked.first >= trusted_from:
+    alone = asked.first - answered[here - 1].last
+    if alone >= earned_in:
         return True
-    alone = STEADY * (asked.first - answered[here - 1].last)
-    return any(sent.last - asked.first <= alone * earned for earned, sent in enumerate(behind))
+    return any(sent.last - asked.first <= STEADY * alone * earned for earned, sent in enumerate(behind) if earned)
 
 
 @dataclass(slots=True)
@@ -66,6 +68,7 @@ class Budget:
     most: float | None = None
     last: float = 0.0
     bound: float = math.inf
+    _slip: float = 0.0
     _times: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
     _anchors: deque[list[float]] = field(default_factory=lambda: deque(maxlen=ANCHORS))
 
@@ -73,13 +76,18 @@ class Budget:
         self._anchor(self.since)
 
     @property
-    def trusted_from(self) -> float:
-        """From when on an error was there for certain, so that silence means something: well after the last one.
+    def earned_in(self) -> float:
+        """Seconds after an error in which another was earned for certain, so that silence means something: well after.
 
         What is sent right at the edge finds the bucket empty, and what comes a moment later does not.
         """
         usual = (self._times[-1] - self._times[0]) / (len(self._times) - 1) if len(self._times) > 1 else 0.0
-        return max(self.last, self.since) + max(MARGIN * self.bound, LATER * usual)
+        return max(MARGIN * self.bound + SLACK, USUAL * usual)
+
+    @property
+    def trusted_from(self) -> float:
+        """From when on silence means something, if nothing is answered before."""
+        return max(self.last, self.since) + self.earned_in
 
     @property
     def guess(self) -> float:
@@ -108,6 +116,7 @@ class Budget:
     def answer(self, at: float) -> None:
         """Take note that a question sent at this time was answered."""
         self.answered += 1
+        self._slip = 0.0
         self.last = max(self.last, at)
         self._times.append(at)
         each = max(at - self.since, 0.001) / self.answered
@@ -125,19 +134,23 @@ class Budget:
     def miss(self, at: float) -> None:
         """Take note that a question sent at this time, of a kind that is answered, was not.
 
-        If that was certain to be answered, the count was wrong (an answer was lost, or somebody else had it), or the
-        target has become slower: it is counted anew from here.
+        If that was certain to be answered, it came a little early; or an answer was lost, or somebody else had it. So
+        the next is tried a little later, and then later still. If all that is in vain the target has become slower:
+        it is counted anew from here.
         """
         each = (at - self.since) / (self.answered + 1)
         if self.most is None or each < self.most * 0.999:
             self.least = max(self.least, each)
             self._anchor(at)
-            return
-        self._anchors.clear()
-        self._anchor(at)
-        self.bound = math.inf
-        if self.answered:
-            self.since, self.answered, self.least = at, 0, self.most * 0.97
+        elif self.answered and self._slip < 1:
+            self._slip = max(EARLY, 2 * self._slip)
+            self.since += self._slip * self.most
         else:
-            self.least = max(self.least, each)
-            self.most = self.least * WIDER
+            self._anchors.clear()
+            self._anchor(at)
+            self.bound = math.inf
+            if self.answered:
+                self.since, self.answered, self.least = at, 0, self.most * 0.97
+            else:
+                self.least = max(self.least, each)
+                self.most = self.least * WIDER

@@ -88,7 +88,7 @@ def test_what_was_not_asked_for_in_time_is_not_counted_on():
 def test_before_anything_was_answered_the_waits_grow():
     budget = Budget(0.0)
     waits = []
-    for _ in range(20):
+    for _ in range(30):
         waits.append(budget.ready(careful=False))
         budget.miss(waits[-1])
     assert waits == sorted(waits)
@@ -102,6 +102,7 @@ QUESTIONS = st.lists(st.tuples(TIMES, SHORT, SHORT), min_size=2, max_size=40)  #
 
 
 @given(st.one_of(st.floats(0.001, 0.2), st.floats(0.2, 5.0)), st.floats(0, 6), QUESTIONS)
+@example(2.0, 0, [(3.0, 0.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 0.0)])  # two at one instant
 @example(0.1, 6, [*[(0.003, 0.0, 0.0)] * 12, (0.15, 0.0, 0.0)])  # sending stood still, and one was earned meanwhile
 def test_an_error_that_is_said_to_have_been_there_was_there(each, tokens, questions):
     bucket, now, answered, in_vain = Bucket(each, tokens), 0.0, [], []
@@ -117,18 +118,23 @@ def test_a_silence_before_two_answers_in_a_row_is_the_numbers_own():
     answered = [Sent(0.0, 0.0), Sent(0.503, 0.503), Sent(0.506, 0.506)]
     assert certainly_there(Sent(0.5, 0.5), answered)
     assert not certainly_there(Sent(0.5, 0.5), answered[:2])
-    assert certainly_there(Sent(0.5, 0.5), answered[:2], trusted_from=0.45)
-    assert not certainly_there(Sent(0.5, 0.5), answered[:1], trusted_from=0.45)
+    assert certainly_there(Sent(0.5, 0.5), answered[:2], earned_in=0.45)
+    assert not certainly_there(Sent(0.5, 0.5), answered[:2], earned_in=0.55)
+    assert not certainly_there(Sent(0.5, 0.5), answered[:1], earned_in=0.45)
     assert not certainly_there(Sent(0.5, 0.5), [Sent(0.499, 0.499), *answered[1:]])
 
 
 @given(st.floats(0.01, 3.0), st.lists(TIMES, min_size=5, max_size=60), st.data())
 def test_the_bound_is_never_less_than_what_an_error_takes(each, pauses, data):
     bucket, now, budget = Bucket(each, data.draw(st.floats(0, 0.999))), 0.0, Budget(0.0)
+    answered, in_vain = [], []
     for pause in pauses:
         now += pause
-        (budget.answer if bucket.ask(now) else budget.miss)(now)
+        said = bucket.ask(now)
+        (budget.answer if said else budget.miss)(now)
+        (answered if said else in_vain).append(Sent(now, now))
         assert budget.bound >= each * 0.999_999
+        assert not [sent for sent in in_vain if certainly_there(sent, answered, budget.earned_in)]
 
 
 def test_the_bound_comes_close_soon():
