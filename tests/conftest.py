@@ -17,10 +17,16 @@ collect_ignore = (
     ["unit", "browser"]
     + [
         f"kernel/{name}"
-        for name in ("ssh", "test_truth.py", "test_strangers.py", "test_latency.py", "test_inventory.py")
+        for name in ("ssh", "test_truth.py", "test_strangers.py", "test_latency.py", "test_agentless.py")
     ]
-    + [f"kernel/{name}.py" for name in ("test_vantage_points", "test_provider_profiles", "test_ci_command")]
-    + [f"plugin/test_{name}.py" for name in ("packaging", "options", "pytest_ways", "terminal", "latency", "reports")]
+    + [
+        f"kernel/{name}.py"
+        for name in ("test_vantage_points", "test_provider_profiles", "test_inventory", "test_ci_command")
+    ]
+    + [
+        f"plugin/test_{name}.py"
+        for name in ("packaging", "options", "pytest_ways", "terminal", "hostile", "latency", "reports")
+    ]
     if BRIEF
     else []
 )

@@ -18,8 +18,8 @@ _spec.loader.exec_module(truth)
 pytestmark = pytest.mark.skipif(
     not (can_open_raw() or can_unshare()), reason="privilege: neither raw sockets nor user namespaces"
 )
-AT_ONCE = 5  # sweeps in one test, so that several processes share them
-SWEEPS = 20
+AT_ONCE = 4  # sweeps in one test, so that several processes share them
+SWEEPS = 12
 
 
 @pytest.mark.parametrize("name", catalogue.names())
