@@ -8,6 +8,8 @@ the median nothing needs to be drawn: a resample's median is at most the k-th sm
 half of n draws, each with probability k/n, fall among the k smallest, which is a binomial tail (Efron, The Jackknife,
 the Bootstrap and Other Resampling Plans, 1982, ch. 10; order statistics: David and Nagaraja, Order Statistics, 2003,
 sect. 2.1 and 7.1). So the interval is what infinitely many resamples would give, the same each time, in microseconds.
+A clock that goes in steps makes most differences the same, and such an interval a point, though what is within a step
+of it would have looked no different. So it is widened by a step at both ends.
 
 Times are integer nanoseconds, None where a packet was lost; results are in microseconds.
 """
@@ -28,6 +30,8 @@ FALSE_ALARM = 0.0001
 """How often an honest measurement is called invalid because the same thing, measured twice, seemed to differ."""
 ENOUGH = 100
 """Pairs below which nothing is said."""
+ROUNDED = 1
+"""Nanoseconds to which a clock's readings are rounded."""
 BINS_PER_DECADE = 20
 SHARES = (
     ("min", 0.0),
@@ -128,11 +132,24 @@ def difference(a: Series, b: Series, level: Level, confidence: float = CONFIDENC
     pairs = sorted(x - y for x, y in zip(a.at(level), b.at(level), strict=True) if x is not None and y is not None)
     if not pairs:
         return Difference(a.label, b.label, level, 0, math.nan, math.nan, math.nan, confidence)
-    low, high = median_interval(len(pairs), confidence)
+    ranks = median_interval(len(pairs), confidence)
     middle = (pairs[(len(pairs) - 1) // 2] + pairs[len(pairs) // 2]) / 2
-    return Difference(
-        a.label, b.label, level, len(pairs), middle / 1000, pairs[low] / 1000, pairs[high] / 1000, confidence
-    )
+    step = clock_step([*a.at(level), *b.at(level)])
+    low, high = pairs[ranks[0]] - step, pairs[ranks[1]] + step
+    return Difference(a.label, b.label, level, len(pairs), middle / 1000, low / 1000, high / 1000, confidence)
+
+
+def clock_step(times: Times) -> int:
+    """How far apart times may be, in ns, that the clock can't tell from each other.
+
+    A counter that goes on by 10 ns at a time, as some processors' do, gives times of 240 and 241, 250 and 251: it is
+    rounded to nanoseconds besides. Few times lie far apart by chance; then this is too much, never too little.
+    """
+    distinct = sorted({time for time in times if time is not None})
+    starts = [distinct[0], *(y for x, y in pairwise(distinct) if y - x > ROUNDED)] if distinct else []
+    steps = sorted(y - x for x, y in pairwise(starts))
+    usual = [step for step in steps if step < 1.5 * steps[0]]
+    return (percentile(usual, 0.5) if usual else ROUNDED) + ROUNDED
 
 
 @lru_cache(maxsize=1024)

@@ -9,6 +9,7 @@ machine that is more than it was told to do. No part of the experiment sees them
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import statistics
 import sys
@@ -18,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pytest_hdp.judge.latency import Difference, Level, difference
-from pytest_hdp.judge.latency_result import AGAIN, HDP, UDP, LatencyResult
+from pytest_hdp.judge.latency_result import AGAIN, HDP, UDP, LatencyResult, Setup, Way
 from pytest_hdp.lab.boxes import Router
 from pytest_hdp.lab.catalogue import make
 from pytest_hdp.lab.topology import LabSpec, _wire_name
@@ -32,6 +33,7 @@ from pytest_hdp.vantage.opener import Opener
 from pytest_hdp.vantage.station import PACKET_OUTGOING, Station
 
 IP_HEADER, TAG, INDEX = 20, 12, 8
+SLOW = 0.0005  # seconds between packets of a round trip, each of which is answered from here
 BUFFER = 256 << 20  # for all packets of a run, read when it is over
 
 
@@ -57,11 +59,15 @@ CASES = {
 
 @dataclass(frozen=True)
 class Run:
-    """`did`: what the box did to HDP more than to UDP, median of the same pairs in us; None without a box."""
+    """`did`: what the box did to HDP more than to UDP, median of the same pairs in us; None without a box.
+
+    `again`, `again_user`: HDP against itself, in the network and at user level.
+    """
 
     result: LatencyResult
     did: float | None
     again: Difference
+    again_user: Difference
 
     @property
     def found(self) -> Difference:
@@ -69,19 +75,21 @@ class Run:
 
 
 def run(case: str, pairs: int, seed: int, *, one_way: bool | None = None) -> Run:
-    """One run, forward, in a lab built anew."""
+    """One run, forward or there and back, in a lab built anew."""
     spec, _ = CASES[case]
-    wanted = LatencyPlan(pairs=pairs, seed=seed)
+    wanted = (
+        LatencyPlan(pairs=pairs, seed=seed) if one_way is not False else LatencyPlan(pairs=pairs, seed=seed, gap=SLOW)
+    )
     route = routes.in_lab(spec, plan.Plan((), plan.LAB, seed=seed), None, expect_truth=False)[0]
     with _on_cores() as own, route.open() as path:
         os.sched_setaffinity(0, own)
         box = _Box(path) if any(link.wires for link in path.lab.layout.links) else None
         with Comparison(path, wanted, one_way=one_way) as comparison:
             result = comparison.run()
-        did = box.did(pairs) if box is not None else None
+        did = box.did(result.setup, path.next_index()) if box is not None else None
     by_label = {each.label: each for each in comparison.measured}
-    again = difference(by_label[HDP], by_label[HDP + AGAIN], Level.KERNEL)
-    return Run(result, did, again)
+    again, at_user = (difference(by_label[HDP], by_label[HDP + AGAIN], level) for level in (Level.KERNEL, Level.USER))
+    return Run(result, did, again, at_user)
 
 
 @contextmanager
@@ -104,30 +112,32 @@ class _Box:
         name = _wire_name(number, 0)
         self._station = Station(Opener(path.lab.namespace("wires")))
         program = bpf.matching(path.run_id, RUN_ID_OFFSETS)
-        self._left = self._station.tap(f"{name}l", program, BUFFER)
-        self._right = self._station.tap(f"{name}r", program, BUFFER)
+        for side in "lr":
+            self._station.tap(f"{name}{side}", program, BUFFER)
 
-    def did(self, pairs: int) -> float:
-        """Median over the pairs of what HDP spent in the box more than UDP, in microseconds."""
+    def did(self, setup: Setup, after: int) -> float:
+        """Median over the pairs of what HDP spent in the box more than UDP, in us; `after`: the next free index."""
         entered: dict[int, int] = {}
         left: dict[int, int] = {}
         while seen := self._station.poll(0):
-            for handle, when, kind, data, _, _ in seen:
+            for _, when, kind, data, _, _ in seen:
+                if len(data) != setup.size:
+                    continue  # not of the experiment
                 at = IP_HEADER + TAG + INDEX
                 index = int.from_bytes(data[at : at + 4], "big")
-                if handle == self._left and kind != PACKET_OUTGOING:
-                    entered.setdefault(index, when)
-                elif handle == self._right and kind == PACKET_OUTGOING:
-                    left.setdefault(index, when)
+                (left if kind == PACKET_OUTGOING else entered).setdefault(index, when)
         assert not any(self._station.drops().values())
         self._station.close()
         labels = [each.label for each in kinds(253)]
         hdp, udp, first = labels.index(HDP), labels.index(UDP), min(entered)
+        all_there = (WARM_UP + setup.rounds) * len(labels)
+        ways = (first,) if setup.way is Way.ONE_WAY else (first, after - all_there)  # the answers are made last
+        spent = {index: left[index] - when for index, when in entered.items() if index in left}
         extra = []
-        for number in range(WARM_UP, WARM_UP + pairs):
-            a, b = (first + number * len(labels) + each for each in (hdp, udp))
-            if a in left and b in left:
-                extra.append((left[a] - entered[a]) - (left[b] - entered[b]))
+        for number in range(WARM_UP, WARM_UP + setup.rounds):
+            a, b = ([spent.get(way + number * len(labels) + each, math.nan) for way in ways] for each in (hdp, udp))
+            if not math.isnan(sum(a) + sum(b)):
+                extra.append(sum(a) - sum(b))
         return statistics.median(extra) / 1000
 
 
@@ -136,11 +146,11 @@ def covers(interval: Difference, value: float) -> bool:
     return interval.low - 0.0005 <= value <= interval.high + 0.0005
 
 
-def row(case: str, pairs: int, runs: int) -> str:
+def row(case: str, pairs: int, runs: int, one_way: bool | None) -> str:
     """One row of the table."""
-    _, told = CASES[case]
+    told = CASES[case][1] * (1 if one_way is not False else 2)
     began = time.monotonic()
-    done = [run(case, pairs, seed) for seed in range(runs)]
+    done = [run(case, pairs, seed, one_way=one_way) for seed in range(runs)]
     seconds = (time.monotonic() - began) / runs
     found = [each.found for each in done]
     with_box = [each for each in done if each.did is not None]
@@ -156,6 +166,7 @@ def row(case: str, pairs: int, runs: int) -> str:
         did,
         sum(covers(each, told) for each in found),
         sum(covers(each.again, 0.0) for each in done),
+        sum(covers(each.again_user, 0.0) for each in done),
         sum(each.result.valid for each in done),
         f"{seconds:.1f}",
     )
@@ -172,6 +183,7 @@ HEAD = (
     "covers what was added",
     "covers what was told",
     "HDP against itself covers 0",
+    "so at user level",
     "valid",
     "s a run",
 )
@@ -182,10 +194,13 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--pairs", type=int, default=1000)
     parser.add_argument("--cases", default=",".join(CASES))
+    parser.add_argument(
+        "--round-trip", action="store_true", help="there and back, as between hosts with clocks of their own"
+    )
     options = parser.parse_args()
     print(f"| {' | '.join(HEAD)} |", f"| --- {'| ---: ' * (len(HEAD) - 1)}|", sep="\n")
     for case in options.cases.split(","):
-        print(row(case, options.pairs, options.runs), flush=True)
+        print(row(case, options.pairs, options.runs, False if options.round_trip else None), flush=True)
     print(f"\nload {' '.join(f'{each:.1f}' for each in os.getloadavg())}, {os.cpu_count()} cores")
     return 0
 
