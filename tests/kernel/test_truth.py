@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(
     not (can_open_raw() or can_unshare()), reason="privilege: neither raw sockets nor user namespaces"
 )
 AT_ONCE = 4  # sweeps in one test, so that several processes share them
-SWEEPS = 12
+SWEEPS = 20
 
 
 @pytest.mark.parametrize("name", catalogue.names())
