@@ -107,12 +107,12 @@ def _plan(path: OpenPath, settings: Settings, protocol: int, pairs: int | None, 
 
 def _properties(result: LatencyResult) -> list[tuple[str, object]]:
     """For JUnit: short names, microseconds."""
-    from pytest_hdp.judge.latency_result import UDP
+    from pytest_hdp.judge.latency_result import against_udp
 
     prefix = f"hdp_latency_{result.setup.direction}"
     found: list[tuple[str, object]] = [(f"{prefix}_sentence", result.sentence), (f"{prefix}_valid", result.valid)]
-    for each in result.differences:
-        if each.b == UDP and each.pairs:
+    for each in against_udp(result.differences).values():
+        if each.pairs:
             told = {"pairs": each.pairs, "median_us": each.median, "low_us": each.low, "high_us": each.high}
             found += [(f"{prefix}_{each.level}_{name}", value) for name, value in told.items()]
     return found

@@ -24,6 +24,8 @@ from pytest_hdp.judge.verdict import Direction
 
 HDP = "HDP"
 UDP = "UDP"
+RAW_UDP = "raw-socket UDP"
+"""The same datagram, from a raw socket as HDP is: so the network is all that differs (see `against_udp`)."""
 AGAIN = " again"
 """Behind the label of a kind that is sent a second time in each round."""
 
@@ -109,9 +111,9 @@ def conclude(setup: Setup, measured: Sequence[Series]) -> LatencyResult:
         for series in twice
         for level in Level
     )
-    enough = all(each.pairs >= ENOUGH for each in differences if each.b == UDP)
-    trouble = _trouble(setup, differences, controls, [side(series) for series in kinds])
-    main = {each.level: each for each in differences if each.b == UDP}
+    main = against_udp(differences)
+    enough = all(each.pairs >= ENOUGH for each in main.values())
+    trouble = _trouble(setup, main, controls, [side(series) for series in kinds])
     gate = _gate(main, setup.margin_us) if not trouble else Gate.NONE if setup.margin_us is None else Gate.UNDECIDED
     sentence = trouble or _sentence(setup, main, gate)
     return LatencyResult(
@@ -129,6 +131,14 @@ def conclude(setup: Setup, measured: Sequence[Series]) -> LatencyResult:
         gate=gate,
         sentence=sentence,
     )
+
+
+def against_udp(differences: Sequence[Difference]) -> dict[Level, Difference]:
+    """HDP minus UDP, by level: at user level from a UDP socket, in the network from a raw one, as HDP is sent."""
+    raw = any(each.b == RAW_UDP for each in differences)  # old results have none
+    return {
+        each.level: each for each in differences if each.b == (RAW_UDP if raw and each.level is Level.KERNEL else UDP)
+    }
 
 
 def in_words(result: LatencyResult) -> list[str]:
@@ -158,11 +168,9 @@ def _side_in_words(each: Side) -> str:
     return ", ".join(told)
 
 
-def _trouble(
-    setup: Setup, differences: Sequence[Difference], controls: Sequence[Difference], sides: Sequence[Side]
-) -> str:
-    for each in differences:
-        if each.b == UDP and each.pairs < ENOUGH:
+def _trouble(setup: Setup, main: dict[Level, Difference], controls: Sequence[Difference], sides: Sequence[Side]) -> str:
+    for each in main.values():
+        if each.pairs < ENOUGH:
             counts = ", ".join(
                 f"{one.arrived:,} of {one.sent:,} {one.label}" for one in sides if one.label in {HDP, UDP}
             )

@@ -125,7 +125,11 @@ class Comparison:
     def _send_all(self, book: Book, trip: OneWay | RoundTrip) -> int:
         """Send everything. A round whose time has come before the host let us begin it is put off: returns how many."""
         sends = [self.ends.sending(kind, trip.sender) for kind in self.kinds]
-        width, clock, data, wait = len(sends), time.time_ns, book.packets.data, trip.wait
+        width, clock, wait = len(sends), time.time_ns, trip.wait
+        data = [
+            self.ends.on_the_wire(self.kinds[number % width], trip.sender, each)
+            for number, each in enumerate(book.packets.data)
+        ]
         send, due_at, called_at = trip.sender.station.send, book.due, book.called
         schedule = list(self._schedule(len(data) // width))
         begin, put_off = clock(), 0

@@ -143,9 +143,9 @@ class RoundTrip:
                 self._answer(number, far)
 
     def _answer(self, number: int, far: Post) -> None:
-        kinds = self._ends.kinds
-        handle, address, port = self._ends.sending(kinds[number % len(kinds)], far)
-        far.order(handle, self._answers.packets.data[number], address, port)
+        kind = self._ends.kinds[number % len(self._ends.kinds)]
+        handle, address, port = self._ends.sending(kind, far)
+        far.order(handle, self._ends.on_the_wire(kind, far, self._answers.packets.data[number]), address, port)
 
     def finish(self, patience: float) -> None:
         """Receive and answer what is on its way yet."""

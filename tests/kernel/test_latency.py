@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pytest_hdp.judge.latency import ENOUGH, Level
-from pytest_hdp.judge.latency_result import AGAIN, HDP, UDP, Gate, Way
+from pytest_hdp.judge.latency_result import AGAIN, HDP, RAW_UDP, UDP, Gate, Way
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.lab.catalogue import make
 from pytest_hdp.lab.topology import LabSpec
@@ -58,7 +58,7 @@ def test_loopback():
         (found,) = measured(path).values()
     assert found.setup.way is Way.ONE_WAY
     assert {side.label: side.arrived for side in found.sides} == dict.fromkeys(
-        (HDP, UDP, "TCP-numbered", "ICMP-numbered"), PAIRS
+        (HDP, UDP, RAW_UDP, "TCP-numbered", "ICMP-numbered"), PAIRS
     )
     for side in found.sides:
         assert 0 < side.kernel["min"] < side.user["min"]  # a program sees more of the host than the kernel's stamps do
@@ -97,11 +97,11 @@ def test_a_nat_is_met_with_what_it_made_of_the_source():
     with lab("home-nat").open() as path:
         found = measured(path)[Direction.REVERSE]
     arrived = {side.label: side.arrived for side in found.sides}
-    assert arrived[HDP] == arrived[UDP] == PAIRS
+    assert arrived[HDP] == arrived[UDP] == arrived[RAW_UDP] == PAIRS
     assert arrived["TCP-numbered"] == arrived["ICMP-numbered"] == 0  # the tracker calls them invalid
     assert found.enough
     assert "measured twice" not in found.sentence or "?" not in found.sentence
-    assert all(each.a.startswith((HDP, UDP)) for each in found.controls if each.pairs)
+    assert all(each.a.startswith((HDP, UDP, RAW_UDP)) for each in found.controls if each.pairs)
 
 
 def test_what_does_not_arrive_is_not_compared():
@@ -132,7 +132,7 @@ def test_another_number():
         found = measured(path, protocol=6)[Direction.FORWARD]
         with pytest.raises(ValueError, match="from 1 to 255"):
             Comparison(path, LatencyPlan(protocol=256))
-    assert [side.label for side in found.sides] == [HDP, UDP, "ICMP-numbered"]
+    assert [side.label for side in found.sides] == [HDP, UDP, RAW_UDP, "ICMP-numbered"]
     assert found.sides[0].protocol == 6
 
 
