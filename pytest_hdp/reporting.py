@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 RECORD = "hdp_record"
 PROPERTY = "hdp_"
-NO_PROPERTY = frozenset({"probes", "hops"})
+NO_PROPERTY = frozenset({"probes", "hops", "climb"})
 """What is too long for a property of each test: it is in the results file."""
 GRAVITY = ("failed", "xfailed", "skipped", "passed")
 

@@ -37,6 +37,7 @@ def test_the_first_screen_says_what_happened_and_where(shown, first_only):
     assert "6 of 255 protocol numbers got through; 249 stopped after the first packet." in seen
     assert "between 203.0.113.6 (hop 2) and 198.51.100.2 (target)" in seen
     assert "Every IP packet names what it carries" in seen
+    assert "through first-only, a network emulated on one machine" in seen
     assert "203.0.113.6hop 2" in seen  # the path is drawn, with its hops
     assert "249o" in seen
 
@@ -56,6 +57,37 @@ def test_a_cell_shows_its_evidence(shown, first_only):
     browser.key("Escape")
     assert browser.run("document.querySelector('#evidence').hidden")
     assert browser.run("document.activeElement.getAttribute('href')") == "#t0-47"
+
+
+def hops_shown(browser):
+    heads = browser.run("[...document.querySelectorAll('#evidence .hops th')].map(e => e.innerText)")
+    rows = "[...document.querySelectorAll('#evidence .hops tbody tr')].map(r => [...r.cells].map(c => c.innerText))"
+    return heads, browser.run(rows)
+
+
+def test_the_drawer_shows_which_hop_answered_whom(shown, browser):
+    shown(recorded("allowlist"), "#t0-47")
+    heads, rows = hops_shown(browser)
+    assert heads == ["", "47 GRE", "the control"]
+    assert rows == [
+        ["hop 1", "answered by 192.0.2.1", "answered by 192.0.2.1"],
+        ["hop 2", "answered by 203.0.113.6", "answered by 203.0.113.6"],
+        ["hop 3", "nothing came back of 1 sent; no hop had to answer", "came through"],
+    ]
+    shown(recorded("allowlist"), "#t0-132")
+    assert hops_shown(browser) == (["", "47 GRE, sent in its place", "the control"], rows)
+
+
+def test_of_a_train_that_nobody_looked_for_the_hops_are_the_controls(shown, browser, first_only):
+    shown(first_only, "#t0-6")
+    assert browser.text("#evidence .hops h3") == "The control's hops on this path"
+    heads, rows = hops_shown(browser)
+    assert heads == ["", "the control"]
+    assert rows == [["hop 1", "answered by 192.0.2.1"], ["hop 2", "answered by 203.0.113.6"]]
+    assert "No packet of this number was sent with so short a TTL" in browser.text("#evidence .hops p")
+    older = [{name: value for name, value in each.items() if name != "climb"} for each in first_only]
+    shown(older, "#t0-2")
+    assert hops_shown(browser) == (heads, rows)
 
 
 def test_evidence_has_an_address_of_its_own(shown, first_only):
