@@ -42,7 +42,7 @@ def new_campaign(config: pytest.Config, items: Iterable[pytest.Item]) -> Campaig
     worker: dict[str, str] = getattr(config, "workerinput", {})
     vantage = vantage_of(config)
     campaign = Campaign(
-        share=_shared_folder(config) if worker and vantage is None else None,
+        share=shared_folder(config) if worker and vantage is None else None,
         vantage=vantage,
         run=worker.get("testrunuid") or f"{settings.seed:08x}",
     )
@@ -87,7 +87,8 @@ def _check_open_files(campaign: Campaign) -> None:
         )
 
 
-def _shared_folder(config: pytest.Config) -> Path:
+def shared_folder(config: pytest.Config) -> Path:
+    """Where the processes of one run on one host leave what they have measured."""
     factory: pytest.TempPathFactory = config._tmp_path_factory  # type: ignore[attr-defined]
     base = factory.getbasetemp()
     return (base.parent if hasattr(config, "workerinput") else base) / "hdp"  # a worker's folder is in the run's
@@ -102,7 +103,7 @@ def captured(config: pytest.Config) -> Packets | None:
         return campaign.capture.packets() if campaign.capture is not None else None
     from pytest_hdp.measure.capture import spooled
 
-    return spooled(_shared_folder(config)) if config.pluginmanager.hasplugin("dsession") else None
+    return spooled(shared_folder(config)) if config.pluginmanager.hasplugin("dsession") else None
 
 
 def tests_by_train(session: pytest.Session) -> dict[str, str]:

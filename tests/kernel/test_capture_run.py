@@ -159,5 +159,8 @@ def test_ctrl_c_leaves_what_was_seen_by_then(command, tmp_path, workers):
     assert running.returncode == 2, printed
     packets = rows(tmp_path)
     assert sum(is_a("probe", packet[3]) for packet in packets) > 20
-    if not workers:
-        assert all("test_sweep[p" in packet[3] for packet in packets if is_a("probe", packet[3]))
+    assert all("test_sweep[p" in packet[3] for packet in packets if is_a("probe", packet[3]))
+    found = {record["protocol"]: record["verdict"] for record in records(tmp_path)}
+    assert set(found.values()) == {"delivered"}, printed
+    told = {packet[3] for packet in packets if ": delivered, probe" in packet[3]}
+    assert {int(comment.split("[p")[1][:3]) for comment in told} == set(found)
