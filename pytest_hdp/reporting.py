@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest._code.code import ReprFileLocation, TerminalRepr
 
-from pytest_hdp import __version__
+from pytest_hdp import __version__, handover
 from pytest_hdp.collection import CAMPAIGN, SETTINGS
 from pytest_hdp.fixtures import UNAVAILABLE
 from pytest_hdp.heading import HEADER, header, system
-from pytest_hdp.interrupted import handed_over
 from pytest_hdp.judge.profile import UNSTATED
 from pytest_hdp.repeating import repeat_command
 from pytest_hdp.report import letters
@@ -238,7 +237,7 @@ class Reporting:
         """
         packets = None
         if session.exitstatus == pytest.ExitCode.INTERRUPTED:
-            records, tests = handed_over(self.config)
+            records, tests = handover.known(self.config)
             self._keep_unknown(records)
             self._tests = tests | self._tests
         if self.config.stash[SETTINGS].report is not None:

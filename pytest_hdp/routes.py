@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_hdp.collection import CAMPAIGN, SETTINGS, case_of, route_of, uses_path
+from pytest_hdp.handover import packets_from
 from pytest_hdp.judge.expect import Profile
 from pytest_hdp.measure import plan, routes
 from pytest_hdp.measure.beside import in_groups
@@ -103,7 +104,9 @@ def captured(config: pytest.Config) -> Packets | None:
         return campaign.capture.packets() if campaign.capture is not None else None
     from pytest_hdp.measure.capture import spooled
 
-    return spooled(shared_folder(config)) if config.pluginmanager.hasplugin("dsession") else None
+    if not config.pluginmanager.hasplugin("dsession"):
+        return None
+    return packets_from(config, spooled(shared_folder(config)))
 
 
 def tests_by_train(session: pytest.Session) -> dict[str, str]:
