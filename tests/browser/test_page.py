@@ -184,6 +184,39 @@ def test_letters_are_those_of_the_terminal(shown):
     assert cells == {str(each["protocol"]): letter(each["verdict"], each["outcome"]) for each in records}
 
 
+MANY = ("reject", "rate-limited", "host-firewall", "sender-firewall", "mangle-byte", "home-nat", "agentless")
+FACTS = "[...document.querySelectorAll('#evidence .facts div')].map(d => [...d.children].map(e => e.innerText))"
+
+
+def test_what_is_drawn_is_what_was_recorded(shown):
+    """Every cell and every drawer, for runs with most verdicts: the letter, the verdict in words, the counts."""
+    from pytest_hdp.report.fields import by_course, observed
+    from pytest_hdp.report.letters import letter, words
+
+    few = {1, 6, 17, 47, 50, 132, 253}
+    courses = by_course(each for name in MANY for each in recorded(name) if each["protocol"] in few)
+    assert len({each["verdict"] for course in courses for each in course}) >= 9
+    browser = shown([each for course in courses for each in course])
+    cells = {
+        f"#t{place}-{each['protocol']}": letter(each["verdict"], each["outcome"])
+        for place, course in enumerate(courses)
+        for each in course
+    }
+    drawn = "Object.fromEntries([...document.querySelectorAll('.cell')].map(e => [e.hash, e.textContent]))"
+    assert browser.run(drawn) == cells
+    for place, course in enumerate(courses):
+        for each in course:
+            browser.run(f"location.hash = '#t{place}-{each['protocol']}'; new Promise(done => setTimeout(done))")
+            facts = dict(browser.run(FACTS))
+            assert browser.text("#evidence .verdict").split(" (")[0] == words(each["verdict"])
+            assert each["explanation"].endswith(browser.text("#evidence .sentence"))
+            seen = {eye: observed(each, eye) for eye in ("sent", "left", "arrived", "delivered")}
+            assert {eye: facts[eye] for eye in seen} == {
+                eye: "no eye there" if count is None else str(count) for eye, count in seen.items()
+            }
+            assert facts["where"] == each["place"]
+
+
 def test_surprises_come_first(shown, first_only):
     records = [
         {**each, "outcome": "failed", "expected": "delivered"} if each["protocol"] == 47 else each
