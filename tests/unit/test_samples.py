@@ -124,12 +124,24 @@ CAPTURE = SAMPLES / "capture" / "capture.pcapng"
 DISSECTOR = resources.files("pytest_hdp.report") / "hdp.lua"
 
 
-def dissected(*fields: str) -> list[list[str]]:
+def dissected(*fields: str, options: tuple[str, ...] = ()) -> list[list[str]]:
     """These fields of each packet of the capture, as tshark with our dissector reads it; no complaint allowed."""
     if TSHARK is None:
         pytest.skip("program: tshark is not installed")
     named = [argument for field in fields for argument in ("-e", field)]
-    command = [TSHARK, "-X", f"lua_script:{DISSECTOR}", "-r", str(CAPTURE), "-T", "fields", "-E", "separator=|", *named]
+    command = [
+        TSHARK,
+        "-X",
+        f"lua_script:{DISSECTOR}",
+        "-r",
+        str(CAPTURE),
+        "-T",
+        "fields",
+        "-E",
+        "separator=|",
+        *options,
+        *named,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     complaints = [line for line in done.stderr.splitlines() if line.strip() and "Running as user" not in line]
     assert (done.returncode, complaints) == (0, [])
@@ -151,6 +163,13 @@ def test_the_capture_opens_and_each_packet_of_ours_is_hdp():
     assert len(runs) == 1
     said = Counter(word for comment, *_ in packets for word in ROLES if word in comment)
     assert said == {": delivered, probe": 2, "ICMP error about: probe": 2, "looking for the hop": 8, "control,": 106}
+
+
+def test_where_hdp_is_asked_for_under_every_number_no_tag_is_made_up():
+    found = dissected("ip.proto", "hdp.tag.index", options=("-o", "hdp.every:TRUE", "-Y", "hdp"))
+    assert {index for number, index in found if number == "17"} == {""}  # a datagram's header is read as HDP
+    assert all(0 < int(index) < 200 for number, index in found if number == "253")
+    assert {number for number, _ in found} >= {"6", "17", "47", "253"}
 
 
 def test_the_capture_is_of_the_run_beside_it():
