@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_hdp import collection, latency
+from pytest_hdp import collection, handover, latency
 from pytest_hdp.collection import CAMPAIGN, MARKER, RESULT, SETTINGS
 from pytest_hdp.fixtures import (
     hdp_campaign,
@@ -78,6 +78,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Give each xdist worker the settings and the seed of this run, so that all of them make the same plan."""
+    handover.remember(node)
     brief(node, node.config.stash[SETTINGS])
 
 
@@ -136,6 +137,12 @@ def pytest_testnodedown(node: Any) -> None:
     refused = getattr(node, "workeroutput", {}).get(REFUSED)
     if refused is not None:
         raise pytest.UsageError(refused)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Let an xdist worker leave what no report of a test tells."""
+    if is_worker(session.config):
+        handover.hand_over(session, interrupted=exitstatus == pytest.ExitCode.INTERRUPTED)
 
 
 @pytest.hookimpl(wrapper=True)

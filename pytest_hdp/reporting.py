@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest._code.code import ReprFileLocation, TerminalRepr
 
-from pytest_hdp import __version__
+from pytest_hdp import __version__, handover
 from pytest_hdp.collection import CAMPAIGN, SETTINGS
 from pytest_hdp.fixtures import UNAVAILABLE
 from pytest_hdp.heading import HEADER, header, system
@@ -26,6 +26,8 @@ from pytest_hdp.report.safe import safe
 from pytest_hdp.vantagepoints import vantage_of_report
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from _pytest._io import TerminalWriter
 
     from pytest_hdp.judge.result import Result
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
 RECORD = "hdp_record"
 PROPERTY = "hdp_"
-NO_PROPERTY = frozenset({"probes", "hops"})
+NO_PROPERTY = frozenset({"probes", "hops", "climb"})
 """What is too long for a property of each test: it is in the results file."""
 GRAVITY = ("failed", "xfailed", "skipped", "passed")
 
@@ -188,7 +190,10 @@ class Reporting:
         from pytest_hdp.judge.record import to_record
 
         campaign = self.config.stash.get(CAMPAIGN, None)
-        for record in map(to_record, campaign.stop() if campaign is not None else ()):
+        self._keep_unknown(map(to_record, campaign.stop() if campaign is not None else ()))
+
+    def _keep_unknown(self, records: Iterable[dict[str, Any]]) -> None:
+        for record in records:
             if _train(record) not in self._by_train:
                 self._keep(record)
 
@@ -224,9 +229,17 @@ class Reporting:
             for command in commands(self.records):
                 writer.line(command)
 
+    @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the files that were asked for; that one can't be is told, and no success."""
+        """Write the files that were asked for; that one can't be is told, and no success.
+
+        Last of all: by then xdist has waited for the ends of its workers.
+        """
         packets = None
+        if session.exitstatus == pytest.ExitCode.INTERRUPTED:
+            records, tests = handover.known(self.config)
+            self._keep_unknown(records)
+            self._tests = tests | self._tests
         if self.config.stash[SETTINGS].report is not None:
             from pytest_hdp.routes import captured, tests_by_train
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_hdp.collection import CAMPAIGN, SETTINGS, case_of, route_of, uses_path
+from pytest_hdp.handover import packets_from
 from pytest_hdp.judge.expect import Profile
 from pytest_hdp.measure import plan, routes
 from pytest_hdp.measure.beside import in_groups
@@ -42,7 +43,7 @@ def new_campaign(config: pytest.Config, items: Iterable[pytest.Item]) -> Campaig
     worker: dict[str, str] = getattr(config, "workerinput", {})
     vantage = vantage_of(config)
     campaign = Campaign(
-        share=_shared_folder(config) if worker and vantage is None else None,
+        share=shared_folder(config) if worker and vantage is None else None,
         vantage=vantage,
         run=worker.get("testrunuid") or f"{settings.seed:08x}",
     )
@@ -87,7 +88,8 @@ def _check_open_files(campaign: Campaign) -> None:
         )
 
 
-def _shared_folder(config: pytest.Config) -> Path:
+def shared_folder(config: pytest.Config) -> Path:
+    """Where the processes of one run on one host leave what they have measured."""
     factory: pytest.TempPathFactory = config._tmp_path_factory  # type: ignore[attr-defined]
     base = factory.getbasetemp()
     return (base.parent if hasattr(config, "workerinput") else base) / "hdp"  # a worker's folder is in the run's
@@ -102,7 +104,9 @@ def captured(config: pytest.Config) -> Packets | None:
         return campaign.capture.packets() if campaign.capture is not None else None
     from pytest_hdp.measure.capture import spooled
 
-    return spooled(_shared_folder(config)) if config.pluginmanager.hasplugin("dsession") else None
+    if not config.pluginmanager.hasplugin("dsession"):
+        return None
+    return packets_from(config, spooled(shared_folder(config)))
 
 
 def tests_by_train(session: pytest.Session) -> dict[str, str]:

@@ -9,9 +9,9 @@ from pytest_hdp.judge.facts import GOOD_FAITH
 from pytest_hdp.judge.result import IcmpCount, Nat
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from pytest_hdp.judge.evidence import Sighting
+    from pytest_hdp.judge.evidence import IcmpReport, Sighting
     from pytest_hdp.judge.facts import Facts, Fate
 
 _T = TypeVar("_T", int, str)
@@ -83,13 +83,12 @@ def nat(facts: Facts) -> Nat:
 
 def icmp_counts(facts: Facts) -> tuple[IcmpCount, ...]:
     """Return the ICMP errors about the train, equal ones counted."""
-    if not any(probe.icmp for probe in facts.probes):
-        return ()
-    kinds = Counter(
-        (report.source, report.type, report.code, report.authenticated)
-        for probe in facts.probes
-        for report in probe.icmp
-    )
+    return counted(report for probe in facts.probes for report in probe.icmp)
+
+
+def counted(reports: Iterable[IcmpReport]) -> tuple[IcmpCount, ...]:
+    """Return equal ICMP errors as one, with how many there were."""
+    kinds = Counter((report.source, report.type, report.code, report.authenticated) for report in reports)
     return tuple(
         IcmpCount(source, type_, code, count, authenticated)
         for (source, type_, code, authenticated), count in sorted(kinds.items())

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from pytest_hdp.judge.climb_record import read_climb, read_icmp, to_climb, to_icmp
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.explain import plain
-from pytest_hdp.judge.result import SCHEMA, Hop, IcmpCount, Judgement, Nat, PathName, Result
+from pytest_hdp.judge.result import SCHEMA, Hop, Judgement, Nat, PathName, Result
 from pytest_hdp.judge.trace import Trace, TracedError, traces
 from pytest_hdp.judge.untrusted import MOST, Fields, WrongValueError
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Place, Verdict
@@ -52,10 +53,7 @@ def to_record(result: Result) -> dict[str, Any]:
         "ttl": judgement.ttl,
         "changed": list(judgement.changed),
         "nat": {"state": judgement.nat.state, "source": judgement.nat.source},
-        "icmp": [
-            {"from": i.source, "type": i.type, "code": i.code, "count": i.count, "authenticated": i.authenticated}
-            for i in judgement.icmp
-        ],
+        "icmp": to_icmp(judgement.icmp),
         "last_hop": _hop(judgement.last_hop),
         "control": {"sent": judgement.control_sent, "delivered": judgement.control_delivered},
         "bound": judgement.bound,
@@ -65,6 +63,8 @@ def to_record(result: Result) -> dict[str, Any]:
     }
     if judgement.hops:
         record["hops"] = [_hop(hop) for hop in judgement.hops]
+    if judgement.climb is not None:
+        record["climb"] = to_climb(judgement.climb)
     if judgement.probes:
         record["probes"] = [_traced(trace) for trace in traces(judgement.probes)]
     return record
@@ -131,12 +131,13 @@ def _judgement(fields: Fields) -> Judgement:
         ttl=fields.number_or_none("ttl", 0, 255) if "ttl" in fields.values else None,
         changed=tuple(fields.texts("changed")) if "changed" in fields.values else (),
         nat=Nat(nat.one_of("state", ("translated", "leaked", "none")), nat.text_or_none("source")),
-        icmp=tuple(_icmp(Fields(item, f"icmp[{i}].")) for i, item in enumerate(fields.items("icmp"))),
+        icmp=tuple(read_icmp(Fields(item, f"icmp[{i}].")) for i, item in enumerate(fields.items("icmp"))),
         last_hop=None if hop is None else _read_hop(hop),
         control_sent=control.number("sent"),
         control_delivered=control.number("delivered"),
         bound=fields.text_or_none("bound"),
         hops=tuple(_read_hop(hop) for hop in fields.objects("hops")),
+        climb=read_climb(fields.fields("climb")) if "climb" in fields.values else None,
         probes=tuple(_trace(probe) for probe in fields.objects("probes")),
     )
 
@@ -146,16 +147,6 @@ def _ip_version(fields: Fields) -> int:
     if version not in {4, 6}:
         raise fields.wrong("ip_version", "4 or 6")
     return version
-
-
-def _icmp(fields: Fields) -> IcmpCount:
-    return IcmpCount(
-        fields.text("from"),
-        fields.number("type", 0, 255),
-        fields.number("code", 0, 255),
-        fields.number("count", 1),
-        fields.truth("authenticated"),
-    )
 
 
 def _hop(hop: Hop | None) -> dict[str, Any] | None:

@@ -42,6 +42,32 @@ class Hop:
 
 
 @dataclass(frozen=True, slots=True)
+class AtTtl:
+    """What packets of one TTL brought: `sent` ones of a train, and beside each of them one control.
+
+    `icmp`: errors about the train's own. `control`: how many controls a router answered, `router`: which;
+    `control_arrived`: how many needed no router's answer, since they came through. `silent`: that the train's own
+    were not answered means something, by the control's answers; else it is open.
+    """
+
+    ttl: int
+    sent: int
+    icmp: tuple[IcmpCount, ...] = ()
+    control: int = 0
+    router: str | None = None
+    control_arrived: int = 0
+    silent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Climb:
+    """How the hop was looked for at which a train died: by its own packets, or `by` those of another number."""
+
+    rungs: tuple[AtTtl, ...] = ()
+    by: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PathName:
     """Where a train ran. `kind`: "loopback", "lab", "netns", "internet"; `agent`: how the far eyes were reached.
 
@@ -64,7 +90,7 @@ class Judgement:
     non-delivery with an agent, "0 of 7 arrived: delivery probability below 35 % at 95 %".
     Counts are of probes, not copies, except `duplicated`: surplus copies at the receiver.
     `probes`: what it rests on, as observed, or the times that a record kept; no part of what is judged. `hops`: the
-    routers that the control found on the path, by TTL.
+    routers that the control found on the path, by TTL. `climb`: how the hop was looked for, None if it was not.
     """
 
     train: Train
@@ -90,6 +116,7 @@ class Judgement:
     ttl: int | None = None
     changed: tuple[str, ...] = ()
     hops: tuple[Hop, ...] = ()
+    climb: Climb | None = None
     probes: tuple[Probe | Trace, ...] = field(default=(), compare=False, repr=False)
 
 

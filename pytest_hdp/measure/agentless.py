@@ -176,6 +176,6 @@ class AgentlessMeasurement(Asking):
             yield from ask_again([locator], self._look)
             self._books.remove((locator.control, locator.ledger))
             for train in climbers:
-                self._settled[train] = self._kinds.climbed(self._to_locate.pop(train), *locator.last_hop(train))
+                self._settled[train] = self._kinds.climbed(self._to_locate.pop(train), locator.found(train))
         for train in list(self._to_locate):
             self._settled[train] = self._kinds.stands_for(self._to_locate.pop(train))

@@ -15,12 +15,11 @@ from pytest_hdp.measure.answers import file_answer
 from pytest_hdp.measure.budget import WITNESSES, Budget, Sent, certainly_there
 from pytest_hdp.measure.control import PACKET_OUTGOING
 from pytest_hdp.measure.engine import MEETING, Measurement
-from pytest_hdp.measure.locate import LOCATED, Kinds
+from pytest_hdp.measure.located import Kinds, worth_locating
 from pytest_hdp.measure.sending import send_probe
 from pytest_hdp.measure.silence import (
     BUDGET_SPENT,
     by_stack_of,
-    never_answered,
     not_proven,
     over,
     proven,
@@ -196,8 +195,7 @@ class Asking(Measurement):
         if self._known(train) or train not in self._asked_for:
             return False
         judgement = self._judge(train, more_rounds=False)
-        worth = judgement.verdict in LOCATED and self.plan.locate != "none" and not never_answered(train)
-        (self._to_locate if worth else self._settled)[train] = judgement
+        (self._to_locate if worth_locating(judgement, self.plan.locate) else self._settled)[train] = judgement
         self._report()
         return True
 

@@ -124,6 +124,10 @@ class Campaign:
             del self._open[key]
             self._closers.pop(key).close()
 
+    def known(self) -> list[Result]:
+        """End every measurement early. Returns what is known by now, also what another process has measured."""
+        return [*(result for found in self._shared.values() for result in found.values()), *self.stop()]
+
     def stop(self) -> list[Result]:
         """End every measurement early. Returns what is known by now, but for what is inconclusive so."""
         known = [(key, each) for key, measured in self._measurements.items() for each in measured.stop().values()]

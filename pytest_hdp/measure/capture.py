@@ -10,9 +10,8 @@ import base64
 import json
 import os
 import time
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_hdp.judge.evidence import Train
@@ -184,21 +183,26 @@ def spooled(folder: Path) -> Packets:
     """What the processes of one run wrote to their common spool; a line cut off in the middle is left out."""
     packets = Packets()
     for path in sorted(folder.glob(_SPOOLS)):
-        for found in _read(path):
-            if isinstance(found, Kept):
-                packets.kept.append(found)
-            else:
-                packets.full.add(found)
+        add_text(packets, path.read_text(encoding="ascii"))
     return packets
+
+
+def as_text(packets: Packets, vantage: str | None) -> str:
+    """Return packets as text for another process; `vantage`: as whose."""
+    kept = [replace(each, path=each.path | {"vantage": vantage}) for each in packets.kept]
+    return "".join([*map(_line, kept), *(json.dumps(name) + "\n" for name in sorted(packets.full))])
+
+
+def add_text(packets: Packets, text: str) -> None:
+    """Add what another process wrote."""
+    for line in text.splitlines(keepends=True):
+        if line.endswith("\n"):
+            found: Any = json.loads(line)
+            if isinstance(found, str):
+                packets.full.add(found)
+            else:
+                packets.kept.append(Kept(**{**found, "data": base64.b64decode(found["data"])}))
 
 
 def _line(kept: Kept) -> str:
     return json.dumps({**asdict(kept), "data": base64.b64encode(kept.data).decode()}) + "\n"
-
-
-def _read(path: Path) -> Iterator[Kept | str]:
-    with path.open(encoding="ascii") as stream:
-        for line in stream:
-            if line.endswith("\n"):
-                found: Any = json.loads(line)
-                yield found if isinstance(found, str) else Kept(**{**found, "data": base64.b64decode(found["data"])})

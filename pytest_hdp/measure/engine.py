@@ -19,7 +19,8 @@ from pytest_hdp.measure.control import Control
 from pytest_hdp.measure.ends import PathUnavailable
 from pytest_hdp.measure.filing import file
 from pytest_hdp.measure.ledger import Ledger
-from pytest_hdp.measure.locate import LOCATED, Locator, ask_again, located, representatives
+from pytest_hdp.measure.locate import Locator, ask_again
+from pytest_hdp.measure.located import located, representatives, worth_locating
 from pytest_hdp.measure.progress import Teller
 from pytest_hdp.measure.sending import send_probe
 from pytest_hdp.packet.encoding import encode
@@ -254,7 +255,7 @@ class Measurement:
         for train in self._open_trains():
             judgement = self._judge(train, more_rounds=more_rounds)
             if judgement.final or not more_rounds:
-                worth = judgement.verdict in LOCATED and self.plan.locate != "none" and self.path.routed
+                worth = worth_locating(judgement, self.plan.locate) and self.path.routed
                 (self._to_locate if worth else self._settled)[train] = judgement
 
     def _locate(self) -> Generator[None]:
@@ -271,10 +272,7 @@ class Measurement:
         yield from ask_again([locator for locator, _ in climbs], self._look)
         for locator, groups in climbs:
             for train, group in groups.items():
-                last, beyond = locator.last_hop(train)
-                for judgement in group:
-                    by = None if judgement.train == train else train
-                    self._to_locate[judgement.train] = located(judgement, last, beyond, by=by, hops=locator.hops())
+                self._to_locate |= {each.train: located(each, locator.found(train)) for each in group}
         self._settled |= self._to_locate
         self._to_locate.clear()
         del self._books[1:]

@@ -4,38 +4,33 @@ Silence of the test packet alone says nothing: the control must have been answer
 router sends one ICMP error a second to each peer, after a burst of six (icmp_ratelimit, icmp(7)), so few are asked for
 at a time, and the control comes last: if that is answered, the budget was there for what came before it. Only what
 stays in doubt is asked again when the budget has had time to fill, all of it after the same wait.
-
-One representative stands for all trains with the same verdict, unless all are asked for.
 """
 
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.result import Hop
-from pytest_hdp.judge.verdict import Place, Verdict
+from pytest_hdp.judge.attributes import counted
+from pytest_hdp.judge.result import AtTtl, Hop
 from pytest_hdp.measure.control import Control, ControlEntry
 from pytest_hdp.measure.ledger import Entry, Ledger
+from pytest_hdp.measure.located import Found
 from pytest_hdp.measure.sending import send_probe
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
-    from pytest_hdp.judge.result import Judgement
     from pytest_hdp.judge.verdict import Direction
     from pytest_hdp.measure.path import OpenPath
 
-LOCATED = frozenset({Verdict.LOST, Verdict.REJECTED, Verdict.FIRST_ONLY, Verdict.SILENT})
 ICMP = 1
 TIME_EXCEEDED = 11
 HIGHEST_TTL = 30
 TRIES = 3  # silences beside an answered control that make one silence; and attempts without any answer
 AT_ONCE = 4  # test packets before a control: with it, within the burst of a stock Linux router
 BUDGET = 1.05  # seconds in which such a router earns one more ICMP error
-FEW = 6  # silent trains that climb themselves: one stands for all that come after them
 WAITS = 2  # for the budget, in a row without any answer, before what is in doubt stays so
 USUAL_TTL = 64
 
@@ -100,8 +95,26 @@ class Rung:
 
     def silent(self, train: Train) -> bool:
         """It was never answered, and often enough the control that was sent after it was."""
-        beside = sum(attempt.expired_at is not None for attempt in self.attempts if train in attempt.probes)
+        beside = sum(attempt.expired_at is not None for attempt in self.asked(train))
         return beside >= TRIES and self.answered_by(train) is None
+
+    def asked(self, train: Train) -> list[Attempt]:
+        """The attempts in which a packet of this train was sent."""
+        return [attempt for attempt in self.attempts if train in attempt.probes]
+
+    def told(self, train: Train) -> AtTtl:
+        """All that this TTL brought to one train, and to the controls sent right after its packets."""
+        asked = self.asked(train)
+        errors = counted(report for attempt in asked for report in attempt.probes[train].icmp)
+        return AtTtl(
+            ttl=self.ttl,
+            sent=sum(attempt.probes[train].errno is None for attempt in asked),
+            icmp=errors,
+            control=sum(attempt.expired_at is not None for attempt in asked),
+            router=next((attempt.expired_at for attempt in asked if attempt.expired_at is not None), None),
+            control_arrived=sum(attempt.arrived for attempt in asked),
+            silent=self.silent(train) and not any(each.authenticated for each in errors),
+        )
 
     def in_doubt(self) -> list[Train]:
         """Those that were not answered, without that meaning anything."""
@@ -176,6 +189,11 @@ class Locator:
         found = [(rung.ttl, rung.control_answered_by()) for rung in self.rungs]
         return tuple(Hop(ttl, address) for ttl, address in found if address is not None)
 
+    def found(self, train: Train) -> Found:
+        """All that climbing for a train has brought."""
+        rungs = tuple(rung.told(train) for rung in self.rungs if rung.asked(train))
+        return Found(train, *self.last_hop(train), self.hops(), rungs)
+
     def _would_tell(self, rung: Rung, train: Train) -> bool:
         last, beyond = self.last_hop(train)
         return (last is None or last.ttl < rung.ttl) and (beyond is None or rung.ttl < beyond.ttl)
@@ -216,67 +234,3 @@ def ask_again(locators: Sequence[Locator], look: Look) -> Generator[None]:
                 return
             fruitful = (yield from locator.ask(rung, 1)) or fruitful
         fruitless = 0 if fruitful else fruitless + 1
-
-
-@dataclass(slots=True)
-class Kinds:
-    """Which trains have climbed, where they die bit by bit, and what they stand for: those of one group."""
-
-    _climbed: Counter[object] = field(default_factory=Counter)
-    _examples: dict[object, tuple[Train, Hop | None, Hop | None]] = field(default_factory=dict)
-
-    @staticmethod
-    def group_of(judgement: Judgement) -> object:
-        """What trains have in common that probably die at one place: verdict, form and ICMP answer."""
-        return judgement.verdict, judgement.train.form, _answers(judgement)
-
-    def wants(self, group: object, *, every: bool) -> bool:
-        """Whether one more of this group is to climb, and count it then. Silence may have many causes."""
-        silence = isinstance(group, tuple) and group[0] is Verdict.SILENT
-        wanted = every or self._climbed[group] < (FEW if silence else 1)
-        self._climbed[group] += wanted
-        return wanted
-
-    def climbed(self, judgement: Judgement, last: Hop | None, beyond: Hop | None) -> Judgement:
-        """The judgement of one that has climbed, with what was found."""
-        self._examples.setdefault(self.group_of(judgement), (judgement.train, last, beyond))
-        return located(judgement, last, beyond)
-
-    def stands_for(self, judgement: Judgement) -> Judgement:
-        """The judgement of one that has not, with what was found for another one of its group."""
-        by, last, beyond = self._examples[self.group_of(judgement)]
-        return located(judgement, last, beyond, by=by)
-
-
-def _answers(judgement: Judgement) -> tuple[tuple[str, int, int], ...]:
-    return tuple((count.source, count.type, count.code) for count in judgement.icmp if count.authenticated)
-
-
-def representatives(judgements: Iterable[Judgement], *, every: bool) -> dict[Train, list[Judgement]]:
-    """Trains to climb for, each with the judgements it stands for: those of equal verdict, form and ICMP answer."""
-    groups: dict[tuple[object, ...], list[Judgement]] = {}
-    for judgement in judgements:
-        key = (judgement.train,) if every else (judgement.verdict, judgement.train.form, _answers(judgement))
-        groups.setdefault(key, []).append(judgement)
-    return {group[0].train: group for group in groups.values()}
-
-
-def located(
-    judgement: Judgement, last: Hop | None, beyond: Hop | None, *, by: Train | None = None, hops: tuple[Hop, ...] = ()
-) -> Judgement:
-    """A judgement with the place where its train died, in its sentence and, if it climbed itself, in `last_hop`.
-
-    `by`: the train that climbed in its place. `hops`: what the control found.
-    """
-    judgement = replace(judgement, hops=hops)
-    if beyond is None:
-        return judgement
-    who = f"{last.address} (hop {last.ttl}) was the last to answer" if last is not None else "no hop answered"
-    whose = f", asked with {by.protocol}" if by is not None else ""
-    sentence = (
-        f"{judgement.explanation.rstrip('.')}; {who}{whose}, the control passed {beyond.address} (hop {beyond.ttl})."
-    )
-    if by is not None:
-        return replace(judgement, explanation=sentence)
-    place = Place.HOP if judgement.verdict is Verdict.REJECTED else judgement.place
-    return replace(judgement, last_hop=last, place=place, explanation=sentence)

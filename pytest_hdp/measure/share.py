@@ -5,9 +5,15 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+
+def finished(folder: Path) -> Iterator[dict[str, Any]]:
+    """The records of everything that any process has measured to its end in this folder."""
+    for done in sorted(folder.glob("*.json")):
+        yield from json.loads(done.read_text(encoding="utf-8"))
 
 
 def measured_once(folder: Path, key: str, measure: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:

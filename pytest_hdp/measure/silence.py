@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.explain import subject
 from pytest_hdp.judge.facts import REJECTING
 from pytest_hdp.judge.statistics import all_lost_refutes, alpha_per_train
-from pytest_hdp.judge.verdict import Form, Place, Verdict
+from pytest_hdp.judge.verdict import Place, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from pytest_hdp.judge.evidence import IcmpReport, RoundControl, Train
+    from pytest_hdp.judge.evidence import IcmpReport, RoundControl
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.measure.ledger import Entry
     from pytest_hdp.measure.plan import Plan
@@ -67,8 +67,3 @@ def not_proven(judgement: Judgement, beside: int) -> Judgement:
         "something that was answered: too few to tell silence from a loss, or from an ICMP budget that was spent."
     )
     return replace(judgement, verdict=Verdict.INCONCLUSIVE, place=Place.UNKNOWN, explanation=said)
-
-
-def never_answered(train: Train) -> bool:
-    """Whether no router answers for it: bare HDP under 1 reads as an ICMP error, and none is sent about one."""
-    return train.protocol == 1 and train.form is Form.BARE

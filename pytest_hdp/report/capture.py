@@ -66,6 +66,8 @@ def _named(kept: Kept) -> tuple[str, str]:
     """Name and description of the interface that stands for a tap."""
     kind, name, source, target = (safe(kept.path[part] or "") for part in ("kind", "name", "source", "target"))
     label = name if name == kind else f"{kind} {name}"
+    if kept.path.get("vantage") is not None:
+        label = f"{label} from {safe(kept.path['vantage'])}"
     described = f"{kept.vantage} end, {safe(kept.address)}, of the path {source} to {target}"
     if kind == "loopback":
         return label, f"{safe(kept.interface)}, where each packet is seen twice: outgoing and incoming"

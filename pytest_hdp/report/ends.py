@@ -101,10 +101,11 @@ Kind = tuple[object, ...]
 def _kind(record: Record) -> Kind:
     """Return what makes trains die at one place: the locator asks with one of each kind."""
     icmp = fields.parts(record, "icmp")
+    never = fields.protocol(record) == 1 and record.get("form") == "bare"  # no router answers about it: nobody asked
     answers = sorted(
         (safe(i.get("from")), safe(i.get("type")), safe(i.get("code"))) for i in icmp if i.get("authenticated")
     )
-    return fields.word(record, "verdict"), *answers
+    return fields.word(record, "verdict"), never, *answers
 
 
 def _last_hops(records: Sequence[Record]) -> dict[Kind, int]:
@@ -130,7 +131,7 @@ def _at(record: Record, nodes: tuple[Node, ...], lasts: dict[Kind, int]) -> floa
     return _on_path(record, nodes, lasts) if verdict in _ON_PATH else None
 
 
-def _on_path(record: Record, nodes: tuple[Node, ...], lasts: dict[Kind, int]) -> float:
+def _on_path(record: Record, nodes: tuple[Node, ...], lasts: dict[Kind, int]) -> float | None:
     last = len(nodes) - 1
     if record.get("verdict") == Verdict.REJECTED:
         names = [node.name for node in nodes]
@@ -140,6 +141,4 @@ def _on_path(record: Record, nodes: tuple[Node, ...], lasts: dict[Kind, int]) ->
     if last == 2 and not nodes[1].name:
         return 1
     after = lasts.get(_kind(record))
-    if after is None:
-        return last / 2
-    return min(after, last - 1) + 0.5
+    return None if after is None else min(after, last - 1) + 0.5

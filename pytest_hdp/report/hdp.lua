@@ -67,14 +67,11 @@ local function is_text(bytes)
     return bytes:len() > 0
 end
 
--- A tag has no magic number. In our own captures there is one; elsewhere 28 bytes of which the index is small are
--- taken for one, since the indices of a run begin at 1.
+-- A tag has no magic number: 28 bytes of which the index is small are taken for one, since the indices of a run begin
+-- at 1. In our own captures too: with hdp.every a datagram's header is read as HDP, and the tag is 8 bytes further on.
 local function has_tag(buffer)
     if not hdp.prefs.tagged or buffer:len() < HEADER + TAG then
         return false
-    end
-    if ours() then
-        return true
     end
     local index = buffer(HEADER + 8, 4):uint()
     return index > 0 and index < 16777216

@@ -11,14 +11,17 @@ from pytest_hdp.judge.verdict import Outcome, Verdict
 from pytest_hdp.report import fields
 from pytest_hdp.report.ends import course_of
 from pytest_hdp.report.letters import words
+from pytest_hdp.report.safe import safe
 
 if TYPE_CHECKING:
     from pytest_hdp.report.fields import Record
 
-INTRODUCTION = (
-    "Every IP packet names what it carries by a protocol number from 0 to 255: 6 is TCP, 17 is UDP. "
-    "This run sent packets under each number and watched where they ended."
-)
+_PLACES = {
+    "loopback": "within one machine, from socket to socket",
+    "netns": "from one network namespace to another",
+    "internet": "over a real network",
+}
+"""Where a run's packets went, by the kind of its path; a lab has a name that tells more."""
 SEVERAL = 6
 """Of so many paths at most, each gets a sentence."""
 LONGEST_LIST = 80
@@ -44,12 +47,17 @@ _FATES: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """`headline`: what happened. `lines`: where, a sentence a course. `status`: held against expectations."""
+    """`headline`: what happened. `lines`: where, a sentence a course. `status`: held against expectations.
+
+    `introduction`: what was done; `glossary`: what the words mean that the lines use.
+    """
 
     headline: str
     lines: tuple[str, ...]
     status: str
     surprised: bool
+    introduction: str = ""
+    glossary: str = ""
 
 
 def story(records: Iterable[Record]) -> Story:
@@ -64,7 +72,39 @@ def story(records: Iterable[Record]) -> Story:
     if len(groups) > SEVERAL:
         lines.append(f"And {len(groups) - SEVERAL} more, below.")
     everything = [record for group in groups for record in group]
-    return Story(headline, tuple(lines), *_status(everything))
+    return Story(headline, tuple(lines), *_status(everything), _introduction(everything), _glossary(everything))
+
+
+def _introduction(records: Sequence[Record]) -> str:
+    numbers = {number for record in records if 0 <= (number := fields.protocol(record)) <= 255}
+    under = "one of these numbers" if len(numbers) == 1 else f"{len(numbers)} of these numbers"
+    controlled = any(fields.number(fields.part(record, "control"), "sent") for record in records)
+    control = ", and ordinary ones beside them as a control" if controlled else ""
+    return (
+        "Every IP packet names what it carries by a protocol number from 0 to 255: 6 is TCP, 17 is UDP. "
+        f"This run sent packets under {under} {_through_what(records)}{control}, and watched where they ended."
+    )
+
+
+def _through_what(records: Sequence[Record]) -> str:
+    paths = {str(fields.part(record, "path")): fields.part(record, "path") for record in records}
+    if len(paths) != 1:
+        return f"over {len(paths)} paths"
+    [path] = paths.values()
+    if path.get("kind") == "lab":
+        return f"through {safe(path.get('name'))}, a network emulated on one machine (a lab)"
+    return _PLACES.get(str(path.get("kind")), "over one path")
+
+
+def _glossary(records: Sequence[Record]) -> str:
+    used = {fields.word(record, key) for record in records for key in ("direction", "form")}
+    said = [
+        ("reverse", "Forward is from the source to the target, reverse the way back."),
+        ("bare", "Bare: the data follows the IP header directly."),
+        ("wellformed", "Wellformed: it stands inside what the number promises (a UDP datagram, a GRE header)."),
+    ]
+    terms = [sentence for word, sentence in said if word in used]
+    return " ".join([*terms, "A train: all packets of one number, one way."])
 
 
 def _in_header(group: Sequence[Record]) -> Sequence[Record]:
@@ -138,6 +178,7 @@ def _line(group: Sequence[Record], *, alone: bool) -> str:
             fates.append(f"{_fate(end.verdict, end.count)}{f', {place}' if place else ''}")
     undecided = _undecided(inside)
     through = f"{undecided or _through(inside)} of {len(inside)} {'left open' if undecided else 'got through'}"
+    through += "" if undecided else _which([each for each in inside if each.get("verdict") in _THROUGH], len(inside))
     way = fields.course(group[0])
     ends = f"{course.nodes[0].name} \u2192 {course.nodes[-1].name}"
     title = f"{way[:1].upper()}{way[1:]}, {ends}" if alone else f"{fields.path_title(group[0])}, {way}"
@@ -145,6 +186,12 @@ def _line(group: Sequence[Record], *, alone: bool) -> str:
     if len(inside) < len(group):
         more += f"; {_outside([each for each in group if not 0 <= fields.protocol(each) <= 255])}"
     return f"{title}: {'; '.join([through, *fates[:3]])}{more}."
+
+
+def _which(records: Sequence[Record], total: int) -> str:
+    """Return " (1, 6, 17)" where that is short and tells something: not of all, and not of most."""
+    numbers = fields.folded(map(fields.protocol, records))
+    return f" ({numbers})" if 0 < len(records) < total / 2 and len(numbers) <= LONGEST_LIST / 2 else ""
 
 
 def _outside(records: Sequence[Record]) -> str:

@@ -41,6 +41,9 @@ def test_hostile_strings_are_text(shown):
     browser = shown(records, "#t0-20", made=[{"command": EVIL, "source": EVIL}], problems=[EVIL])
     assert browser.run("window.pwned === undefined && document.querySelectorAll('img, script').length") == 2
     assert "<script>window.pwned=1</script>" in browser.text("#evidence")
+    browser.run("location.hash = '#t0-2'; new Promise(done => setTimeout(done))")
+    assert "answered by </script><script>window.pwned=1</script>" in browser.text("#evidence .hops tbody")
+    assert browser.run("window.pwned === undefined && document.querySelectorAll('img, script').length") == 2
     assert "<img src=x" in browser.text("#made")
     assert "\\x1b[31m\\x00\\u202e\\u2028" in browser.text(".problem")
     whole = browser.run("document.documentElement.outerHTML")

@@ -37,6 +37,7 @@ def test_the_first_screen_says_what_happened_and_where(shown, first_only):
     assert "6 of 255 protocol numbers got through; 249 stopped after the first packet." in seen
     assert "between 203.0.113.6 (hop 2) and 198.51.100.2 (target)" in seen
     assert "Every IP packet names what it carries" in seen
+    assert "through first-only, a network emulated on one machine" in seen
     assert "203.0.113.6hop 2" in seen  # the path is drawn, with its hops
     assert "249o" in seen
 
@@ -56,6 +57,37 @@ def test_a_cell_shows_its_evidence(shown, first_only):
     browser.key("Escape")
     assert browser.run("document.querySelector('#evidence').hidden")
     assert browser.run("document.activeElement.getAttribute('href')") == "#t0-47"
+
+
+def hops_shown(browser):
+    heads = browser.run("[...document.querySelectorAll('#evidence .hops th')].map(e => e.innerText)")
+    rows = "[...document.querySelectorAll('#evidence .hops tbody tr')].map(r => [...r.cells].map(c => c.innerText))"
+    return heads, browser.run(rows)
+
+
+def test_the_drawer_shows_which_hop_answered_whom(shown, browser):
+    shown(recorded("allowlist"), "#t0-47")
+    heads, rows = hops_shown(browser)
+    assert heads == ["", "47 GRE", "the control"]
+    assert rows == [
+        ["hop 1", "answered by 192.0.2.1", "answered by 192.0.2.1"],
+        ["hop 2", "answered by 203.0.113.6", "answered by 203.0.113.6"],
+        ["hop 3", "nothing came back of 1 sent; no hop had to answer", "came through"],
+    ]
+    shown(recorded("allowlist"), "#t0-132")
+    assert hops_shown(browser) == (["", "47 GRE, sent in its place", "the control"], rows)
+
+
+def test_of_a_train_that_nobody_looked_for_the_hops_are_the_controls(shown, browser, first_only):
+    shown(first_only, "#t0-6")
+    assert browser.text("#evidence .hops h3") == "The control's hops on this path"
+    heads, rows = hops_shown(browser)
+    assert heads == ["", "the control"]
+    assert rows == [["hop 1", "answered by 192.0.2.1"], ["hop 2", "answered by 203.0.113.6"]]
+    assert "No packet of this number was sent with so short a TTL" in browser.text("#evidence .hops p")
+    older = [{name: value for name, value in each.items() if name != "climb"} for each in first_only]
+    shown(older, "#t0-2")
+    assert hops_shown(browser) == (heads, rows)
 
 
 def test_evidence_has_an_address_of_its_own(shown, first_only):
@@ -150,6 +182,39 @@ def test_letters_are_those_of_the_terminal(shown):
         ".map(e => [e.hash.slice(4), e.textContent.split(' ').pop()]))"
     )
     assert cells == {str(each["protocol"]): letter(each["verdict"], each["outcome"]) for each in records}
+
+
+MANY = ("reject", "rate-limited", "host-firewall", "sender-firewall", "mangle-byte", "home-nat", "agentless")
+FACTS = "[...document.querySelectorAll('#evidence .facts div')].map(d => [...d.children].map(e => e.innerText))"
+
+
+def test_what_is_drawn_is_what_was_recorded(shown):
+    """Every cell and every drawer, for runs with most verdicts: the letter, the verdict in words, the counts."""
+    from pytest_hdp.report.fields import by_course, observed
+    from pytest_hdp.report.letters import letter, words
+
+    few = {1, 6, 17, 47, 50, 132, 253}
+    courses = by_course(each for name in MANY for each in recorded(name) if each["protocol"] in few)
+    assert len({each["verdict"] for course in courses for each in course}) >= 9
+    browser = shown([each for course in courses for each in course])
+    cells = {
+        f"#t{place}-{each['protocol']}": letter(each["verdict"], each["outcome"])
+        for place, course in enumerate(courses)
+        for each in course
+    }
+    drawn = "Object.fromEntries([...document.querySelectorAll('.cell')].map(e => [e.hash, e.textContent]))"
+    assert browser.run(drawn) == cells
+    for place, course in enumerate(courses):
+        for each in course:
+            browser.run(f"location.hash = '#t{place}-{each['protocol']}'; new Promise(done => setTimeout(done))")
+            facts = dict(browser.run(FACTS))
+            assert browser.text("#evidence .verdict").split(" (")[0] == words(each["verdict"])
+            assert each["explanation"].endswith(browser.text("#evidence .sentence"))
+            seen = {eye: observed(each, eye) for eye in ("sent", "left", "arrived", "delivered")}
+            assert {eye: facts[eye] for eye in seen} == {
+                eye: "no eye there" if count is None else str(count) for eye, count in seen.items()
+            }
+            assert facts["where"] == each["place"]
 
 
 def test_surprises_come_first(shown, first_only):

@@ -114,6 +114,28 @@ def test_a_lab_has_an_interface_for_each_end(command, tmp_path):
         assert directions["far", INCOMING] == record["arrived"]
 
 
+def test_each_vantage_point_has_its_packets_in_it(command, tmp_path):
+    places = [argument for name in ("paris", "rome") for argument in ("--tx", f"popen//id={name}")]
+    arguments = (LAB_SWEEP, "--hdp-lab=reject", "--hdp-protocols=6,47", "--dist", "each", *places)
+    done = subprocess.run(
+        command(*arguments, report(tmp_path)), capture_output=True, text=True, timeout=180, check=False, cwd=TOP
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    packets = rows(tmp_path)
+    assert {each[0] for each in packets} == {
+        f"lab reject from {place} {end}" for place in ("paris", "rome") for end in ("near", "far")
+    }
+    for record in records(tmp_path):
+        number = f"protocol {record['protocol']}, {record['direction']}"
+        end = "near" if record["direction"] == "forward" else "far"
+        tap = f"lab reject from {record['path']['vantage']} {end}"
+        left = [
+            each[3] for each in packets if each[:2] == (tap, OUTGOING) and number in each[3] and is_a("probe", each[3])
+        ]
+        assert len(left) == record["left"] > 0
+        assert all(f": {record['verdict']}, probe" in comment for comment in left)
+
+
 def test_without_a_report_nothing_is_kept(command, tmp_path, monkeypatch):
     (tmp_path / "spy.py").write_text(
         "import pytest_hdp.measure.capture as capture\n"
@@ -159,5 +181,8 @@ def test_ctrl_c_leaves_what_was_seen_by_then(command, tmp_path, workers):
     assert running.returncode == 2, printed
     packets = rows(tmp_path)
     assert sum(is_a("probe", packet[3]) for packet in packets) > 20
-    if not workers:
-        assert all("test_sweep[p" in packet[3] for packet in packets if is_a("probe", packet[3]))
+    assert all("test_sweep[p" in packet[3] for packet in packets if is_a("probe", packet[3]))
+    found = {record["protocol"]: record["verdict"] for record in records(tmp_path)}
+    assert set(found.values()) == {"delivered"}, printed
+    told = {packet[3] for packet in packets if ": delivered, probe" in packet[3]}
+    assert {int(comment.split("[p")[1][:3]) for comment in told} == set(found)

@@ -175,10 +175,14 @@ def lab_allowed() -> None:
         pytest.skip(f"privilege: {error}")
 
 
-def interrupting(folder: Path, where: str, call: int) -> tuple[str, ...]:
-    """Arguments that press Ctrl-C at the so manieth call of this function, "module:Class.name"."""
+def interrupting(folder: Path, where: str, call: int, *, everybody: bool = False) -> tuple[str, ...]:
+    """Arguments that press Ctrl-C at the so manieth call of this function, "module:Class.name".
+
+    `everybody`: all processes of the run get the signal, as from a terminal, and not only the one that is there.
+    """
+    signalled = "os.killpg(0, signal.SIGINT)" if everybody else "signal.raise_signal(signal.SIGINT)"
     (folder / "ctrl_c.py").write_text(f"""
-import importlib, itertools, signal
+import importlib, itertools, os, signal
 module, _, name = "{where}".partition(":")
 owner = importlib.import_module(module)
 *path, last = name.split(".")
@@ -187,7 +191,7 @@ for each in path:
 usual, calls = getattr(owner, last), itertools.count(1)
 def interrupted(*given, **named):
     if next(calls) == {call}:
-        signal.raise_signal(signal.SIGINT)
+        {signalled}
     return usual(*given, **named)
 setattr(owner, last, interrupted)
 """)
@@ -262,6 +266,40 @@ def test_ctrl_c_to_all_processes_of_the_terminal(start):
     run.find("relay.py")
     os.killpg(run.process.pid, signal.SIGINT)
     interrupted(run)
+
+
+WORKERS = ("-n", "2")
+
+
+@pytest.mark.parametrize("call", [40, 100])
+def test_ctrl_c_while_a_worker_measures_keeps_what_is_known_by_then(start, tmp_path, call):
+    at = interrupting(tmp_path, "pytest_hdp.measure.path:OpenPath.look", call, everybody=True)
+    run = start(*SWEEP, SENT_SLOWLY, *WORKERS, before=at)
+    printed = interrupted(run)
+    verdicts = {number: each["verdict"] for number, each in run.records().items()}
+    assert verdicts.pop(0) == "refused_at_socket"
+    assert verdicts, printed
+    assert set(verdicts.items()) <= {*((number, "delivered") for number in range(1, 49)), (256, "renumbered")}
+    assert "IP protocol numbers" in printed
+    rows = re.findall(r"^\| (\d+) \| ", (run.report / "results.md").read_text(), re.MULTILINE)
+    assert set(map(int, rows)) == {0, *verdicts}
+
+
+@pytest.mark.parametrize("everybody", [True, False], ids=["terminal", "kill -INT"])
+def test_ctrl_c_between_the_workers_tests_keeps_what_was_measured(start, everybody):
+    run = start(LOOPBACK, "--hdp-protocols=0-255", "-v", *WORKERS)
+    run.hear(rb"(?s)(PASSED delivered.*){5}")  # measured for all, and most tests are to come
+    (os.killpg if everybody else os.kill)(run.process.pid, signal.SIGINT)
+    printed = interrupted(run)
+    assert set(run.records()) == set(range(256)), printed
+    assert "256 trains: 1 refused at socket (expected), 255 delivered" in printed
+
+
+def test_ctrl_c_before_anything_was_measured_leaves_no_results(start, tmp_path):
+    at = interrupting(tmp_path, "pytest_hdp.measure.campaign:Campaign.result", 1, everybody=True)
+    run = start(*SWEEP, *WORKERS, before=at)
+    interrupted(run)
+    assert not (run.report / "results.jsonl").exists()
 
 
 @pytest.mark.parametrize("batch", range(INSTANTS // AT_ONCE))

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.result import Hop
+from pytest_hdp.judge.result import AtTtl, Climb, Hop, IcmpCount
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.lab import catalogue
 from pytest_hdp.measure import plan, routes
@@ -20,9 +20,9 @@ BURST = 6  # errors that a stock Linux host sends to one peer at once
 LOST = Train(200)
 
 
-@pytest.fixture
-def path() -> Iterator[OpenPath]:
-    context = routes.in_lab(catalogue.make(LAB), plan.Plan((), plan.LAB), None, expect_truth=True)[0].open()
+@pytest.fixture(params=[LAB])
+def path(request: pytest.FixtureRequest) -> Iterator[OpenPath]:
+    context = routes.in_lab(catalogue.make(request.param), plan.Plan((), plan.LAB), None, expect_truth=True)[0].open()
     try:
         opened = context.__enter__()
     except PathUnavailable as error:
@@ -76,3 +76,47 @@ def test_more_trains_than_a_router_has_answers_for_at_once(path):
     found = Measurement(path, asked).run()
     assert {judgement.verdict for judgement in found.values()} == {Verdict.LOST}
     assert {train: judgement.last_hop for train, judgement in found.items()} == {each: truth(each) for each in trains}
+
+
+def expired(address: str) -> tuple[IcmpCount, ...]:
+    return (IcmpCount(address, 11, 0, 1, authenticated=True),)
+
+
+def test_a_judgement_tells_which_hop_answered_what(path):
+    asked = plan.Plan((LOST, Train(201), Train(6)), plan.LAB)
+    found = Measurement(path, asked).run()
+    climb = found[LOST].climb
+    assert climb is not None
+    assert [replace(each, control=min(each.control, 1)) for each in climb.rungs[:2]] == [
+        AtTtl(1, climb.rungs[0].sent, expired("192.0.2.1"), 1, "192.0.2.1"),
+        AtTtl(2, climb.rungs[1].sent, expired("203.0.113.6"), 1, "203.0.113.6"),
+    ]
+    [last] = climb.rungs[2:]
+    assert (last.ttl, last.icmp, last.control, last.control_arrived) == (3, (), 0, 1)
+    assert found[Train(201)].climb == Climb(by=LOST.protocol)
+    assert found[Train(6)].climb is None
+    assert found[LOST].hops == found[Train(201)].hops == (Hop(1, "192.0.2.1"), Hop(2, "203.0.113.6"))
+
+
+@pytest.mark.parametrize("path", ["reject"], indirect=True)
+def test_a_rejection_by_the_next_hop_is_no_silence(path):
+    found = Measurement(path, plan.Plan((LOST,), plan.LAB)).run()
+    climb = found[LOST].climb
+    assert climb is not None
+    assert (climb.rungs[1].silent, climb.rungs[1].router) == (False, "203.0.113.6")
+    assert {(each.source, each.type, each.code) for each in climb.rungs[1].icmp} == {("203.0.113.6", 3, 13)}
+
+
+@pytest.mark.parametrize("path", ["home-nat"], indirect=True)
+def test_what_no_router_answers_about_stands_for_nobody(path):
+    """Bare HDP under 1 reads as an ICMP error. As the lowest number lost here it would climb for all others."""
+    trains = tuple(Train(number, Direction.REVERSE) for number in (1, 6, 132))
+    found = Measurement(path, plan.Plan(trains, plan.LAB)).run()
+    assert {judgement.verdict for judgement in found.values()} == {Verdict.LOST}
+    truths = [catalogue.make("home-nat").expected(each.protocol, each.direction, each.form) for each in trains]
+    assert {each.last_hop for each in truths} == {Hop(1, "198.51.100.1")}
+    assert found[trains[0]].climb is None
+    assert "hop" not in found[trains[0]].explanation
+    assert found[trains[1]].last_hop == Hop(1, "198.51.100.1")
+    assert found[trains[1]].climb.rungs[1].silent
+    assert "198.51.100.1 (hop 1) was the last to answer, asked with 6" in found[trains[2]].explanation

@@ -1,6 +1,9 @@
 """The recorded runs: every line reads back, and comes to the same outcome when it is assessed once more."""
 
 import json
+import shutil
+import subprocess
+from collections import Counter
 from importlib import resources
 from pathlib import Path
 
@@ -20,7 +23,7 @@ from pytest_hdp.report.runs import load
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 FOLDERS = {folder.name for folder in SAMPLES.iterdir() if (folder / "results.jsonl").exists()}
-OTHERS = {"loopback", "agentless", "article-darwin", "article-linux"}
+OTHERS = {"loopback", "capture", "agentless", "article-darwin", "article-linux"}
 LABS = FOLDERS - OTHERS
 WHOLE = {"home-nat": 510, "first-only": 510}
 SIMULATED_ONLY = {Verdict.HELD_BY_SENDER}
@@ -113,3 +116,71 @@ def test_labs_are_what_their_boxes_do(name):
         answer = train.direction is Direction.REVERSE
         truth = lab.expected(train.protocol, train.direction, train.form, Traffic(size=110, solicited=answer))
         assert result.verdict in {truth.verdict, *truth.also}
+
+
+ROLES = (": delivered, probe", "ICMP error about: probe", "looking for the hop", "control,")
+TSHARK = shutil.which("tshark")
+CAPTURE = SAMPLES / "capture" / "capture.pcapng"
+DISSECTOR = resources.files("pytest_hdp.report") / "hdp.lua"
+
+
+def dissected(*fields: str, options: tuple[str, ...] = ()) -> list[list[str]]:
+    """These fields of each packet of the capture, as tshark with our dissector reads it; no complaint allowed."""
+    if TSHARK is None:
+        pytest.skip("program: tshark is not installed")
+    named = [argument for field in fields for argument in ("-e", field)]
+    command = [
+        TSHARK,
+        "-X",
+        f"lua_script:{DISSECTOR}",
+        "-r",
+        str(CAPTURE),
+        "-T",
+        "fields",
+        "-E",
+        "separator=|",
+        *options,
+        *named,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    complaints = [line for line in done.stderr.splitlines() if line.strip() and "Running as user" not in line]
+    assert (done.returncode, complaints) == (0, [])
+    return [line.split("|") for line in done.stdout.splitlines()]
+
+
+def test_the_capture_opens_and_each_packet_of_ours_is_hdp():
+    names = ("frame.comment", "hdp.srcport", "hdp.dstport", "hdp.timestamp.ns", "hdp.tag.index", "hdp.tag.run")
+    packets = dissected(*names, "_ws.malformed", "frame.time_epoch")
+    runs = set()
+    for comment, source, destination, stamp, index, run, malformed, seen in packets:
+        assert malformed == "", comment
+        if "control," in comment and "protocol 1," in comment:
+            continue  # an echo, which Wireshark shows as one
+        assert (source, destination) == ("420", "420"), comment
+        assert f"index {index}," in comment
+        assert 0 <= float(seen) - int(stamp) / 1e9 < 10  # what the header says is when it was sent
+        runs.add(run)
+    assert len(runs) == 1
+    said = Counter(word for comment, *_ in packets for word in ROLES if word in comment)
+    assert said == {": delivered, probe": 2, "ICMP error about: probe": 2, "looking for the hop": 8, "control,": 106}
+
+
+def test_where_hdp_is_asked_for_under_every_number_no_tag_is_made_up():
+    found = dissected("ip.proto", "hdp.tag.index", options=("-o", "hdp.every:TRUE", "-Y", "hdp"))
+    assert {index for number, index in found if number == "17"} == {""}  # a datagram's header is read as HDP
+    assert all(0 < int(index) < 200 for number, index in found if number == "253")
+    assert {number for number, _ in found} >= {"6", "17", "47", "253"}
+
+
+def test_the_capture_is_of_the_run_beside_it():
+    left = Counter(
+        int(comment.split(", protocol ")[1].split(",")[0])
+        for comment, way in dissected("frame.comment", "frame.packet_flags_direction")
+        if ", probe, index" in comment and "ICMP" not in comment and way == "0x00000002"
+    )
+    found = results("capture")
+    assert left == {each.judgement.train.protocol: each.judgement.left for each in found}
+    assert {each.judgement.train.protocol: each.verdict for each in found} == {
+        6: Verdict.DELIVERED, 47: Verdict.REJECTED, 253: Verdict.REJECTED,
+    }  # fmt: skip
+    assert CAPTURE.stat().st_size < 60_000

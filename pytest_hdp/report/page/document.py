@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_hdp import __version__
 from pytest_hdp.report.page.model import Made, data
 from pytest_hdp.report.safe import safe
-from pytest_hdp.report.story import INTRODUCTION, story
+from pytest_hdp.report.story import story
 
 if TYPE_CHECKING:
     from pytest_hdp.report.fields import Record
@@ -49,7 +49,8 @@ def page(
         "script": script,
         "title": _text(told.headline),
         "headline": _text(told.headline),
-        "introduction": _text(INTRODUCTION),
+        "introduction": _text(told.introduction),
+        "glossary": _text(told.glossary),
         "lines": "\n".join(f"<li>{_text(line)}</li>" for line in told.lines),
         "status": _text(told.status),
         "tone": "surprised" if told.surprised else "calm",

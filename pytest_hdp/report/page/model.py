@@ -18,7 +18,7 @@ from pytest_hdp.judge.verdict import Outcome, Verdict
 from pytest_hdp.report import fields
 from pytest_hdp.report.ends import course_of
 from pytest_hdp.report.letters import letter, words
-from pytest_hdp.report.page import latency
+from pytest_hdp.report.page import hops, latency
 from pytest_hdp.report.safe import safe
 from pytest_hdp.report.summary import by_rung, expected_and_got, surprises
 
@@ -72,7 +72,7 @@ def data(records: Iterable[Record], made: Sequence[Made], histograms: Iterable[l
     return {
         "verdicts": _legend([record for group in groups for record in group]),
         "surprises": _surprises(groups),
-        "courses": [_course(group, texts) for group in groups],
+        "courses": [_course(group, hops.of_course(groups, group), texts) for group in groups],
         "differ": _differing(groups),
         "texts": list(texts),
         "latency": latency.shown(histograms),
@@ -111,7 +111,7 @@ def _surprises(groups: Sequence[Sequence[Record]]) -> list[dict[str, Any]]:
     return sorted(said, key=lambda each: not each["failed"])
 
 
-def _course(group: Sequence[Record], texts: dict[str, int]) -> dict[str, Any]:
+def _course(group: Sequence[Record], found: list[hops.Row], texts: dict[str, int]) -> dict[str, Any]:
     first = group[0]
     path, drawn = fields.part(first, "path"), course_of(group)
     agent = path.get("agent")
@@ -128,7 +128,8 @@ def _course(group: Sequence[Record], texts: dict[str, int]) -> dict[str, Any]:
         "control": _control(group),
         "nodes": [[node.name, node.what] for node in drawn.nodes],
         "ends": [[end.verdict, end.at, end.count, drawn.where(end)] for end in drawn.ends],
-        "trains": [_train(record, texts) for record in group],
+        "hops": found,
+        "trains": [_train(record, found, texts) for record in group],
     }
 
 
@@ -139,7 +140,7 @@ def _control(group: Sequence[Record]) -> tuple[int, int]:
     return min((each for each in counted if each[1]), key=lambda each: each[0] / each[1], default=(0, 0))
 
 
-def _train(record: Record, texts: dict[str, int]) -> dict[str, Any]:
+def _train(record: Record, found: list[hops.Row], texts: dict[str, int]) -> dict[str, Any]:
     """Return one train; what is null, empty or as usual is left out."""
     probes = fields.parts(record, "probes")
     nat, hop = fields.part(record, "nat"), fields.part(record, "last_hop")
@@ -158,11 +159,14 @@ def _train(record: Record, texts: dict[str, int]) -> dict[str, Any]:
         "control": [fields.number(fields.part(record, "control"), key) for key in ("delivered", "sent")],
         "bound": fields.word(record, "bound"),
         "changed": ", ".join(fields.words_in(record, "modified")),
+        "rewritten": ", ".join(fields.words_in(record, "changed")),
+        "ttl": fields.number(record, "ttl"),
         "nat": f"{safe(nat.get('state'))} {safe(nat.get('source') or '')}" if nat.get("state") in _TOLD_NAT else "",
         "hop": f"{safe(hop.get('address'))} (hop {safe(hop.get('ttl'))})" if hop else "",
         "dup": fields.number(record, "duplicated") or 0,
         "re": fields.number(record, "reordered") or 0,
         "icmp": [_icmp(error) for error in fields.parts(record, "icmp")],
+        "c": hops.of_train(record, found),
         "us": [latencies.get(key) for key in ("min", "median", "p99")] if latencies else None,
         "t": [_probe(probe) for probe in probes[:MOST_PROBES]],
         "more": max(0, len(probes) - MOST_PROBES),

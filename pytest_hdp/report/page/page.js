@@ -32,7 +32,7 @@
   function through(course) {
     const there = course.trains.filter((each) => family(each.v).startsWith("pass")).length;
     const open = course.trains.filter((each) => family(each.v).startsWith("open")).length;
-    return `${there} of ${course.trains.length} trains got through${open ? `, ${open} left open` : ""}`;
+    return `${there} of ${course.trains.length} numbers got through${open ? `, ${open} left open` : ""}`;
   }
 
   // --- surprises, first
@@ -139,7 +139,7 @@
         const centre = group - spread + index * 62;
         const half = Math.max(1.5, thick(end[2]) / 2), top = middle + thick(alive) / 2 - half, bottom = middle + 34, start = x(at);
         const path = `M${start - half * 2},${top - half} C${start + half},${top} ${centre - half},${top + 10} ${centre - half},${bottom} L${centre + half},${bottom} C${centre + half},${top + 10} ${start + half * 2},${top} ${start + half},${top - half} Z`;
-        svg.append(draw("path", { class: `drop ${family(end[0])}`, d: path }));
+        svg.append(draw("path", { class: `drop ${family(end[0])}${end[1] === null ? " somewhere" : ""}`, d: path }));
         mark(svg, centre, bottom + 12, end);
         deepest = Math.max(deepest, bottom + 24);
       });
@@ -260,7 +260,7 @@
   function letters() {
     const list = make("dl", {});
     for (const look of data.verdicts) list.append(make("dt", {}, make("span", { class: `mark ${look.family}` }, look.letter), ` ${noted(look)}`), make("dd", {}, look.means));
-    return make("div", { class: "key" }, make("h3", {}, "What the letters mean"), list, make("p", { class: "soft" }, "Choose a number to see what each of its packets was seen to do. Capitals are surprises."));
+    return make("div", { class: "key" }, make("h3", {}, "What the letters mean"), list, make("p", { class: "soft" }, "Choose a number to see what each of its packets was seen to do. Capitals are surprises. A pale branch of the path ended somewhere on it: nobody knows at which hop."));
   }
   const routes = [];
   function showCourses() {
@@ -351,7 +351,7 @@
       close.addEventListener("click", closeEvidence);
       box.append(make("div", { class: "top" }, make("h2", {}, named(train)), make("span", { class: `verdict ${look.family}` }, noted(look)),
         make("span", { class: "soft" }, `${course.title}, ${course.course}`), train === trains[0] ? close : ""));
-      box.append(make("p", { class: "sentence" }, data.texts[train.x]), factsOf(course, train), lineOf(course, train));
+      box.append(make("p", { class: "sentence" }, data.texts[train.x]), factsOf(course, train), lineOf(course, train), hopsOf(course, train));
     }
     const cell = cells.find(({ link }) => link.getAttribute("href") === `#t${number}-${p}`);
     if (cell) { cell.link.setAttribute("aria-current", "true"); opener = cell.link; }
@@ -381,6 +381,8 @@
     add("control", train.control[1] ? `${train.control[0]} of ${train.control[1]}` : "none");
     add("bound", train.bound);
     add("changed", train.changed);
+    add("rewritten on the way", train.rewritten);
+    add("TTL on arrival", train.ttl);
     add("source", train.nat);
     add("last hop", train.hop);
     add("duplicates", train.dup);
@@ -409,14 +411,31 @@
           if (!later) gone = true;
         } else row.append(make("td", { class: later ? "seen" : "seen last" }, make("span", {}, time(value))));
       });
-      row.append(make("td", { class: "icmp" }, icmp.map(([after, type, code, from]) => `${type}/${code} from ${from} ${time(after)}`).join("; ")));
+      row.append(make("td", { class: icmp.length ? "icmp" : "icmp none" }, icmp.map(([after, type, code, from]) => `${type}/${code} from ${from} ${time(after)}`).join("; ")));
       body.append(row);
     });
     const heads = ["", "round", "sent", "left", ...(eyes ? ["arrived", "delivered"] : []), "ICMP"];
     const note = "Times: sent after the first probe; the others after this probe was sent" +
       (course.one_clock ? "." : ", but arrived and delivered by the far end's own clock, from its first sighting on: the two clocks can't be compared.") +
       (eyes ? "" : " Nobody watches at the far end.") + (train.more ? ` ${train.more} more probes are not shown.` : "");
-    return make("div", { class: "scroll" }, make("table", { class: "line" }, make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, head)))), body), make("p", { class: "soft" }, note));
+    return make("div", { class: "scroll" }, make("table", { class: `line${eyes ? "" : " near"}` }, make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, head)))), body), make("p", { class: "soft" }, note));
+  }
+  function hopsOf(course, train) {
+    const climb = train.c || {};
+    const other = climb.by === undefined ? null : course.trains.find((each) => each.p === climb.by && each.c && each.c.rows);
+    const own = climb.rows || (other && other.c.rows), rows = own || course.hops;
+    if (!rows.length) return "";
+    const body = make("tbody", {});
+    for (const [ttl, said, mark, control, controlMark] of rows) {
+      const cells = own ? [[said, mark], [control, controlMark]] : [[control, controlMark]];
+      body.append(make("tr", {}, make("td", {}, `hop ${ttl}`), ...cells.map(([text, how]) => make("td", { class: `hop ${how}` }, make("span", {}, text)))));
+    }
+    const whose = other ? `${named(other)}, sent in its place` : named(train);
+    const heads = ["", ...(own ? [whose] : []), "the control"];
+    const note = own
+      ? "Sent afterwards, with a TTL that ends at each hop in turn: the router there has to answer, if the packet gets that far. Silence means something only beside answers to the control."
+      : `Routers that answered the control. ${climb.by === undefined ? "No packet of this number was sent with so short a TTL, or none is recorded" : `The packets of ${climb.by}, sent in this number's place, are not in this report`}.`;
+    return make("div", { class: "scroll hops" }, make("h3", {}, own ? "Which hops answered" : "The control's hops on this path"), make("table", {}, make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, head)))), body), make("p", { class: "soft" }, note));
   }
   function follow() {
     const found = /^#t(\d+)-(-?\d+)$/.exec(location.hash);

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pytest_hdp.judge.evidence import IcmpReport, Probe, Sighting, Train
 from pytest_hdp.judge.record import from_record, to_record
-from pytest_hdp.judge.result import SCHEMA, Hop, IcmpCount, Judgement, Nat, PathName, Result
+from pytest_hdp.judge.result import SCHEMA, AtTtl, Climb, Hop, IcmpCount, Judgement, Nat, PathName, Result
 from pytest_hdp.judge.trace import Trace, TracedError, traces
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Place, Verdict
 
@@ -26,7 +26,7 @@ schema run time path direction ip_version protocol keyword form verdict place ex
 arrived delivered duplicated reordered modified ttl changed nat icmp last_hop control bound expected outcome latency_us
 """
 
-ADDED = "hops probes made"
+ADDED = "hops climb probes made"
 
 SCHEMA_FILE = json.loads((resources.files("pytest_hdp.judge") / "results.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA_FILE)
@@ -34,6 +34,10 @@ VALIDATOR = jsonschema.Draft202012Validator(SCHEMA_FILE)
 counts = st.integers(0, 2**40)
 texts = st.text(max_size=40)
 trains = st.builds(Train, st.integers(-5, 70000), st.sampled_from(Direction), st.sampled_from(Form))
+icmp_counts = st.lists(
+    st.builds(IcmpCount, texts, st.integers(0, 255), st.integers(0, 255), st.integers(1, 10**6), st.booleans()),
+    max_size=3,
+).map(tuple)
 judgements = st.builds(
     Judgement,
     train=trains,
@@ -53,10 +57,7 @@ judgements = st.builds(
     ttl=st.none() | st.integers(0, 255),
     changed=st.lists(texts, max_size=3).map(tuple),
     nat=st.builds(Nat, st.sampled_from(["translated", "leaked", "none"]), st.none() | texts),
-    icmp=st.lists(
-        st.builds(IcmpCount, texts, st.integers(0, 255), st.integers(0, 255), st.integers(1, 10**6), st.booleans()),
-        max_size=3,
-    ).map(tuple),
+    icmp=icmp_counts,
     last_hop=st.none() | st.builds(Hop, st.integers(1, 255), texts),
     control_sent=counts,
     control_delivered=counts,
@@ -97,17 +98,23 @@ some_traces = st.builds(
     seen,
     st.lists(errors, max_size=2).map(tuple),
 )
+rungs = st.builds(
+    AtTtl, st.integers(0, 255), counts, icmp_counts, counts, st.none() | texts.filter(bool), counts, st.booleans()
+)
+climbs = st.builds(Climb, st.lists(rungs, max_size=3).map(tuple), st.none() | st.integers(-5, 70000))
 some_hops = st.lists(st.builds(Hop, st.integers(1, 255), texts), min_size=1, max_size=3).map(tuple)
 
 
-@given(results, st.lists(some_traces, min_size=1, max_size=3).map(tuple), some_hops)
-def test_probes_and_hops_there_and_back(result: Result, probes: tuple[Trace, ...], hops: tuple[Hop, ...]) -> None:
-    result = replace(result, judgement=replace(result.judgement, probes=probes, hops=hops))
+@given(results, st.lists(some_traces, min_size=1, max_size=3).map(tuple), some_hops, climbs)
+def test_probes_and_hops_there_and_back(
+    result: Result, probes: tuple[Trace, ...], hops: tuple[Hop, ...], climb: Climb
+) -> None:
+    result = replace(result, judgement=replace(result.judgement, probes=probes, hops=hops, climb=climb))
     record = to_record(result)
     VALIDATOR.validate(record)
     back = from_record(json.loads(json.dumps(record)))
     assert isinstance(back, Result)
-    assert (back.judgement.probes, back.judgement.hops) == (probes, hops)
+    assert (back.judgement.probes, back.judgement.hops, back.judgement.climb) == (probes, hops, climb)
     assert to_record(back) == record
 
 

@@ -20,7 +20,7 @@ def test_where_they_died_by_the_one_that_climbed(record):
     told = story([record(6), one, lost(record, 50)])
     assert told.headline == "1 of 3 protocol numbers got through; 2 lost on the path."
     assert told.lines == (
-        "Forward, bare, 192.0.2.2 → 198.51.100.2: 1 of 3 got through; "
+        "Forward, bare, 192.0.2.2 → 198.51.100.2: 1 of 3 got through (6); "
         "2 lost on the path, between 192.0.2.1 (hop 1) and 100.64.0.1 (hop 2).",
     )
     assert told.status == "2 of 3 not as expected: 47 (gre), 50"
@@ -40,7 +40,7 @@ def test_a_rejection_is_at_who_sent_it_if_that_is_proven(record):
     proven = record(47, "rejected", "failed", hops=HOPS, icmp=[{**icmp, "authenticated": True}])
     doubtful = record(50, "rejected", "failed", hops=HOPS, icmp=[{**icmp, "authenticated": False}])
     course = course_of([proven, doubtful])
-    assert course.ends == (End("rejected", 1.5, 1), End("rejected", 2, 1))
+    assert course.ends == (End("rejected", 2, 1), End("rejected", None, 1))
 
 
 def test_unknown_hops_are_not_made_up(record):
@@ -48,6 +48,39 @@ def test_unknown_hops_are_not_made_up(record):
     assert course.nodes[1] == Node("", "the path")
     assert course.ends == (End("lost", 1, 1),)
     assert "between" not in story([record(47, "lost", "failed")]).lines[0]
+
+
+def test_a_loss_that_nobody_looked_for_is_at_no_hop(record):
+    """Hops are known of this path, since others were looked for; of this train nothing is known but its end."""
+    located = lost(record, 47, last_hop={"ttl": 1, "address": "192.0.2.1"})
+    lossy = record(50, "lossy", "failed")
+    assert End("lossy", None, 1) in course_of([located, lossy]).ends
+    [line] = story([located, lossy]).lines
+    assert line.endswith("1 lost far more packets than the control.")
+    never_asked = lost(record, 1)  # under 1 it reads as an ICMP error, and no router answers about one
+    assert set(course_of([located, never_asked]).ends) == {End("lost", 1.5, 1), End("lost", None, 1)}
+
+
+def test_a_stranger_is_told_what_was_done_and_what_the_words_mean(record):
+    back = {**record(47, "lost", "failed"), "direction": "reverse", "form": "wellformed"}
+    told = story([record(6), record(47), record(256), back])
+    assert "under 2 of these numbers through home-nat, a network emulated on one machine" in told.introduction
+    assert "as a control" in told.introduction
+    assert "Forward is from" in told.glossary
+    assert "Bare:" in told.glossary
+    assert "Wellformed:" in told.glossary
+    loop = {**record(6, control={"sent": 0, "delivered": 0}), "path": {"kind": "loopback"}}
+    alone = story([loop])
+    assert "under one of these numbers within one machine" in alone.introduction
+    assert "control" not in alone.introduction
+    assert "Forward" not in alone.glossary
+
+
+def test_which_numbers_got_through_is_said_where_they_are_few(record):
+    few = [record(n) for n in (6, 17)] + [record(n, "lost", "failed") for n in range(20, 30)]
+    assert "2 of 12 got through (6, 17);" in story(few).lines[0]
+    most = [record(n) for n in range(20, 30)] + [record(6, "lost", "failed")]
+    assert "10 of 11 got through;" in story(most).lines[0]
 
 
 def test_silence_is_not_called_a_failure_to_get_through(record):

@@ -1,0 +1,83 @@
+"""What an xdist worker hands, at its end, to the process that the user started, which writes the files.
+
+A worker's reports tell of tests that have ended. What an interrupted measurement has found beyond those is in the
+worker that measures, and, once that is over, in the folder that all of one host share. A terminal interrupts the
+workers too, and so does execnet, five seconds after their channel's end: then they end their session in order, and put
+what they know into what xdist hands over at a worker's end. A vantage point shares no folder, so its packets go the
+same way.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_hdp.collection import CAMPAIGN
+
+if TYPE_CHECKING:
+    from pytest_hdp.measure.capture import Packets
+
+NODES: pytest.StashKey[list[Any]] = pytest.StashKey()
+"""The workers that this process has started."""
+
+_KNOWN = "hdp_known"
+_TESTS = "hdp_tests"
+_PACKETS = "hdp_packets"
+
+
+def remember(node: Any) -> None:
+    """Keep a worker that is being started, so that it can be asked at its end."""
+    node.config.stash.setdefault(NODES, []).append(node)
+
+
+def hand_over(session: pytest.Session, *, interrupted: bool) -> None:
+    """Put into a worker's output its packets, if it shares no folder with others, and, if interrupted, all results.
+
+    Those of measurements that have not ended are among them.
+    """
+    campaign = session.config.stash.get(CAMPAIGN, None)
+    if campaign is None:
+        return
+    from pytest_hdp.judge.record import to_record
+    from pytest_hdp.routes import tests_by_train
+
+    output: dict[str, Any] = session.config.workeroutput  # type: ignore[attr-defined]
+    if interrupted:
+        output[_KNOWN] = json.dumps([to_record(result) for result in campaign.known()])
+        output[_TESTS] = json.dumps(tests_by_train(session))
+    if campaign.capture is not None:
+        packets = campaign.capture.packets()
+        if campaign.share is None:
+            from pytest_hdp.measure.capture import as_text
+
+            output[_PACKETS] = as_text(packets, campaign.vantage)
+
+
+def known(config: pytest.Config) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Return the records that workers left, the same one from several of them perhaps, and node ids by train."""
+    records: list[dict[str, Any]] = []
+    tests: dict[str, str] = {}
+    for output in _outputs(config):
+        records += json.loads(output.get(_KNOWN, "[]"))
+        tests |= json.loads(output.get(_TESTS, "{}"))
+    if config.stash.get(NODES, []):
+        from pytest_hdp.measure.share import finished
+        from pytest_hdp.routes import shared_folder
+
+        records += [line["record"] for line in finished(shared_folder(config)) if "record" in line]
+    return records, tests
+
+
+def packets_from(config: pytest.Config, packets: Packets) -> Packets:
+    """Add to some packets those that vantage points handed over, and return them."""
+    from pytest_hdp.measure.capture import add_text
+
+    for output in _outputs(config):
+        add_text(packets, output.get(_PACKETS, ""))
+    return packets
+
+
+def _outputs(config: pytest.Config) -> list[dict[str, Any]]:
+    return [getattr(node, "workeroutput", {}) for node in config.stash.get(NODES, [])]

@@ -1,0 +1,90 @@
+"""Which hops answered packets whose TTL ended there: a train's own, those sent in its place, and the control.
+
+Nobody sees an ordinary probe pass a router. What is known of hops comes from packets with a TTL too short for the way,
+sent when a train had died; and of a train that did not die only the control's are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pytest_hdp.judge.explain import icmp_text
+from pytest_hdp.report import fields
+from pytest_hdp.report.safe import safe
+
+if TYPE_CHECKING:
+    from pytest_hdp.report.fields import Record
+
+Row = list[Any]
+"""[TTL, own words, own mark, control's words, control's mark]; a mark is "seen", "unseen" or "open"."""
+
+MOST = 64
+_TIME_EXCEEDED = 11
+_NOT_ASKED = ["not asked", "open"]
+
+
+def of_course(groups: Sequence[Sequence[Record]], group: Sequence[Record]) -> list[Row]:
+    """Return a row for each hop that the control found on this path in this direction, whichever trains it was beside.
+
+    `groups`: of the whole run; the trains of another form found the same hops.
+    """
+    first = group[0]
+    path, direction = fields.part(first, "path"), fields.word(first, "direction")
+    same = [
+        each
+        for each in groups
+        if (fields.part(each[0], "path"), fields.word(each[0], "direction")) == (path, direction)
+    ]
+    found = {ttl: address for each in same for record in each for ttl, address in _control(record)}
+    return [[ttl, *_NOT_ASKED, f"answered by {found[ttl]}", "seen"] for ttl in sorted(found)][:MOST]
+
+
+def of_train(record: Record, course: Iterable[Row]) -> dict[str, Any] | None:
+    """Return {"rows"} if the train's own packets were sent, {"by": the number that was sent in its place}, or None."""
+    climb = fields.part(record, "climb")
+    if (by := fields.number(climb, "with")) is not None:
+        return {"by": by}
+    asked = {ttl: _row(ttl, each) for each in fields.parts(climb, "ttls") if (ttl := fields.number(each, "ttl"))}
+    if not asked:
+        return None
+    rows = {row[0]: row for row in course} | asked
+    return {"rows": [rows[ttl] for ttl in sorted(rows)][:MOST]}
+
+
+def _control(record: Record) -> Iterable[tuple[int, str]]:
+    for hop in fields.parts(record, "hops"):
+        if (ttl := fields.number(hop, "ttl")) is not None:
+            yield ttl, safe(hop.get("address"))
+
+
+def _row(ttl: int, asked: Record) -> Row:
+    control = fields.part(asked, "control")
+    arrived, answered = fields.number(control, "arrived"), fields.number(control, "answered")
+    return [ttl, *_own(asked, arrived=bool(arrived)), *_of_control(control, arrived, answered)]
+
+
+def _own(asked: Record, *, arrived: bool) -> tuple[str, str]:
+    sent = fields.number(asked, "sent") or 0
+    for error in fields.parts(asked, "icmp"):
+        source, kind, code = safe(error.get("from")), fields.number(error, "type"), fields.number(error, "code")
+        if not error.get("authenticated"):
+            return f"an answer from {source}, not authenticated", "open"
+        if kind == _TIME_EXCEEDED:
+            return f"answered by {source}", "seen"
+        what = "an error of unknown type" if kind is None or code is None else icmp_text(kind, code)
+        return f"{source} answered {what} instead", "unseen"
+    if asked.get("silent") is True:
+        return f"no answer to {sent}", "unseen"
+    if arrived:
+        return f"nothing came back of {sent} sent; no hop had to answer", "open"
+    return (f"no answer to {sent}, which may be chance" if sent else "not sent"), "open"
+
+
+def _of_control(control: Record, arrived: int | None, answered: int | None) -> tuple[str, str]:
+    if arrived:
+        return "came through", "seen"
+    if answered:
+        times = f" {answered} times" if answered > 1 else ""
+        return f"answered{times} by {fields.word(control, 'from', '?')}", "seen"
+    return "no answer", "open"
