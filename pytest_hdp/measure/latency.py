@@ -126,10 +126,7 @@ class Comparison:
         """Send everything. A round whose time has come before the host let us begin it is put off: returns how many."""
         sends = [self.ends.sending(kind, trip.sender) for kind in self.kinds]
         width, clock, wait = len(sends), time.time_ns, trip.wait
-        data = [
-            self.ends.on_the_wire(self.kinds[number % width], trip.sender, each)
-            for number, each in enumerate(book.packets.data)
-        ]
+        data = self.ends.wire(book.packets, trip.sender)
         send, due_at, called_at = trip.sender.station.send, book.due, book.called
         schedule = list(self._schedule(len(data) // width))
         begin, put_off = clock(), 0

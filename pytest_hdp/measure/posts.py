@@ -203,16 +203,17 @@ class Ends:
             address, port = self._seen_from or (self.path.near.address, self.near.port)
         return handle, address, NO_PORT if kind.socket_key != DATAGRAMS else port
 
-    def on_the_wire(self, kind: Kind, sender: Post, data: bytes) -> bytes:
-        """What a socket is given to send, so that these bytes go out: a raw socket adds no UDP header."""
-        if not kind.raw:
-            return data
-        _, address, _ = self.sending(kind, sender)
-        port = self.far.port if sender is self.near else self._seen_from[1] if self._seen_from else self.near.port
-        ports = {"source_port": sender.port, "destination_port": port}
-        wrapped = carrier.wrap(UDP_NUMBER, data, source=sender.end.address, destination=address, **ports)
-        assert wrapped is not None, "UDP has a carrier"
-        return wrapped
+    def wire(self, packets: Packets, sender: Post) -> list[bytes]:
+        """What the sockets of `sender` are given to send, by position: a raw one adds no UDP header."""
+        width, data = len(self.kinds), list(packets.data)
+        for number, kind in enumerate(self.kinds):
+            if not kind.raw:
+                continue
+            _, address, _ = self.sending(kind, sender)
+            port = self.far.port if sender is self.near else self._seen_from[1] if self._seen_from else self.near.port
+            for position in range(number, len(data), width):
+                data[position] = _datagram(data[position], (sender.end.address, sender.port), (address, port))
+        return data
 
     @property
     def met(self) -> bool:
@@ -224,6 +225,20 @@ class Ends:
         packet = parse_ipv4(data) if not self.met and data[9:10] == bytes([UDP_NUMBER]) else None
         if packet is not None and int.from_bytes(packet.payload[2:4], "big") == self.far.port:
             self._seen_from = packet.source, int.from_bytes(packet.payload[:2], "big")
+
+
+def _datagram(payload: bytes, source: tuple[str, int], destination: tuple[str, int]) -> bytes:
+    """UDP header and payload, with the checksum that a UDP socket's datagram has on the wire."""
+    wrapped = carrier.wrap(
+        UDP_NUMBER,
+        payload,
+        source=source[0],
+        destination=destination[0],
+        source_port=source[1],
+        destination_port=destination[1],
+    )
+    assert wrapped is not None, "UDP has a carrier"
+    return wrapped
 
 
 class Packets:
