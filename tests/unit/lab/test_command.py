@@ -54,6 +54,9 @@ def test_show_draws_what_stands_at_the_ends(capsys):
         (["run", "home-nat"], "which command?"),
         (["run", "home-nat", "--"], "which command?"),
         (["run", "--at", "moon", "home-nat", "--", "true"], "no node 'moon', but client, router1, router2, target"),
+        (["run", "home-nat", "--at", "moon", "--", "true"], "no node 'moon', but client, router1, router2, target"),
+        (["run", "home-nat", "--seed=7", "--at=moon", "true", "--at"], "no node 'moon', but client"),
+        (["run", "home-nat", "--at", "moon"], "which command?"),
         (["show", "absent.toml"], "lab absent.toml: No such file"),
     ],
 )
