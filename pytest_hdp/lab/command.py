@@ -15,6 +15,7 @@ from pytest_hdp.packet.numbers import format_protocols
 if TYPE_CHECKING:
     import argparse
 
+    from pytest_hdp.lab.boxes import Box
     from pytest_hdp.lab.topology import LabSpec
     from pytest_hdp.lab.truth import Truth
 
@@ -138,13 +139,13 @@ def _drawing(spec: LabSpec) -> Iterator[str]:
     for number, link in enumerate(layout.links):
         yield "    |"
         for box in link.wires:
-            yield f"    ~ {box.name}: {box.description}"
+            yield f"    ~ {_told(box)}"
             yield "    |"
         if number < len(layout.routers):
             box = layout.routers[number]
             outside = layout.links[number + 1].left.address
             yield f"  {link.right.node:<10}  {link.right.address} | {outside}   TTL {number + 1}"
-            yield f"    # {box.name}: {box.description}"
+            yield f"    # {_told(box)}"
     yield from _end("target", layout.links[-1].right.address, spec, Where.TARGET)
     yield ""
     yield from _truths(spec)
@@ -154,7 +155,11 @@ def _end(node: str, address: str, spec: LabSpec, where: Where) -> Iterator[str]:
     yield f"  {node:<10}  {address}"
     for box in spec.boxes:
         if box.where is where:
-            yield f"    # {box.name}: {box.description}"
+            yield f"    # {_told(box)}"
+
+
+def _told(box: Box) -> str:
+    return box.description if box.description.startswith(f"{box.name}: ") else f"{box.name}: {box.description}"
 
 
 def _truths(spec: LabSpec) -> Iterator[str]:

@@ -152,9 +152,7 @@ def in_lab(
 def _variant(spec: LabSpec, route: Route, variant: str) -> Route:
     """The same lab built once more, under a name of its own, which its results bear too."""
     name = replace(route.name, name=f"{route.name.name} {variant}")
-    return replace(
-        route, key=f"{route.key}#{variant}", name=name, open=lambda: _lab_path(spec, name, route.plan.seed)
-    )
+    return replace(route, key=f"{route.key}#{variant}", name=name, open=lambda: _lab_path(spec, name, route.plan.seed))
 
 
 def _with_profile(route: Route, profile: Profile | None) -> Route:
