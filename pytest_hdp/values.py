@@ -164,6 +164,8 @@ def record(text: str) -> Path:
 
 def report(text: str) -> Path:
     """A folder that can be written; it is made."""
+    if not text:
+        raise ValueError("'' names no folder; for this one write .")
     path = Path(text)
     try:
         make_folder(path)

@@ -118,7 +118,8 @@ def record(results: Iterable[Result], name: str = "recorded", system: str | None
         observed.setdefault(judgement.train, set()).add((judgement.verdict, judgement.errno))
     settled = {train: kinds.pop() for train, kinds in observed.items() if len(kinds) == 1}
     groups: dict[tuple[_Kind, Direction | None, Form | None], list[int]] = {}
-    directions, forms = {t.direction for t in settled}, {t.form for t in settled}
+    # Of all that was measured: an entry without a direction would speak of what is left out in one of them, too.
+    directions, forms = {t.direction for t in observed}, {t.form for t in observed}
     for train, kind in sorted(settled.items()):
         if kind[0] is not Verdict.INCONCLUSIVE:
             key = (

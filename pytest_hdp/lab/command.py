@@ -15,6 +15,7 @@ from pytest_hdp.packet.numbers import format_protocols
 if TYPE_CHECKING:
     import argparse
 
+    from pytest_hdp.lab.boxes import Box
     from pytest_hdp.lab.topology import LabSpec
     from pytest_hdp.lab.truth import Truth
 
@@ -45,11 +46,17 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     name = "a name of `hdp lab list`, several joined by +, a TOML file, or module:Class"
     show = actions.add_parser("show", help="draw the path of a lab, and say what becomes of which number")
     show.add_argument("lab_name", metavar="NAME", help=name)
-    run = actions.add_parser("run", help="run a command at the client's end", usage="hdp lab run NAME -- COMMAND ...")
-    run.add_argument("--at", default="client", metavar="NODE", help="client (default), target, second, router1 ...")
-    run.add_argument("--seed", type=int, default=0, metavar="N", help="of all chance in the boxes (default 0)")
+    usage = "hdp lab run [--at NODE] [--seed N] NAME -- COMMAND ..."
+    run = actions.add_parser("run", help="run a command at the client's end", usage=usage)
+    # What stands behind the name argparse gives to the command, options of ours too: these are read once more.
+    behind = type(run)(prog=run.prog, usage=usage, add_help=False)
+    for each in (run, behind):
+        each.add_argument("--at", default="client", metavar="NODE", help="client (default), target, second, router1...")
+        each.add_argument("--seed", type=int, default=0, metavar="N", help="of all chance in the boxes (default 0)")
     run.add_argument("lab_name", metavar="NAME", help=name)
-    run.add_argument("lab_command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
+    for each in (run, behind):
+        each.add_argument("lab_command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
+    run.set_defaults(behind_name=behind)
     parser.set_defaults(run=main)
 
 
@@ -76,6 +83,8 @@ def _with_lab(args: argparse.Namespace) -> int:
     spec = make(args.lab_name)
     if args.lab_action == "show":
         return _print(_drawing(spec))
+    if args.lab_command and args.lab_command[0].startswith("-") and args.lab_command[0] != "--":
+        args.behind_name.parse_args(args.lab_command, namespace=args)
     command = args.lab_command[1:] if args.lab_command[:1] == ["--"] else args.lab_command
     if not command:
         raise ValueError("which command? hdp lab run NAME -- COMMAND ...")
@@ -130,13 +139,13 @@ def _drawing(spec: LabSpec) -> Iterator[str]:
     for number, link in enumerate(layout.links):
         yield "    |"
         for box in link.wires:
-            yield f"    ~ {box.name}: {box.description}"
+            yield f"    ~ {_told(box)}"
             yield "    |"
         if number < len(layout.routers):
             box = layout.routers[number]
             outside = layout.links[number + 1].left.address
             yield f"  {link.right.node:<10}  {link.right.address} | {outside}   TTL {number + 1}"
-            yield f"    # {box.name}: {box.description}"
+            yield f"    # {_told(box)}"
     yield from _end("target", layout.links[-1].right.address, spec, Where.TARGET)
     yield ""
     yield from _truths(spec)
@@ -146,7 +155,11 @@ def _end(node: str, address: str, spec: LabSpec, where: Where) -> Iterator[str]:
     yield f"  {node:<10}  {address}"
     for box in spec.boxes:
         if box.where is where:
-            yield f"    # {box.name}: {box.description}"
+            yield f"    # {_told(box)}"
+
+
+def _told(box: Box) -> str:
+    return box.description if box.description.startswith(f"{box.name}: ") else f"{box.name}: {box.description}"
 
 
 def _truths(spec: LabSpec) -> Iterator[str]:

@@ -124,10 +124,8 @@ def in_lab(
     name = PathName(kind="lab", name=spec.name, source=client, target=TARGET_ADDRESS, agent="netns=target")
     key = f"lab:{asked or spec.name}"
     usual = Route(key, name, lambda: _lab_path(spec, name, default.seed), default, privilege="emulated")
-    unsolicited = _variant(usual, UNSOLICITED)
-    first = _variant(usual, FIRST_PACKET)
-    latency = _variant(usual, LATENCY)
-    second = _variant(usual, SECOND_HOST)
+    unsolicited, first, latency = (_variant(spec, usual, each) for each in (UNSOLICITED, FIRST_PACKET, LATENCY))
+    second = _variant(spec, usual, SECOND_HOST)
     second = replace(second, open=lambda: _second_path(spec, second.name, default))
     wellformed = replace(usual, key=f"{usual.key}#wellformed")
     if not expect_truth:
@@ -151,10 +149,10 @@ def in_lab(
     ]
 
 
-def _variant(route: Route, variant: str) -> Route:
-    """The same lab built once more, under a name of its own."""
+def _variant(spec: LabSpec, route: Route, variant: str) -> Route:
+    """The same lab built once more, under a name of its own, which its results bear too."""
     name = replace(route.name, name=f"{route.name.name} {variant}")
-    return replace(route, key=f"{route.key}#{variant}", name=name)
+    return replace(route, key=f"{route.key}#{variant}", name=name, open=lambda: _lab_path(spec, name, route.plan.seed))
 
 
 def _with_profile(route: Route, profile: Profile | None) -> Route:

@@ -11,7 +11,6 @@ from pytest_hdp.report.safe import safe
 if TYPE_CHECKING:
     import argparse
 
-_FAILED = 1
 _USAGE = 4
 MOST_TOLD = 10
 
@@ -33,7 +32,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Write both files. Returns the exit status: 0 done, 1 if they can't be written, 4 if there is nothing to show."""
+    """Write both files. Returns the exit status: 0 done, 4 if there is nothing to show or they can't be written."""
     from pytest_hdp.report.files import make_folder, write_whole
     from pytest_hdp.report.markdown import markdown
     from pytest_hdp.report.page.document import page
@@ -41,10 +40,10 @@ def main(args: argparse.Namespace) -> int:
     from pytest_hdp.report.runs import load
 
     if args.output is None and len(args.places) > 1:
-        return _complain("several runs: say with -o OUT which folder the report goes to", _USAGE)
+        return _complain("several runs: say with -o OUT which folder the report goes to")
     runs = load(args.places)
     if not runs.records:
-        return _complain(runs.problems[0] if runs.problems else "no results there", _USAGE)
+        return _complain(runs.problems[0] if runs.problems else "no results there")
     for problem in runs.problems[:MOST_TOLD]:
         print(f"hdp: left out: {problem}", file=sys.stderr)
     only = args.places[0]
@@ -59,11 +58,12 @@ def main(args: argparse.Namespace) -> int:
         )
         write_whole(folder / "results.md", markdown(runs.records, command=command, system=system))
     except OSError as error:
-        return _complain(f"{safe(folder)} can't be written: {error.strerror or error}", _FAILED)
-    print(f"{safe(folder / 'report.html')}, {safe(folder / 'results.md')}: {len(runs.records)} trains")
+        return _complain(f"{safe(folder)} can't be written: {error.strerror or error}")
+    trains = f"{len(runs.records)} train{'s' * (len(runs.records) != 1)}"
+    print(f"{safe(folder / 'report.html')}, {safe(folder / 'results.md')}: {trains}")
     return 0
 
 
-def _complain(message: str, status: int) -> int:
+def _complain(message: str) -> int:
     print(f"hdp: {message}", file=sys.stderr)
-    return status
+    return _USAGE

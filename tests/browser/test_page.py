@@ -293,6 +293,24 @@ def test_latency_is_drawn_where_there_is_any(shown, first_only):
     assert "<b>" in browser.text("#latency")
 
 
+def test_bins_of_a_latency_that_grow_by_a_factor_are_drawn_equally_wide(shown, first_only):
+    """On a linear axis one packet that came late would press all others into the first pixel."""
+    bins = ((1.0, 10.0, 40), (10.0, 100.0, 9), (100.0, 1000.0, 1))
+    browser = shown(first_only[:3], histograms=[Histogram("HDP", bins, "")])
+    widths = browser.run("[...document.querySelectorAll('#latency rect')].map((each) => each.getBBox().width)")
+    assert len(widths) == 3
+    assert max(widths) - min(widths) < 1
+
+
+def test_where_nothing_arrived_there_is_no_empty_histogram(shown, first_only):
+    late = Histogram("UDP, forward, user level", ((1.0, 2.0, 50),), "")
+    nothing = [Histogram("HDP, forward, kernel level", (), "too few pairs"), Histogram("HDP, user level", (), "")]
+    browser = shown(first_only[:3], histograms=[*nothing, late])
+    assert count(browser, "#latency svg") == 1
+    assert "too few pairs" in browser.text("#latency")
+    assert "HDP, user level" not in browser.text("#latency")
+
+
 def test_how_it_was_made(shown, first_only):
     made = {"command": "pytest --x='<i>'", "system": "Linux 6.18", "seed": "7", "version": "pytest-hdp 1"}
     browser = shown(first_only[:3], made=[made])

@@ -376,3 +376,15 @@ def test_a_keeper_killed_in_mid_measurement_hangs_nothing(start):
     status, printed = run.end()
     assert status in {0, 1}, printed
     run.gone()
+
+
+def test_an_interrupt_between_two_tests_is_no_internal_error(tmp_path: Path) -> None:
+    """Most of a run of a thousand quick tests is spent in pytest's hooks, so that is where Ctrl-C mostly hits."""
+    (tmp_path / "interrupter.py").write_text("def pytest_runtest_makereport():\n    raise KeyboardInterrupt\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "interrupter", LOOPBACK],
+        cwd=TOP, env={**os.environ, "PYTHONPATH": f"{tmp_path}:{TOP}"}, capture_output=True, text=True,
+        timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert done.returncode == INTERRUPTED, done.stdout
+    assert "INTERNALERROR" not in done.stdout

@@ -162,3 +162,16 @@ def test_workers_show_the_header_that_one_process_shows(run):
     done = run(SWEEP, "--hdp-lab=transparent", "--hdp-protocols=253", "--hdp-seed=7", "-n", "2")
     assert re.search(r"^hdp: Linux \S+ \S+, seed 7$", done.printed, re.MULTILINE)
     assert re.search(r"^hdp: \S+ to 198\.51\.100\.2 \(transparent\), 2 trains", done.printed, re.MULTILINE)
+
+
+def test_each_experiment_of_the_nat_suite_has_results_of_its_own(run):
+    """An answer comes back in, an unasked packet does not, and the second host is a third path: none hides another."""
+    done = run(str(TOP / "suites" / "internet"), "--hdp-lab=home-nat", "--hdp-protocols=253", "-k", "sweep or nat")
+    assert done.status == 0, done.printed
+    assert {key: record["verdict"] for key, record in done.records.items()} == {
+        ("home-nat", 253, "forward"): "delivered",
+        ("home-nat", 253, "reverse"): "delivered",
+        ("home-nat unsolicited", 253, "reverse"): "lost",
+        ("home-nat second", 253, "forward"): "lost",
+    }, done.printed
+    assert "4 trains: 2 lost (expected), 2 delivered" in done.printed

@@ -35,6 +35,7 @@ def refused(project, *arguments: str) -> str:
         ("--hdp-buffer=0", "'0'"),
         ("--hdp-expect=solaris-loopback", "linux-loopback"),
         ("--hdp-report=/proc/nowhere", "/proc/nowhere"),
+        ("--hdp-report=", "names no folder"),
         ("--hdp-record=/no/such/folder/x.toml", "/no/such/folder/x.toml"),
     ],
 )

@@ -72,6 +72,16 @@ def test_the_page_comes_back_from_the_results_alone(project):
     assert all(probe[4] is not None for each in after["courses"][0]["trains"] for probe in each.get("t", ()))
 
 
+def test_a_page_that_cannot_be_written_is_bad_input(project):
+    project.write(test_it=SWEEP)
+    project.run("--hdp-protocols=253", "--hdp-report=out")
+    again = (sys.executable, "-m", "pytest_hdp.cli", "report", "out", "-o")
+    done = project.pytester.run(*again, "there")
+    assert (done.ret, done.outlines) == (0, ["there/report.html, there/results.md: 1 train"])
+    done = project.pytester.run(*again, "out/results.jsonl")
+    assert (done.ret, done.errlines) == (4, ["hdp: out/results.jsonl can't be written: File exists"])
+
+
 def test_github_gets_a_summary_and_an_annotation_for_each_verdict(project, monkeypatch):
     summary = project.pytester.path / "summary.md"
     monkeypatch.setenv("GITHUB_ACTIONS", "true")

@@ -32,12 +32,14 @@ def histograms(results: Iterable[LatencyResult]) -> list[Histogram]:
 
 
 def shown(histograms: Iterable[Histogram]) -> list[dict[str, Any]]:
-    """Return them as the page's data: texts harmless, bins that are no numbers left out."""
+    """Return them as the page's data: texts harmless, bins left out that a logarithmic axis has no place for."""
     return [
         {
             "label": safe(each.label),
             "sentence": safe(each.sentence),
-            "bins": [list(one) for one in each.bins[:MOST_BINS] if all(map(math.isfinite, one)) and one[0] < one[1]],
+            "bins": [
+                list(one) for one in each.bins[:MOST_BINS] if all(map(math.isfinite, one)) and 0 < one[0] < one[1]
+            ],
         }
         for each in histograms
     ]

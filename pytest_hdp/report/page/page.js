@@ -449,12 +449,21 @@
     const box = $("latency");
     box.append(make("h2", {}, "Latency"));
     const all = data.latency.flatMap((each) => each.bins);
-    const low = Math.min(...all.map((bin) => bin[0])), high = Math.max(...all.map((bin) => bin[1])), span = high - low || 1;
+    const low = Math.min(...all.map((bin) => bin[0])), high = Math.max(...all.map((bin) => bin[1]));
+    // Logarithmic, as the bins are: else one packet that came late would press all others into the first pixel.
+    const x = (us) => (640 * Math.log(us / low)) / Math.log(high / low);
     for (const each of data.latency) {
+      if (!each.bins.length) {
+        if (each.sentence) box.append(make("h3", {}, each.label), make("p", { class: "sentence" }, each.sentence));
+        continue;
+      }
       const most = Math.max(1, ...each.bins.map((bin) => bin[2])), svg = draw("svg", { class: "histogram", viewBox: "0 0 640 110", role: "img", "aria-label": `${each.label}: ${each.sentence}` });
       for (const [from, to, count] of each.bins) {
         const height = (80 * count) / most;
-        svg.append(draw("rect", { x: ((from - low) / span) * 640, y: 84 - height, width: Math.max(1, ((to - from) / span) * 640 - 0.5), height }));
+        svg.append(draw("rect", { x: x(from), y: 84 - height, width: Math.max(1, x(to) - x(from) - 0.5), height }));
+      }
+      for (let ten = 10 ** Math.ceil(Math.log10(low)); ten < high; ten *= 10) {
+        if (x(ten) > 80 && x(ten) < 560) svg.append(draw("text", { x: x(ten), y: 102, "text-anchor": "middle" }, `${+ten.toPrecision(3)}`));
       }
       svg.append(draw("text", { x: 0, y: 102 }, `${+low.toPrecision(3)} µs`), draw("text", { x: 640, y: 102, "text-anchor": "end" }, `${+high.toPrecision(3)} µs`));
       box.append(make("h3", {}, each.label), make("p", { class: "sentence" }, each.sentence), svg);

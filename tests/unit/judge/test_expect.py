@@ -371,3 +371,13 @@ def test_a_train_measured_twice_with_two_verdicts_is_left_out() -> None:
     profile = load_profile(record(run), "recorded.toml")
     assert profile.expectation(Train(47)) is None
     assert profile.expectation(Train(50)) is not None
+
+
+@pytest.mark.parametrize(
+    "left_out", [{"direction": Direction.REVERSE}, {"form": Form.WELLFORMED}], ids=["direction", "form"]
+)
+def test_what_is_left_out_is_not_covered_by_what_the_other_direction_or_form_did(left_out: dict[str, Any]) -> None:
+    run = [result(judged(V.DELIVERED, **left_out)), result(judged(V.LOST, **left_out)), result(judged(V.LOST))]
+    profile = load_profile(record(run), "recorded.toml")
+    assert profile.expectation(Train(47)) is not None
+    assert profile.expectation(Train(47, **left_out)) is None

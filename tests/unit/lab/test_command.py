@@ -46,6 +46,13 @@ def test_show_draws_what_stands_at_the_ends(capsys):
     assert printed.index("client") < printed.index("# sender-firewall") < printed.index("router1")
 
 
+def test_show_names_a_box_of_ones_own_once(tmp_path, capsys):
+    lab = tmp_path / "office.toml"
+    lab.write_text('[[box]]\nkind = "nftables"\nname = "office-firewall"\n')
+    assert hdp("show", str(lab)) == 0
+    assert "    # office-firewall: rules of one's own" in capsys.readouterr().out.splitlines()
+
+
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
@@ -54,6 +61,9 @@ def test_show_draws_what_stands_at_the_ends(capsys):
         (["run", "home-nat"], "which command?"),
         (["run", "home-nat", "--"], "which command?"),
         (["run", "--at", "moon", "home-nat", "--", "true"], "no node 'moon', but client, router1, router2, target"),
+        (["run", "home-nat", "--at", "moon", "--", "true"], "no node 'moon', but client, router1, router2, target"),
+        (["run", "home-nat", "--seed=7", "--at=moon", "true", "--at"], "no node 'moon', but client"),
+        (["run", "home-nat", "--at", "moon"], "which command?"),
         (["show", "absent.toml"], "lab absent.toml: No such file"),
     ],
 )
