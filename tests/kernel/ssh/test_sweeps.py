@@ -114,17 +114,11 @@ def running(hosts: Hosts, watched):
     wait()
 
 
-def raw_sockets(hosts: Hosts) -> int:
-    """Raw and packet sockets at the target, but for the tap of the test's own."""
-    status, printed = hosts.lab.namespace(hosts.lab.target).run(["/bin/cat", "/proc/net/raw", "/proc/net/packet"])
-    assert status == 0
-    return len([line for line in printed.splitlines() if not line.lstrip().startswith(("sl", "sk"))]) - 1
-
-
 def test_the_controller_is_killed(hosts, running):
     (controller,) = processes(f"--hdp-report={hosts.folder}/")
     os.kill(controller, signal.SIGKILL)
-    took = wait_until(lambda: not hosts.agents() and not raw_sockets(hosts), 10)
+    taps_of_the_test = 1
+    took = wait_until(lambda: not hosts.agents() and hosts.raw_sockets() == taps_of_the_test, 10)
     assert took < 1
 
 
@@ -158,8 +152,7 @@ def test_what_was_measured_by_then_keeps_its_verdict(hosts_of):
         SWEEP, f"--hdp-target={hosts.address}", f"--hdp-agent={hosts.agent()}", "--hdp-protocols=1,6,17,253,254",
         "--hdp-rate=500",
     )  # fmt: skip
-    results = hosts.folder / "report1" / "results.jsonl"
-    wait_until(lambda: results.exists() and results.read_text().count("\n") >= 1, 30)
+    hosts.wait_for_results()
     for agent in hosts.agents():
         os.kill(agent, signal.SIGKILL)
     done = wait()
