@@ -24,6 +24,7 @@ LATER = 1.15  # than what was usual of late
 MARGIN = 1.1  # of the time to earn an error, after the last one
 HOARD = 4  # errors that a target is taken to save up, at most
 WITNESSES = 2  # answers behind a silence, at least, where nothing is known of the pace
+NEAR = 1.0  # seconds behind a silence in which these answers come, at most
 STEADY = 0.8  # of a time without questions; the rest is for a path whose delay varies
 
 
@@ -40,7 +41,9 @@ def certainly_there(asked: Sent, answered: Sequence[Sent], trusted_from: float =
     `answered`: the probes that they did answer, in the order they were sent. At least one must have come behind. Then
     it is certain from `trusted_from` on; and at any pace whatever, if they were left alone for long enough before:
     either they earn one error in that time, so they had it; or they earn less than one in so long, so that of `count`
-    answers within `count - 1` such times behind, one was there before.
+    answers within `count - 1` such times behind, one was there before. Within a second, besides: a Linux router that
+    rejects by its routes pays two seconds' worth for an error, the first of them also in vain, so that time alone says
+    little about what it has; but what it lacked at first, it can't have for two answers in the next second.
     """
     here = bisect_left(answered, asked)
     behind = answered[here:]
@@ -49,7 +52,7 @@ def certainly_there(asked: Sent, answered: Sequence[Sent], trusted_from: float =
     if asked.first >= trusted_from:
         return True
     alone = STEADY * (asked.first - answered[here - 1].last)
-    return any(sent.last - asked.first <= alone * earned for earned, sent in enumerate(behind))
+    return any(sent.last - asked.first <= min(NEAR, alone * earned) for earned, sent in enumerate(behind))
 
 
 @dataclass(slots=True)
