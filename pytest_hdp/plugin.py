@@ -25,7 +25,7 @@ from pytest_hdp.fixtures import (
 )
 from pytest_hdp.observed import UnexpectedVerdict
 from pytest_hdp.options import Settings, add_options, read_settings
-from pytest_hdp.vantagepoints import brief, briefed, is_worker, keep_names, named, unreachable
+from pytest_hdp.vantagepoints import brief, briefed, is_worker, keep_names, named, unfit, unreachable
 
 if TYPE_CHECKING:
     from pytest_hdp.reporting import Reporting
@@ -131,10 +131,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             session.config.workeroutput[HEADER] = header(session.config, session.items)
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any) -> None:
-    """Refuse, in the process that the user started, what an xdist worker had to refuse."""
-    refused = getattr(node, "workeroutput", {}).get(REFUSED)
+@pytest.hookimpl(optionalhook=True, tryfirst=True)  # xdist itself prints the traceback of over there
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Refuse, in the process that the user started, what an xdist worker had to refuse, or one that could not start."""
+    refused = getattr(node, "workeroutput", {}).get(REFUSED) or unfit(node, error)
     if refused is not None:
         raise pytest.UsageError(refused)
 

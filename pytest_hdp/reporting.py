@@ -185,6 +185,7 @@ class Reporting:
             self._by_train[key] = record
         self._files.append(record)
 
+    @pytest.hookimpl(tryfirst=True)  # pytest's own takes a second to read sources for a traceback
     def pytest_keyboard_interrupt(self) -> None:
         """Keep what a measurement that was interrupted had found by then."""
         from pytest_hdp.judge.record import to_record

@@ -7,6 +7,7 @@ name, the `id=` of its `--tx`. Under any other `--dist` the workers share one me
 from __future__ import annotations
 
 import pickle
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,6 +25,8 @@ _SETTINGS = "hdp_settings"
 _VERSION = "hdp_version"
 _VANTAGE = "hdp_vantage"
 _SPEC = "hdp_spec"
+_BRIEFED = "hdp_briefed"
+_ERROR = re.compile(r"\w+(\.\w+)*Error: |-c: error: ")  # how Python ends a traceback, and argparse its usage
 _OWN_MODEL = "execmodel=main_thread_only//"  # what xdist puts before the text of a --tx
 
 
@@ -53,6 +56,25 @@ def unreachable(config: pytest.Config, error: Exception) -> str | None:
     return safe(f"--tx={which} can't be started ({error}): is the host there, may you log in, is its python= there?")
 
 
+def unfit(node: Any, error: object) -> str | None:
+    """One line for a vantage point that died before it was ready for tests, or where pytest found none of ours."""
+    if not _is_each(node.config):
+        return None
+    output = getattr(node, "workeroutput", {_BRIEFED: True})
+    if error and not hasattr(node, "workerinfo"):
+        lines = [line.strip() for line in str(error).splitlines()]
+        said = next((line for line in reversed(lines) if _ERROR.match(line)), "it died")
+    elif output.get("exitstatus") == pytest.ExitCode.USAGE_ERROR and _BRIEFED not in output:
+        said = "there is no such test there, and no pytest-hdp"  # which xdist does not tell: it is done with it
+    else:
+        return None
+    python = node.gateway.spec.python or "python"
+    return safe(
+        f"{node.gateway.id}: {said}: it needs Python 3.11 or later with the same packages as here: "
+        f"{python} -m pip install pytest-hdp=={__version__}"
+    )
+
+
 def _is_each(config: pytest.Config) -> bool:
     return bool(config.getoption("dist", "no") == "each")
 
@@ -64,6 +86,7 @@ def is_worker(config: pytest.Config) -> bool:
 
 def briefed(config: pytest.Config) -> Settings | str:
     """The settings that a worker was told; one line if they are of another version of pytest-hdp."""
+    config.workeroutput[_BRIEFED] = True  # type: ignore[attr-defined]
     told = config.workerinput.get(_VERSION)  # type: ignore[attr-defined]
     if told != __version__:
         return f"pytest-hdp {__version__} is installed there, and {told} here: install the same version"

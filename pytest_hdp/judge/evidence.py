@@ -98,7 +98,7 @@ class RoundControl:
     """The control of one round: well-formed UDP datagrams (with an agent) or ICMP echoes (without) that came through.
 
     `spoiled`: an eye dropped packets during this round (say, for want of buffer), by name; such a round is no
-    evidence against anything.
+    evidence against anything. `refused`: how many more sendto() refused.
     """
 
     round: int
@@ -106,6 +106,7 @@ class RoundControl:
     delivered: int
     left: int = 0
     spoiled: tuple[str, ...] = ()
+    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +127,8 @@ class Circumstances:
     measurement can still send. `agent_gone`: a sentence if the far end's eyes closed in mid-run. `names`: for
     sentences: "sender_interface", "receiver_interface", "source", "target"; and "control_source", the source
     address that the receiver saw on the control, to tell what NAT did; "withheld": why no probe was sent, if none
-    was. `minimum_count`: probes that every
-    train gets; before that nothing is final, and no train is called lost, first_only or lossy.
+    was; "elsewhere": why the eyes may be at another host than the target, if nothing came to them. `minimum_count`:
+    probes that every train gets; before that nothing is final, and no train is called lost, first_only or lossy.
     """
 
     control: tuple[RoundControl, ...]

@@ -30,6 +30,9 @@ Source quench (4) and redirect (5) say no such thing."""
 TRANSIENT = {"ENOBUFS", "EAGAIN", "EWOULDBLOCK", "ENOMEM", "EINTR"}
 """Errors of sendto() that speak of the moment, not of the protocol number (send(2))."""
 
+NO_WAY_OUT = {"ENETDOWN", "ENETUNREACH", "EHOSTUNREACH", "EADDRNOTAVAIL"}
+"""Errors of sendto() that speak of the sender's own link, routes and addresses, where the control met one too."""
+
 GOOD_FAITH = {"source", "destination", "ttl", "dscp", "ecn", "identification", "flags", "options"}
 """Header fields that routers and translators rewrite for a living; a change there is reported and is no harm."""
 
@@ -73,10 +76,11 @@ class Facts:
     """Evidence and circumstances, with what follows from them by counting alone. Independent of the order of probes.
 
     `probes`: in the order they were sent. `refused`: those that sendto() refused for a reason that may lie in the
-    packet. `accepted`: those that it took; `fates`: the same, with what became of them. `rejections`: authenticated
-    ICMP errors that say a packet was dropped, with the probe that each is about. `clean_control`: the control of the
-    rounds in which no eye dropped packets; `control`: its (lost, sent), rounds that it did not survive included, since
-    leaving them out would make it look better than it is; `counting_rounds`: those that may speak against a train.
+    packet; `stranded`: those that had no way out, as the control. `accepted`: those that it took; `fates`: the same,
+    with what became of them. `rejections`: authenticated ICMP errors that say a packet was dropped, with the probe that
+    each is about. `clean_control`: the control of the rounds in which no eye dropped packets; `control`: its (lost,
+    sent), rounds that it did not survive included, since leaving them out would make it look better than it is;
+    `counting_rounds`: those that may speak against a train.
     """
 
     def __init__(self, evidence: TrainEvidence, circumstances: Circumstances) -> None:
@@ -85,7 +89,10 @@ class Facts:
         self.train = evidence.train
         self.probes = sorted(map(self._explained, evidence.probes), key=_SENDING_ORDER)
         self.accepted = [p for p in self.probes if p.errno is None]
-        self.refused = [p for p in self.probes if p.errno is not None and p.errno not in TRANSIENT]
+        stuck = {c.round for c in circumstances.control if c.refused}
+        failed = [p for p in self.probes if p.errno is not None and p.errno not in TRANSIENT]
+        self.stranded = [p for p in failed if p.errno in NO_WAY_OUT and p.round in stuck]
+        self.refused = [p for p in failed if p not in self.stranded]
         self.fates = [self._fate(probe) for probe in self.accepted]
         self.rejections = [
             (probe, report)

@@ -91,9 +91,10 @@ def obstacle(facts: Facts) -> tuple[str, bool]:
     if circumstances.agent_gone:
         return f"the far end's eyes closed: {explain.plain(circumstances.agent_gone)}", True
     if not facts.accepted:
-        return _nothing_sent(facts), False
+        return _nothing_sent(facts), "elsewhere" in circumstances.names
     if not facts.counting_rounds:
-        return _no_counting_round(facts), False
+        elsewhere = "elsewhere" in circumstances.names
+        return explain.name(facts, "elsewhere", _no_counting_round(facts)), elsewhere and facts.enough
     if facts.has_agent:
         return _unproven(facts)
     if facts.rejections:
@@ -102,6 +103,9 @@ def obstacle(facts: Facts) -> tuple[str, bool]:
 
 
 def _nothing_sent(facts: Facts) -> str:
+    if facts.stranded:
+        errnos = explain.errnos_text(facts.stranded)
+        return f"the sending host had no way out for {len(facts.stranded)} probes, and none for the control ({errnos})"
     transient = [p for p in facts.probes if p.errno in TRANSIENT]
     if transient:
         errnos = explain.errnos_text(transient)
@@ -112,7 +116,7 @@ def _nothing_sent(facts: Facts) -> str:
 def _no_counting_round(facts: Facts) -> str:
     control = facts.circumstances.control
     spoiled = sorted({explain.plain(eye) for c in control for eye in c.spoiled})
-    if not control:
+    if not any(c.sent for c in control):
         return "no control was sent"
     if not facts.clean_control:
         return f"every round was spoiled ({'; '.join(spoiled)}), so what was not seen means nothing"

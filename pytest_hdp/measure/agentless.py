@@ -19,7 +19,7 @@ from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.measure.answers import replying
 from pytest_hdp.measure.asking import Asking
-from pytest_hdp.measure.budget import WITNESSES, Budget
+from pytest_hdp.measure.budget import NEAR, WITNESSES, Budget
 from pytest_hdp.measure.interest import by_interest
 from pytest_hdp.measure.locate import Locator, ask_again
 from pytest_hdp.measure.sending import USUAL_PORTS
@@ -29,6 +29,9 @@ from pytest_hdp.measure.silence import (
 
 if TYPE_CHECKING:
     from pytest_hdp.measure.ledger import Entry
+    from pytest_hdp.measure.path import OpenPath
+    from pytest_hdp.measure.plan import Plan
+    from pytest_hdp.measure.progress import OnProgress
 
 BURST = 20
 LONGEST_GAP = 10.0  # seconds: a target that takes longer to answer has stopped
@@ -36,12 +39,21 @@ PATIENCE = 3  # steps in a row without an answer, before what is known to be ans
 FRUITLESS = 36  # steps in a row that bring nothing, before it ends
 LEISURE = 1.0  # seconds between such steps, at most
 MOST_SUSPECTS = 64  # silent numbers asked in one step
+LONGEST_REST = (
+    6.0  # seconds: a Linux router that rejects by its routes takes two errors' worth for one, and saves up five
+)
+LONGER = 1.5  # so much longer is rested if that was not enough
 # in turn, until one is answered; UDP to a port that nobody has is for paths that let only the usual through
 CALIBRATORS = ((Train(253), Train(254)), (Train(200),), (Train(17, form=Form.WELLFORMED),))
 
 
 class AgentlessMeasurement(Asking):
     """Measures trains towards a target that nobody watches. `on_progress` is told how far it got."""
+
+    def __init__(self, path: OpenPath, plan: Plan, on_progress: OnProgress | None = None) -> None:
+        super().__init__(path, plan, on_progress)
+        self._share = MOST_SUSPECTS  # of the silent numbers are asked in one step
+        self._rest = 0.0  # seconds before such a step
 
     def _script(self) -> Generator[None]:
         self._open_sockets()
@@ -77,7 +89,10 @@ class AgentlessMeasurement(Asking):
                 return None
             suspects = self._some_suspects()
             yield from self._leave_alone(len(suspects))
+            yield from self._pause(0.0 if new else self._rest)
             entries, fruitful = yield from self._ask_together([*suspects, *new, *self._witnesses()])
+            if not new:
+                self._suit_routers(entries, fruitful=fruitful)
             if calibrator is not None and not self._by_target(entries[-1]):
                 self._put_back(new, entries)
                 return self._sent[entries[-1].index].first
@@ -144,8 +159,25 @@ class AgentlessMeasurement(Asking):
         self._queue.extendleft(reversed([train for train in silent if train not in before]))
 
     def _some_suspects(self) -> list[Train]:
-        """The silent ones to ask again, those that were asked least first."""
-        return sorted(self._suspects, key=lambda train: len(self.ledger.trains.get(train, ())))[:MOST_SUSPECTS]
+        """The silent ones to ask again, those that were asked least first, and no more than witnesses can tell of."""
+        in_time = max(1, int(NEAR / 2 / self._gap))
+        ordered = sorted(self._suspects, key=lambda train: len(self.ledger.trains.get(train, ())))
+        return ordered[: min(self._share, in_time)]
+
+    def _suit_routers(self, entries: Sequence[Entry], *, fruitful: bool) -> None:
+        """Ask for fewer at a time, and later, where a router that rejects had no error left for what it is known for.
+
+        To ask a Linux router in vain takes from its budget too if it rejects by its routes (ip_error in
+        net/ipv4/route.c, and then icmp_send): who asks again and again within its two seconds never hears of it.
+        """
+        routers = set(self._speakers.items()) - {(self.path.name.target, self.calibrator)}
+        trains = {train for _, train in routers}
+        missed = [each for each in entries if each.train in trains and not over(each)]
+        if routers and missed:
+            self._share = max(1, self._share // 2)
+            self._rest = self._rest if fruitful else min(LONGEST_REST, max(LEISURE, self._rest * LONGER))
+        elif routers:
+            self._share = min(MOST_SUSPECTS, self._share * 2)
 
     def _report(self, *, over: bool = False) -> None:
         left = self._seconds_left()

@@ -25,6 +25,7 @@ USUAL = 0.9  # of the time between answers of late, at least: a bound from a los
 MARGIN, SLACK = 1.03, 0.02  # times the time to earn an error, and seconds, after the last one
 HOARD = 4  # errors that a target is taken to save up, at most
 WITNESSES = 2  # answers behind a silence, at least, where nothing is known of the pace
+NEAR = 1.0  # seconds behind a silence in which these answers come, at most
 STEADY = 0.8  # of a time without questions; the rest is for a path whose delay varies
 
 
@@ -42,7 +43,9 @@ def certainly_there(asked: Sent, answered: Sequence[Sent], earned_in: float = ma
     Then it is certain if they had sent none for as long as one takes to earn (`earned_in`, seconds, if known); and at
     any pace whatever, if they had been left alone for long enough before: either they earn one error in that time, so
     they had it; or they earn less than one in so long, so that of `count` answers within `count - 1` such times behind,
-    one was there before.
+    one was there before. Within a second, besides: a Linux router that rejects by its routes pays two seconds' worth
+    for an error, the first of them also in vain, so that time alone says little about what it has; but what it lacked
+    at first, it can't have for two answers in the next second.
     """
     here = bisect_right(answered, asked)
     behind = answered[here:]
@@ -51,7 +54,8 @@ def certainly_there(asked: Sent, answered: Sequence[Sent], earned_in: float = ma
     alone = asked.first - answered[here - 1].last
     if alone >= earned_in:
         return True
-    return any(sent.last - asked.first <= STEADY * alone * earned for earned, sent in enumerate(behind) if earned)
+    alone *= STEADY
+    return any(sent.last - asked.first <= min(NEAR, alone * earned) for earned, sent in enumerate(behind) if earned)
 
 
 @dataclass(slots=True)

@@ -129,7 +129,9 @@ class Campaign:
         return [*(result for found in self._shared.values() for result in found.values()), *self.stop()]
 
     def stop(self) -> list[Result]:
-        """End every measurement early. Returns what is known by now, but for what is inconclusive so."""
+        """End every measurement early, and all at far hosts. Returns what is known by now, but for the inconclusive."""
+        for path in self._open.values():
+            path.leave_far_hosts()  # first, for to judge takes seconds
         known = [(key, each) for key, measured in self._measurements.items() for each in measured.stop().values()]
         return [self.conclude(key, each) for key, each in known if each.verdict is not Verdict.INCONCLUSIVE]
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Circumstances, Eyes
+from pytest_hdp.measure.elsewhere import elsewhere
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.verdict import Direction
     from pytest_hdp.measure.control import Control
+    from pytest_hdp.measure.ledger import Ledger
     from pytest_hdp.measure.path import OpenPath
     from pytest_hdp.measure.plan import Plan
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 def shared_by(
     path: OpenPath,
     control: Control,
+    ledger: Ledger,
     plan: Plan,
     direction: Direction,
     spoiled: dict[int, tuple[str, ...]],
@@ -35,6 +38,8 @@ def shared_by(
         names["control_source"] = seen[0]
     if control.withheld(direction):
         names["withheld"] = "nothing came from there, so there is no address to send to"
+    if (told := elsewhere(path, control, ledger)) is not None:
+        names["elsewhere"] = names["withheld"] = told
     return Circumstances(
         control=control.rounds(direction, spoiled),
         eyes=Eyes(left=True, arrived=receiver is not None, delivered=receiver is not None),

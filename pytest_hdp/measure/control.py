@@ -135,9 +135,10 @@ class Control:
             entry.left_at = entry.left_at or when
         elif not outgoing and eye.end is self.path.receiver_end(entry.direction):
             entry.arrived_at = entry.arrived_at or when
-            if not entry.echo:
+            if not entry.echo and entry.direction not in self.source_seen:
                 source = ".".join(map(str, data[12:16])), int.from_bytes(data[header : header + 2], "big")
-                self.source_seen.setdefault(entry.direction, source)
+                self.source_seen[entry.direction] = source
+                self.path.learn_address(eye.end, ".".join(map(str, data[16:20])))
 
     def _replied(self, entry: ControlEntry, when: int) -> None:
         if entry.replied_at:
@@ -167,14 +168,17 @@ class Control:
         counts: dict[int, list[int]] = {}
         with_eyes = self.path.receiver_end(direction) is not None
         for entry in self.entries.values():
-            if entry.direction is direction and entry.echo is not with_eyes and entry.round >= 0 and not entry.errno:
-                count = counts.setdefault(entry.round, [0, 0, 0])
+            if entry.direction is direction and entry.echo is not with_eyes and entry.round >= 0:
+                count = counts.setdefault(entry.round, [0, 0, 0, 0])
+                if entry.errno:
+                    count[3] += 1
+                    continue
                 count[0] += 1
                 count[1] += bool(entry.delivered_at if with_eyes else entry.replied_at)
                 count[2] += bool(entry.left_at)
         return tuple(
-            RoundControl(number, sent, delivered, left, spoiled.get(number, ()))
-            for number, (sent, delivered, left) in sorted(counts.items())
+            RoundControl(number, sent, delivered, left, spoiled.get(number, ()), refused)
+            for number, (sent, delivered, left, refused) in sorted(counts.items())
         )
 
     def outstanding(self, since: int) -> bool:

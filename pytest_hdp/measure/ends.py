@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from pytest_hdp.vantage.station import Station
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class End:
     """One end of a path: its station, the address it has, and the interface its tap watches (None: all).
 
-    `bind`: the address of the control's socket, if that is another one. `station` may be at a far host, where packets
-    are sent a while after they were handed over, and what is seen comes back a while later.
+    `bind`: the address of the control's socket, if that is another one: then a translator before the end puts the
+    target's address on, and `address` is the end's own as far as it is known. `station` may be at a far host, where
+    packets are sent a while after they were handed over, and what is seen comes back a while later.
     """
 
     station: Station | RemoteStation

@@ -288,6 +288,6 @@ class Measurement:
         key = (train.direction, more_rounds, tuple(spoiled.items()))
         if key not in self._shared:
             self._shared[key] = shared_by(
-                self.path, self.control, self.plan, train.direction, spoiled, more_rounds=more_rounds
+                self.path, self.control, self.ledger, self.plan, train.direction, spoiled, more_rounds=more_rounds
             )
         return self._shared[key]

@@ -40,6 +40,7 @@ class FarMeasurement(Measurement):
     def __init__(self, path: OpenPath, plan: Plan, on_progress: OnProgress | None = None) -> None:
         super().__init__(path, plan, on_progress)
         self._known = 0  # rounds of which all is known
+        self._learning: tuple[int, Callable[[], bool]] | None = None  # of so many rounds, and whether all is known
         self._judged_by: int | None = None
         self._far_busy = 0.0
 
@@ -61,7 +62,9 @@ class FarMeasurement(Measurement):
         pace = self.plan.pace
         while self.rounds < pace.rounds and self.path.gone is None:
             yield from self._round(self._open_trains())
+            self._learning = self._learning or (self.rounds, self._hearing())
             yield from self._pause(pace.spacing)
+        self._learning = None
         yield from self._hear(self.rounds)
         self._judge_open(more_rounds=self._may_go_on)
         while self._open_trains():
@@ -91,6 +94,13 @@ class FarMeasurement(Measurement):
         self._judged_by = sent
         self._judge_open(more_rounds=True)
         self._judged_by = None
+
+    def _look(self, timeout: float) -> Generator[None]:
+        """Learn of the first rounds, too, while they go on: `stop` may come at any time."""
+        yield from super()._look(timeout)
+        if self._learning is not None and self._learning[1]():
+            self._learn(self._learning[0])
+            self._learning = None
 
     def _hear(self, rounds: int) -> Generator[None]:
         """Wait until all is known of what was sent, which is so many rounds."""

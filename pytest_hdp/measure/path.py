@@ -62,6 +62,8 @@ class OpenPath:
             self._waiter.register(end.station.fileno(), select.EPOLLIN)
             self._open_tap(end)
         self.controls = {id(end): self._open_control(end) for end in self._ends}
+        if far is not None and far is not near and far.bind is None:
+            far.station.send_from(far.address)  # its routes may prefer another: then no NAT takes it for an answer
 
     @property
     def routed(self) -> bool:
@@ -170,6 +172,12 @@ class OpenPath:
         while not done():
             self.look(1.0)
 
+    def learn_address(self, end: End, address: str) -> None:
+        """Take it from a packet that arrived which of its addresses a translator leads to, for all that it answers."""
+        if end.bind is not None and address != self.name.target:
+            end.address = address
+            end.station.send_from(address)
+
     def watch_answers(self, protocols: Iterable[int], port: int) -> None:
         """Watch what comes back from the target under these numbers to this port, our run id in it or not."""
         program = bpf.answers(self.name.target, frozenset(protocols), port)
@@ -224,6 +232,13 @@ class OpenPath:
                     dropped.append(self.eyes[key])
                 self._drops[key] = total
         return dropped
+
+    def leave_far_hosts(self) -> None:
+        """End the agents. What they have told holds: they are not gone of themselves."""
+        leaving = [each for each in self._remote if each.gone is None]
+        self._remote = [each for each in self._remote if each not in leaving]
+        for station in leaving:
+            station.close()
 
     def close(self) -> None:
         """Close the sockets at both ends."""

@@ -15,6 +15,8 @@ from pytest_hdp.measure.path import OpenPath
 from pytest_hdp.vantage.places import PlaceError
 from pytest_hdp.vantage.ssh import ssh
 
+ANY = "0.0.0.0"  # noqa: S104 (what is not ours is dropped by the socket's filter)
+
 if TYPE_CHECKING:
     from pytest_hdp.judge.expect import Profile
     from pytest_hdp.measure.plan import Plan
@@ -81,15 +83,25 @@ def _open(name: PathName, near: Station | RemoteStation, far: Station | RemoteSt
 def far_end(far: Station | RemoteStation, target: str) -> End:
     """The end that the target's address leads to. Raises OSError.
 
-    If the host owns the address, that is what it sends from. If not, a translator puts it on: then the control's
-    socket takes what comes to any address of the host, and the address is the one from which the host would send.
+    If the host owns the address, that is what it sends from. If not, a translator may put it on: then the control's
+    socket takes what comes to any address of the host, and its own is the one to which the first packet comes; until
+    then, the one from which the host would send.
     """
     try:
         handle, _ = far.datagram(target)
     except OSError as error:
         if error.errno != errno.EADDRNOTAVAIL:
             raise
-        own, _, _ = far.route(target)
-        return End(far, own, None, bind="0.0.0.0")  # noqa: S104 (what is not ours is dropped by its filter)
+        return End(far, _own_address(far, target), None, bind=ANY)
     far.discard(handle)
     return End(far, target, None)
+
+
+def _own_address(far: Station | RemoteStation, target: str) -> str:
+    """What the host would send from; ANY if it has no route there. Raises OSError: AgentGone."""
+    try:
+        return far.route(target)[0]
+    except OSError as error:
+        if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+            return ANY
+        raise

@@ -206,6 +206,11 @@ class Agent:
     def _do_ttl(self, handle: int, ttl: int) -> None:
         self._station.set_ttl(self._ours[handle], ttl)
 
+    def _do_source(self, address: str) -> None:
+        """As its controller saw a packet come in; that it has this address is for its own kernel to say."""
+        with contextlib.suppress(OSError):
+            self._station.send_from(address)
+
     def _do_pause(self, seconds: float) -> None:
         self._due = max(self._due, time.monotonic() - _CATCH_UP) + seconds
 

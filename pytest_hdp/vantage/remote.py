@@ -110,6 +110,10 @@ class RemoteStation:
         """Set the TTL of what is handed over from now on."""
         self._outbox.append(("ttl", handle, ttl))
 
+    def send_from(self, address: str) -> None:
+        """As `Station.send_from`, later; an address that is not the far host's changes nothing."""
+        self._outbox.append(("source", address))
+
     def route(self, target: str) -> tuple[str, str, int]:
         """As `Station.route`."""
         address, interface, mtu = self._ask("route", target)

@@ -1,7 +1,7 @@
 """Starting an agent through a command that gives a far Python's standard input and output: ssh, or one of the tests'.
 
 execnet carries the sources there and the messages back. The command runs in a session of its own, so that Ctrl-C at
-the terminal is for the controller alone, and asks nobody anything.
+the terminal is for the controller alone, and asks nobody anything: neither there nor in a window.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -110,6 +111,7 @@ class _Connection:
         self._stderr = os.memfd_create("stderr")
         self._gateway: Any = None
         self._channel: Any = None
+        self._ready = False
         try:
             self._process = subprocess.Popen(
                 command,
@@ -117,6 +119,7 @@ class _Connection:
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
                 start_new_session=True,
+                env={**os.environ, "SSH_ASKPASS_REQUIRE": "never"},  # an ssh to a jump host has no BatchMode of ours
             )
         except BaseException:
             os.close(self._stderr)
@@ -128,7 +131,7 @@ class _Connection:
 
         def give_up() -> None:
             late.set()
-            self._process.kill()
+            self._kill()
 
         watchdog = threading.Timer(START_PATIENCE, give_up)
         watchdog.daemon = True
@@ -148,6 +151,7 @@ class _Connection:
             watchdog.cancel()
         if word != "ready":
             raise NotStarted(None, f"hdp: {what}")
+        self._ready = True
         return self._channel
 
     def _first_word(self, terms: Terms) -> tuple[str, object]:
@@ -188,12 +192,15 @@ class _Connection:
             except self._channel.RemoteError as error:
                 return _last_line(str(error))
         status = self._status()
-        return _last_line(self._printed()) or f"the connection ended (status {status})"
+        return _last_line(self._printed()).removesuffix(".") or f"the connection ended (status {status})"
 
     def close(self) -> None:
         """End the command and with it the agent. May be called again."""
         if self._process.poll() is None:
-            self._process.terminate()
+            if self._ready:
+                self._process.terminate()
+            else:
+                self._kill()
         self._status()
         if self._gateway is not None:
             self._gateway.join(_END_PATIENCE)
@@ -210,8 +217,13 @@ class _Connection:
         try:
             return self._process.wait(_END_PATIENCE)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self._kill()
             return self._process.wait()
+
+    def _kill(self) -> None:
+        """With all that it started: of an ssh that ends like this, the one to the jump host would live on."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def _printed(self) -> str:
         if self._stderr < 0:

@@ -146,16 +146,24 @@ def _reason(login: Login, error: NotStarted) -> str:
             )
     if error.status in _NOT_FOUND:
         return f"there is no {login.python} there: install Python 3.8 or later, or name it with python=PATH ({last})"
-    return _reason_of_ssh(login, error.printed, last) or last or f"ssh ended with status {error.status}"
+    return _reason_of_ssh(login, lines) or last or f"ssh ended with status {error.status}"
 
 
-def _reason_of_ssh(login: Login, printed: str, last: str) -> str:
-    if "REMOTE HOST IDENTIFICATION HAS CHANGED" in printed:
-        return f"its host key is not the known one: find out why before anything else ({last})"
-    if "Host key verification failed" in printed:
-        return f"its host key is not known: log in by hand once, and check it: ssh {login.destination} ({last})"
-    if "Permission denied" in printed:
-        return f"it accepts no key of yours as this user, and asks for no password: see ssh's -i and ssh-agent ({last})"
-    if any(each in printed for each in _UNREACHABLE):
-        return f"it can't be reached: check host, port and network ({last})"
+def _reason_of_ssh(login: Login, lines: list[str]) -> str:
+    """With the lines that tell which host it is about: the last one is often of the way through a jump host."""
+
+    def having(*parts: str) -> list[str]:
+        return [line for line in lines if any(part in line for part in parts)]
+
+    if unverified := having("Host key verification failed"):
+        told = " ".join([*having("ost key for ", "host key is known for "), *unverified])
+        if having("REMOTE HOST IDENTIFICATION HAS CHANGED"):
+            return f"a host key is not the known one: find out why before anything else ({told})"
+        by_hand = shlex.join(["ssh", *login.words])
+        return f"a host key is not known: log in by hand once, and check it: {by_hand} ({told})"
+    if denied := having("Permission denied"):
+        why = "no key of yours is accepted for this user, and no password is asked for: see ssh's -i and ssh-agent"
+        return f"{why} ({denied[0]})"
+    if failed := having(*_UNREACHABLE):
+        return f"it can't be reached: check host, port and network ({failed[0]})"
     return ""

@@ -41,6 +41,7 @@ _SO_LOCK_FILTER = 44
 _SO_MEMINFO = 55
 _SK_MEMINFO_DROPS = 8
 _IPV6_HDRINCL = 36
+_IP_PKTINFO = 8
 _IP_MTU = 14
 _IPV6_MTU = 24
 _ETH_P_ALL = 3
@@ -96,6 +97,7 @@ class Station:
         self._sendto: dict[int, Callable[[bytes, tuple[str, int]], int]] = {}
         self._readers: dict[int, _Reader] = {}
         self._counted: set[int] = set()
+        self._source: list[tuple[int, int, bytes]] = []
         self._epoll = select.epoll()
         self._batch = _Batch()
 
@@ -210,6 +212,17 @@ class Station:
         else:
             opened.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
 
+    def send_from(self, address: str) -> None:
+        """Give what is sent by IPv4 from now on this source, whatever the routes prefer: ip(7), IP_PKTINFO.
+
+        Raises OSError: EADDRNOTAVAIL for an address that is not this host's.
+        """
+        with self._open(socket.AF_INET, socket.SOCK_DGRAM, 0) as trying:
+            trying.bind((address, 0))
+        self._source = [(socket.IPPROTO_IP, _IP_PKTINFO, struct.pack("=i4s4x", 0, socket.inet_aton(address)))]
+        for handle, opened in self._sockets.items():
+            self._sendto[handle] = self._sending(opened)
+
     def send(self, handle: int, data: bytes, address: str, port: int = 0) -> str | None:
         """Send one packet to a numeric address. Returns None, or the name of the errno ("EPERM") if it was refused.
 
@@ -219,7 +232,7 @@ class Station:
             self._sendto[handle](data, (address, port))
         except OSError as error:
             if error.errno in _BUSY:
-                return _send_patiently(self._sockets[handle], data, address, port)
+                return _send_patiently(self._sockets[handle], self._sendto[handle], data, (address, port))
             return _errno_name(error)
         return None
 
@@ -266,8 +279,13 @@ class Station:
         handle = self._next_handle
         self._next_handle += 1
         self._sockets[handle] = opened
-        self._sendto[handle] = opened.sendto
+        self._sendto[handle] = self._sending(opened)
         return handle
+
+    def _sending(self, opened: socket.socket) -> Callable[[bytes, tuple[str, int]], int]:
+        if not self._source or opened.family != socket.AF_INET:
+            return opened.sendto
+        return lambda data, to: opened.sendmsg([data], self._source, 0, to)
 
     def _keep_reader(self, opened: socket.socket, counted: bool = True) -> int:
         handle = self._keep(opened)
@@ -465,7 +483,7 @@ def _interface_name(descriptor: int, index: int) -> str:
     return answer[:16].split(b"\0", 1)[0].decode(errors="replace")
 
 
-def _send_patiently(opened: socket.socket, data: bytes, address: str, port: int) -> str | None:
+def _send_patiently(opened: socket.socket, sendto: Callable[..., int], data: bytes, to: tuple[str, int]) -> str | None:
     waiting = select.poll()
     waiting.register(opened.fileno(), select.POLLOUT)
     until = time.monotonic() + _SEND_PATIENCE
@@ -473,7 +491,7 @@ def _send_patiently(opened: socket.socket, data: bytes, address: str, port: int)
         left = until - time.monotonic()
         waiting.poll(max(0.0, left) * 1000)
         try:
-            opened.sendto(data, (address, port))
+            sendto(data, to)
         except OSError as error:
             if error.errno not in _BUSY or left <= 0:
                 return _errno_name(error)

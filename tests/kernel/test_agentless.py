@@ -1,6 +1,7 @@
 """Nothing at the far end: what can be known about a target, at the pace at which it answers, and no more than that."""
 
 import random
+import shutil
 import socket
 import sys
 import time
@@ -46,6 +47,9 @@ def measure(
     with Lab(spec) as lab, Station(lab.socket_factory(lab.client)) as station:
         if sysctls:
             assert not lab.namespace(lab.target).set_sysctls(sysctls)
+        for number, box in enumerate(lab.boxes, 1):
+            if isinstance(box, Prohibiting):
+                box.prohibit(lab.namespace(f"router{number}"))
         name = PathName("internet", "target", lab.client_address, lab.target_address, None)
         with OpenPath(name, End(station, lab.client_address, "eth0"), None) as path:
             asked = plan.Plan(tuple(Train(number, form=form) for number in numbers), plan.AGENTLESS, seed=1)
@@ -92,6 +96,26 @@ def test_a_rejection_names_who_and_why():
     found = measure("reject", [47, 253], QUICK)
     assert set(verdicts(found).values()) == {Verdict.REJECTED}
     assert "administratively prohibited" in found[253].explanation
+
+
+REJECTED = (47, 50, 51, 132, 112, 253, 254, 200)
+
+
+@pytest.mark.parametrize("sysctls", [QUICK, None], ids=["quick target", "stock target"])
+def test_a_router_that_rejects_under_a_stock_limit_is_heard(sysctls):
+    """By its routes, as Linux does: an error in two seconds, and none for who asks again and again within these."""
+    started = time.monotonic()
+    found = measure((Router(), Prohibiting(REJECTED), Router()), [*REJECTED, 103], sysctls)
+    assert verdicts(found) == {**dict.fromkeys(REJECTED, Verdict.REJECTED), 103: Verdict.SILENT}
+    assert "203.0.113.6 answered 1 with communication administratively prohibited" in found[47].explanation
+    assert time.monotonic() - started < 150
+
+
+def test_a_firewall_that_rejects_under_a_stock_limit_is_heard():
+    """Netfilter's reject: an error a second. What the target drops is told from it."""
+    found = measure((Router(), StockReject((47, 50, 51, 132)), Router()), [47, 50, 51, 132, 103, 2, 253], QUICK)
+    expected = {**dict.fromkeys((47, 50, 51, 132), Verdict.REJECTED), 253: Verdict.REACHED}
+    assert verdicts(found) == {**expected, 103: Verdict.SILENT, 2: Verdict.SILENT}
 
 
 def test_forged_errors_and_replays_reach_nothing():
@@ -251,6 +275,30 @@ class Remarking(Box):
     @property
     def rules(self):
         return filter_chain("forward", "ip protocol 253 ip dscp set af11")
+
+
+@dataclass(frozen=True, slots=True)
+class StockReject(Box):
+    """A router whose firewall rejects these, with the system's own limit on ICMP errors."""
+
+    numbers: tuple[int, ...]
+
+    @property
+    def rules(self):
+        listed = ", ".join(map(str, self.numbers))
+        return filter_chain("forward", f"ip protocol {{ {listed} }} reject with icmp type admin-prohibited")
+
+
+@dataclass(frozen=True, slots=True)
+class Prohibiting(Box):
+    """A router that has a rule of its routes prohibit these, with the system's own limits. `prohibit` sets them."""
+
+    numbers: tuple[int, ...]
+
+    def prohibit(self, router):
+        for number in self.numbers:
+            status, printed = router.run([shutil.which("ip"), "rule", "add", "ipproto", str(number), "prohibit"])
+            assert status == 0, printed
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
@@ -45,10 +46,17 @@ class Run:
         self.folder = folder
         self.unshare = unshare
 
-    def __call__(self, *arguments: str, before: str = "", at: str = "target", expect: int | None = None):
+    def __call__(
+        self,
+        *arguments: str,
+        before: str = "",
+        at: str = "target",
+        expect: int | None = None,
+        option: str = "--hdp-report=report",
+    ):
         report = self.folder / "report"
         shutil.rmtree(report, ignore_errors=True)
-        pytest_command = f'ip netns exec {at} {sys.executable} -m pytest -p no:cacheprovider --hdp-report=report "$@"'
+        pytest_command = f'ip netns exec {at} {sys.executable} -m pytest -p no:cacheprovider {option} "$@"'
         script = f"{TOPOLOGY}\n{before}\n{pytest_command}"
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("HDP_", "PYTEST_"))}
         environment |= {"PYTHONPATH": str(TOP), "COLUMNS": "200"}
@@ -227,11 +235,41 @@ def test_a_host_that_cannot_be_started_is_one_line(over_ssh, change, said):
     assert said in line
 
 
-def test_a_host_without_the_packages_ends_the_run(over_ssh):
-    """xdist tells what is missing; without a limit it would try for ever, under other names."""
+def only(folder: Path, *packages: str) -> Path:
+    """An environment with these of ours alone."""
+    for package in packages:
+        found = distribution(package)
+        for top in {each.parts[0] for each in found.files or () if each.parts[0] not in ("..", "__pycache__")}:
+            (folder / top).symlink_to(Path(str(found.locate_file(top))))
+    return folder
+
+
+PYTEST_ALONE = ("pytest", "pytest-xdist", "execnet", "pluggy", "iniconfig", "packaging", "pygments")
+IN_ENVIRONMENT = "export HDP_TARGET=198.51.4.2 HDP_PROTOCOLS=253 HDP_LOCATE=none HDP_REPORT=report\n"
+
+
+@pytest.mark.parametrize(
+    ("packages", "says", "options"),
+    [
+        ((), "No module named 'pluggy'", True),
+        (PYTEST_ALONE, "unrecognized arguments: --hdp-", True),
+        (PYTEST_ALONE, "no such test there, and no pytest-hdp", False),
+    ],
+    ids=["bare", "pytest alone", "pytest alone, no option of ours"],
+)
+def test_a_host_without_the_packages_is_one_line(over_ssh, packages, says, options):
+    """xdist would print a traceback, or nothing at all and call it a success."""
     run, start = over_ssh
-    bare = far(run.folder, "tokyo").replace(f"env PYTHONPATH={TOP} {sys.executable}", "/usr/bin/env python3 -S")
-    found = run("--dist=each", far(run.folder, "paris"), bare, *SWEEP, "--hdp-protocols=253", before=start)
-    assert {name for name, _ in found} <= {"paris"}
-    assert "worker tokyo crashed and worker restarting disabled" in run.printed
-    assert "No module named" in run.printed
+    (run.folder / "env").mkdir()
+    python = f"env PYTHONPATH={only(run.folder / 'env', *packages)} {sys.executable} -S"
+    bare = far(run.folder, "tokyo").replace(f"env PYTHONPATH={TOP} {sys.executable}", python)
+    each = ("--dist=each", far(run.folder, "paris"), bare, *SWEEP[:2])
+    if options:
+        assert run(*each, *SWEEP[2:], "--hdp-protocols=253", before=start, expect=4) == {}
+    else:
+        run(*each, before=IN_ENVIRONMENT + start, expect=4, option="")
+    assert "Traceback" not in run.printed
+    (line,) = [line for line in run.printed.splitlines() if line.startswith("ERROR")]
+    assert "tokyo: " in line
+    assert says in line
+    assert f"pip install pytest-hdp=={__version__}" in line

@@ -29,12 +29,12 @@ def hosts_of() -> Iterator[Callable[..., Hosts]]:
         pytest.skip("needs ssh, sshd and sudo (openssh-server, sudo)")
     with ExitStack() as stack:
 
-        def build(lab: str | LabSpec, seed: int = 1) -> Hosts:
+        def build(lab: str | LabSpec, kind: type[Hosts] = Hosts) -> Hosts:
             # not in pytest's own folders: other users read their keys here
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hdp-ssh-")))
             folder.chmod(0o755)
             try:
-                return stack.enter_context(Hosts(folder, lab, seed))
+                return stack.enter_context(kind(folder, lab))
             except LabUnavailable as error:
                 pytest.skip(f"privilege: {error}")
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from pytest_hdp.lab.catalogue import make
 from pytest_hdp.lab.topology import Lab, LabSpec
-from pytest_hdp.vantage.keeper import Running
+from pytest_hdp.vantage.keeper import Namespace, Running
 
 TOP = Path(__file__).parents[3]
 SWEEP = str(TOP / "suites" / "internet" / "test_sweep.py")
@@ -32,10 +32,12 @@ mount --make-rprivate /
 mount -t tmpfs none /run
 mkdir -m 755 /run/sshd
 for file in passwd shadow group sudoers; do mount --bind "$1/$file" "/etc/$file"; done
-exec "$2" -D -e -f "$1/sshd_config"
+sshd=$2 config=$1/sshd_config
+shift 2
+exec "$sshd" -D -e -f "$config" "$@"
 """
 SSHD_CONFIG = """
-ListenAddress 0.0.0.0
+AddressFamily inet
 HostKey {folder}/host_key
 AuthorizedKeysFile {folder}/authorized_keys
 PidFile none
@@ -78,18 +80,22 @@ class Done:
 
 
 class Hosts:
-    """A lab with an sshd at its target. `folder` is for keys and files, and outlives none of it."""
+    """A lab with an sshd at its target. `folder` is for keys and files, and outlives none of it.
+
+    `known`: the addresses under which the client knows the host key.
+    """
 
     def __init__(self, folder: Path, lab: str | LabSpec = "home-nat", seed: int = 1) -> None:
         self.folder = folder
         self.lab = Lab(make(lab) if isinstance(lab, str) else lab, seed=seed)
+        self.known: tuple[str, ...] = (self.lab.target_address,)
         self._runs = 0
 
     def __enter__(self) -> Hosts:
         self._write_files()
         self.lab.__enter__()
         try:
-            self.sshd = self.start_sshd()
+            self.serve()
         except BaseException:
             self.lab.close()
             raise
@@ -102,17 +108,26 @@ class Hosts:
     def address(self) -> str:
         return self.lab.target_address
 
-    def agent(self, user: str = "root", words: str = "", options: str = "") -> str:
-        return f"ssh={words} -F {self.folder}/ssh_config {options} {user}@{self.address}".replace("  ", " ")
+    @property
+    def login(self) -> str:
+        """Where the target's sshd is reached."""
+        return self.address
 
-    def start_sshd(self, node: str | None = None) -> Running:
-        said = os.open(self.folder / "sshd.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    def serve(self) -> None:
+        self.start_sshd()
+
+    def agent(self, user: str = "root", words: str = "", options: str = "") -> str:
+        return f"ssh={words} -F {self.folder}/ssh_config {options} {user}@{self.login}".replace("  ", " ")
+
+    def start_sshd(self, where: Namespace | None = None, *options: str) -> Running:
+        written = self.folder / "sshd.log"
+        said = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         with Path(os.devnull).open() as nothing:
-            argv = ["/usr/bin/unshare", "-m", "sh", "-c", START, "sshd", str(self.folder), SSHD]
-            running = self.lab.namespace(node or self.lab.target).start(argv, (nothing.fileno(), said, said))
+            argv = ["/usr/bin/unshare", "-m", "sh", "-c", START, "sshd", str(self.folder), SSHD, *options]
+            running = (where or self.lab.namespace(self.lab.target)).start(argv, (nothing.fileno(), said, said))
         os.close(said)
         deadline = time.monotonic() + 10
-        while "Server listening" not in (log := (self.folder / "sshd.log").read_text()):
+        while "Server listening" not in (log := written.read_text()):
             ended = select.select([running.fileno()], (), (), 0.01)[0]
             assert not ended, log
             assert time.monotonic() < deadline, log
@@ -140,6 +155,11 @@ class Hosts:
 
         return running, wait
 
+    def wait_for_results(self) -> None:
+        """Until the run that was started last has settled something."""
+        results = self.folder / f"report{self._runs}" / "results.jsonl"
+        wait_until(lambda: results.exists() and "\n" in results.read_text(), 40)
+
     def run(self, *arguments: str, env: dict[str, str] | None = None) -> Done:
         return self.start(*arguments, env=env)[1]()
 
@@ -147,6 +167,12 @@ class Hosts:
         """The far processes of agents at this lab's target, none of anybody else's."""
         here = Path(self.lab.namespace_path(self.lab.target)).stat().st_ino
         return [each for each in processes("an agent needs 3.8") if namespace_of(each) == here]
+
+    def raw_sockets(self) -> int:
+        """Raw and packet sockets at the target."""
+        status, printed = self.lab.namespace(self.lab.target).run(["/bin/cat", "/proc/net/raw", "/proc/net/packet"])
+        assert status == 0
+        return len([line for line in printed.splitlines() if not line.lstrip().startswith(("sl", "sk"))])
 
     def sweep(self, agent: str, *arguments: str) -> Done:
         return self.run(SWEEP, f"--hdp-target={self.address}", f"--hdp-agent={agent}", *arguments)
@@ -157,7 +183,7 @@ class Hosts:
         public = (self.folder / "host_key.pub").read_text()
         files = {
             "authorized_keys": (self.folder / "user_key.pub").read_text(),
-            "known_hosts": f"{self.lab.target_address} {public}",
+            "known_hosts": f"{','.join(self.known)} {public}",
             "sshd_config": SSHD_CONFIG.format(folder=self.folder),
             "ssh_config": SSH_CONFIG.format(folder=self.folder),
             "sudoers": f"Defaults use_pty\nroot ALL=(ALL) ALL\n{SUDO_USER} ALL=(ALL) NOPASSWD: ALL\n"

@@ -309,6 +309,34 @@ def test_ttl_and_options_hold_for_what_is_sent_next(station):
         station.set_ttl(sender, 256)
 
 
+def test_what_is_sent_comes_from_the_address_asked_for(ip, station):
+    """Sockets that are open and those opened later, raw and of UDP, and whatever the route prefers."""
+    ip(
+        *LINK,
+        "addr add 192.0.2.9/24 dev near",
+        "addr add 203.0.113.9/32 dev lo",
+        "neigh add 192.0.2.2 lladdr 02:00:00:00:00:01 dev near",
+    )
+    station.tap("near", OURS)
+    station.tap("near", bpf.matching(NEEDLE, [8]))
+    before = station.sender(socket.AF_INET, 253)
+
+    def sources(*handles):
+        for handle in handles:
+            assert station.send(handle, NEEDLE, "192.0.2.2", 9) is None
+        return [socket.inet_ntoa(each[3][12:16]) for each in station.poll(1)]
+
+    assert sources(before) == ["192.0.2.1"]
+    for address in ("203.0.113.9", "192.0.2.9"):
+        station.send_from(address)
+        datagram, _ = station.datagram("0.0.0.0")
+        found = sources(before, station.listen(socket.AF_INET, 254, OURS), datagram)
+        assert found == [address] * 3
+    with pytest.raises(OSError, match="assign requested address"):
+        station.send_from("198.51.100.77")
+    assert sources(before) == ["192.0.2.9"]
+
+
 def test_the_largest_packets_arrive_whole(station, gather):
     station.tap("lo", OURS, buffer=4 << 20)
     station.listen(socket.AF_INET, 253, OURS, buffer=4 << 20)

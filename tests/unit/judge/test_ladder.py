@@ -54,6 +54,7 @@ def probe(letter: str, index: int, per_round: int = 1) -> Probe:
         "E": replace(bare, errno="EPERM"),
         "M": replace(bare, errno="EMSGSIZE"),
         "O": replace(bare, errno="ENOBUFS"),
+        "U": replace(bare, errno="ENETUNREACH"),
         ".": bare,
         "n": replace(bare, left=(seen(at + 1, protocol=4),)),
         "N": replace(bare, left=(seen(at + 1, protocol=4),), icmp=(error(at + 2, ROUTER, 13),)),
@@ -112,7 +113,14 @@ class Example:
         spoiled = self.options.get("spoiled", ())
         return Circumstances(
             control=tuple(
-                RoundControl(i, sent, came, self.options.get("control_left", sent), spoiled if came >= 0 else ())
+                RoundControl(
+                    i,
+                    sent,
+                    came,
+                    self.options.get("control_left", sent),
+                    spoiled if came >= 0 else (),
+                    self.options.get("control_refused", 0),
+                )
                 for i, (sent, came) in enumerate(counts)
             ),
             eyes=self.eyes,
@@ -143,6 +151,34 @@ EXAMPLES = {
     "send, some": Example("EdE", V.INCONCLUSIVE, UNKNOWN, says=("2 of 3 with EPERM", "1 of 1 left eth0")),
     "send, some, the rest unseen": Example("E.E", V.INCONCLUSIVE, UNKNOWN),
     "send, want of buffers": Example("OOO", V.INCONCLUSIVE, UNKNOWN, says=("want of resources", "ENOBUFS")),
+    "send, no route": Example("UUU", V.REFUSED_AT_SEND, P.SENDER_SEND, says=("3 of 3 with ENETUNREACH",)),
+    "send, no route for the control either": Example(
+        "UUU",
+        V.INCONCLUSIVE,
+        UNKNOWN,
+        control=((0, 0),) * 3,
+        says=("no way out for 3 probes, and none for the control (ENETUNREACH)",),
+        options={"control_refused": 4},
+    ),
+    "send, the route goes": Example(
+        "dUU",
+        V.DELIVERED,
+        P.RECEIVER_SOCKET,
+        more=True,
+        final=False,
+        options={"control_refused": 1, "minimum_count": 3},
+    ),
+    "send, EPERM as the control": Example("EEE", V.REFUSED_AT_SEND, P.SENDER_SEND, options={"control_refused": 4}),
+    "eyes elsewhere": Example(
+        "lllll",
+        V.INCONCLUSIVE,
+        UNKNOWN,
+        control=((64, 0),) * 5,
+        more=True,
+        final=True,
+        says=("the agent is not there; 5 of 5 left eth0",),
+        options={"names": {**NAMES, "elsewhere": "the agent is not there"}},
+    ),
     "send, want of buffers once": Example("Oddddd", V.DELIVERED, P.RECEIVER_SOCKET),
     # 3: held by the sender
     "held by sender": Example("...", V.HELD_BY_SENDER, P.SENDER_KERNEL, says=("none left eth0",)),

@@ -24,6 +24,16 @@ class Bucket:
         return True
 
 
+class RejectingRouter(Bucket):
+    """A Linux router that rejects by its routes: an error is paid for twice, and the first time even if it isn't sent.
+
+    ip_error() in net/ipv4/route.c, and then icmp_send().
+    """
+
+    def ask(self, at: float) -> bool:
+        return super().ask(at) and super().ask(at)
+
+
 def sweep(bucket: Bucket, numbers: int, trip: float = 0.02, budget: Budget | None = None) -> tuple[float, Budget]:
     """Ask until so many were answered. Returns when that was, and what was found out."""
     budget = budget or Budget(0.0)
@@ -105,13 +115,24 @@ QUESTIONS = st.lists(st.tuples(TIMES, SHORT, SHORT), min_size=2, max_size=40)  #
 @example(2.0, 0, [(3.0, 0.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 0.0)])  # two at one instant
 @example(0.1, 6, [*[(0.003, 0.0, 0.0)] * 12, (0.15, 0.0, 0.0)])  # sending stood still, and one was earned meanwhile
 def test_an_error_that_is_said_to_have_been_there_was_there(each, tokens, questions):
-    bucket, now, answered, in_vain = Bucket(each, tokens), 0.0, [], []
+    assert not wrongly_certain(Bucket(each, tokens), questions)
+
+
+@given(st.floats(1.0, 5.0), st.floats(0, 6), QUESTIONS)
+@example(1.0, 0, [(each, 0.0, 0.0) for each in (2.0, 1.5, 1.4, 1.0, 1.1, 2.0)])  # asked in vain again and again
+def test_nor_of_one_that_is_paid_in_vain(each, tokens, questions):
+    assert not wrongly_certain(RejectingRouter(each, tokens), questions)
+
+
+def wrongly_certain(bucket, questions):
+    """What was asked in vain, and is said not to have been."""
+    now, answered, in_vain = 0.0, [], []
     for pause, before, after in questions:
         first = now + pause
         now = first + before + after
         sent = Sent(first, now)
         (answered if bucket.ask(first + before) else in_vain).append(sent)
-    assert not [sent for sent in in_vain if certainly_there(sent, answered)]
+    return [sent for sent in in_vain if certainly_there(sent, answered)]
 
 
 def test_a_silence_before_two_answers_in_a_row_is_the_numbers_own():

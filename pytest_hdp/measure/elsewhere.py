@@ -1,0 +1,44 @@
+"""Whether the agent is where the target's address leads to: only what arrives, or does not, can tell.
+
+That its host lacks the address says nothing: in most clouds a translator puts it on. But what the target answered and
+the agent never saw was not answered by the agent's host.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.verdict import Direction
+
+if TYPE_CHECKING:
+    from pytest_hdp.measure.control import Control
+    from pytest_hdp.measure.ledger import Ledger
+    from pytest_hdp.measure.path import OpenPath
+
+
+def elsewhere(path: OpenPath, control: Control, ledger: Ledger) -> str | None:
+    """Why the far end may not be the target's: one sentence, as long as nothing of ours came to a far host."""
+    far, target = path.far, path.name.target
+    if far is None or far.remote is None:
+        return None
+    controls = [each for each in control.entries.values() if each.direction is Direction.FORWARD and not each.errno]
+    probes = [each for train, sent in ledger.trains.items() if train.direction is Direction.FORWARD for each in sent]
+    if any(each.arrived_at or each.delivered_at for each in controls):
+        return None
+    if any(each.arrived or each.delivered for each in probes):
+        return None
+    answered = sum(bool(each.replied_at) for each in controls)
+    answered += sum(any(r.authenticated and r.source == target for r in each.icmp) for each in probes)
+    owned = far.bind is None
+    if answered:
+        who = "which has this address too" if owned else "which does not have this address"
+        return (
+            f"{target} answered {answered} of our packets, and none of them came to the agent's host, {who}: "
+            "log in at the host that it leads to"
+        )
+    if owned:
+        return None  # as with any path that nothing gets through
+    return (
+        f"nothing that was sent to {target} came to the agent's host, which does not have this address: "
+        "is it the one that a translator leads it to?"
+    )
