@@ -81,6 +81,8 @@ class AgentlessMeasurement(Asking):
             if calibrator is not None and not self._by_target(entries[-1]):
                 self._put_back(new, entries)
                 return self._sent[entries[-1].index].first
+            if calibrator is not None:
+                self._certain.append((entries[:-1], True))  # the last decides whether they count, so it can't be one
             self._suspects += [each for each in new if each not in self._suspects and not self._known(each)]
             fruitless = 0 if fruitful else fruitless + 1
             yield from self._pause(0 if fruitful else min(LEISURE, self.wait * fruitless))
@@ -101,7 +103,10 @@ class AgentlessMeasurement(Asking):
             hops = self._hop_witnesses() if suspects else []
             if suspects and budget.trusted_from < math.inf:
                 yield from self._pause(budget.trusted_from - time.monotonic())
+            trusted = bool(suspects) and budget.trusted_from <= time.monotonic()
             entries, _ = yield from self._ask_together([*suspects, *hops, *new, *known])
+            if trusted:
+                self._certain.append((entries, False))
             answered = [entry for entry in entries if self._by_target(entry)]
             if answered and doubted is not None and doubted[0] in {entry.train for entry in answered}:
                 budget.miss(doubted[1])

@@ -9,7 +9,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.evidence import Circumstances, IcmpReport, Train
+from pytest_hdp.judge.evidence import Circumstances, IcmpReport, RoundControl, Train
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure.answers import file_answer
 from pytest_hdp.measure.budget import WITNESSES, Budget, Sent, certainly_there
@@ -19,12 +19,15 @@ from pytest_hdp.measure.locate import LOCATED, Kinds
 from pytest_hdp.measure.sending import send_probe
 from pytest_hdp.measure.silence import (
     BUDGET_SPENT,
+    Step,
     by_stack_of,
+    lost_of,
     never_answered,
     not_proven,
     over,
     proven,
     rejecting,
+    unanswered_of,
     vouched,
 )
 
@@ -57,6 +60,8 @@ class Asking(Measurement):
         self._sent: dict[int, Sent] = {}
         self._recent: deque[Entry] = deque(maxlen=RECENT)
         self._vouched: set[int] = set()
+        self._certain: list[Step] = []  # steps that tell how much is lost, where echoes do not
+        self._loss: tuple[int, int] | None = None
         self._asked_for = frozenset(plan.trains)
         self._gap = max(FAST_GAP, 2 / plan.pace.rate)  # a probe, and an echo beside it
         self._seen: Circumstances | None = None
@@ -172,8 +177,21 @@ class Asking(Measurement):
         return True
 
     def _proven(self, train: Train) -> bool:
-        control = self._circumstances(train, more_rounds=False).control
-        return proven(self._silences[train], control, self.plan)
+        if self._loss is None:
+            self._loss = self._lost()
+        return proven(self._silences[train], self._loss, self.plan)
+
+    def _lost(self) -> tuple[int, int]:
+        """(lost, sent) of what tells how much the path loses."""
+        control = self.control.rounds(Direction.FORWARD, {})
+        if self._echoed(control):
+            return lost_of(control)
+        trains = self.ledger.trains.items()
+        return unanswered_of(self._certain, {train for train, asked in trains if any(map(self._by_target, asked))})
+
+    def _echoed(self, control: Sequence[RoundControl]) -> bool:
+        """Whether any echo came back."""
+        return self.control.round_trip is not None and any(each.delivered for each in control)
 
     def _witnesses(self) -> list[Train]:
         """What is known to be answered, by each that answers, twice; the target's come last."""
@@ -211,14 +229,14 @@ class Asking(Measurement):
         """An answer of the target is a control of its round, and of those of the same step before it."""
         if self._seen is None:
             usual = super()._circumstances(train, more_rounds=more_rounds)
-            echoes = self.control.round_trip is not None and any(each.delivered for each in usual.control)
-            self._seen = replace(usual, control=vouched(usual.control, self._vouched, echoes=echoes))
+            control = vouched(usual.control, self._vouched, echoes=self._echoed(usual.control))
+            self._seen = replace(usual, control=control)
         return self._seen
 
     def _forget_circumstances(self) -> None:
         """What was seen so far is not all any more."""
         self._shared.clear()
-        self._seen = None
+        self._seen = self._loss = None
 
     def _file(self, eye: Eye, observation: Observation) -> None:
         _, when, kind, data, _, _ = observation

@@ -20,6 +20,7 @@ from pytest_hdp.lab.boxes import Box, Router, Where, filter_chain
 from pytest_hdp.lab.catalogue import make
 from pytest_hdp.lab.filters import Allowlist, HostFirewall
 from pytest_hdp.lab.topology import Lab, LabSpec
+from pytest_hdp.lab.wires import Loss
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.agentless import AgentlessMeasurement
 from pytest_hdp.measure.ends import End
@@ -169,6 +170,25 @@ def test_a_target_that_drops_echoes_is_measured_by_what_it_answers():
     found = measure("allowlist", [47, 253], {**QUICK, "ipv4/icmp_echo_ignore_all": 1})
     assert set(verdicts(found).values()) == {Verdict.SILENT}
     assert measure("home-nat", [253], {"ipv4/icmp_echo_ignore_all": 1})[253].verdict is Verdict.REACHED
+
+
+def test_where_echoes_are_dropped_what_the_path_loses_is_known_all_the_same():
+    """A third is lost each way. The answers that came say nothing of that: none of them is missing."""
+    measured: list[AgentlessMeasurement] = []
+
+    class Kept(AgentlessMeasurement):
+        def __init__(self, *given) -> None:
+            super().__init__(*given)
+            measured.append(self)
+
+    numbers = {*range(180, 220)}
+    boxes = (Router(), Loss(1 / 3), Allowlist(frozenset({1, 17, *numbers} - {180, 181})), Router())
+    found = verdicts(measure(boxes, numbers, {**QUICK, "ipv4/icmp_echo_ignore_all": 1}, kind=Kept))
+    assert {found.pop(180), found.pop(181)} <= {Verdict.SILENT, Verdict.INCONCLUSIVE}
+    assert Verdict.SILENT not in found.values()
+    lost, asked = measured[0]._lost()
+    assert asked > 15
+    assert 0.25 < lost / asked < 0.85  # 5/9 is lost there and back
 
 
 def test_without_anything_that_is_answered_silence_is_no_verdict():
