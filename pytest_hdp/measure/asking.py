@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from bisect import insort
 from collections import Counter, deque
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
@@ -58,6 +59,7 @@ class Asking(Measurement):
         self._silences: Counter[Train] = Counter()
         self._speakers: dict[str, Train] = {}
         self._sent: dict[int, Sent] = {}
+        self._climbed: Sent | None = None  # when trains climbed last
         self._recent: deque[Entry] = deque(maxlen=RECENT)
         self._vouched: set[int] = set()
         self._certain: list[Step] = []  # steps that tell how much is lost, where echoes do not
@@ -89,19 +91,23 @@ class Asking(Measurement):
             while (left := deadline - time.monotonic()) > 0 and self.control.round_trip is None:
                 yield from self._look(left)
 
-    def _ask_together(self, trains: Sequence[Train]) -> Generator[None, None, tuple[list[Entry], bool]]:
+    def _ask_together(
+        self, trains: Sequence[Train], behind: Sequence[Train] = ()
+    ) -> Generator[None, None, tuple[list[Entry], bool]]:
         """Ask for all of these, one right behind the other, wait for the answers, and conclude.
 
+        `behind`: what is asked when the others' answers should have come, so that none of these overtakes any of those.
         Returns the probes in the order they were sent, and whether anything was learnt.
         """
         entries: list[Entry] = []
-        for train in trains:
-            if entries:
-                yield from self._pause(self._gap)
-            entries.append(self._ask(train))
-        deadline = time.monotonic() + self.wait
-        while (left := deadline - time.monotonic()) > 0 and not all(map(over, entries)):
-            yield from self._look(left)
+        for group in filter(None, (trains, behind)):
+            for train in group:
+                if entries:
+                    yield from self._pause(self._gap)
+                entries.append(self._ask(train))
+            deadline = time.monotonic() + self.wait
+            while (left := deadline - time.monotonic()) > 0 and not all(map(over, entries)):
+                yield from self._look(left)
         return entries, self._conclude(entries)
 
     def _ask(self, train: Train) -> Entry:
@@ -142,15 +148,23 @@ class Asking(Measurement):
         spoke: dict[str, list[Sent]] = {address: [] for address in self._speakers}
         for entry in self._recent:
             for source in {report.source for report in filter(rejecting, entry.icmp)} & spoke.keys():
-                spoke[source].append(self._sent[entry.index])
+                spoke[source].append(Sent(self._sent[entry.index].first, self._came(entry, source)))
+        if self._climbed is not None:  # nobody counts whom of them that made speak
+            for answered in spoke.values():
+                insort(answered, self._climbed)
         return spoke
+
+    def _came(self, entry: Entry, source: str) -> float:
+        """By when this one had answered: its first answer was here, in seconds of time.monotonic()."""
+        took = min(report.time for report in filter(rejecting, entry.icmp) if report.source == source) - entry.sent_at
+        return self._sent[entry.index].last + max(0.0, took / 1e9)
 
     def _all_could_answer(self, entry: Entry, spoke: Mapping[str, Sequence[Sent]]) -> bool:
         """Whether each that is known to answer certainly had an error to send when this probe came by."""
-        asked, target = self._sent[entry.index], self.path.name.target
+        asked, target = self._sent[entry.index].first, self.path.name.target
         earned_in = math.inf if self._budget is None else self._budget.earned_in
         return self.calibrator is not None and all(
-            certainly_there(asked, answered, earned_in if address == target else math.inf)
+            certainly_there(asked, answered, earned_in if address == target else math.inf, min(LEAST_WAIT, self.wait))
             for address, answered in spoke.items()
         )
 
