@@ -25,6 +25,7 @@ from pytest_hdp.measure import plan
 from pytest_hdp.measure.agentless import AgentlessMeasurement
 from pytest_hdp.measure.budget import certainly_there
 from pytest_hdp.measure.ends import End
+from pytest_hdp.measure.hops import hops
 from pytest_hdp.measure.interest import COMMON, by_interest
 from pytest_hdp.measure.path import OpenPath
 from pytest_hdp.packet.checksums import checksum
@@ -222,6 +223,29 @@ def test_a_host_that_rejects_by_its_firewall_was_not_called_reached():
     found = measure((Router(), Router(), Rejecting()), [50], QUICK)
     assert set(verdicts(found).values()) == {Verdict.REJECTED}
     assert "198.51.100.2 answered 1 with communication administratively prohibited" in found[50].explanation
+
+
+class Quiet(Router):
+    """A router that lets a TTL expire without a word."""
+
+    @property
+    def rules(self):
+        return filter_chain("output", "icmp type time-exceeded drop")
+
+
+@pytest.mark.parametrize(
+    ("boxes", "way"),
+    [
+        ((Quiet(), Router()), [None, "203.0.113.6", "198.51.100.2"]),
+        ((Router(), Quiet()), ["192.0.2.1", None, "198.51.100.2"]),
+    ],
+)
+def test_a_hop_that_keeps_silent_hides_none_behind_it(boxes, way):
+    with Lab(LabSpec("own", "for this test", boxes)) as lab, Station(lab.socket_factory(lab.client)) as station:
+        lab.namespace(lab.target).set_sysctls(QUICK)
+        name = PathName("internet", "target", lab.client_address, lab.target_address, None)
+        with OpenPath(name, End(station, lab.client_address, "eth0"), None) as path:
+            assert hops(path, 0.3) == way
 
 
 def test_what_climbing_made_them_say_counts_as_said():
