@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,8 +15,9 @@ from pytest_hdp.judge.result import PathName
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.control import Control
-from pytest_hdp.measure.ends import End
+from pytest_hdp.measure.ends import End, PathUnavailable
 from pytest_hdp.measure.far import measurement
+from pytest_hdp.measure.latency import Comparison, LatencyPlan
 from pytest_hdp.measure.path import OpenPath
 from pytest_hdp.packet.ip import build_ipv4
 from pytest_hdp.vantage.places import can_unshare, private
@@ -33,6 +35,7 @@ class Agent:
     def __init__(self) -> None:
         self.sent: list[bytes] = []
         self.taps: list[int] = []
+        self.refuses = 0  # the errno with which it opens no socket
         self.say: Callable[[Any], Any] = print
 
     def setcallback(self, callback: Callable[[Any], Any], endmarker: object = None) -> None:
@@ -48,7 +51,7 @@ class Agent:
                 self.say([("answer", rest[0], 0, [0] * len(rest[3]))])
             elif word == "open" and rest[0]:
                 self.taps += [rest[1]] * (rest[2] == "tap")
-                self.say([("answer", rest[0], 0, 0)])
+                self.say([("answer", rest[0], self.refuses, 0)])
 
     def see(self, when: int, kind: int, packet: bytes) -> None:
         self.say([("seen", [(self.taps[0], when, kind, packet, "", "eth0")])])
@@ -94,3 +97,12 @@ def test_a_round_trip_takes_no_longer_than_it_was_waited_for(left, replied):
         agent.see(5_005_000, INCOMING, build_ipv4(b"\0" + agent.sent[0][1:], **addresses))
         path.look(1)
         assert control.round_trip == pytest.approx(0.005), "of clocks that differ, each by itself is right"
+
+
+def test_a_latency_that_the_far_end_refuses_leaves_no_socket_open_here():
+    with path_to(near=False) as (agent, path):
+        before = list(path.near.station._sockets)
+        agent.refuses = errno.EPERM
+        with pytest.raises(PathUnavailable, match="latency under 253 can't be measured: EPERM"):
+            Comparison(path, LatencyPlan(), one_way=False)
+        assert list(path.near.station._sockets) == before
