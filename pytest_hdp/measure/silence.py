@@ -43,9 +43,13 @@ def by_stack_of(target: str, entry: Entry) -> bool:
 
 
 def proven(silences: int, loss: tuple[int, int], plan: Plan) -> bool:
-    """Whether a number was silent beside an answer so often that loss as of (lost, sent) does not explain it."""
+    """Whether a number was silent beside an answer so often that loss as of (lost, sent) does not explain it.
+
+    That is asked anew at each silence from the first `rounds` on, while what is known of the loss goes up and down.
+    """
     alpha = alpha_per_train(plan.error_rate, len(plan.trains))
-    return silences >= plan.pace.rounds and all_lost_refutes(silences, *loss, alpha, 1)
+    look = silences - plan.pace.rounds + 1
+    return look > 0 and all_lost_refutes(silences, *loss, alpha, look)
 
 
 def lost_of(control: Iterable[RoundControl]) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
@@ -37,6 +38,19 @@ def test_where_half_of_the_answers_are_lost_five_silences_prove_nothing():
     assert not proven(20, unanswered_of(half, {KNOWN}), PLAN)
     assert proven(45, unanswered_of(half, {KNOWN}), PLAN)
     assert not proven(5, (0, 0), PLAN)
+
+
+def test_to_ask_again_after_each_silence_is_paid_for():
+    """With half of all lost: a number is called silent wrongly, at any of the looks, no more often than it may be."""
+    chance, wrong, runs = random.Random(1), 0.0, 200
+    for _ in range(runs):
+        lost, sent = sum(chance.random() < 0.5 for _ in range(60)), 60
+        for silences in range(1, 60):
+            sent, lost = sent + 1, lost + (chance.random() < 0.5)
+            if proven(silences, (lost, sent), PLAN):
+                wrong += 0.5**silences
+                break
+    assert wrong / runs < PLAN.error_rate / len(PLAN.trains)
 
 
 @pytest.mark.parametrize("echoes", [True, False])
