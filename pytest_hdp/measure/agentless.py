@@ -19,7 +19,7 @@ from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.measure.answers import replying
 from pytest_hdp.measure.asking import Asking
-from pytest_hdp.measure.budget import NEAR, WITNESSES, Budget
+from pytest_hdp.measure.budget import NEAR, WITNESSES, Budget, Sent
 from pytest_hdp.measure.interest import by_interest
 from pytest_hdp.measure.locate import Locator, ask_again
 from pytest_hdp.measure.sending import USUAL_PORTS
@@ -90,12 +90,14 @@ class AgentlessMeasurement(Asking):
             suspects = self._some_suspects()
             yield from self._leave_alone(len(suspects))
             yield from self._pause(0.0 if new else self._rest)
-            entries, fruitful = yield from self._ask_together([*suspects, *new, *self._witnesses()])
+            entries, fruitful = yield from self._ask_together(suspects, [*new, *self._witnesses()])
             if not new:
                 self._suit_routers(entries, fruitful=fruitful)
             if calibrator is not None and not self._by_target(entries[-1]):
                 self._put_back(new, entries)
                 return self._sent[entries[-1].index].first
+            if calibrator is not None:
+                self._certain.append((entries[:-1], True))  # the last decides whether they count, so it can't be one
             self._suspects += [each for each in new if each not in self._suspects and not self._known(each)]
             fruitless = 0 if fruitful else fruitless + 1
             yield from self._pause(0 if fruitful else min(LEISURE, self.wait * fruitless))
@@ -116,12 +118,15 @@ class AgentlessMeasurement(Asking):
             hops = self._hop_witnesses() if suspects else []
             if suspects and budget.trusted_from < math.inf:
                 yield from self._pause(budget.trusted_from - time.monotonic())
-            entries, _ = yield from self._ask_together([*suspects, *hops, *new, *known])
+            trusted = bool(suspects) and budget.trusted_from <= time.monotonic()
+            entries, _ = yield from self._ask_together(suspects, [*hops, *new, *known])
+            if trusted:
+                self._certain.append((entries, False))
             answered = [entry for entry in entries if self._by_target(entry)]
             if answered and doubted is not None and doubted[0] in {entry.train for entry in answered}:
                 budget.miss(doubted[1])
             for entry in answered:
-                budget.answer(self._sent[entry.index].last)
+                budget.answer(self._sent[entry.index].last, self._came(entry, self.path.name.target))
             last = entries[-1]
             if answered or over(last):
                 self._put_back(new, entries)
@@ -136,11 +141,13 @@ class AgentlessMeasurement(Asking):
                 self._suspects += [train for train in new if train not in self._suspects and not self._known(train)]
                 fruitless, doubted = fruitless + 1, None
             yield from self._locate()
+            if self._climbed is not None:
+                budget.last = max(budget.last, self._climbed.last)
 
     def _leave_alone(self, suspects: int) -> Generator[None]:
         """Ask nothing for so long that the witnesses will tell of all these silences (see `certainly_there`)."""
         if suspects:
-            yield from self._pause((suspects + WITNESSES) * 2 * self._gap)
+            yield from self._pause(2 * ((suspects + WITNESSES) * self._gap + self.wait))
 
     def _goes_on(self, budget: Budget, fruitless: int) -> bool:
         return budget.guess <= LONGEST_GAP and fruitless < FRUITLESS
@@ -207,6 +214,7 @@ class AgentlessMeasurement(Asking):
             yield from locator.climb(climbers, self.control.address(Direction.FORWARD), 0, self.wait)
             yield from ask_again([locator], self._look)
             self._books.remove((locator.control, locator.ledger))
+            self._climbed = Sent(time.monotonic(), time.monotonic())
             for train in climbers:
                 self._settled[train] = self._kinds.climbed(self._to_locate.pop(train), locator.found(train))
         for train in list(self._to_locate):

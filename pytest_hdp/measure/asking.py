@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import math
 import time
+from bisect import insort
 from collections import Counter, deque
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.evidence import Circumstances, IcmpReport, Train
+from pytest_hdp.judge.evidence import Circumstances, IcmpReport, RoundControl, Train
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure.answers import file_answer
-from pytest_hdp.measure.budget import WITNESSES, Budget, Sent, certainly_there
+from pytest_hdp.measure.budget import NEAR, WITNESSES, Budget, Sent, certainly_there
 from pytest_hdp.measure.control import PACKET_OUTGOING
 from pytest_hdp.measure.engine import MEETING, Measurement
 from pytest_hdp.measure.located import Kinds, worth_locating
 from pytest_hdp.measure.sending import send_probe
 from pytest_hdp.measure.silence import (
     BUDGET_SPENT,
+    Step,
     by_stack_of,
+    lost_of,
     not_proven,
     over,
     proven,
     rejecting,
+    unanswered_of,
     vouched,
 )
 
@@ -54,8 +58,11 @@ class Asking(Measurement):
         self._silences: Counter[Train] = Counter()
         self._speakers: dict[str, Train] = {}
         self._sent: dict[int, Sent] = {}
+        self._climbed: Sent | None = None  # when trains climbed last
         self._recent: deque[Entry] = deque(maxlen=RECENT)
         self._vouched: set[int] = set()
+        self._certain: list[Step] = []  # steps that tell how much is lost, where echoes do not
+        self._loss: tuple[int, int] | None = None
         self._asked_for = frozenset(plan.trains)
         self._gap = max(FAST_GAP, 2 / plan.pace.rate)  # a probe, and an echo beside it
         self._seen: Circumstances | None = None
@@ -83,19 +90,23 @@ class Asking(Measurement):
             while (left := deadline - time.monotonic()) > 0 and self.control.round_trip is None:
                 yield from self._look(left)
 
-    def _ask_together(self, trains: Sequence[Train]) -> Generator[None, None, tuple[list[Entry], bool]]:
+    def _ask_together(
+        self, trains: Sequence[Train], behind: Sequence[Train] = ()
+    ) -> Generator[None, None, tuple[list[Entry], bool]]:
         """Ask for all of these, one right behind the other, wait for the answers, and conclude.
 
+        `behind`: what is asked when the others' answers should have come, so that none of these overtakes any of those.
         Returns the probes in the order they were sent, and whether anything was learnt.
         """
         entries: list[Entry] = []
-        for train in trains:
-            if entries:
-                yield from self._pause(self._gap)
-            entries.append(self._ask(train))
-        deadline = time.monotonic() + self.wait
-        while (left := deadline - time.monotonic()) > 0 and not all(map(over, entries)):
-            yield from self._look(left)
+        for group in filter(None, (trains, behind)):
+            for train in group:
+                if entries:
+                    yield from self._pause(self._gap)
+                entries.append(self._ask(train))
+            deadline = time.monotonic() + self.wait
+            while (left := deadline - time.monotonic()) > 0 and not all(map(over, entries)):
+                yield from self._look(left)
         return entries, self._conclude(entries)
 
     def _ask(self, train: Train) -> Entry:
@@ -136,15 +147,26 @@ class Asking(Measurement):
         spoke: dict[str, list[Sent]] = {address: [] for address in self._speakers}
         for entry in self._recent:
             for source in {report.source for report in filter(rejecting, entry.icmp)} & spoke.keys():
-                spoke[source].append(self._sent[entry.index])
+                spoke[source].append(Sent(self._sent[entry.index].first, self._came(entry, source)))
+        if self._climbed is not None:  # nobody counts whom of them that made speak
+            for answered in spoke.values():
+                insort(answered, self._climbed)
         return spoke
+
+    def _came(self, entry: Entry, source: str) -> float:
+        """By when this one had answered: its first answer was here, in seconds of time.monotonic()."""
+        took = min(report.time for report in filter(rejecting, entry.icmp) if report.source == source) - entry.sent_at
+        return self._sent[entry.index].last + max(0.0, took / 1e9)
 
     def _all_could_answer(self, entry: Entry, spoke: Mapping[str, Sequence[Sent]]) -> bool:
         """Whether each that is known to answer certainly had an error to send when this probe came by."""
-        asked, target = self._sent[entry.index], self.path.name.target
+        asked, target = self._sent[entry.index].first, self.path.name.target
         earned_in = math.inf if self._budget is None else self._budget.earned_in
+        apart = min(LEAST_WAIT, self.wait)
         return self.calibrator is not None and all(
-            certainly_there(asked, answered, earned_in if address == target else math.inf)
+            certainly_there(asked, answered, earned_in, apart=apart)
+            if address == target
+            else certainly_there(asked, answered, apart=apart, near=NEAR)
             for address, answered in spoke.items()
         )
 
@@ -171,8 +193,21 @@ class Asking(Measurement):
         return True
 
     def _proven(self, train: Train) -> bool:
-        control = self._circumstances(train, more_rounds=False).control
-        return proven(self._silences[train], control, self.plan)
+        if self._loss is None:
+            self._loss = self._lost()
+        return proven(self._silences[train], self._loss, self.plan)
+
+    def _lost(self) -> tuple[int, int]:
+        """(lost, sent) of what tells how much the path loses."""
+        control = self.control.rounds(Direction.FORWARD, {})
+        if self._echoed(control):
+            return lost_of(control)
+        trains = self.ledger.trains.items()
+        return unanswered_of(self._certain, {train for train, asked in trains if any(map(self._by_target, asked))})
+
+    def _echoed(self, control: Sequence[RoundControl]) -> bool:
+        """Whether any echo came back."""
+        return self.control.round_trip is not None and any(each.delivered for each in control)
 
     def _witnesses(self) -> list[Train]:
         """What is known to be answered, by each that answers, twice; the target's come last."""
@@ -209,14 +244,14 @@ class Asking(Measurement):
         """An answer of the target is a control of its round, and of those of the same step before it."""
         if self._seen is None:
             usual = super()._circumstances(train, more_rounds=more_rounds)
-            echoes = self.control.round_trip is not None and any(each.delivered for each in usual.control)
-            self._seen = replace(usual, control=vouched(usual.control, self._vouched, echoes=echoes))
+            control = vouched(usual.control, self._vouched, echoes=self._echoed(usual.control))
+            self._seen = replace(usual, control=control)
         return self._seen
 
     def _forget_circumstances(self) -> None:
         """What was seen so far is not all any more."""
         self._shared.clear()
-        self._seen = None
+        self._seen = self._loss = None
 
     def _file(self, eye: Eye, observation: Observation) -> None:
         _, when, kind, data, _, _ = observation

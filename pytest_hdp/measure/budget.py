@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, takewhile
 from typing import NamedTuple
 
 FIRST = 0.03  # seconds after the bucket was empty, to the first try
@@ -25,45 +26,56 @@ USUAL = 0.9  # of the time between answers of late, at least: a bound from a los
 MARGIN, SLACK = 1.03, 0.02  # times the time to earn an error, and seconds, after the last one
 HOARD = 4  # errors that a target is taken to save up, at most
 WITNESSES = 2  # answers behind a silence, at least, where nothing is known of the pace
-NEAR = 1.0  # seconds behind a silence in which these answers come, at most
+NEAR = 1.0  # seconds behind a silence in which a router is asked for these answers, at most
 STEADY = 0.8  # of a time without questions; the rest is for a path whose delay varies
 
 
 class Sent(NamedTuple):
-    """When a probe was sent: after `first` and before `last`, which a busy machine may push apart; seconds."""
+    """When a probe was sent: not before `first`. By `last` it was there, for its answer had come; seconds."""
 
     first: float
     last: float
 
 
-def certainly_there(asked: Sent, answered: Sequence[Sent], earned_in: float = math.inf) -> bool:
+def certainly_there(
+    asked: float,
+    answered: Sequence[Sent],
+    earned_in: float = math.inf,
+    *,
+    apart: float = 0.0,
+    near: float = math.inf,
+) -> bool:
     """Whether somebody who earns errors at a steady pace, and saves some up, had one to send when asked in vain.
 
     `answered`: the probes that they did answer, in the order they were sent. One must have come before and one behind.
     Then it is certain if they had sent none for as long as one takes to earn (`earned_in`, seconds, if known); and at
     any pace whatever, if they had been left alone for long enough before: either they earn one error in that time, so
     they had it; or they earn less than one in so long, so that of `count` answers within `count - 1` such times behind,
-    one was there before. Within a second, besides: a Linux router that rejects by its routes pays two seconds' worth
-    for an error, the first of them also in vain, so that time alone says little about what it has; but what it lacked
-    at first, it can't have for two answers in the next second.
+    one was there before. What was sent less than `apart` seconds behind may have been there first, and have had it: the
+    way may hang on the protocol number, and one way takes longer. `near`: of a router, only what was sent so soon
+    behind tells. One on Linux that rejects by its routes pays two seconds' worth for an error, the first of them also
+    in vain, so that time alone says little of what it has; but what it lacked at first, it can't have for two answers
+    in the next second.
     """
-    here = bisect_right(answered, asked)
-    behind = answered[here:]
-    if not behind or not here:
+    here = bisect_right(answered, asked, key=lambda sent: sent.first)
+    before, behind = answered[:here], answered[here:]
+    if not before or not behind or behind[0].first - asked < apart:
         return False
-    alone = asked.first - answered[here - 1].last
+    alone = asked - max(sent.last for sent in before)
     if alone >= earned_in:
         return True
-    alone *= STEADY
-    return any(sent.last - asked.first <= min(NEAR, alone * earned) for earned, sent in enumerate(behind) if earned)
+    soon = takewhile(lambda sent: sent.first - asked <= near, behind)
+    came = accumulate((sent.last for sent in soon), max)
+    return any(last - asked <= STEADY * alone * earned for earned, last in enumerate(came) if earned)
 
 
 @dataclass(slots=True)
 class Budget:
     """A bucket of ICMP errors that was empty at `since`, in seconds of any one clock.
 
-    `answered`: errors sent since, `last`: when. `least`, `most`: seconds that it takes to earn one, as far as is known:
-    what to go by, where a wasted question is all that is at stake. `bound`: it certainly takes no longer than that.
+    `answered`: errors sent since; all had come by `last`. `least`, `most`: seconds that it takes to earn one, as
+    far as is known: what to go by, where a wasted question is all that is at stake. `bound`: it certainly takes no
+    longer than that.
     """
 
     since: float
@@ -117,11 +129,12 @@ class Budget:
             self.since += surplus * self.guess
         return max(1, int((now - self.since) / self.guess) - self.answered)
 
-    def answer(self, at: float) -> None:
-        """Take note that a question sent at this time was answered."""
+    def answer(self, at: float, came: float | None = None) -> None:
+        """Take note that a question sent at this time was answered. `came`: when the answer did, if that was later."""
         self.answered += 1
         self._slip = 0.0
-        self.last = max(self.last, at)
+        came = at if came is None else came
+        self.last = max(self.last, came)
         self._times.append(at)
         each = max(at - self.since, 0.001) / self.answered
         # asked late it tells nothing new; asked right after the count began anew it tells too little
@@ -130,7 +143,7 @@ class Budget:
         for anchor in self._anchors:
             anchor[1] += 1
             if anchor[1] > 1:  # less than one was there at the miss, all but one of these were earned since
-                self.bound = min(self.bound, (at - anchor[0]) / (anchor[1] - 1))
+                self.bound = min(self.bound, (came - anchor[0]) / (anchor[1] - 1))
 
     def _anchor(self, at: float) -> None:
         self._anchors.append([at, 0])

@@ -24,6 +24,7 @@ ECHO_REPLY = 0
 TIME_EXCEEDED = 11
 CARRIER_HEADER = 8  # bytes of a UDP or an ICMP echo header
 NANOSECONDS = 1_000_000_000
+SLACK = 100_000_000  # ns by which a far end may be ahead of when it was to send
 
 
 @dataclass(slots=True)
@@ -103,9 +104,10 @@ class Control:
         return any(each.delivered_at for each in entries) and any(each.replied_at for each in entries)
 
     def withheld(self, direction: Direction) -> bool:
-        """Whether nothing may be sent: from a far host our own address as we know it may be a stranger's."""
-        far = self.path.far
-        return direction is Direction.REVERSE and far is not None and far.remote is not None and not self.source_seen
+        """Whether nothing may be sent: between hosts the source's address, as it knows it, may be a stranger's."""
+        ends = (self.path.near, self.path.far)
+        apart = any(end is not None and end.remote is not None for end in ends)
+        return direction is Direction.REVERSE and apart and not self.source_seen
 
     def observe(self, eye: Eye, observation: Observation) -> bool:
         """File an observation if it is of a control packet; False if it is not."""
@@ -147,7 +149,8 @@ class Control:
         # a far end's clock is not ours, and it sends when it gets round to it: there, from its own tap to its own tap
         far = self.path.sender_end(entry.direction).remote is not None
         since = entry.left_at if far else entry.sent_at
-        if since:
+        longest = time.time_ns() - entry.sent_at + SLACK
+        if since and 0 <= when - since <= longest:  # else a clock was set, or a far end makes it up
             self.learn((when - since) / NANOSECONDS)
 
     def learn(self, took: float) -> None:

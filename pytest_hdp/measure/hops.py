@@ -40,7 +40,7 @@ def hops(path: OpenPath, timeout: float) -> list[str | None]:
         for ttl in range(1, HIGHEST_TTL + 1):
             near.station.set_ttl(handle, ttl)
             found.append(_hop(path, control, ttl, timeout, echo=echo))
-            if found[-1] == path.name.target or not any(found[-GIVES_UP:]):
+            if found[-1] == path.name.target or (ttl >= GIVES_UP and not any(found[-GIVES_UP:])):
                 break
     finally:
         near.station.set_ttl(handle, USUAL_TTL)

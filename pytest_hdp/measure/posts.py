@@ -182,7 +182,11 @@ class Ends:
         self.path = path
         self.kinds = wanted
         self.near = Post(path, path.near, wanted, apart=apart)
-        self.far = self.near if path.far is path.near else Post(path, path.far, wanted, apart=apart)
+        try:
+            self.far = self.near if path.far is path.near else Post(path, path.far, wanted, apart=apart)
+        except BaseException:
+            self.near.close()
+            raise
         self._seen_from: tuple[str, int] | None = None
 
     def close(self) -> None:

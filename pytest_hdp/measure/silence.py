@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_hdp.judge.explain import subject
 from pytest_hdp.judge.facts import REJECTING
@@ -11,12 +11,15 @@ from pytest_hdp.judge.statistics import all_lost_refutes, alpha_per_train
 from pytest_hdp.judge.verdict import Place, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
-    from pytest_hdp.judge.evidence import IcmpReport, RoundControl
+    from pytest_hdp.judge.evidence import IcmpReport, RoundControl, Train
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.measure.ledger import Entry
     from pytest_hdp.measure.plan import Plan
+
+Step: TypeAlias = "tuple[Sequence[Entry], bool]"
+"""Questions in the order they were sent, and whether all of them had an error to be answered with, or but the first."""
 
 BUDGET_SPENT = "no answer beside it proves that there was an ICMP error left to send"
 
@@ -39,23 +42,44 @@ def by_stack_of(target: str, entry: Entry) -> bool:
     )
 
 
-def proven(silences: int, control: Iterable[RoundControl], plan: Plan) -> bool:
-    """Whether a number was silent beside an answer so often that losses such as the control's do not explain it."""
+def proven(silences: int, loss: tuple[int, int], plan: Plan) -> bool:
+    """Whether a number was silent beside an answer so often that loss as of (lost, sent) does not explain it.
+
+    That is asked anew at each silence from the first `rounds` on, while what is known of the loss goes up and down.
+    """
+    alpha = alpha_per_train(plan.error_rate, len(plan.trains))
+    look = silences - plan.pace.rounds + 1
+    return look > 0 and all_lost_refutes(silences, *loss, alpha, look)
+
+
+def lost_of(control: Iterable[RoundControl]) -> tuple[int, int]:
+    """(lost, sent) of echoes."""
     rounds = list(control)
     sent = sum(each.sent for each in rounds)
-    lost = sent - sum(min(each.delivered, each.sent) for each in rounds)
-    alpha = alpha_per_train(plan.error_rate, len(plan.trains))
-    return silences >= plan.pace.rounds and all_lost_refutes(silences, lost, sent, alpha, 1)
+    return sent - sum(min(each.delivered, each.sent) for each in rounds), sent
+
+
+def unanswered_of(steps: Iterable[Step], answered: Collection[Train]) -> tuple[int, int]:
+    """(unanswered, asked) of the questions that are answered for certain if nothing is lost: of numbers once answered.
+
+    Which ones these are must not hang on whether they were: an answer is a control only if its absence would be too.
+    """
+    asked: list[Entry] = []
+    for entries, all_of_them in steps:
+        known = [entry for entry in entries if entry.train in answered]
+        asked += known if all_of_them else known[:1]
+    return sum(not over(entry) for entry in asked), len(asked)
 
 
 def vouched(control: Iterable[RoundControl], rounds: Collection[int], *, echoes: bool) -> tuple[RoundControl, ...]:
-    """The control with the answers of the target's stack counted in, which came in these rounds or right behind.
+    """The control, with an answer in the place of an echo that did not come back, where one came then or right behind.
 
-    `echoes`: whether any echo came back; where all are dropped, they say nothing about loss.
+    It shows that the path was there in that round, and not how much it loses (`unanswered_of`). `echoes`: whether any
+    echo came back; where all are dropped, they say nothing.
     """
     usual = list(control) if echoes else [replace(each, sent=0, delivered=0) for each in control]
     return tuple(
-        replace(each, sent=each.sent + 1, delivered=each.delivered + 1) if each.round in rounds else each
+        replace(each, sent=each.sent + 1, delivered=1) if each.round in rounds and not each.delivered else each
         for each in usual
     )
 

@@ -7,14 +7,22 @@ import os
 import select
 import struct
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from ipaddress import IPv4Address
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from pytest_hdp.judge.explain import plain
 
 if TYPE_CHECKING:
     from pytest_hdp.vantage.station import Program
 
 _IPV4_HEADER = 20
 _LARGEST = 1 << 16
+_LATEST = 1 << 63  # ns: what a time is below
+_LONGEST_TEXT = 400  # characters
+NO_SENSE = (TypeError, ValueError, KeyError, IndexError, OverflowError)  # raised where what was told is no such thing
+
+Told = TypeVar("Told")
 
 
 class Channel(Protocol):
@@ -79,6 +87,15 @@ class Alone:
     sent_at: int = 0
 
 
+def beat(channel: Channel, ended: threading.Event, every: float) -> None:
+    """Say something every so many seconds, until it has ended or nobody is there any more."""
+    while not ended.wait(every):
+        try:
+            channel.send([("beat",)])
+        except OSError:
+            return
+
+
 def assembled(program: Program) -> bytes:
     """A filter as bytes, in this machine's byte order."""
     return program if isinstance(program, bytes) else b"".join(struct.pack("=HBBI", *each) for each in program)
@@ -89,6 +106,47 @@ def sound(observation: tuple[Any, ...], *, payload_only: bool) -> bool:
     handle, when, kind, data, address, interface = observation
     if not (isinstance(data, bytes) and isinstance(address, str) and isinstance(interface, str)):
         return False
-    if not (type(handle) is type(when) is type(kind) is int and len(data) <= _LARGEST):
+    if not (type(handle) is type(when) is type(kind) is int and len(data) <= _LARGEST and 0 <= when < _LATEST):
         return False
     return payload_only or (len(data) >= _IPV4_HEADER and _IPV4_HEADER <= (data[0] & 15) * 4 < len(data))
+
+
+def told_text(value: object) -> str:
+    """A text of the far end's, for a terminal."""
+    return plain(str(value)[:_LONGEST_TEXT])
+
+
+def told_answer(number: object, value: object) -> tuple[int, Any]:
+    """An errno, or 0, and a text for it, or any value. Raises ValueError."""
+    refused = told_errno(number)
+    return refused, told_text(value) if refused else value
+
+
+def told_errno(value: object) -> int:
+    """An errno, or 0. Raises ValueError."""
+    return _whole(value, 4095)  # the kernel's MAX_ERRNO
+
+
+def told_errnos(value: Sequence[object], count: int) -> list[int]:
+    """So many of them. Raises TypeError, ValueError."""
+    if len(value) != count:
+        raise ValueError(count)
+    return list(map(told_errno, value))
+
+
+def told_port(value: object) -> int:
+    """A port, or 0 where there is none. Raises ValueError."""
+    return _whole(value, 65535)
+
+
+def told_route(value: Iterable[object]) -> tuple[str, str, int]:
+    """What `Station.route` returns. Raises TypeError, ValueError."""
+    address, interface, mtu = value
+    return str(IPv4Address(str(address))), told_text(interface), _whole(mtu, 1 << 31)
+
+
+def _whole(value: object, most: int) -> int:
+    """A whole number up to `most`. Raises ValueError."""
+    if type(value) is not int or not 0 <= value <= most:
+        raise ValueError(value)
+    return value

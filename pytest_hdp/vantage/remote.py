@@ -14,7 +14,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-from pytest_hdp.vantage.exchange import AgentGone, Alone, Bell, Channel, Packet, assembled, sound
+from pytest_hdp.vantage import exchange
+from pytest_hdp.vantage.exchange import AgentGone, Alone, Bell, Channel, Packet, Told, assembled, sound
 
 if TYPE_CHECKING:
     from pytest_hdp.vantage.station import Observation, Program
@@ -52,7 +53,8 @@ class RemoteStation:
         self._backlog = 0.0
         self._ended = threading.Event()
         channel.setcallback(self._receive, endmarker=None)
-        threading.Thread(target=self._beat, name="hdp agent's heartbeat", daemon=True).start()
+        beating = (channel, self._ended, BEAT)
+        threading.Thread(target=exchange.beat, args=beating, name="hdp agent's heartbeat", daemon=True).start()
 
     def __enter__(self) -> Self:
         return self
@@ -75,8 +77,10 @@ class RemoteStation:
         """Open these at once; `listen` and `sender` then need no answer. Raises AgentGone."""
         wanted = [each for each in protocols if (int(family), int(kind), each) not in self._ahead]
         if wanted:
-            errnos = self._ask("ahead", int(family), int(kind), wanted)
-            self._ahead.update(((int(family), int(kind), one), each) for one, each in zip(wanted, errnos, strict=True))
+            told = self._ask(
+                "ahead", lambda value: exchange.told_errnos(value, len(wanted)), int(family), int(kind), wanted
+            )
+            self._ahead.update(((int(family), int(kind), one), each) for one, each in zip(wanted, told, strict=True))
 
     def tap(self, interface: str | None, program: Program, buffer: int | None = None) -> int:
         """As `Station.tap`."""
@@ -104,7 +108,7 @@ class RemoteStation:
 
     def set_option(self, handle: int, level: int, option: int, value: int | bytes) -> None:
         """As `Station.set_option`."""
-        self._ask("option", handle, int(level), int(option), value)
+        self._ask("option", lambda _: None, handle, int(level), int(option), value)
 
     def set_ttl(self, handle: int, ttl: int) -> None:
         """Set the TTL of what is handed over from now on."""
@@ -116,8 +120,7 @@ class RemoteStation:
 
     def route(self, target: str) -> tuple[str, str, int]:
         """As `Station.route`."""
-        address, interface, mtu = self._ask("route", target)
-        return str(address), str(interface), int(mtu)
+        return self._ask("route", exchange.told_route, target)
 
     def send(self, handle: int, data: bytes, address: str, port: int = 0) -> str | None:
         """As `Station.send`, waiting for the answer."""
@@ -203,12 +206,11 @@ class RemoteStation:
         return self._number
 
     def _open(self, how: str, *arguments: Any) -> tuple[int, int]:
-        self._number += 1
-        handle = self._number
-        return handle, int(self._ask("open", handle, how, list(arguments)))
+        handle = self._number = self._number + 1
+        return handle, self._ask("open", exchange.told_port, handle, how, list(arguments))
 
-    def _ask(self, word: str, *arguments: Any) -> Any:
-        """Ask, wait for the answer. Raises OSError: the far kernel's; AgentGone."""
+    def _ask(self, word: str, read: Callable[[Any], Told], *arguments: Any) -> Told:
+        """Ask, wait for the answer, and `read` it. Raises OSError: the far kernel's; AgentGone, also for nonsense."""
         token = self._request(word, *arguments)
         self.flush()
         deadline = time.monotonic() + PATIENCE
@@ -221,9 +223,13 @@ class RemoteStation:
             self._take()
         self._stay_readable()
         number, value = self._answers.pop(token)
-        if number:
-            raise OSError(number, str(value))
-        return value
+        try:
+            if not number:
+                return read(value)
+        except exchange.NO_SENSE:
+            self._lose("what it says makes no sense")
+            raise self._missing() from None
+        raise OSError(number, value)
 
     def _request(self, word: str, *arguments: Any) -> int:
         self._number += 1
@@ -243,13 +249,6 @@ class RemoteStation:
         self._incoming.append(item)
         self._bell.ring()
 
-    def _beat(self) -> None:
-        while not self._ended.wait(BEAT):
-            try:
-                self._channel.send([("beat",)])
-            except OSError:
-                return
-
     def _take(self) -> None:
         """Sort what has come. What makes no sense ends the connection: it is no agent of ours."""
         self._bell.hush()
@@ -261,7 +260,7 @@ class RemoteStation:
             try:
                 for word, *rest in item:  # type: ignore[attr-defined]
                     self._sort(word, rest)
-            except (TypeError, ValueError, KeyError, IndexError, OverflowError):
+            except exchange.NO_SENSE:
                 self._lose("what it says makes no sense")
 
     def _sort(self, word: object, rest: list[Any]) -> None:
@@ -271,13 +270,13 @@ class RemoteStation:
                     self._observed.append(observation)
         elif word == "refused":
             number, name = rest
-            self._unsure[number].errno = str(name)
+            self._unsure[number].errno = exchange.told_text(name)
         elif word == "answer":
             token, number, value = rest
             if token in self._asked:
                 self._synced(token, *value)
             else:
-                self._answers[int(token)] = int(number), value
+                self._answers[int(token)] = exchange.told_answer(number, value)
         elif word == "gone":
             self._lose(str(rest[0]))
         else:
@@ -293,7 +292,7 @@ class RemoteStation:
 
     def _lose(self, why: str) -> None:
         if self.gone is None:
-            self.gone = why
+            self.gone = exchange.told_text(why)
             self._ended.set()
             self._close()
             self._bell.ring()

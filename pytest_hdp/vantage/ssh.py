@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from pytest_hdp.judge.explain import plain
 from pytest_hdp.vantage.places import PlaceError
 from pytest_hdp.vantage.remote import RemoteStation
 from pytest_hdp.vantage.shipping import NotStarted, Terms, loader, start
@@ -112,7 +113,7 @@ class ssh:  # noqa: N801 (reads as a function)
         try:
             self._ready = start(self._login.command, name, self._login.terms)
         except NotStarted as error:
-            raise PlaceError(f"{name} can't be had: {_reason(self._login, error)}") from None
+            raise PlaceError(f"{name} can't be had: {plain(_reason(self._login, error))}") from None
         except FileNotFoundError:
             raise PlaceError(f"{name} can't be had: there is no program ssh here: install OpenSSH's client") from None
         except (OSError, subprocess.SubprocessError) as error:

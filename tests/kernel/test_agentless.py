@@ -21,9 +21,12 @@ from pytest_hdp.lab.boxes import Box, Router, Where, filter_chain
 from pytest_hdp.lab.catalogue import make
 from pytest_hdp.lab.filters import Allowlist, HostFirewall
 from pytest_hdp.lab.topology import Lab, LabSpec
+from pytest_hdp.lab.wires import Delay, Loss
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.agentless import AgentlessMeasurement
+from pytest_hdp.measure.budget import certainly_there
 from pytest_hdp.measure.ends import End
+from pytest_hdp.measure.hops import hops
 from pytest_hdp.measure.interest import COMMON, by_interest
 from pytest_hdp.measure.path import OpenPath
 from pytest_hdp.packet.checksums import checksum
@@ -166,6 +169,26 @@ def test_what_a_target_earned_while_the_machine_stood_still_makes_no_silence():
     assert set(verdicts(found).values()) == {Verdict.REACHED}
 
 
+class Kept(AgentlessMeasurement):
+    """Remembers itself, for what it counted."""
+
+    measured: ClassVar[list[AgentlessMeasurement]] = []
+
+    def __init__(self, *given) -> None:
+        super().__init__(*given)
+        self.measured.append(self)
+
+
+def test_a_number_whose_way_takes_longer_is_overtaken_and_not_silent():
+    """Routers choose the way by the number too: what is asked right behind finds the error that was there for both."""
+    slow = frozenset({47, 50, 89})
+    numbers = [253, 254, 51, 4, 41, 112, *slow, *range(180, 200)]
+    boxes = (Router(), Delay(40_000, protocols=slow, base_us=5000), Router())
+    found = measure(boxes, numbers, {"ipv4/icmp_ratelimit": 250}, kind=Kept)
+    assert set(verdicts(found).values()) == {Verdict.REACHED}
+    assert not {train.protocol for train in Kept.measured[-1]._silences} & slow
+
+
 def test_replies_of_protocols_that_answer_reach():
     found = measure("home-nat", [1, 6, 17, 132, 136], QUICK, form=Form.WELLFORMED)
     assert verdicts(found) == {**dict.fromkeys([1, 6, 17, 132], Verdict.REACHED), 136: Verdict.SILENT}
@@ -195,6 +218,18 @@ def test_a_target_that_drops_echoes_is_measured_by_what_it_answers():
     assert measure("home-nat", [253], {"ipv4/icmp_echo_ignore_all": 1})[253].verdict is Verdict.REACHED
 
 
+def test_where_echoes_are_dropped_what_the_path_loses_is_known_all_the_same():
+    """A third is lost each way. The answers that came say nothing of that: none of them is missing."""
+    numbers = {*range(180, 220)}
+    boxes = (Router(), Loss(1 / 3), Allowlist(frozenset({1, 17, *numbers} - {180, 181})), Router())
+    found = verdicts(measure(boxes, numbers, {**QUICK, "ipv4/icmp_echo_ignore_all": 1}, kind=Kept))
+    assert {found.pop(180), found.pop(181)} <= {Verdict.SILENT, Verdict.INCONCLUSIVE}
+    assert Verdict.SILENT not in found.values()
+    lost, asked = Kept.measured[-1]._lost()
+    assert asked > 15
+    assert 0.25 < lost / asked < 0.85  # 5/9 is lost there and back
+
+
 def test_without_anything_that_is_answered_silence_is_no_verdict():
     """The target answers echoes, so the control is alive, and nothing else: its ICMP budget can't be shown."""
     found = measure((Router(), Router(), HostFirewall(accepts=frozenset({1}))), [6, 47, 253])
@@ -212,6 +247,38 @@ def test_a_host_that_rejects_by_its_firewall_was_not_called_reached():
     found = measure((Router(), Router(), Rejecting()), [50], QUICK)
     assert set(verdicts(found).values()) == {Verdict.REJECTED}
     assert "198.51.100.2 answered 1 with communication administratively prohibited" in found[50].explanation
+
+
+class Quiet(Router):
+    """A router that lets a TTL expire without a word."""
+
+    @property
+    def rules(self):
+        return filter_chain("output", "icmp type time-exceeded drop")
+
+
+@pytest.mark.parametrize(
+    ("boxes", "way"),
+    [
+        ((Quiet(), Router()), [None, "203.0.113.6", "198.51.100.2"]),
+        ((Router(), Quiet()), ["192.0.2.1", None, "198.51.100.2"]),
+    ],
+)
+def test_a_hop_that_keeps_silent_hides_none_behind_it(boxes, way):
+    with Lab(LabSpec("own", "for this test", boxes)) as lab, Station(lab.socket_factory(lab.client)) as station:
+        lab.namespace(lab.target).set_sysctls(QUICK)
+        name = PathName("internet", "target", lab.client_address, lab.target_address, None)
+        with OpenPath(name, End(station, lab.client_address, "eth0"), None) as path:
+            assert hops(path, 0.3) == way
+
+
+def test_what_climbing_made_them_say_counts_as_said():
+    """To find where a number dies costs who rejects it errors too; whoever is asked next may miss them."""
+    measure((Router(), Router(), Rejecting()), [50, 253], QUICK, kind=Kept)
+    measurement = Kept.measured[-1]
+    (answered,) = measurement._spoke().values()
+    assert answered[-1] == measurement._climbed
+    assert not certainly_there(answered[-1].last + 0.1, answered)
 
 
 def test_where_a_ttl_was_set_too_short_is_told():

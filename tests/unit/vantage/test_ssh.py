@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from pytest_hdp.vantage import shipping
+from pytest_hdp.vantage.exchange import AgentGone
+from pytest_hdp.vantage.places import PlaceError
 from pytest_hdp.vantage.remote import RemoteStation
-from pytest_hdp.vantage.ssh import parse
+from pytest_hdp.vantage.ssh import parse, ssh
 
 VANTAGE = Path(shipping.__file__).parent
 
@@ -111,6 +113,8 @@ PACKET = b"\x45" + bytes(19) + b"payload"
         (1, 2, 0, PACKET.hex(), "", ""),
         (1, 2, 0, PACKET, None, ""),
         (True, 2, 0, PACKET, "", ""),
+        (1, -1, 0, PACKET, "", ""),
+        (1, 10**400, 0, PACKET, "", ""),
     ],
 )
 def test_what_is_no_packet_is_left_out(station, wire, observation):
@@ -153,3 +157,52 @@ def test_a_burst_is_one_message(station, wire):
     wire.say([("refused", number, "EPERM")])
     station.poll(1)
     assert [packet.errno for packet in packets[:3]] == [None, "EPERM", None]
+
+
+@pytest.fixture
+def answering(station, wire, monkeypatch):
+    """Have the far end answer each question with this errno and value."""
+
+    def answer(number: object, value: object) -> RemoteStation:
+        monkeypatch.setattr(
+            wire, "send", lambda batch: wire.say([("answer", each[1], number, value) for each in batch])
+        )
+        return station
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("ask", "value"),
+    [
+        *(("open_ahead", value) for value in ([], None, 5, ["x"], [10**30], [[1]], [1, 2], [-1])),
+        *(("datagram", value) for value in ("x", None, [], 1e400, 65536, -1)),
+        *(("route", value) for value in (None, 5, ("192.0.2.1",), ("a", "b", 3), ("192.0.2.1", "eth0", "c"))),
+    ],
+)
+def test_an_answer_of_nonsense_ends_the_connection(answering, ask, value):
+    station = answering(0, value)
+    arguments = {"open_ahead": (2, 3, [253]), "datagram": ("192.0.2.1",), "route": ("192.0.2.1",)}
+    with pytest.raises(AgentGone, match="the agent is gone: what it says makes no sense"):
+        getattr(station, ask)(*arguments[ask])
+    assert station.gone == "what it says makes no sense"
+
+
+def test_the_far_ends_words_move_no_cursor(answering, wire):
+    station = answering(0, ("192.0.2.1", "eth0\x1b[2J", 1500))
+    assert station.route("192.0.2.1") == ("192.0.2.1", r"eth0\x1b[2J", 1500)
+    answering(1, "no\n\x1b[2J" + "x" * 10_000)
+    with pytest.raises(OSError, match=r"^\[Errno 1\] no\\n\\x1b\[2Jx{1,500}$"):
+        station.datagram("192.0.2.1")
+    wire.say([("gone", "bye\x1b[2J")])
+    station.poll(1)
+    assert station.gone == r"bye\x1b[2J"
+
+
+def test_what_ssh_prints_moves_no_cursor(tmp_path, monkeypatch):
+    program = tmp_path / "ssh"
+    program.write_text("#!/bin/sh\nprintf 'no \\033[2J way\\n' >&2\nexit 255\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(PlaceError, match=r"can't be had: no \\x1b\[2J way$"):
+        ssh("host").connect()
