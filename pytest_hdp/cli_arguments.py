@@ -27,6 +27,15 @@ def protocols(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def borne(text: str) -> tuple[int, ...]:
+    """Numbers that a packet can bear: for 256 and up the kernel may open a socket, which then never hears anything."""
+    numbers = protocols(text)
+    for number in numbers:
+        if number not in EVERY_NUMBER:
+            raise argparse.ArgumentTypeError(f"no packet bears {number}: the field has 8 bits")
+    return numbers
+
+
 def encoding(text: str) -> Encoding:
     """An encoding by its name."""
     if text not in set(Encoding):

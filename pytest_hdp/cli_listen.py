@@ -42,7 +42,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     which = parser.add_mutually_exclusive_group()
-    numbers = {"type": arguments.protocols, "metavar": "PROTOCOLS"}
+    numbers = {"type": arguments.borne, "metavar": "PROTOCOLS"}
     which.add_argument(
         "protocols", nargs="?", help="numbers or names, as 255 or 47,50-51,sctp (default 255)", **numbers
     )

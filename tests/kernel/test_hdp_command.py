@@ -205,11 +205,10 @@ def test_refusals_say_which_number_where_and_why(bench):
     ]
 
 
-@pytest.mark.parametrize("number", ["0", "263"])
-def test_nothing_to_listen_to_ends_at_once(bench, number):
-    done = bench.run("listen", number)
+def test_nothing_to_listen_to_ends_at_once(bench):
+    done = bench.run("listen", "0")
     assert (done.returncode, done.stdout) == (1, b"")
-    assert done.stderr.startswith(b"hdp: socket() refused " + number.encode())
+    assert done.stderr.startswith(b"hdp: socket() refused 0")
 
 
 def test_ctrl_c_ends_a_listener_cleanly(bench):
@@ -279,6 +278,9 @@ def test_what_is_kept_belongs_to_who_called_sudo(bench, tmp_path, monkeypatch):
         ("listen 300-", "has no end"),
         ("listen banana", "names no protocol"),
         ("listen 999999", "too far out"),
+        ("listen 250-256", "no packet bears 256: the field has 8 bits"),
+        ("listen 263", "no packet bears 263"),
+        ("listen -5", "no packet bears -5"),
         ("listen 255 --all", "not allowed with"),
         ("listen 255 --protocol 254", "not allowed with"),
         ("listen --json --table", "not allowed with"),
