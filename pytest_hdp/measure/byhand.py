@@ -117,7 +117,9 @@ class Sender:
             self._path.witness.sent_other(BY_HAND, index, 0, train, data)
         refused = self._path.near.station.send(self._handle, data, self._path.name.target)
         if refused is not None:
-            number = getattr(errno, refused)
+            number = getattr(errno, refused, None)
+            if not isinstance(number, int):  # of a kernel, or a far end, that has names of its own
+                raise OSError(errno.EIO, refused)
             raise OSError(number, os.strerror(number))
         return index
 

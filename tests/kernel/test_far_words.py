@@ -14,6 +14,7 @@ from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.result import PathName
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure import plan
+from pytest_hdp.measure.byhand import Sender
 from pytest_hdp.measure.control import Control
 from pytest_hdp.measure.ends import End, PathUnavailable
 from pytest_hdp.measure.far import measurement
@@ -36,6 +37,7 @@ class Agent:
         self.sent: list[bytes] = []
         self.taps: list[int] = []
         self.refuses = 0  # the errno with which it opens no socket
+        self.says_of_sending = ""
         self.say: Callable[[Any], Any] = print
 
     def setcallback(self, callback: Callable[[Any], Any], endmarker: object = None) -> None:
@@ -45,6 +47,8 @@ class Agent:
         for word, *rest in batch:
             if word == "send":
                 self.sent.append(rest[2])
+                if self.says_of_sending:
+                    self.say([("refused", rest[0], self.says_of_sending)])
             elif word == "sync":
                 self.say([("answer", rest[0], 0, (0.0, []))])
             elif word == "ahead":
@@ -106,3 +110,11 @@ def test_a_latency_that_the_far_end_refuses_leaves_no_socket_open_here():
         with pytest.raises(PathUnavailable, match="latency under 253 can't be measured: EPERM"):
             Comparison(path, LatencyPlan(), one_way=False)
         assert list(path.near.station._sockets) == before
+
+
+@pytest.mark.parametrize("name", ["EMADEUP", "__name__", "errorcode", "EPERM"])
+def test_whatever_a_far_end_calls_a_refusal_is_an_error_of_sending(name):
+    with path_to(near=True) as (agent, path):
+        agent.says_of_sending = name
+        with pytest.raises(OSError, match=name if name != "EPERM" else "Operation not permitted"):
+            Sender(path, 253).send(b"moo")

@@ -196,7 +196,7 @@ def test_there_and_back_through_a_nat():
         (result,) = measured(path, gap=0.001, rest=0.002).values()
     arrived = {side.label: side.arrived for side in result.sides}
     assert arrived[HDP] == arrived[UDP] == PAIRS
-    assert result.sides[0].kernel["min"] > 0
+    assert result.sides[0].kernel["min"] > -DRIFT  # what the far clock gains while an answer is held, on a busy machine
 
 
 def test_sockets_are_closed_again():
