@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.progress import OnProgress
     from pytest_hdp.vantage.station import Observation
 
+ECHOES = 2  # beside each probe
 FAST_GAP = 0.003  # seconds between the packets of a burst: well under a thousand a second
 LEAST_WAIT = 0.05  # seconds for an answer, however near the target is
 FIRST_WAIT = 1.0  # seconds, while nothing is known of the round-trip time
@@ -64,7 +65,7 @@ class Asking(Measurement):
         self._certain: list[Step] = []  # steps that tell how much is lost, where echoes do not
         self._loss: tuple[int, int] | None = None
         self._asked_for = frozenset(plan.trains)
-        self._gap = max(FAST_GAP, 2 / plan.pace.rate)  # a probe, and an echo beside it
+        self._gap = max(FAST_GAP, (1 + ECHOES) / plan.pace.rate)
         self._seen: Circumstances | None = None
         self._kinds = Kinds()
 
@@ -110,10 +111,11 @@ class Asking(Measurement):
         return entries, self._conclude(entries)
 
     def _ask(self, train: Train) -> Entry:
-        """Send one probe with an echo beside it; the two are a round of their own."""
+        """Send one probe behind two echoes; the three are a round of their own. So soon little else tells of loss."""
         number = self.rounds
         self.rounds += 1
-        self.control.send(train.direction, number, echo=True)
+        for _ in range(ECHOES):
+            self.control.send(train.direction, number, echo=True)
         first = time.monotonic()
         entry = send_probe(self.path, self.ledger, train, number, self.content, self.control.address(train.direction))
         self._sent[entry.index] = Sent(first, time.monotonic())

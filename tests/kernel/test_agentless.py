@@ -101,17 +101,16 @@ def test_a_rejection_names_who_and_why():
     assert "administratively prohibited" in found[253].explanation
 
 
-REJECTED = (47, 50, 51, 132, 112, 253, 254, 200)
+REJECTED = (47, 132, 253, 254)
 
 
-@pytest.mark.parametrize("sysctls", [QUICK, None], ids=["quick target", "stock target"])
-def test_a_router_that_rejects_under_a_stock_limit_is_heard(sysctls):
+def test_a_router_that_rejects_under_a_stock_limit_is_heard():
     """By its routes, as Linux does: an error in two seconds, and none for who asks again and again within these."""
     started = time.monotonic()
-    found = measure((Router(), Prohibiting(REJECTED), Router()), [*REJECTED, 103], sysctls)
+    found = measure((Router(), Prohibiting(REJECTED), Router()), [*REJECTED, 103])
     assert verdicts(found) == {**dict.fromkeys(REJECTED, Verdict.REJECTED), 103: Verdict.SILENT}
     assert "203.0.113.6 answered 1 with communication administratively prohibited" in found[47].explanation
-    assert time.monotonic() - started < 150
+    assert time.monotonic() - started < 120
 
 
 def test_a_firewall_that_rejects_under_a_stock_limit_is_heard():
