@@ -17,7 +17,8 @@ from itertools import accumulate, takewhile
 from typing import NamedTuple
 
 FIRST = 0.03  # seconds after the bucket was empty, to the first try
-WIDER = 1.2  # so much longer is waited for the next
+WIDER, COARSE = 1.1, 1.3  # so much longer is waited for the next; the latter from `LONG` on
+LONG = 2.0  # seconds: what hardly any host takes to earn an error
 EARLY = 0.02  # of the time to earn an error: so much later is tried again what was certain to be answered
 CLOSE = 1.02  # two bounds so near to each other are one
 RECENT = 8  # answers that tell what is usual
@@ -109,7 +110,7 @@ class Budget:
     def guess(self) -> float:
         """Seconds to earn an error: between the bounds, to find out more; or what is known well enough."""
         if self.most is None:
-            return max(FIRST, self.least * WIDER)
+            return max(FIRST, self.least * (WIDER if self.least < LONG else COARSE))
         return self.most if self.sure else (self.least + self.most) / 2
 
     @property
@@ -170,4 +171,4 @@ class Budget:
                 self.since, self.answered, self.least = at, 0, self.most * 0.97
             else:
                 self.least = max(self.least, each)
-                self.most = self.least * WIDER
+                self.most = self.least * COARSE
