@@ -5,7 +5,7 @@ Silence costs the target nothing and means something only beside an answer. So n
 and again, each time right before something that is known to be answered, and count as silent only where the budget was
 certainly there for them (`budget.certainly_there`): an answer right behind may have been earned in between. What is
 known to be answered is found before anything else: a number that hardly any host handles. A router that rejects has a
-budget too, and is held to it in the same way. An echo beside each probe is a control.
+budget too, and is held to it in the same way. Two echoes beside each probe are a control.
 """
 
 from __future__ import annotations
@@ -39,9 +39,7 @@ PATIENCE = 3  # steps in a row without an answer, before what is known to be ans
 FRUITLESS = 36  # steps in a row that bring nothing, before it ends
 LEISURE = 1.0  # seconds between such steps, at most
 MOST_SUSPECTS = 64  # silent numbers asked in one step
-LONGEST_REST = (
-    6.0  # seconds: a Linux router that rejects by its routes takes two errors' worth for one, and saves up five
-)
+LONGEST_REST = 6.0  # seconds: a Linux router that rejects by its routes takes two errors' worth, and saves up five
 LONGER = 1.5  # so much longer is rested if that was not enough
 # in turn, until one is answered; UDP to a port that nobody has is for paths that let only the usual through
 CALIBRATORS = ((Train(253), Train(254)), (Train(200),), (Train(17, form=Form.WELLFORMED),))
