@@ -11,7 +11,6 @@ budget too, and is held to it in the same way. Two echoes beside each probe are 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
@@ -106,17 +105,17 @@ class AgentlessMeasurement(Asking):
         self._budget, fruitless, doubted = budget, 0, None
         while (self._queue or self._suspects) and self._goes_on(budget, fruitless):
             careful = fruitless > 0 or doubted is not None
-            yield from self._pause(budget.ready(careful=careful) - time.monotonic())
+            yield from self._pause(budget.ready(careful=careful) - self.path.clock.monotonic())
             calibrating = not self._queue or budget.most is None or fruitless >= PATIENCE
-            count = 0 if calibrating else 1 if careful else budget.credit(time.monotonic())
+            count = 0 if calibrating else 1 if careful else budget.credit(self.path.clock.monotonic())
             new = [self._queue.popleft() for _ in range(min(count, len(self._queue)))]
             known = [self.calibrator] if calibrating and self.calibrator is not None else []
             few = len(self._suspects) <= PATIENCE
             suspects = self._some_suspects() if careful or budget.sure or few or not self._queue else []
             hops = self._hop_witnesses() if suspects else []
             if suspects and budget.trusted_from < math.inf:
-                yield from self._pause(budget.trusted_from - time.monotonic())
-            trusted = bool(suspects) and budget.trusted_from <= time.monotonic()
+                yield from self._pause(budget.trusted_from - self.path.clock.monotonic())
+            trusted = bool(suspects) and budget.trusted_from <= self.path.clock.monotonic()
             entries, _ = yield from self._ask_together(suspects, [*hops, *new, *known])
             if trusted:
                 self._certain.append((entries, False))
@@ -212,7 +211,7 @@ class AgentlessMeasurement(Asking):
             yield from locator.climb(climbers, self.control.address(Direction.FORWARD), 0, self.wait)
             yield from ask_again([locator], self._look)
             self._books.remove((locator.control, locator.ledger))
-            self._climbed = Sent(time.monotonic(), time.monotonic())
+            self._climbed = Sent(self.path.clock.monotonic(), self.path.clock.monotonic())
             for train in climbers:
                 self._settled[train] = self._kinds.climbed(self._to_locate.pop(train), locator.found(train))
         for train in list(self._to_locate):

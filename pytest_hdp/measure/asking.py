@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from bisect import insort
 from collections import Counter, deque
 from collections.abc import Generator, Mapping, Sequence
@@ -87,8 +86,8 @@ class Asking(Measurement):
         """Echoes only: a datagram to a closed port would cost the target an ICMP error."""
         for _ in range(3):
             self.control.send(Direction.FORWARD, MEETING, echo=True)
-            deadline = time.monotonic() + self.timeout
-            while (left := deadline - time.monotonic()) > 0 and self.control.round_trip is None:
+            deadline = self.path.clock.monotonic() + self.timeout
+            while (left := deadline - self.path.clock.monotonic()) > 0 and self.control.round_trip is None:
                 yield from self._look(left)
 
     def _ask_together(
@@ -105,8 +104,8 @@ class Asking(Measurement):
                 if entries:
                     yield from self._pause(self._gap)
                 entries.append(self._ask(train))
-            deadline = time.monotonic() + self.wait
-            while (left := deadline - time.monotonic()) > 0 and not all(map(over, entries)):
+            deadline = self.path.clock.monotonic() + self.wait
+            while (left := deadline - self.path.clock.monotonic()) > 0 and not all(map(over, entries)):
                 yield from self._look(left)
         return entries, self._conclude(entries)
 
@@ -116,9 +115,9 @@ class Asking(Measurement):
         self.rounds += 1
         for _ in range(ECHOES):
             self.control.send(train.direction, number, echo=True)
-        first = time.monotonic()
+        first = self.path.clock.monotonic()
         entry = send_probe(self.path, self.ledger, train, number, self.content, self.control.address(train.direction))
-        self._sent[entry.index] = Sent(first, time.monotonic())
+        self._sent[entry.index] = Sent(first, self.path.clock.monotonic())
         self._recent.append(entry)
         return entry
 
@@ -156,7 +155,7 @@ class Asking(Measurement):
         return spoke
 
     def _came(self, entry: Entry, source: str) -> float:
-        """By when this one had answered: its first answer was here, in seconds of time.monotonic()."""
+        """By when this one had answered: its first answer was here, in seconds of the clock."""
         took = min(report.time for report in filter(rejecting, entry.icmp) if report.source == source) - entry.sent_at
         return self._sent[entry.index].last + max(0.0, took / 1e9)
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import select
-import time
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.measure.engine import Measurement
+    from pytest_hdp.vantage.clock import Waiter
 
 
 def settle_beside(measurement: Measurement, train: Train, others: Iterable[Measurement]) -> Judgement:
@@ -23,7 +24,7 @@ def settle_beside(measurement: Measurement, train: Train, others: Iterable[Measu
     going = [other for other in others if other is not measurement and not other.done]
     if not going:
         return measurement.settle(train)
-    with select.epoll() as waiter:
+    with closing(measurement.path.clock.waiter()) as waiter:
         for each in (measurement, *going):
             waiter.register(each.path.fileno(), select.EPOLLIN)
         while not measurement.knows(train):
@@ -36,11 +37,11 @@ def settle_beside(measurement: Measurement, train: Train, others: Iterable[Measu
     return measurement.settle(train)
 
 
-def _due(waiter: select.epoll, measurements: list[Measurement]) -> list[Measurement]:
+def _due(waiter: Waiter, measurements: list[Measurement]) -> list[Measurement]:
     """Wait until at least one of them has something to do; those that have."""
-    left = min(each.wakes_at for each in measurements) - time.monotonic()
+    left = min(each.wakes_at for each in measurements) - measurements[0].path.clock.monotonic()
     seen = {descriptor for descriptor, _ in waiter.poll(max(left, 0))}
-    now = time.monotonic()
+    now = measurements[0].path.clock.monotonic()
     return [each for each in measurements if each.wakes_at <= now or each.path.fileno() in seen]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import time
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -66,13 +65,13 @@ class Listener:
 
     def receive(self, timeout: float = 1.0) -> Received | None:
         """The next packet, waiting at most `timeout` seconds for it; None if there was none."""
-        deadline = time.monotonic() + timeout
+        deadline = self._path.clock.monotonic() + timeout
         while True:
             while self._inbox:
                 received = self._parse(self._inbox.popleft())
                 if received is not None:
                     return received
-            left = deadline - time.monotonic()
+            left = deadline - self._path.clock.monotonic()
             if left <= 0:
                 return None
             self._path.look(left)
@@ -109,7 +108,7 @@ class Sender:
     def send(self, content: bytes = b"", header: hdp.Header | None = None) -> int:
         """Send one packet; returns its index. Raises OSError with the errno of sendto()."""
         index = self._path.next_index()
-        packed = (header or hdp.Header(timestamp=time.time_ns())).pack()
+        packed = (header or hdp.Header(timestamp=self._path.clock.time_ns())).pack()
         encoded = encode(content, self.encoding)
         data = packed + self._path.sealer.seal(self.protocol, index, packed, encoded) + encoded
         if self._path.witness is not None:

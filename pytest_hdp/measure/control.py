@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -69,7 +68,7 @@ class Control:
         if self.path.witness is not None:
             train = Train(ICMP if echo else UDP, direction, Form.WELLFORMED)
             self.path.witness.sent_other(CONTROL, entry.index, number, train, payload)
-        entry.sent_at = time.time_ns()
+        entry.sent_at = self.path.clock.time_ns()
         if echo:
             sender = self.path.sender(direction, ICMP)
             if isinstance(sender, int):
@@ -149,7 +148,7 @@ class Control:
         # a far end's clock is not ours, and it sends when it gets round to it: there, from its own tap to its own tap
         far = self.path.sender_end(entry.direction).remote is not None
         since = entry.left_at if far else entry.sent_at
-        longest = time.time_ns() - entry.sent_at + SLACK
+        longest = self.path.clock.time_ns() - entry.sent_at + SLACK
         if since and 0 <= when - since <= longest:  # else a clock was set, or a far end makes it up
             self.learn((when - since) / NANOSECONDS)
 
@@ -193,7 +192,7 @@ class Control:
 
     def _payload(self, entry: ControlEntry, protocol: int) -> bytes:
         content = self.content[: max(0, len(self.content) - CARRIER_HEADER)]  # so that the packets are of one size
-        return sealed(self.path, protocol, entry.index, content, time.time_ns())
+        return sealed(self.path, protocol, entry.index, content, self.path.clock.time_ns())
 
     def port(self, direction: Direction) -> int:
         """Where datagrams of this direction are sent."""
@@ -215,8 +214,8 @@ def through(path: OpenPath, count: int, timeout: float) -> tuple[int, int]:
     path.subscribers.append(file)
     for number in range(count):
         control.send(Direction.FORWARD, number, echo=path.receiver_end(Direction.FORWARD) is None)
-        deadline = time.monotonic() + timeout + path.lag
-        while control.outstanding(0) and (left := deadline - time.monotonic()) > 0:
+        deadline = path.clock.monotonic() + timeout + path.lag
+        while control.outstanding(0) and (left := deadline - path.clock.monotonic()) > 0:
             path.look(left)
     path.settle()
     path.subscribers.remove(file)

@@ -7,7 +7,6 @@ and others beside it if they like (`beside.py`): a step never waits, it says unt
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
@@ -56,8 +55,8 @@ class Measurement:
         self._shuffle = random.Random(plan.seed)
         self._next_send = 0.0
         self._failure: Exception | None = None
-        self.wakes_at = 0.0  # time.monotonic() at which the next step is due, if nothing is seen before
-        self._progress = Teller(on_progress)
+        self.wakes_at = 0.0  # by the clock: when the next step is due, if nothing is seen before
+        self._progress = Teller(on_progress, path.clock)
         self._work = self._script()
         path.subscribers.append(self._file)
 
@@ -72,7 +71,7 @@ class Measurement:
         Raises RuntimeError if the measurement ended in an error before it was.
         """
         while not self.knows(train):
-            self.path.wait(self.wakes_at - time.monotonic())
+            self.path.wait(self.wakes_at - self.path.clock.monotonic())
             self.step()
         if self.done:
             self._report(over=True)
@@ -162,9 +161,9 @@ class Measurement:
         for attempt in range(MEETING_TRIES):
             self.control.send(Direction.FORWARD, MEETING)
             self.control.send(Direction.FORWARD, MEETING, echo=True)
-            deadline = time.monotonic() + self.timeout * (attempt + 1)
-            while time.monotonic() < deadline and self.control.outstanding(0):
-                yield from self._look(deadline - time.monotonic())
+            deadline = self.path.clock.monotonic() + self.timeout * (attempt + 1)
+            while self.path.clock.monotonic() < deadline and self.control.outstanding(0):
+                yield from self._look(deadline - self.path.clock.monotonic())
             if any(entry.delivered_at or entry.replied_at for entry in self.control.entries.values()):
                 return
 
@@ -194,8 +193,10 @@ class Measurement:
         burst = max(1, int(self.plan.pace.rate * BURST))
         for start in range(0, len(order), burst):
             chunk = order[start : start + burst]
-            yield from self._pause(self._next_send - time.monotonic())
-            self._next_send = max(self._next_send, time.monotonic() - BURST) + len(chunk) / self.plan.pace.rate
+            yield from self._pause(self._next_send - self.path.clock.monotonic())
+            self._next_send = (
+                max(self._next_send, self.path.clock.monotonic() - BURST) + len(chunk) / self.plan.pace.rate
+            )
             for position, item in enumerate(chunk):
                 self._send_one(item, number, start + position)
             yield from self._look(0)
@@ -212,16 +213,16 @@ class Measurement:
         return order
 
     def _pause(self, seconds: float) -> Generator[None]:
-        deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
+        deadline = self.path.clock.monotonic() + seconds
+        while (left := deadline - self.path.clock.monotonic()) > 0:
             yield from self._look(left)
 
     def _wait_for_stragglers(self) -> Generator[None]:
         """Wait until everything sent within the last timeout is accounted for, or the timeout is over."""
         waiting = [entry for train in self._open_trains() for entry in self.ledger.trains.get(train, ())]
-        deadline = time.monotonic() + self.timeout
-        while (left := deadline - time.monotonic()) > 0:
-            since = time.time_ns() - int(self.timeout * 1e9)
+        deadline = self.path.clock.monotonic() + self.timeout
+        while (left := deadline - self.path.clock.monotonic()) > 0:
+            since = self.path.clock.time_ns() - int(self.timeout * 1e9)
             waiting = [entry for entry in waiting if entry.sent_at > since and not entry.complete]
             if not waiting and not self.control.outstanding(since):
                 return
@@ -229,7 +230,7 @@ class Measurement:
 
     def _look(self, timeout: float) -> Generator[None]:
         self.path.flush()
-        self.wakes_at = time.monotonic() + timeout
+        self.wakes_at = self.path.clock.monotonic() + timeout
         yield
         self.path.look(0)
         if self._progress.due():

@@ -6,7 +6,6 @@ that all that became of it is known. If the agent goes, what is settled by then 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -121,7 +120,7 @@ class FarMeasurement(Measurement):
 
         def heard() -> bool:
             nonlocal told, until
-            now = time.monotonic()
+            now = self.path.clock.monotonic()
             if not until and sent():
                 until = now + self.timeout - self.path.lag
             if until and now >= until and told is None:
@@ -147,8 +146,8 @@ class FarMeasurement(Measurement):
             for _ in range(COPIES):
                 self.control.send(Direction.FORWARD, MEETING)
                 self.control.send(Direction.FORWARD, MEETING, echo=True)
-            deadline = time.monotonic() + self.timeout * (attempt + 1)
-            while not self.control.met and (left := deadline - time.monotonic()) > 0:
+            deadline = self.path.clock.monotonic() + self.timeout * (attempt + 1)
+            while not self.control.met and (left := deadline - self.path.clock.monotonic()) > 0:
                 yield from self._look(left)
             if any(entry.delivered_at or entry.replied_at for entry in self.control.entries.values()):
                 return
@@ -167,7 +166,7 @@ class FarMeasurement(Measurement):
                 if self.control.withheld(direction):
                     continue
             yield from self._send_all(asked, direction, number)
-        yield from self._pause(self._far_busy - time.monotonic())
+        yield from self._pause(self._far_busy - self.path.clock.monotonic())
         self._note_drops()
 
     def _send_all(self, trains: list[Train], direction: Direction, number: int) -> Generator[None]:
@@ -180,7 +179,7 @@ class FarMeasurement(Measurement):
         for position, item in enumerate(order):
             self._send_one(item, number, position)
             far.pause(1 / self.plan.pace.rate)
-        self._far_busy = time.monotonic() + len(order) / self.plan.pace.rate
+        self._far_busy = self.path.clock.monotonic() + len(order) / self.plan.pace.rate
         yield from self._look(0)
 
     def _shuffled(self, trains: list[Train], direction: Direction) -> list[Train | Direction]:

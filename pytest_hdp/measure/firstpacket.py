@@ -6,7 +6,6 @@ state alive, so each idle time is spent in silence, and each is twice the one be
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -85,8 +84,8 @@ def first_packet(path: OpenPath, plan: Plan, protocol: int, *, longest_idle: flo
 
 
 def _be_silent(path: OpenPath, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while (left := deadline - time.monotonic()) > 0:
+    deadline = path.clock.monotonic() + seconds
+    while (left := deadline - path.clock.monotonic()) > 0:
         path.look(left)
 
 
@@ -106,8 +105,8 @@ class _Single:
         self.path.listener(Direction.FORWARD, protocol)
         self.path.subscribers.append(self._file)
         entry = send_probe(self.path, self.ledger, train, 0, self.content, self.address, header)
-        deadline = time.monotonic() + self.timeout + self.path.lag
-        while not entry.delivered and (left := deadline - time.monotonic()) > 0:
+        deadline = self.path.clock.monotonic() + self.timeout + self.path.lag
+        while not entry.delivered and (left := deadline - self.path.clock.monotonic()) > 0:
             self.path.look(left)
         self.path.settle()
         self.path.subscribers.remove(self._file)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction
@@ -53,8 +52,8 @@ def hops(path: OpenPath, timeout: float) -> list[str | None]:
 def _hop(path: OpenPath, control: Control, ttl: int, timeout: float, *, echo: bool) -> str | None:
     for _ in range(TRIES):
         entry = control.send(Direction.FORWARD, ttl, echo=echo)
-        deadline = time.monotonic() + timeout
-        while (left := deadline - time.monotonic()) > 0:
+        deadline = path.clock.monotonic() + timeout
+        while (left := deadline - path.clock.monotonic()) > 0:
             if entry.replied_at or entry.delivered_at:
                 return path.name.target
             if entry.expired_at is not None:

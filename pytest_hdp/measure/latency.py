@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import gc
 import random
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -125,7 +124,7 @@ class Comparison:
     def _send_all(self, book: Book, trip: OneWay | RoundTrip) -> int:
         """Send everything. A round whose time has come before the host let us begin it is put off: returns how many."""
         sends = [self.ends.sending(kind, trip.sender) for kind in self.kinds]
-        width, clock, wait = len(sends), time.time_ns, trip.wait
+        width, clock, wait = len(sends), self.ends.path.clock.time_ns, trip.wait
         data = self.ends.wire(book.packets, trip.sender)
         send, due_at, called_at = trip.sender.station.send, book.due, book.called
         schedule = list(self._schedule(len(data) // width))
@@ -174,6 +173,6 @@ def _undisturbed(path: OpenPath, file: Callable[[Eye, Observation], None]) -> It
 
 def settle(path: OpenPath, seconds: float) -> None:
     """Look at the path's sockets for so long."""
-    deadline = time.monotonic() + seconds
-    while (left := deadline - time.monotonic()) > 0:
+    deadline = path.clock.monotonic() + seconds
+    while (left := deadline - path.clock.monotonic()) > 0:
         path.look(left)

@@ -8,7 +8,6 @@ stays in doubt is asked again when the budget has had time to fill, all of it af
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -156,8 +155,8 @@ class Locator:
         while fruitless < tries and (trains := rung.in_doubt()):
             attempt = self._send(rung.ttl, trains[:AT_ONCE])
             rung.attempts.append(attempt)
-            deadline = time.monotonic() + self._timeout
-            while (left := deadline - time.monotonic()) > 0 and not attempt.complete:
+            deadline = self.path.clock.monotonic() + self._timeout
+            while (left := deadline - self.path.clock.monotonic()) > 0 and not attempt.complete:
                 yield from self.look(left)
             fruitless = 0 if attempt.fruitful else fruitless + 1
             fruitful = fruitful or attempt.fruitful
@@ -225,8 +224,9 @@ def ask_again(locators: Sequence[Locator], look: Look) -> Generator[None]:
     """Ask for all that stayed in doubt, each time after a wait in which every router earns one more error."""
     fruitless = 0
     while fruitless < WAITS and (doubts := [(each, rung) for each in locators for rung in each.in_doubt()]):
-        deadline = time.monotonic() + BUDGET
-        while (left := deadline - time.monotonic()) > 0:
+        now = doubts[0][0].path.clock.monotonic
+        deadline = now() + BUDGET
+        while (left := deadline - now()) > 0:
             yield from look(left)
         fruitful = False
         for locator, rung in doubts:

@@ -14,6 +14,7 @@ from pytest_hdp.measure.ends import End, Eye, PathUnavailable, refusal
 from pytest_hdp.packet.carrier import CARRIERS, hdp_offset
 from pytest_hdp.packet.tag import RUN_ID_SIZE, Sealer
 from pytest_hdp.vantage import bpf
+from pytest_hdp.vantage.clock import SYSTEM, Clock
 from pytest_hdp.vantage.exchange import AgentGone, Packet
 from pytest_hdp.vantage.remote import RemoteStation
 from pytest_hdp.vantage.station import Station
@@ -38,11 +39,14 @@ class OpenPath:
     kernel by this path's run id. `lab`: the lab it runs through, if it is emulated. `witness`: keeps its packets.
     """
 
-    def __init__(self, name: PathName, near: End, far: End | None, *, buffer: int | None = None) -> None:
+    def __init__(
+        self, name: PathName, near: End, far: End | None, *, buffer: int | None = None, clock: Clock = SYSTEM
+    ) -> None:
         self.name = name
         self.near = near
         self.far = far
         self.buffer = buffer
+        self.clock = clock
         self.lab: Lab | None = None
         self.witness: Watcher | None = None
         self.run_id = secrets.token_bytes(RUN_ID_SIZE)
@@ -57,7 +61,7 @@ class OpenPath:
         self._drops: dict[tuple[int, int], int] = {}
         self._ends = [near] if far is None or far is near else [near, far]
         self._remote = [end.remote for end in self._ends if end.remote is not None]
-        self._waiter = select.epoll()
+        self._waiter = clock.waiter()
         for end in self._ends:
             self._waiter.register(end.station.fileno(), select.EPOLLIN)
             self._open_tap(end)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import select
 import socket
 import struct
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -102,7 +101,7 @@ class Post:
             assert isinstance(end.station, Station), "only in this process"
             self._own = Station(end.station.factory)
         self.station: Sockets = self._own or end.station
-        self._waiter = select.epoll()
+        self._waiter = path.clock.waiter()
         self._receivers: dict[int, tuple[Receive, bool]] = {}
         try:
             for kind in wanted:
@@ -150,7 +149,7 @@ class Post:
                 data, ancillary, _, _ = receive(_LARGEST, _STAMP_ROOM)
             except OSError:
                 continue  # taken meanwhile, or an ICMP error about what was sent from here
-            now = time.time_ns()
+            now = self._path.clock.time_ns()
             seconds, nanoseconds = _STAMP.unpack(ancillary[0][2]) if ancillary else divmod(now, 1_000_000_000)
             file(seconds * 1_000_000_000 + nanoseconds, data, datagram, now)
 
@@ -255,7 +254,7 @@ class Packets:
     def __init__(self, path: OpenPath, wanted: tuple[Kind, ...], rounds: int, content: bytes) -> None:
         self.first = path.next_index()
         self.data: list[bytes] = []
-        now = time.time_ns()
+        now = path.clock.time_ns()
         for number in range(rounds * len(wanted)):
             kind = wanted[number % len(wanted)]
             index = self.first if not number else path.next_index()

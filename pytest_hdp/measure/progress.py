@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.measure.plan import Plan
+    from pytest_hdp.vantage.clock import Clock
 
 EVERY = 0.1  # seconds between two reports
 
@@ -37,18 +37,19 @@ OnProgress = Callable[[Progress], None]
 class Teller:
     """Tells `whom` how far one measurement got; costs next to nothing if that is nobody."""
 
-    def __init__(self, whom: OnProgress | None) -> None:
+    def __init__(self, whom: OnProgress | None, clock: Clock) -> None:
         self._whom = whom
-        self._began = time.monotonic()
+        self._now = clock.monotonic
+        self._began = self._now()
         self._next = 0.0
 
     def due(self) -> bool:
         """Whether it is time for a report."""
-        return self._whom is not None and time.monotonic() >= self._next
+        return self._whom is not None and self._now() >= self._next
 
     def seconds(self) -> float:
         """How long it has been going on."""
-        return time.monotonic() - self._began
+        return self._now() - self._began
 
     def tell(
         self,
@@ -63,7 +64,7 @@ class Teller:
         """Report; `left`: seconds that the rest will take. `over`: nothing more will come, so all count as settled."""
         if self._whom is None:
             return
-        self._next = time.monotonic() + EVERY
+        self._next = self._now() + EVERY
         trains = len(plan.trains)
         known = [*settled.values(), *to_locate.values()]
         lost = sum(each.verdict not in {Verdict.DELIVERED, Verdict.REACHED} for each in known)

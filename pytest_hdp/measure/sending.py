@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Form
@@ -34,7 +33,7 @@ def send_probe(
     ports: Header | None = None,
 ) -> Entry:
     """Send one probe of a train in round `number` and register it before it leaves."""
-    now = time.time_ns()
+    now = path.clock.time_ns()
     index = path.next_index()
     hdp = sealed(path, train.protocol, index, content, now, ports or USUAL_PORTS)
     end = path.sender_end(train.direction)

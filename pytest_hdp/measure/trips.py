@@ -7,7 +7,6 @@ receives.
 
 from __future__ import annotations
 
-import time
 from array import array
 from typing import TYPE_CHECKING
 
@@ -64,7 +63,7 @@ class OneWay:
 
     def wait(self, due: int) -> None:
         """Receive until then; read the taps if that is long enough."""
-        clock, receive, file = time.time_ns, self._receiver.receive, self._book.arrival
+        clock, receive, file = self._ends.path.clock.time_ns, self._receiver.receive, self._book.arrival
         if due - clock() > TAPS:
             while (left := due - clock()) > TAPS:
                 receive(max(0, left - SPIN) / 1e9, file)
@@ -76,8 +75,9 @@ class OneWay:
     def finish(self, patience: float) -> None:
         """Receive what is on its way yet."""
         book = self._book
-        deadline = time.monotonic() + patience
-        while not all(book.received) and (left := deadline - time.monotonic()) > 0:
+        now = self._ends.path.clock.monotonic
+        deadline = now() + patience
+        while not all(book.received) and (left := deadline - now()) > 0:
             self._receiver.receive(min(left, 0.01), book.arrival)
         known = -1
         while known != self._book.departed:
@@ -126,13 +126,13 @@ class RoundTrip:
 
     def wait(self, due: int) -> None:
         """Receive and answer until then."""
-        clock, look = time.time_ns, self._ends.path.look
+        clock, look = self._ends.path.clock.time_ns, self._ends.path.look
         while (left := due - clock()) > 0:
             look(max(0, left - SPIN) / 1e9)
             self._receive()
 
     def _receive(self) -> None:
-        now = time.time_ns()
+        now = self._ends.path.clock.time_ns()
         near, far = self._ends.near, self._ends.far
         while near.inbox:
             handle, when, _, data, _, _ = near.inbox.popleft()
@@ -151,8 +151,9 @@ class RoundTrip:
 
     def finish(self, patience: float) -> None:
         """Receive and answer what is on its way yet."""
-        deadline = time.monotonic() + 2 * patience
-        while not all(self._answers.received) and (left := deadline - time.monotonic()) > 0:
+        now = self._ends.path.clock.monotonic
+        deadline = now() + 2 * patience
+        while not all(self._answers.received) and (left := deadline - now()) > 0:
             self._ends.path.look(min(left, 0.01))
             self._receive()
 
