@@ -37,10 +37,18 @@ class OpenPath:
 
     `buffer`: receive buffer of each socket in bytes; None keeps the system's. Everything seen is filtered in the
     kernel by this path's run id. `lab`: the lab it runs through, if it is emulated. `witness`: keeps its packets.
+    `token`: so many bytes that nobody can foretell.
     """
 
     def __init__(
-        self, name: PathName, near: End, far: End | None, *, buffer: int | None = None, clock: Clock = SYSTEM
+        self,
+        name: PathName,
+        near: End,
+        far: End | None,
+        *,
+        buffer: int | None = None,
+        clock: Clock = SYSTEM,
+        token: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self.name = name
         self.near = near
@@ -49,8 +57,8 @@ class OpenPath:
         self.clock = clock
         self.lab: Lab | None = None
         self.witness: Watcher | None = None
-        self.run_id = secrets.token_bytes(RUN_ID_SIZE)
-        self.sealer = Sealer(secrets.token_bytes(32), self.run_id)
+        self.run_id = token(RUN_ID_SIZE)
+        self.sealer = Sealer(token(32), self.run_id)
         self.eyes: dict[tuple[int, int], Eye] = {}
         self.subscribers: list[Callable[[Eye, Observation], None]] = []
         self._inboxes: dict[tuple[int, int], deque[Observation]] = {}

@@ -1,0 +1,119 @@
+"""What a world is drawn as: its parts before they are put together, and what families add to them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.verdict import Direction, Form
+from pytest_hdp.measure.plan import LAB, REMOTE, Pace
+from pytest_hdp.packet.carrier import CARRIERS
+from sim.elements import Effect, Link, Router, View
+from sim.host import HANDLED, Bucket, Rule
+
+NEAR, FAR, OUTSIDE = "10.0.0.2", "198.51.100.2", "203.0.113.5"
+WELL_KNOWN = (1, 2, 4, 6, 17, 33, 41, 47, 50, 51, 58, 89, 112, 132, 136, 253, 254)
+
+
+@dataclass(slots=True)
+class HostRule:
+    """A rule of a host's own firewall, and its truth."""
+
+    rule: Rule
+    effect: Callable[[View], Effect | None]
+
+
+@dataclass(slots=True)
+class Blueprint:
+    """A world in parts. `loss`: the share of all packets that the path loses, at worst. `excuses`: what makes an
+    `inconclusive` of any train believable. `notes`: what families did, one line each.
+    """
+
+    seed: int
+    chance: random.Random
+    agent: bool = True
+    trains: tuple[Train, ...] = ()
+    routers: list[Router] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    extra: list[tuple[int, object]] = field(default_factory=list)
+    near_output: list[HostRule] = field(default_factory=list)
+    far_output: list[HostRule] = field(default_factory=list)
+    near_inputs: list[HostRule] = field(default_factory=list)
+    far_inputs: list[HostRule] = field(default_factory=list)
+    handled: frozenset[int] = HANDLED
+    answers: bool = True
+    echoes: bool = True
+    target_bucket: Bucket = field(default_factory=Bucket)
+    pace: Pace = LAB
+    loss: float = 0.0
+    excuses: set[str] = field(default_factory=set)
+    events: list[Callable[..., None]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The numbers of its trains."""
+        return tuple(sorted({train.protocol for train in self.trains}))
+
+    def some_numbers(self) -> frozenset[int]:
+        """One of its numbers, or a few."""
+        numbers = self.numbers
+        return frozenset(self.chance.sample(numbers, self.chance.randint(1, max(1, len(numbers) // 2))))
+
+    def ways(self) -> frozenset[int]:
+        """Forward, reverse or both."""
+        return self.chance.choice((frozenset({1}), frozenset({-1}), frozenset({1, -1}), frozenset({1, -1})))
+
+    def a_router(self) -> Router:
+        """One of its routers; there is one at least."""
+        return self.chance.choice(self.routers)
+
+
+def plain(seed: int, *, agent: bool | None = None) -> Blueprint:
+    """A path of routers that do nothing but forward, with its trains and delays."""
+    chance = random.Random(seed)
+    print_ = Blueprint(seed, chance)
+    print_.agent = chance.random() < 0.7 if agent is None else agent
+    print_.trains = _trains(print_)
+    speed = chance.choice((20_000, 100_000, 1_000_000, 10_000_000))
+    for number in range(chance.randint(1, 4)):
+        delay = int(speed * (0.3 + chance.random()))
+        print_.links.append(Link(f"link {number}", random.Random(chance.random()), delay))
+        each = chance.choice((0, 0, 0, 1_000_000_000, 100_000_000))
+        print_.routers.append(Router(f"router {number + 1}", f"10.{number + 1}.0.1", bucket=Bucket(each, 6)))
+    print_.links.append(Link(f"link {len(print_.routers)}", random.Random(chance.random()), speed // 2))
+    if not print_.agent:
+        print_.target_bucket = Bucket(*chance.choice(((1_000_000_000, 6), (100_000_000, 6), (1_000_000, 50), (0, 6))))
+    print_.pace = _pace(print_)
+    return print_
+
+
+def _trains(print_: Blueprint) -> tuple[Train, ...]:
+    chance = print_.chance
+    count = chance.choice((1, 3, 5, 8, 8, 12))
+    numbers = {chance.choice(WELL_KNOWN) if chance.random() < 0.6 else chance.randint(1, 255) for _ in range(count)}
+    directions = [Direction.FORWARD]
+    if print_.agent and chance.random() < 0.6:
+        directions.append(Direction.REVERSE)
+    forms = chance.choice(((Form.BARE,), (Form.BARE,), (Form.WELLFORMED,), (Form.BARE, Form.WELLFORMED)))
+    trains = [
+        Train(number, direction, form)
+        for number in numbers
+        for direction in directions
+        for form in forms
+        if form is Form.BARE or number in CARRIERS
+    ]
+    return tuple(sorted(trains)) or (Train(253),)
+
+
+def _pace(print_: Blueprint) -> Pace:
+    from dataclasses import replace
+
+    chance = print_.chance
+    if not print_.agent:
+        from pytest_hdp.measure.plan import AGENTLESS
+
+        return AGENTLESS
+    return replace(chance.choice((LAB, REMOTE)), control=chance.choice((8, 12, 16, 44)))

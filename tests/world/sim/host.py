@@ -1,0 +1,173 @@
+"""A host as its kernel behaves towards raw sockets, taps, UDP sockets and strangers' packets."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sim.network import Fate
+from sim.packet import ICMP, UDP, Packet, error_about
+
+if TYPE_CHECKING:
+    from sim.network import Network
+    from sim.station import SimStation
+
+OUTGOING, INCOMING = 4, 0
+HANDLED = frozenset({1, 2, 6, 17, 103, 136})  # numbers that a stock kernel does not call unreachable: FACTS 1
+TURNAROUND = 15_000  # ns in which a kernel answers by itself
+
+
+@dataclass(slots=True)
+class Bucket:
+    """A token bucket of ICMP errors: `each` ns to earn one, `burst` saved up. `each` 0: no limit."""
+
+    each: int = 0
+    burst: int = 6
+    _full_at: int = 0
+
+    def take(self, now: int) -> bool:
+        """Whether one is there; it is gone then."""
+        if self.each == 0:
+            return True
+        begin = max(self._full_at, now)
+        if begin - now > (self.burst - 1) * self.each:
+            return False
+        self._full_at = begin + self.each
+        return True
+
+
+Rule = Callable[[Packet], "str | None"]
+"""A firewall's word on a packet: None lets it pass, "drop", or "reject TYPE CODE"."""
+
+
+@dataclass(slots=True)
+class Host:
+    """A host with one interface. `way`: the direction in which its packets leave.
+
+    `output`: a rule on what it sends, "drop" being EPERM to the sender, "hold" a silent loss before the interface.
+    `inputs`: rules behind the interface. `answers`: whether it says that a protocol is unreachable.
+    """
+
+    name: str
+    addresses: list[str]
+    network: Network
+    way: int
+    interface: str = "eth0"
+    output: Rule | None = None
+    inputs: list[Rule] = field(default_factory=list)
+    answers: bool = True
+    echoes: bool = True
+    handled: frozenset[int] = HANDLED
+    bucket: Bucket = field(default_factory=Bucket)
+    stations: list[SimStation] = field(default_factory=list)
+    watchers: list[Callable[[Packet], None]] = field(default_factory=list)
+    sent_to: dict[str, int] = field(default_factory=dict)
+    down: bool = False
+    tunnel: Callable[[Packet], Packet] | None = None
+    _identification: int = 1
+
+    @property
+    def address(self) -> str:
+        """Its first address."""
+        return self.addresses[0]
+
+    def send(self, packet: Packet) -> str | None:
+        """Send a packet of this host's own: None, or the errno's name."""
+        if self.down:
+            return "ENETUNREACH"
+        self._identification = (self._identification + 1) & 0xFFFF
+        packet.identification = self._identification
+        packet.sent = len(self.network.fates)
+        packet.valid = packet.payload[12:20] != self.network.run_id
+        self.sent_to[packet.destination] = self.sent_to.get(packet.destination, 0) + 1
+        fate = Fate(packet.sent, self.name, packet.protocol, packet.destination, self.network.clock.now, packet.payload)
+        self.network.fates.append(fate)
+        said = self.output(packet) if self.output is not None else None
+        if said == "drop":
+            fate.died = f"refused by the firewall of {self.name}"
+            return "EPERM"
+        if said == "hold":
+            fate.died = f"held by {self.name}"
+            return None
+        self._tap(packet, OUTGOING)
+        self.network.note(packet, f"left {self.name}")
+        self.network.enter(packet, self.way)
+        return None
+
+    def receive(self, packet: Packet) -> None:
+        """Take a packet that came to its interface."""
+        if self.down:
+            self.network.die(packet, f"{self.name} is down")
+            return
+        if packet.sent >= 0:
+            self.network.fates[packet.sent].arrived += 1
+        self.network.note(packet, f"arrived at {self.name}")
+        self._tap(packet, INCOMING)
+        for watch in self.watchers:
+            watch(packet)
+        if packet.destination not in self.addresses or packet.ttl < 1:
+            self.network.die(packet, f"not for {self.name}")
+            return
+        for rule in self.inputs:
+            said = rule(packet)
+            if said is not None:
+                self.network.die(packet, f"firewall of {self.name}")
+                if said != "drop":
+                    kind, code = map(int, said.split()[1:])
+                    self._complain(packet, kind, code)
+                return
+        self._deliver(packet)
+
+    def _tap(self, packet: Packet, kind: int) -> None:
+        if any(station.taps for station in self.stations):
+            data = packet.data
+            for station in self.stations:
+                station.tapped(data, kind, self.interface)
+
+    def _deliver(self, packet: Packet) -> None:
+        listened = False
+        for station in self.stations:
+            listened |= station.delivered(packet)
+        if listened and packet.sent >= 0:
+            self.network.fates[packet.sent].delivered += 1
+        if packet.protocol == ICMP:
+            if packet.payload[:1] == b"\x08" and packet.quote is None and len(packet.payload) >= 8 and self.echoes:
+                self._reply(packet, b"\0\0" + packet.payload[2:])
+            return
+        if packet.protocol == UDP:
+            self._datagram(packet)
+        elif not listened and self.answers and packet.protocol not in self.handled:
+            self._complain(packet, 3, 2)
+
+    def _datagram(self, packet: Packet) -> None:
+        ports = packet.ports
+        if ports is None:
+            return
+        taken = [station for station in self.stations if station.datagram_for(packet, ports[1])]
+        if taken:
+            if packet.sent >= 0:
+                self.network.fates[packet.sent].delivered += 1
+        elif self.answers:
+            self._complain(packet, 3, 3)
+
+    def _complain(self, packet: Packet, kind: int, code: int) -> None:
+        if packet.is_error or not self.bucket.take(self.network.clock.now):
+            return
+        error = error_about(packet, packet.destination, kind, code)
+        self.network.clock.after(TURNAROUND, self._answer, error)
+
+    def _reply(self, packet: Packet, payload: bytes) -> None:
+        self.network.clock.after(TURNAROUND, self._answer, Packet(packet.destination, packet.source, ICMP, payload))
+
+    def _answer(self, packet: Packet) -> None:
+        if self.output is None or self.output(packet) is None:
+            self._tap(packet, OUTGOING)
+            self.network.note(packet, f"left {self.name} as an answer")
+            self.network.enter(packet, self.way)
+
+
+def udp(source: int, destination: int, payload: bytes) -> bytes:
+    """A UDP datagram without a checksum."""
+    return struct.pack("!HHHH", source, destination, 8 + len(payload), 0) + payload

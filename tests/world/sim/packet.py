@@ -1,0 +1,103 @@
+"""Packets as the simulated network passes them on: fields to change at will, bytes only where somebody looks."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from functools import lru_cache
+
+ICMP, TCP, UDP = 1, 6, 17
+DONT_FRAGMENT = 0x4000
+_HEADER = struct.Struct("!BBHHHBBH4s4s")
+_WHOLE = 576 - 28  # bytes of a packet that an ICMP error quotes: RFC 1812 section 4.3.2.3
+
+
+class Packet:
+    """One IPv4 packet. `quote`: of an ICMP error, the packet it is about, of which `quoted` bytes of payload are told.
+
+    `valid`: whether it is a message of its protocol, for who knows that. `sent`: a number for each packet that a host sent, which its copies keep: by it the truth is counted.
+    """
+
+    __slots__ = (
+        "destination", "flags", "identification", "payload", "protocol", "quote", "quoted", "sent", "source", "tos", "ttl",
+        "valid",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        source: str,
+        destination: str,
+        protocol: int,
+        payload: bytes,
+        *,
+        ttl: int = 64,
+        identification: int = 0,
+        sent: int = -1,
+    ) -> None:
+        self.source = source
+        self.destination = destination
+        self.protocol = protocol
+        self.payload = payload
+        self.ttl = ttl
+        self.identification = identification
+        self.tos = 0
+        self.flags = DONT_FRAGMENT
+        self.sent = sent
+        self.quote: Packet | None = None
+        self.quoted = 0
+        self.valid = True
+
+    def copy(self) -> Packet:
+        """Another one with the same fields."""
+        other = Packet(
+            self.source, self.destination, self.protocol, self.payload,
+            ttl=self.ttl, identification=self.identification, sent=self.sent,
+        )  # fmt: skip
+        other.valid = self.valid
+        other.tos, other.flags, other.quote, other.quoted = self.tos, self.flags, self.quote, self.quoted
+        return other
+
+    @property
+    def data(self) -> bytes:
+        """As on the wire; header checksums are left 0, since nobody here looks at them."""
+        payload = self.payload
+        if self.quote is not None:
+            payload += self.quote.data[: 20 + self.quoted]
+        return (
+            _HEADER.pack(
+                0x45, self.tos, 20 + len(payload), self.identification, self.flags, self.ttl, self.protocol, 0,
+                _packed(self.source), _packed(self.destination),
+            )
+            + payload
+        )  # fmt: skip
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it is an ICMP error, of a router's or a host's, or reads like one."""
+        return self.protocol == ICMP and self.payload[:1] in _ERRORS
+
+    @property
+    def ports(self) -> tuple[int, int] | None:
+        """Source and destination port of a valid UDP datagram; None for anything else."""
+        if self.protocol != UDP or len(self.payload) < 8:
+            return None
+        source, destination, length = struct.unpack_from("!HHH", self.payload)
+        return (source, destination) if length == len(self.payload) else None
+
+
+# what Linux never answers with an error: errors, and types that nobody uses, as which bare HDP reads (net/ipv4/icmp.c)
+_ERRORS = frozenset(bytes([kind]) for kind in (1, 2, 3, 4, 5, 7, 11, 12))
+
+
+def error_about(packet: Packet, source: str, kind: int, code: int, *, short: bool = False) -> Packet:
+    """An ICMP error about a packet, as it came in. `short`: it quotes 8 bytes beyond the header, as RFC 792 says."""
+    error = Packet(source, packet.source, ICMP, struct.pack("!BBHI", kind, code, 0, 0))
+    error.quote = packet.copy()
+    error.quoted = 8 if short else _WHOLE
+    error.flags = 0
+    return error
+
+
+@lru_cache(maxsize=4096)
+def _packed(address: str) -> bytes:
+    return socket.inet_aton(address)

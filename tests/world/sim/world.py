@@ -1,0 +1,128 @@
+"""From one seed a whole world: built, measured by the real engine, with all that really happened in it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.result import Judgement, PathName
+from pytest_hdp.measure.agentless import AgentlessMeasurement
+from pytest_hdp.measure.ends import End
+from pytest_hdp.measure.far import measurement
+from pytest_hdp.measure.path import OpenPath
+from pytest_hdp.measure.plan import Plan
+from sim.blueprint import FAR, NEAR, Blueprint, plain
+from sim.clock import SimClock
+from sim.families import DEFAULT, FAMILIES
+from sim.host import Host, Rule
+from sim.network import FORWARD, REVERSE, Network
+from sim.station import SimStation
+
+if TYPE_CHECKING:
+    from pytest_hdp.measure.engine import Measurement
+    from sim.packet import Packet
+
+MOST_AT_ONCE = 3
+
+
+@dataclass(slots=True)
+class World:
+    """A world put together. `families`: what it was drawn from."""
+
+    blueprint: Blueprint
+    families: tuple[str, ...]
+    clock: SimClock
+    network: Network
+    near: Host
+    far: Host
+    path: OpenPath
+    measurement: Measurement
+    judgements: dict[Train, Judgement] = field(default_factory=dict)
+
+    @property
+    def seed(self) -> int:
+        """The seed that it was drawn from."""
+        return self.blueprint.seed
+
+    def run(self) -> dict[Train, Judgement]:
+        """Measure all of its trains."""
+        self.judgements = self.measurement.run()
+        return self.judgements
+
+
+def draw(seed: int, families: Sequence[str] | None = None, *, trace: bool = False, ties: int | None = None) -> World:
+    """The world of a seed: of some of the families, by default of those in which today's code should never err."""
+    chance = random.Random(f"families {seed}")
+    pool = sorted(DEFAULT if families is None else families)
+    chosen = tuple(pool) if families is not None and len(pool) <= MOST_AT_ONCE else _some(chance, pool)
+    needs = {FAMILIES[each].agent for each in chosen} - {None}
+    blueprint = plain(seed, agent=needs.pop() if len(needs) == 1 else None if not needs else True)
+    for name in chosen:
+        FAMILIES[name].add(blueprint)
+    return build(blueprint, chosen, trace=trace, ties=ties)
+
+
+def _some(chance: random.Random, pool: Sequence[str]) -> tuple[str, ...]:
+    chosen: list[str] = []
+    for name in chance.sample(pool, min(len(pool), chance.choice((0, 1, 1, 2, 2, MOST_AT_ONCE)))):
+        family = FAMILIES[name]
+        clash = any(
+            family.agent not in (None, other)
+            for other in (FAMILIES[each].agent for each in chosen)
+            if other is not None
+        )
+        if not clash and not any(family.group and family.group == FAMILIES[each].group for each in chosen):
+            chosen.append(name)
+    return tuple(chosen)
+
+
+def build(blueprint: Blueprint, families: tuple[str, ...], *, trace: bool, ties: int | None) -> World:
+    """Put a blueprint together, up to the first packet."""
+    clock = SimClock(random.Random(ties) if ties is not None else None)
+    network = Network(clock, _chain(blueprint), notes=[] if trace else None)
+    near = Host("near", [NEAR], network, FORWARD, output=_one(blueprint.near_output))
+    near.inputs = [each.rule for each in blueprint.near_inputs]
+    far = Host("far", [FAR], network, REVERSE, output=_one(blueprint.far_output))
+    far.inputs = [each.rule for each in blueprint.far_inputs]
+    far.handled, far.answers, far.echoes, far.bucket = (
+        blueprint.handled, blueprint.answers, blueprint.echoes, blueprint.target_bucket,
+    )  # fmt: skip
+    network.hosts = {FORWARD: far, REVERSE: near}
+    tokens = random.Random(f"tokens {blueprint.seed}")
+    name = PathName("netns", FAR, NEAR, FAR, "netns=far" if blueprint.agent else None)
+    ends = (
+        End(SimStation(near), NEAR, "eth0"),
+        End(SimStation(far), FAR, "eth0") if blueprint.agent else None,
+    )
+    path = OpenPath(name, *ends, clock=clock, token=tokens.randbytes)
+    network.run_id = path.run_id
+    plan = Plan(blueprint.trains, blueprint.pace, seed=blueprint.seed)
+    measuring = measurement(path, plan) if blueprint.agent else AgentlessMeasurement(path, plan)
+    world = World(blueprint, families, clock, network, near, far, path, measuring)
+    for event in blueprint.events:
+        event(world)
+    return world
+
+
+def _chain(blueprint: Blueprint) -> list[object]:
+    """Link, router, link, router ... link; `extra` stand before the element that their number counts to."""
+    chain: list[object] = []
+    for number, link in enumerate(blueprint.links):
+        chain.append(link)
+        chain += blueprint.routers[number : number + 1]
+    for at, element in sorted(blueprint.extra, key=lambda each: -each[0]):
+        chain.insert(at, element)
+    return chain
+
+
+def _one(rules: Sequence[object]) -> Rule | None:
+    if not rules:
+        return None
+
+    def judge(packet: Packet) -> str | None:
+        return next((said for each in rules if (said := each.rule(packet)) is not None), None)  # type: ignore[attr-defined]
+
+    return judge
