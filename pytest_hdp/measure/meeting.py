@@ -49,19 +49,20 @@ def confirm(
     """Whether the far end may send to where it saw us: whether anything that it sends there comes back.
 
     First controls are sent, then a probe of each of these trains that came through forward, or was not sent there.
-    Nothing is, where there is no doubt. After the first time it is tried but once, for a path that loses much.
+    Nothing is, where there is no doubt. After the first time controls are sent once more, for a path that loses much.
     """
     confirmed, address = control.path.confirmed, control.address(Direction.REVERSE)
-    if confirmed.free(address) or control.nowhere:
-        return not control.nowhere
-    tries, control.asked_back = (1 if control.asked_back else TRIES), True
+    if confirmed.free(address) or control.nowhere or not confirmed.left:
+        return confirmed.free(address) and not control.nowhere
+    first, control.asked_back = not control.asked_back, True
+    tries = TRIES if first else 1
     for attempt in range(tries):
-        if attempt or not confirmed.spent[address]:
-            ask_back(control, echo=attempt > 0)
+        if attempt or not first or not confirmed.spent[address]:
+            ask_back(control, echo=attempt > 0 or not first)
         yield from _wait(control, look, timeout * (attempt + 1))
         if confirmed.free(address):
             return True
-    for train in by_interest(each for each in trains if _came_through(ledger, each)):
+    for train in by_interest(each for each in trains if first and _came_through(ledger, each)):
         if confirmed.left:
             send_probe(control.path, ledger, train, MEETING, content, address)
     yield from _wait(control, look, timeout * tries)

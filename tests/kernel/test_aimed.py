@@ -170,13 +170,17 @@ def test_who_knows_no_mac_aims_nothing(path_through, body):
     assert {judgement.verdict for judgement in found.values()} == {Verdict.DELIVERED}
 
 
+def drop_at_router1(lab: Lab, what: str) -> None:
+    rules = f"table ip t {{ chain f {{ type filter hook forward priority 10; {what} drop; }}; }}"
+    status, printed = lab.namespace("router1").run(["/bin/sh", "-c", f"PATH=$PATH:/usr/sbin:/sbin; nft '{rules}'"])
+    assert status == 0, printed
+
+
 @pytest.mark.parametrize("body", [zeros, elsewhere])
 def test_who_knows_no_mac_is_no_control(path_through, body):
     """The path lets no datagram through, and somebody behind it makes up all that should have come."""
     lab, path = path_through(make("transparent"))
-    rules = f"table ip t {{ chain f {{ type filter hook forward priority 0; ip saddr {lab.client_address} drop; }}; }}"
-    status, printed = lab.namespace("router1").run(["/bin/sh", "-c", f"PATH=$PATH:/usr/sbin:/sbin; nft '{rules}'"])
-    assert status == 0, printed
+    drop_at_router1(lab, f"ip saddr {lab.client_address}")
     with Forger(lab, path.run_id, body):
         assert through(path, 3, 0.3) == (3, 0)
 
@@ -227,3 +231,32 @@ def test_a_nat_that_answers_is_confirmed_and_costs_nothing(path_through):
     assert {judgement.verdict for judgement in found.values()} == {Verdict.DELIVERED}
     assert path.confirmed.free(lab.outside_address)
     assert path.confirmed.left == MOST
+
+
+def test_where_no_control_comes_back_a_probe_confirms(path_through):
+    lab, path = path_through(make("home-nat"))
+    drop_at_router1(lab, f"ip saddr {lab.target_address} ip protocol {{ icmp, udp }}")
+    trains = tuple(Train(number, direction) for number in (6, 253) for direction in Direction)
+    found = measurement(path, plan.Plan(trains, plan.LAB)).run()
+    assert path.confirmed.free(lab.outside_address)
+    assert found[trains[3]].verdict is Verdict.DELIVERED
+    assert found[trains[1]].verdict is Verdict.INCONCLUSIVE, "without a control nothing speaks against it"
+
+
+def test_where_nothing_comes_back_nobody_is_accused(path_through):
+    lab, path = path_through(make("home-nat"))
+    drop_at_router1(lab, f"ip saddr {lab.target_address}")
+    trains = tuple(Train(number, direction) for number in (6, 253) for direction in Direction)
+    with watching(lab) as left:
+        found = measurement(path, plan.Plan(trains, plan.LAB)).run()
+        outside = socket.inet_aton(lab.outside_address)
+        sent = sum(data[16:20] == outside and path.run_id in data and not is_answer(data) for data in left())
+    assert 10 < sent <= MOST
+    for train in trains[1::2]:
+        assert found[train].verdict is Verdict.INCONCLUSIVE
+        assert f"nothing of {sent} packets sent to {lab.outside_address}, the address" in found[train].explanation
+
+
+def is_answer(packet: bytes) -> bool:
+    """What a kernel sends by itself: an echo reply, or an ICMP error."""
+    return packet[9] == 1 and packet[(packet[0] & 15) * 4] in (0, 3)
