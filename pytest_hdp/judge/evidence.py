@@ -127,8 +127,9 @@ class Circumstances:
     measurement can still send. `agent_gone`: a sentence if the far end's eyes closed in mid-run. `names`: for
     sentences: "sender_interface", "receiver_interface", "source", "target"; and "control_source", the source
     address that the receiver saw on the control, to tell what NAT did; "withheld": why no probe was sent, if none
-    was; "elsewhere": why the eyes may be at another host than the target, if nothing came to them. `minimum_count`:
-    probes that every train gets; before that nothing is final, and no train is called lost, first_only or lossy.
+    was; "unconfirmed": why no more is sent to the address that the far end saw; "elsewhere": why the eyes may be at
+    another host than the target, if nothing came to them. `minimum_count`: probes that every train gets; before that
+    nothing is final, and no train is called lost, first_only or lossy.
     """
 
     control: tuple[RoundControl, ...]

@@ -90,8 +90,9 @@ def obstacle(facts: Facts) -> tuple[str, bool]:
     circumstances = facts.circumstances
     if circumstances.agent_gone:
         return f"the far end's eyes closed: {explain.plain(circumstances.agent_gone)}", True
-    if not facts.accepted:
-        return _nothing_sent(facts), "elsewhere" in circumstances.names
+    if "unconfirmed" in circumstances.names or not facts.accepted:
+        final = bool({"unconfirmed", "elsewhere"} & circumstances.names.keys())
+        return explain.name(facts, "unconfirmed", _nothing_sent(facts)), final
     if not facts.counting_rounds:
         elsewhere = "elsewhere" in circumstances.names
         return explain.name(facts, "elsewhere", _no_counting_round(facts)), elsewhere and facts.enough

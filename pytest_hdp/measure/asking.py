@@ -13,8 +13,8 @@ from pytest_hdp.judge.evidence import Circumstances, IcmpReport, RoundControl, T
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure.answers import file_answer
 from pytest_hdp.measure.budget import NEAR, WITNESSES, Budget, Sent, certainly_there
-from pytest_hdp.measure.control import PACKET_OUTGOING
-from pytest_hdp.measure.engine import MEETING, Measurement
+from pytest_hdp.measure.control import MEETING, PACKET_OUTGOING
+from pytest_hdp.measure.engine import Measurement
 from pytest_hdp.measure.located import Kinds, worth_locating
 from pytest_hdp.measure.sending import send_probe
 from pytest_hdp.measure.silence import (

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.expect import Expectation
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.measure.capture import Capture
+    from pytest_hdp.measure.confirmed import Confirmed
     from pytest_hdp.measure.path import OpenPath
     from pytest_hdp.measure.progress import OnProgress
 
@@ -89,6 +90,7 @@ class Campaign:
     _measurements: dict[str, Measurement] = field(default_factory=dict)
     _shared: dict[str, dict[Train, Result]] = field(default_factory=dict)
     _closers: dict[str, ExitStack] = field(default_factory=dict)
+    _confirmed: dict[str, Confirmed] = field(default_factory=dict)
 
     def want(self, key: str, train: Train) -> None:
         """Say before the first measurement that a train will be asked for."""
@@ -106,6 +108,7 @@ class Campaign:
                 self._unavailable[key] = str(error)
                 raise
             self._closers[key] = closer
+            self._count_on(key, self._open[key])
             if self.capture is not None:
                 self.capture.watch(self._open[key])
             self._names[key] = self._open[key].name
@@ -184,6 +187,13 @@ class Campaign:
             for closer in self._closers.values():
                 stack.push(closer)
             self._closers.clear()
+
+    def _count_on(self, key: str, path: OpenPath) -> None:
+        """Of what may go to an address that nobody has confirmed, a path opened once more has what is left."""
+        if key in self._confirmed:
+            path.confirmed = self._confirmed[key]
+            path.confirmed.renew(path.own)
+        self._confirmed[key] = path.confirmed
 
     def _measurement(self, key: str) -> Measurement:
         if key not in self._measurements:

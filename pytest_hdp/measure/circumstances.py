@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Circumstances, Eyes
+from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.elsewhere import elsewhere
 
 if TYPE_CHECKING:
-    from pytest_hdp.judge.verdict import Direction
     from pytest_hdp.measure.control import Control
     from pytest_hdp.measure.ledger import Ledger
     from pytest_hdp.measure.path import OpenPath
@@ -36,8 +36,10 @@ def shared_by(
     }
     if (seen := control.source_seen.get(direction)) is not None:
         names["control_source"] = seen[0]
-    if control.withheld(direction):
-        names["withheld"] = "nothing came from there, so there is no address to send to"
+    if (why := control.withheld(direction)) is not None:
+        names["withheld"] = why
+    if direction is Direction.REVERSE and (why := path.confirmed.refusal(control.address(direction))) is not None:
+        names["unconfirmed"] = why
     if (told := elsewhere(path, control, ledger)) is not None:
         names["elsewhere"] = names["withheld"] = told
     return Circumstances(

@@ -1,4 +1,8 @@
-"""The control: well-formed UDP datagrams, and ICMP echoes of the same size, sent beside the trains in every round."""
+"""The control: well-formed UDP datagrams, and ICMP echoes of the same size, sent beside the trains in every round.
+
+What came through is believed, and an address learnt from it, only if its bytes behind the UDP or ICMP header are those
+that were sent: whoever has not seen them can't make them, for the keyed MAC is among them.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,10 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.evidence import RoundControl, Train
 from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.measure.capture import CONTROL
-from pytest_hdp.measure.ledger import ICMP_ERRORS
+from pytest_hdp.measure.confirmed import possible
+from pytest_hdp.measure.ledger import HDP_SIZE, ICMP_ERRORS, MAC_OFFSET, TAG_SIZE, as_sent, payload_of
 from pytest_hdp.measure.sending import sealed
-from pytest_hdp.packet.icmp import build_echo
+from pytest_hdp.packet.icmp import build_echo, parse_error
 
 if TYPE_CHECKING:
     from pytest_hdp.measure.ends import Eye
@@ -19,21 +24,28 @@ if TYPE_CHECKING:
 
 UDP, ICMP = 17, 1
 PACKET_OUTGOING = 4
-ECHO_REPLY = 0
+ECHO_REPLY, ECHO_REQUEST = 0, 8
 TIME_EXCEEDED = 11
+MEETING = -1  # round number of the control packets that only find out whether there is a path
 CARRIER_HEADER = 8  # bytes of a UDP or an ICMP echo header
 NANOSECONDS = 1_000_000_000
+_RUN_ID = 8  # bytes, at the start of the tag
+_ERROR_TYPES = frozenset(bytes([number]) for number in ICMP_ERRORS)
 SLACK = 100_000_000  # ns by which a far end may be ahead of when it was to send
 
 
 @dataclass(slots=True)
 class ControlEntry:
-    """A control packet: times in ns, 0 until it happened; `expired_at`: the router that let its TTL expire."""
+    """A control packet: times in ns, 0 until it happened; `expired_at`: the router that let its TTL expire.
+
+    `data`: what follows its UDP or ICMP header, as sent.
+    """
 
     index: int
     round: int
     direction: Direction
     echo: bool
+    data: bytes = b""
     sent_at: int = 0
     errno: str | None = None
     left_at: int = 0
@@ -48,7 +60,8 @@ class Control:
     """Sends control packets over a path, and keeps what became of them.
 
     `source_seen`: by direction, the address and port from which the receiver saw the control come (what a NAT made
-    of it), once one arrived. `round_trip`, `variation`: seconds, smoothed as by RFC 6298.
+    of it), once one arrived. `round_trip`, `variation`: seconds, smoothed as by RFC 6298. `asked_back`: it was tried
+    whether what the far end sends there comes back.
     """
 
     path: OpenPath
@@ -57,13 +70,14 @@ class Control:
     source_seen: dict[Direction, tuple[str, int]] = field(default_factory=dict)
     round_trip: float | None = None
     variation: float = 0.0
+    asked_back: bool = False
     _aimed: dict[Direction, tuple[str, int]] = field(default_factory=dict)
 
     def send(self, direction: Direction, number: int, *, echo: bool = False) -> ControlEntry:
         """Send one control packet in round `number`: a UDP datagram, or an ICMP echo request."""
         entry = ControlEntry(self.path.next_index(), number, direction, echo)
         self.entries[entry.index] = entry
-        payload = self._payload(entry, ICMP if echo else UDP)
+        payload = entry.data = self._payload(entry, ICMP if echo else UDP)
         end = self.path.sender_end(direction)
         if self.path.witness is not None:
             train = Train(ICMP if echo else UDP, direction, Form.WELLFORMED)
@@ -102,44 +116,86 @@ class Control:
         entries = self.entries.values()
         return any(each.delivered_at for each in entries) and any(each.replied_at for each in entries)
 
-    def withheld(self, direction: Direction) -> bool:
-        """Whether nothing may be sent: between hosts the source's address, as it knows it, may be a stranger's."""
+    @property
+    def nowhere(self) -> bool:
+        """There is no address to send to in reverse: between hosts the source's own may be a stranger's."""
         ends = (self.path.near, self.path.far)
-        apart = any(end is not None and end.remote is not None for end in ends)
-        return direction is Direction.REVERSE and apart and not self.source_seen
+        return any(end is not None and end.remote is not None for end in ends) and not self.source_seen
+
+    def withheld(self, direction: Direction) -> str | None:
+        """Why nothing may be sent in a direction, if nothing may."""
+        if direction is Direction.FORWARD:
+            return None
+        if self.nowhere:
+            return "nothing came from there, so there is no address to send to"
+        if self.path.confirmed.free(address := self.address(direction)):
+            return None
+        return self.path.confirmed.refusal(address) or f"nobody has confirmed {address}, the address that it saw"
 
     def observe(self, eye: Eye, observation: Observation) -> bool:
         """File an observation if it is of a control packet; False if it is not."""
         _, when, kind, data, _, _ = observation
-        position = data.find(self.path.run_id)
-        entry = self.entries.get(int.from_bytes(data[position + 8 : position + 12], "big")) if position >= 0 else None
-        if entry is None:
-            return False
         if eye.kind == "control":
-            entry.delivered_at = entry.delivered_at or when
-        elif eye.kind == "tap":
+            entry = self._entry(data)
+            if entry is None or data != entry.data:
+                return False
+            if eye.end is self.path.receiver_end(entry.direction):
+                entry.delivered_at = entry.delivered_at or when
+            return True
+        payload = payload_of(data)
+        if payload is None or data[9] not in (UDP, ICMP):
+            return False
+        if data[9] == ICMP and payload[:1] in _ERROR_TYPES:
+            return eye.kind == "tap" and self._observe_error(eye, kind, data, payload)
+        seen = payload[CARRIER_HEADER:]
+        entry = self._entry(seen)
+        if entry is None or entry.echo is not (data[9] == ICMP) or not as_sent(entry.data, data, seen):
+            return False
+        if eye.kind == "tap":
             self._observe_tap(entry, eye, when, kind, data)
+        return True
+
+    def _entry(self, seen: bytes) -> ControlEntry | None:
+        """The control whose index stands behind the run id, at the place where both are in what was sent."""
+        if seen[HDP_SIZE : HDP_SIZE + _RUN_ID] != self.path.run_id:
+            return None
+        return self.entries.get(int.from_bytes(seen[HDP_SIZE + _RUN_ID : HDP_SIZE + MAC_OFFSET], "big"))
+
+    def _observe_error(self, eye: Eye, kind: int, data: bytes, payload: bytes) -> bool:
+        """File an ICMP error that quotes a control, with its MAC at least."""
+        error = parse_error(payload)
+        quoted = payload_of(error.quote) if error is not None else None
+        entry = self._entry(quoted[CARRIER_HEADER:]) if quoted is not None else None
+        if error is None or quoted is None or entry is None:
+            return False
+        seen = quoted[CARRIER_HEADER:]
+        same = entry.echo is (error.quote[9] == ICMP) and entry.data.startswith(seen)
+        if not same or len(seen) < HDP_SIZE + TAG_SIZE:
+            return False
+        if kind != PACKET_OUTGOING and error.type == TIME_EXCEEDED and eye.end is self.path.sender_end(entry.direction):
+            entry.expired_at = ".".join(map(str, data[12:16]))
         return True
 
     def _observe_tap(self, entry: ControlEntry, eye: Eye, when: int, kind: int, data: bytes) -> None:
         outgoing = kind == PACKET_OUTGOING
         header = (data[0] & 15) * 4
-        if data[9] == ICMP and data[header] in ICMP_ERRORS:
-            if not outgoing and data[header] == TIME_EXCEEDED:
-                entry.expired_at = ".".join(map(str, data[12:16]))
-            return
-        reply = entry.echo and data[header] == ECHO_REPLY
-        if reply:
-            if not outgoing and eye.end is self.path.sender_end(entry.direction):
+        if entry.echo and data[header] != ECHO_REQUEST:
+            if data[header] == ECHO_REPLY and not outgoing and eye.end is self.path.sender_end(entry.direction):
                 self._replied(entry, when)
         elif outgoing and eye.end is self.path.sender_end(entry.direction):
             entry.left_at = entry.left_at or when
         elif not outgoing and eye.end is self.path.receiver_end(entry.direction):
             entry.arrived_at = entry.arrived_at or when
+            if entry.direction is Direction.REVERSE:
+                self.path.came_back(entry.index)
             if not entry.echo and entry.direction not in self.source_seen:
-                source = ".".join(map(str, data[12:16])), int.from_bytes(data[header : header + 2], "big")
-                self.source_seen[entry.direction] = source
-                self.path.learn_address(eye.end, ".".join(map(str, data[16:20])))
+                self._learn_source(entry.direction, eye, data, header)
+
+    def _learn_source(self, direction: Direction, eye: Eye, data: bytes, header: int) -> None:
+        source, port = ".".join(map(str, data[12:16])), int.from_bytes(data[header : header + 2], "big")
+        if possible(source):
+            self.source_seen[direction] = source, port
+            self.path.learn_address(eye.end, ".".join(map(str, data[16:20])))
 
     def _replied(self, entry: ControlEntry, when: int) -> None:
         if entry.replied_at:

@@ -14,12 +14,13 @@ from pytest_hdp.judge.evidence import Circumstances, Train
 from pytest_hdp.judge.ladder import judge
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.circumstances import eyes_of, shared_by
-from pytest_hdp.measure.control import Control
+from pytest_hdp.measure.control import MEETING, Control
 from pytest_hdp.measure.ends import PathUnavailable
 from pytest_hdp.measure.filing import file
 from pytest_hdp.measure.ledger import Ledger
 from pytest_hdp.measure.locate import Locator, ask_again
 from pytest_hdp.measure.located import located, representatives, worth_locating
+from pytest_hdp.measure.meeting import ask_back, confirm
 from pytest_hdp.measure.progress import Teller
 from pytest_hdp.measure.sending import send_probe
 from pytest_hdp.packet.encoding import encode
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from pytest_hdp.vantage.station import Observation
 
 BURST = 0.0005  # seconds of the rate that are sent back to back between two looks at the sockets
-MEETING = -1  # round number of the control packets that only find out whether there is a path
 MEETING_TRIES = 5
 
 
@@ -123,6 +123,8 @@ class Measurement:
         """The whole measurement as one coroutine; it yields whenever it has looked at the sockets."""
         self._open_sockets()
         yield from self._meet()
+        if Direction.REVERSE in self.directions:
+            ask_back(self.control)  # what comes back does so during the first round
         pace = self.plan.pace
         for _ in range(pace.rounds):
             yield from self._round(self._open_trains())
@@ -167,6 +169,9 @@ class Measurement:
             if any(entry.delivered_at or entry.replied_at for entry in self.control.entries.values()):
                 return
 
+    def _confirm(self, trains: list[Train]) -> Generator[None, None, bool]:
+        return (yield from confirm(self.control, self.ledger, trains, self.content, self._look, self.timeout))
+
     @property
     def timeout(self) -> float:
         """Seconds that a probe is waited for."""
@@ -184,6 +189,8 @@ class Measurement:
                 if not asked:
                     continue  # forward goes on without trains too: its control keeps a NAT's way back open
                 yield from self._pause(self.control.round_trip or 0.0)
+                if not (yield from self._confirm(asked)):
+                    continue
             yield from self._send_all(asked, direction, number)
         self._note_drops()
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.ladder import judge
 from pytest_hdp.judge.verdict import Direction
-from pytest_hdp.measure.control import ICMP
-from pytest_hdp.measure.engine import MEETING, MEETING_TRIES, Measurement
+from pytest_hdp.measure.control import ICMP, MEETING
+from pytest_hdp.measure.engine import MEETING_TRIES, Measurement
+from pytest_hdp.measure.meeting import COPIES, ask_back
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Circumstances, TrainEvidence
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.plan import Plan
     from pytest_hdp.measure.progress import OnProgress
 
-COPIES = 3  # of the first packets, at once: to find out that one was lost takes long
 GLANCE = 0.05  # seconds between two looks at whether an agent has answered
 
 
@@ -58,6 +58,8 @@ class FarMeasurement(Measurement):
     def _script(self) -> Generator[None]:
         self._open_sockets()
         yield from self._meet()
+        if Direction.REVERSE in self.directions:
+            ask_back(self.control)
         pace = self.plan.pace
         while self.rounds < pace.rounds and self.path.gone is None:
             yield from self._round(self._open_trains())
@@ -163,7 +165,7 @@ class FarMeasurement(Measurement):
                     continue
                 if not number:
                     yield from self._pause(self.control.round_trip or 0.0)
-                if self.control.withheld(direction):
+                if not (yield from self._confirm(asked)):
                     continue
             yield from self._send_all(asked, direction, number)
         yield from self._pause(self._far_busy - self.path.clock.monotonic())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.control import PACKET_OUTGOING
 
 if TYPE_CHECKING:
@@ -37,3 +38,5 @@ def file(path: OpenPath, books: Sequence[tuple[Control, Ledger]], eye: Eye, obse
         entry.left.append(copy)
     elif not outgoing and eye.end is path.receiver_end(direction):
         entry.arrived.append(copy)
+        if direction is Direction.REVERSE and copy.genuine:
+            path.came_back(entry.index)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.latency import Series, percentile
 from pytest_hdp.judge.latency_result import LatencyResult, Setup, Way, conclude
 from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.measure.meeting import Unconfirmed, meet
 from pytest_hdp.measure.posts import Ends, Packets, kinds
 from pytest_hdp.measure.trips import Book, OneWay, RoundTrip
 
@@ -70,6 +71,7 @@ class Comparison:
         self.one_way = path.shared_clock if one_way is None else one_way
         self.ends = Ends(path, self.kinds, apart=self.one_way)
         self.measured: list[Series] = []
+        self._met: str | None = None  # why nothing may be sent from the far end, or ""
 
     def __enter__(self) -> Comparison:
         return self
@@ -84,7 +86,11 @@ class Comparison:
         return (Direction.FORWARD, Direction.REVERSE) if both else (Direction.FORWARD,)
 
     def run(self, direction: Direction = Direction.FORWARD) -> LatencyResult:
-        """Measure. Takes about `pairs * (kinds * gap + rest)` seconds."""
+        """Measure. Takes about `pairs * (kinds * gap + rest)` seconds.
+
+        Raises Unconfirmed before anything is sent from the far end that nobody may be there to take.
+        """
+        self._meet(answered=not self.one_way or direction is Direction.REVERSE)
         rounds = self.plan.pairs + WARM_UP
         book = Book(Packets(self.path, self.kinds, rounds, self.plan.content))
         settle(self.path, SETTLING)
@@ -107,6 +113,18 @@ class Comparison:
         )
         self.measured = [self._series(book, trip, number) for number in range(len(self.kinds))]
         return conclude(setup, self.measured)
+
+    def _meet(self, *, answered: bool) -> None:
+        """Find out, once, where the far end sees us. `answered`: it is to send there."""
+        if self._met is None:
+            self._met = ""
+            try:
+                if self.path.routed:
+                    meet(self.path)
+            except Unconfirmed as error:
+                self._met = str(error)
+        if answered and self._met:
+            raise Unconfirmed(self._met)
 
     def _schedule(self, rounds: int) -> Iterator[list[tuple[int, int]]]:
         """By round, positions and when they are due, ns from its start. Gaps vary, so that they meet no other beat."""

@@ -112,7 +112,7 @@ class Ledger:
 
     def probe(self, time: int, data: bytes, interface: str) -> tuple[Entry, Copy] | None:
         """The probe that an IPv4 packet is a copy of, or None (and the stranger is counted)."""
-        payload = _payload(data)
+        payload = payload_of(data)
         if payload is None:
             self.strangers += 1
             return None
@@ -160,7 +160,7 @@ _ICMP = b"\x01"
 _FIRST_FRAGMENT = 0x2000  # of flags and offset: more fragments follow, offset 0
 
 
-def _payload(data: bytes) -> bytes | None:
+def payload_of(data: bytes) -> bytes | None:
     """What `parse_ipv4` calls the payload, at a tenth of its price: all that is asked of most packets."""
     if len(data) < 20 or data[0] >> 4 != 4:
         return None
@@ -171,12 +171,19 @@ def _payload(data: bytes) -> bytes | None:
     return data[header : total if total >= header else len(data)]
 
 
+def as_sent(sent: bytes, data: bytes, seen: bytes) -> bool:
+    """Whether `seen`, of the packet `data`, is all that was sent from the HDP header on, or a first fragment's part."""
+    if seen == sent:
+        return True
+    first_fragment = (data[6] << 8 | data[7]) & 0x3FFF == _FIRST_FRAGMENT
+    return first_fragment and len(seen) >= HDP_SIZE + TAG_SIZE and sent.startswith(seen)
+
+
 def _payload_change(sent: bytes, data: bytes, payload: bytes, position: int) -> str | None:
     """None if the probe's bytes are as sent; else what changed ("payload", "length"), or STRANGER."""
     start = position - HDP_SIZE
     seen = payload[max(start, 0) :]
-    first_fragment = (data[6] << 8 | data[7]) & 0x3FFF == _FIRST_FRAGMENT
-    if start >= 0 and (seen == sent or (first_fragment and sent.startswith(seen))):
+    if start >= 0 and as_sent(sent, data, seen):
         return None
     mac = slice(position + MAC_OFFSET, position + TAG_SIZE)
     sent_mac = sent[HDP_SIZE + MAC_OFFSET : HDP_SIZE + TAG_SIZE]

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Self
 
 from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.measure.confirmed import HELD_BACK, Confirmed, Numbered
 from pytest_hdp.measure.ends import End, Eye, PathUnavailable, refusal
 from pytest_hdp.packet.carrier import CARRIERS, hdp_offset
 from pytest_hdp.packet.tag import RUN_ID_SIZE, Sealer
 from pytest_hdp.vantage import bpf
 from pytest_hdp.vantage.clock import SYSTEM, Clock
-from pytest_hdp.vantage.exchange import AgentGone, Packet
+from pytest_hdp.vantage.exchange import AgentGone
 from pytest_hdp.vantage.remote import RemoteStation
 from pytest_hdp.vantage.station import Station
 
@@ -37,6 +38,7 @@ class OpenPath:
 
     `buffer`: receive buffer of each socket in bytes; None keeps the system's. Everything seen is filtered in the
     kernel by this path's run id. `lab`: the lab it runs through, if it is emulated. `witness`: keeps its packets.
+    `confirmed`: where the far end may send to.
     `token`: so many bytes that nobody can foretell.
     """
 
@@ -69,6 +71,9 @@ class OpenPath:
         self._drops: dict[tuple[int, int], int] = {}
         self._ends = [near] if far is None or far is near else [near, far]
         self._remote = [end.remote for end in self._ends if end.remote is not None]
+        # what a kernel elsewhere calls its own may be a stranger's here
+        self.own = frozenset({name.target} if self._remote else {name.target, near.address})
+        self.confirmed = Confirmed(self.own)
         self._waiter = clock.waiter()
         for end in self._ends:
             self._waiter.register(end.station.fileno(), select.EPOLLIN)
@@ -163,9 +168,11 @@ class OpenPath:
             except AgentGone as error:
                 raise PathUnavailable(str(error.strerror)) from error
 
-    def send(self, end: End, handle: int, data: bytes, address: str, packet: Packet, port: int = 0) -> None:
+    def send(self, end: End, handle: int, data: bytes, address: str, packet: Numbered, port: int = 0) -> None:
         """Send one packet from an end; `packet.errno` is set if it is refused there, if that is far away, later."""
-        if isinstance(end.station, RemoteStation):
+        if end is not self.near and not self.confirmed.take(address, packet.index):
+            packet.errno = HELD_BACK
+        elif isinstance(end.station, RemoteStation):
             end.station.send_later(handle, data, address, port, packet)
         else:
             packet.errno = end.station.send(handle, data, address, port)
@@ -189,6 +196,11 @@ class OpenPath:
         if end.bind is not None and address != self.name.target:
             end.address = address
             end.station.send_from(address)
+
+    def came_back(self, index: int) -> None:
+        """Take note that a packet which the far end sent has arrived at the near one, byte for byte."""
+        if self.confirmed.came_back(index) and self.far is not None and self.far.remote is not None:
+            self.far.remote.came_back()
 
     def watch_answers(self, protocols: Iterable[int], port: int) -> None:
         """Watch what comes back from the target under these numbers to this port, our run id in it or not."""

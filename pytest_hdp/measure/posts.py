@@ -223,10 +223,17 @@ class Ends:
         """Whether it is known who the near end is for the far end."""
         return self._seen_from is not None
 
-    def learn(self, data: bytes) -> None:
-        """Learn from a datagram that arrived at the far end's tap who the near end is there."""
-        packet = parse_ipv4(data) if not self.met and data[9:10] == bytes([UDP_NUMBER]) else None
-        if packet is not None and int.from_bytes(packet.payload[2:4], "big") == self.far.port:
+    def learn(self, packets: Packets, data: bytes) -> None:
+        """Learn from one of these that arrived at the far end's tap, byte for byte, who the near end is there.
+
+        Only what is confirmed by other packets before (`meeting.py`): all that these are for is their times.
+        """
+        if self.met or data[9:10] != bytes([UDP_NUMBER]) or packets.position(data, datagram=False) is None:
+            return
+        packet = parse_ipv4(data)
+        if packet is None or not self.path.confirmed.free(packet.source):
+            return
+        if int.from_bytes(packet.payload[2:4], "big") == self.far.port:
             self._seen_from = packet.source, int.from_bytes(packet.payload[:2], "big")
 
 
@@ -274,4 +281,6 @@ class Packets:
         if not 0 <= number < len(self.data):
             return None
         sent = self.data[number]
-        return number if data[header:] == sent or (data.endswith(sent) and data[9] == UDP_NUMBER) else None
+        behind = header + _UDP_HEADER  # of a datagram that a raw socket or a tap saw
+        whole = data[header:] == sent or (not datagram and data[9] == UDP_NUMBER and data[behind:] == sent)
+        return number if whole else None

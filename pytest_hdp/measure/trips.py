@@ -93,7 +93,7 @@ class OneWay:
             if eye.end is self.sender.end:
                 self._book.departure(when, data)
         elif eye.end is self._ends.far.end:
-            self._ends.learn(data)
+            self._ends.learn(self._book.packets, data)
 
     @property
     def order(self) -> list[int]:
@@ -166,7 +166,7 @@ class RoundTrip:
         if kind == PACKET_OUTGOING:
             (self._answers if at_far else self._asked).departure(when, data)
         elif at_far:
-            self._ends.learn(data)
+            self._ends.learn(self._asked.packets, data)
 
     @property
     def order(self) -> list[int]:

@@ -3,8 +3,9 @@
 Standard library only, Python 3.8 or later; shipped as source, with station.py and ahead.py, through execnet; nothing
 is installed there. It opens no port but the control's UDP socket, answers nothing, and knows nothing of what it sends.
 It sends only to the peers that its terms name, or to one more address, the first that its controller names, if
-something of the session's has come from there. It ends with the connection, after its lifetime, when its packets are
-spent, and when its controller has been silent for too long.
+something of the session's has come from there; and no more than 64 packets to that one before its controller says that
+something has come back, since whoever saw a packet can send its copy in anybody's name. It ends with the connection,
+after its lifetime, when its packets are spent, and when its controller has been silent for too long.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from pytest_hdp.vantage.station import Observation, Station, _with_room
 
 # what its controller may have opened, and which of the arguments are a buffer's size
 _OPENING = {"tap": 2, "listen": 3, "sender": None, "datagram": 3}
+MOST_UNCONFIRMED = 64  # packets to an address learnt from the network, from which nothing is known to have come back
+_FAMILIES = (socket.AF_INET, socket.AF_INET6)
+_MOST_SOURCES = 4096  # addresses that are remembered: a flood from all of them must not fill the memory
 _ICMP_ERRORS = (3, 4, 5, 11, 12)
 _TOGETHER = 0.004  # seconds for which observations are gathered into one message
 _CATCH_UP = 0.002  # seconds of delay in sending that are made up for by sending faster
@@ -67,7 +71,10 @@ class Agent:
         self._sockets = sockets
         self._station = Station(sockets)
         self._peers = set(terms["peers"])
-        self._named = False
+        self._named: str | None = None  # the address beside the peers; and how many packets may yet go there
+        self._unconfirmed = MOST_UNCONFIRMED
+        self._confirmed = False
+        self._silent: set[int] = set()  # handles of taps: an AF_PACKET socket knows no addresses, but interfaces
         self._sources: set[str] = set()
         self._budget, self._left = terms["budget"], terms["budget"]
         self._lifetime, self._silence = terms["lifetime"], terms["silence"]
@@ -152,8 +159,9 @@ class Agent:
         for handle, when, kind, data, address, interface in self._station.poll(0):
             if handle in self._theirs:
                 self._seen.append((self._theirs[handle], when, kind, data, address, interface))
-            if kind == 0 and len(data) >= 20 and not _is_icmp_error(data):
-                self._sources.add(socket.inet_ntoa(data[12:16]))
+            full = len(self._sources) >= _MOST_SOURCES
+            if kind == 0 and len(data) >= 20 and not full and not _is_icmp_error(data) and 0 < data[12] < 224:
+                self._sources.add(socket.inet_ntoa(data[12:16]))  # of one host: none that leads to many
 
     def _end(self, reason: str) -> None:
         self._replies.append(("gone", reason))
@@ -172,13 +180,19 @@ class Agent:
         """Nothing: it says that the controller is there."""
 
     def _do_ahead(self, token: int, family: int, kind: int, protocols: Sequence[int]) -> None:
-        self._answer(token, _with_room, self._sockets.open, family, kind, protocols)
+        self._answer(token, self._open_ahead, family, kind, protocols)
+
+    def _open_ahead(self, family: int, kind: int, protocols: Sequence[int]) -> list[int]:
+        _check(family in _FAMILIES and kind == socket.SOCK_RAW)
+        opened: list[int] = _with_room(self._sockets.open, family, kind, protocols)
+        return opened
 
     def _do_route(self, token: int, target: str) -> None:
-        self._answer(token, self._station.route, target)
+        self._answer(token, self._route, target)
 
-    def _do_option(self, token: int, handle: int, level: int, option: int, value: Any) -> None:
-        self._answer(token, self._station.set_option, self._ours[handle], level, option, value)
+    def _route(self, target: str) -> tuple[str, str, int]:
+        _check_numeric(target)
+        return self._station.route(target)
 
     def _do_open(self, token: int, handle: int, how: str, arguments: Sequence[Any]) -> None:
         """Open a socket as the station's method `how` does, for the controller to know as `handle`."""
@@ -193,9 +207,14 @@ class Agent:
             self._end("a socket that was opened ahead can't be used")
 
     def _open(self, handle: int, how: str, arguments: list[Any]) -> int:
+        if how in ("listen", "sender"):
+            _check(arguments[0] in _FAMILIES)
+        for address in arguments[:1] if how == "datagram" else arguments[4:5] if how == "listen" else ():
+            _check_numeric(address or "0.0.0.0")  # noqa: S104 (as a station reads it)
         opened = getattr(self._station, how)(*arguments)
         ours, port = opened if how == "datagram" else (opened, 0)
         self._ours[handle], self._theirs[ours] = ours, handle
+        self._silent |= {handle} if how == "tap" else set()
         return int(port)
 
     def _do_discard(self, handle: int) -> None:
@@ -209,6 +228,7 @@ class Agent:
     def _do_source(self, address: str) -> None:
         """As its controller saw a packet come in; that it has this address is for its own kernel to say."""
         with contextlib.suppress(OSError):
+            _check_numeric(address)
             self._station.send_from(address)
 
     def _do_pause(self, seconds: float) -> None:
@@ -216,17 +236,30 @@ class Agent:
 
     def _do_send(self, number: int, handle: int, data: bytes, address: str, port: int) -> None:
         if address not in self._peers:
-            self._see()
-            if self._named or address not in self._sources:
-                self._end(f"it was asked to send to {address}, from where nothing of this session came")
-            self._peers.add(address)
-            self._named = True
+            self._send_to_learnt(address)
+        if handle in self._silent:
+            self._end("it was asked to send by a socket that only watches")
         if not self._left:
             self._end(f"its budget of {self._budget} packets is spent")
         self._left -= 1
         refused = self._station.send(self._ours[handle], data, address, port)
         if refused is not None:
             self._replies.append(("refused", number, refused))
+
+    def _send_to_learnt(self, address: str) -> None:
+        if address != self._named:
+            self._see()
+            if self._named is not None or address not in self._sources:
+                self._end(f"it was asked to send to {address}, from where nothing of this session came")
+            self._named = address
+        if not self._confirmed:
+            if not self._unconfirmed:
+                self._end(f"{MOST_UNCONFIRMED} packets went to {address}, and nothing is known to have come back")
+            self._unconfirmed -= 1
+
+    def _do_back(self) -> None:
+        """Something that was sent to the learnt address has come back, says its controller, which can tell."""
+        self._confirmed = self._named is not None
 
     def _sync(self, token: int, held: float) -> None:
         """Say that all before is done, with all that was seen by now, and the drops so far.
@@ -236,6 +269,17 @@ class Agent:
         self._see()
         drops = [(self._theirs[ours], count) for ours, count in self._station.drops().items() if count]
         self._replies.append(("answer", token, 0, (held, drops)))
+
+
+def _check(allowed: bool) -> None:
+    """Refuse what a station would do, and an agent does for nobody: no sockets but those of IP."""
+    if not allowed:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+
+def _check_numeric(address: str) -> None:
+    """Refuse a name: to look it up, the host would send packets to others."""
+    socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
 
 
 def _is_icmp_error(data: bytes) -> bool:

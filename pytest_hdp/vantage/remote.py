@@ -106,10 +106,6 @@ class RemoteStation:
         """As `Station.discard`, later."""
         self._outbox.append(("discard", handle))
 
-    def set_option(self, handle: int, level: int, option: int, value: int | bytes) -> None:
-        """As `Station.set_option`."""
-        self._ask("option", lambda _: None, handle, int(level), int(option), value)
-
     def set_ttl(self, handle: int, ttl: int) -> None:
         """Set the TTL of what is handed over from now on."""
         self._outbox.append(("ttl", handle, ttl))
@@ -154,6 +150,10 @@ class RemoteStation:
         self._unsure[self._number] = packet
         packet.sent_at += int(self._backlog * 1e9)
         self._outbox.append(("send", self._number, handle, data, address, port))
+
+    def came_back(self) -> None:
+        """Say that something sent to the address which the agent has learnt came back: more may go there now."""
+        self._outbox.append(("back",))
 
     def pause(self, seconds: float) -> None:
         """Have what is handed over after this sent so much later than what was before it."""

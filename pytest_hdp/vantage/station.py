@@ -200,10 +200,6 @@ class Station:
 
     # Working
 
-    def set_option(self, handle: int, level: int, option: int, value: int | bytes) -> None:
-        """setsockopt(2). Raises OSError with the kernel's errno."""
-        self._sockets[handle].setsockopt(level, option, value)
-
     def set_ttl(self, handle: int, ttl: int) -> None:
         """Set the TTL (hop limit) of what is sent from now on, 1..255. Raises OSError: EINVAL."""
         opened = self._sockets[handle]

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pytest_hdp.vantage import bpf, shipping
+from pytest_hdp.vantage.agent import Agent
 from pytest_hdp.vantage.exchange import AgentGone
 from pytest_hdp.vantage.keeper import Keeper, NamespacesUnavailable
 from pytest_hdp.vantage.remote import RemoteStation
@@ -23,6 +24,7 @@ MARK = b"hdp-test"
 PAYLOAD = bytes(12) + MARK + b"moo"
 PROGRAM = bpf.assemble(bpf.matching(MARK, (12,)))
 HERE, OTHER = "127.0.0.1", "127.0.0.2"
+INET, PACKET = int(socket.AF_INET), int(socket.AF_PACKET)
 
 
 @dataclass
@@ -160,6 +162,90 @@ def test_one_peer_may_be_named_and_no_second(start, space, beside):
     assert len([each for each in beside.poll(1) if each[3][9] == 254]) == 2
     far.send(handle, PAYLOAD, HERE)
     assert "asked to send to 127.0.0.1" in str(far.gone)
+    assert beside.poll(0.1) == []
+
+
+def met(far: RemoteStation, space, address: str) -> None:
+    """Let the agent see a packet of the session from this address."""
+    tap = far.tap("lo", PROGRAM)
+    with space.open_socket(socket.AF_INET, socket.SOCK_RAW, 253) as opened:
+        opened.bind((address, 0))
+        opened.sendto(PAYLOAD, (HERE, 0))
+    assert len(seen_by(far, tap, 2)) == 2
+
+
+def test_64_packets_go_to_whom_nobody_has_confirmed(start, space, beside):
+    far = start()
+    met(far, space, OTHER)
+    beside.poll(1)
+    handle = far.sender(socket.AF_INET, 254)
+    for _ in range(100):
+        far.send_later(handle, PAYLOAD, OTHER, 0, Packet())
+    far.settle()
+    assert far.gone == f"64 packets went to {OTHER}, and nothing is known to have come back"
+    assert len([each for each in beside.poll(1) if each[2] == 4 and each[3][9] == 254]) == 64
+
+
+def test_once_something_came_back_more_may_go(start, space, beside):
+    far = start(peers=(HERE,))
+    far.came_back()  # of what? nothing was sent yet
+    met(far, space, OTHER)
+    beside.poll(1)
+    handle = far.sender(socket.AF_INET, 254)
+    sent = 0
+    for count in (64, 100):
+        for _ in range(count):
+            far.send_later(handle, PAYLOAD, OTHER, 0, Packet())
+        far.settle()
+        assert far.gone is None
+        far.came_back()
+        sent += len([each for each in beside.poll(1) if each[2] == 4 and each[3][9] == 254])
+    assert sent == 164
+
+
+WORDS = {"beat", "ahead", "route", "open", "discard", "ttl", "source", "back", "pause", "send"}
+
+
+def test_there_is_no_word_beyond_these():
+    """Each was looked at for a way to have it send to anybody; a socket's options are one (IP_OPTIONS, IP_HDRINCL)."""
+    assert {name.removeprefix("_do_") for name in dir(Agent) if name.startswith("_do_")} == WORDS
+
+
+@pytest.mark.parametrize(
+    ("word", "arguments"),
+    [
+        ("ahead", (PACKET, 3, [3])),
+        ("ahead", (INET, 2, [0])),
+        ("open", (99, "listen", [PACKET, 3, PROGRAM])),
+        ("open", (99, "sender", [PACKET, 3])),
+        ("open", (99, "listen", [INET, 253, PROGRAM, None, "localhost"])),
+        ("open", (99, "datagram", ["localhost", 0, PROGRAM])),
+        ("route", ("localhost",)),
+    ],
+    ids=[
+        "raw packets ahead",
+        "datagrams ahead",
+        "packets in",
+        "packets out",
+        "a name",
+        "a name for UDP",
+        "a name's route",
+    ],
+)
+def test_what_is_no_socket_of_ip_or_no_address_is_refused(start, word, arguments):
+    """A name would be looked up: a packet to whoever answers for it."""
+    far = start()
+    with pytest.raises(OSError, match=r"Invalid argument|illegal IP address"):
+        far._ask(word, print, *arguments)
+    assert far.gone is None
+
+
+def test_a_tap_sends_nothing(start, space, beside):
+    """To its socket an address is an interface's name."""
+    far = start(peers=("lo",))
+    tap = far.tap("lo", PROGRAM)
+    far.send(tap, b"\x45" + bytes(19) + PAYLOAD, "lo", 0x0800)
+    assert far.gone == "it was asked to send by a socket that only watches"
     assert beside.poll(0.1) == []
 
 

@@ -301,7 +301,7 @@ def test_ttl_and_options_hold_for_what_is_sent_next(station):
     sender = station.sender(socket.AF_INET, 253)
     for ttl in (1, 255):
         station.set_ttl(sender, ttl)
-        station.set_option(sender, socket.IPPROTO_IP, socket.IP_TOS, ttl & 0xFC)
+        station.opened(sender).setsockopt(socket.IPPROTO_IP, socket.IP_TOS, ttl & 0xFC)
         station.send(sender, NEEDLE, HERE)
     seen = [each[3] for each in station.poll(1) if each[2] == PACKET_OUTGOING]
     assert [(data[8], data[1]) for data in seen] == [(1, 0), (255, 0xFC)]
@@ -354,7 +354,7 @@ def test_a_full_send_queue_is_waited_for_and_then_reported(ip, station):
     """An unresolved neighbour holds packets, and with them the sender's buffer."""
     ip(*LINK)
     sender = station.sender(socket.AF_INET, 253)
-    station.set_option(sender, socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    station.opened(sender).setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
     began = time.monotonic()
     answers = []
     while not any(answers) and time.monotonic() - began < 3:
@@ -366,7 +366,7 @@ def test_a_full_send_queue_is_waited_for_and_then_reported(ip, station):
 def test_a_send_queue_that_empties_in_time_is_no_refusal(ip, space, station):
     ip(*LINK)
     sender = station.sender(socket.AF_INET, 253)
-    station.set_option(sender, socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    station.opened(sender).setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
     resolve = ["/bin/sh", "-c", "sleep 0.2; ip neigh replace 192.0.2.2 lladdr 02:00:00:00:00:02 dev near"]
     running = space.start(resolve)
     assert [station.send(sender, bytes(1000), "192.0.2.2") for _ in range(20)] == [None] * 20

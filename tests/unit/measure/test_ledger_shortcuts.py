@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_hdp.measure.ledger import _payload, changed_fields
+from pytest_hdp.measure.ledger import changed_fields, payload_of
 from pytest_hdp.packet.ip import build_ipv4, parse_ipv4
 
 LEFT = build_ipv4(b"payload", protocol=253, source="192.0.2.1", destination="198.51.100.2", identification=7)
@@ -18,7 +18,7 @@ FIELDS = ("dscp", "ecn", "identification", "flags", "options", "protocol", "sour
 @given(st.one_of(st.binary(max_size=80), st.binary(max_size=60).map(lambda more: b"\x46" + more)))
 def test_the_payload_is_that_of_the_parser(data):
     packet = parse_ipv4(data)
-    assert _payload(data) == (packet.payload if packet is not None else None)
+    assert payload_of(data) == (packet.payload if packet is not None else None)
 
 
 @pytest.mark.parametrize("quoted", [False, True])

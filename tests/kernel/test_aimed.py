@@ -1,0 +1,262 @@
+"""Somebody forges where our packets come from: the far end sends nothing there, or no more than a few."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.result import PathName
+from pytest_hdp.judge.verdict import Direction, Form, Verdict
+from pytest_hdp.lab.boxes import Router
+from pytest_hdp.lab.catalogue import make
+from pytest_hdp.lab.requirements import LabUnavailable
+from pytest_hdp.lab.topology import Lab, LabSpec
+from pytest_hdp.lab.wires import Delay
+from pytest_hdp.measure import plan, routes
+from pytest_hdp.measure.campaign import Campaign
+from pytest_hdp.measure.control import through
+from pytest_hdp.measure.ends import End
+from pytest_hdp.measure.far import measurement
+from pytest_hdp.measure.latency import Comparison, LatencyPlan
+from pytest_hdp.measure.meeting import Unconfirmed
+from pytest_hdp.measure.path import OpenPath
+from pytest_hdp.packet.ip import build_ipv4
+from pytest_hdp.vantage import shipping
+from pytest_hdp.vantage.opener import Opener
+from pytest_hdp.vantage.remote import RemoteStation
+from pytest_hdp.vantage.shipping import Terms
+from pytest_hdp.vantage.station import Station
+
+STRANGER = "203.0.113.77"
+MOST = 64
+OUTGOING = 4
+UDP = 17
+HOLD = 150_000  # us that a box holds what passes, for what is forged to be there before
+SLOW = LabSpec("slow", "a box that holds everything", (Router(), Delay(us=HOLD), Router()))
+NUMBERS = (*range(100, 180), 17)
+TRAINS = tuple(Train(number, direction, Form.BARE) for direction in Direction for number in NUMBERS)
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as opened:
+        yield opened
+
+
+@pytest.fixture(params=["in this process", "agent"])
+def path_through(request, stack: ExitStack) -> Callable[[LabSpec], tuple[Lab, OpenPath]]:
+    """A path through a lab whose far end is a station of ours, or an agent's."""
+
+    def opened(spec: LabSpec) -> tuple[Lab, OpenPath]:
+        try:
+            lab = stack.enter_context(Lab(spec, seed=1))
+        except LabUnavailable as error:
+            pytest.skip(f"privilege: {error}")
+        near, far = station(lab, lab.client), (station if request.param != "agent" else agent)(lab, lab.target)
+        ends = End(near, lab.client_address, "eth0"), End(far, lab.target_address, "eth0")
+        name = PathName("internet", "target", lab.client_address, lab.target_address, request.param)
+        return lab, stack.enter_context(OpenPath(name, *ends))
+
+    def station(lab: Lab, node: str) -> Station:
+        return stack.enter_context(Station(stack.enter_context(Opener(lab.namespace(node)))))
+
+    def agent(lab: Lab, node: str) -> RemoteStation:
+        space = lab.namespace(node)
+        enter = [f"--net=/proc/{os.getpid()}/fd/{space.descriptor}"]
+        if space.keeper.private:
+            enter = [f"--user=/proc/{space.keeper.pid}/ns/user", "--preserve-credentials", *enter]
+        command = ["nsenter", *enter, *shipping.loader(sys.executable)]
+        return stack.enter_context(shipping.start(command, "the agent", Terms()))
+
+    return opened
+
+
+@contextmanager
+def watching(lab: Lab) -> Iterator[Callable[[], list[bytes]]]:
+    """All that left the target so far, from the IP header on."""
+    tap = lab.socket_factory(lab.target)(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+    tap.setsockopt(socket.SOL_SOCKET, 33, 64 << 20)  # SO_RCVBUFFORCE: read at the end
+    tap.bind(("eth0", 3))  # ETH_P_ALL: what goes out is shown to no other
+    found: list[bytes] = []
+
+    def left() -> list[bytes]:
+        while True:
+            try:
+                data, (_, kind, direction, *_) = tap.recvfrom(2048)
+            except BlockingIOError:
+                return found
+            if direction == OUTGOING and kind == 0x0800:
+                found.append(data)
+
+    with tap:
+        yield left
+
+
+def aimed(path: OpenPath, packets: list[bytes]) -> int:
+    """How many of these went to the stranger, and were sent by us: the kernel answers by itself."""
+    return sum(data[16:20] == socket.inet_aton(STRANGER) and path.run_id in data for data in packets)
+
+
+def exact(data: bytes) -> bytes:
+    """The datagram as it was sent."""
+    return data
+
+
+def zeros(data: bytes) -> bytes:
+    """Run id and index where they belong, and nothing else that only who saw it could know."""
+    return bytes(12) + data[12:24] + bytes(58)
+
+
+def elsewhere(data: bytes) -> bytes:
+    """The same at another place, which the kernel's filter lets through too."""
+    return bytes(4) + data[12:24] + bytes(66)
+
+
+class Forger:
+    """A box on the path: for each of our datagrams that leaves the client, another is at the target before.
+
+    In the stranger's name, with what `body` makes of the one that was sent.
+    """
+
+    def __init__(self, lab: Lab, run_id: bytes, body: Callable[[bytes], bytes]) -> None:
+        self._run_id, self._body = run_id, body
+        self._tap = lab.socket_factory(lab.client)(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+        self._tap.bind(("eth0", 3))
+        self._tap.settimeout(0.05)
+        self._raw = lab.socket_factory("router2")(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._forge)
+
+    def __enter__(self) -> Forger:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._tap.close()
+        self._raw.close()
+
+    def _forge(self) -> None:
+        while not self._ended.is_set():
+            try:
+                data, (_, _, direction, *_) = self._tap.recvfrom(2048)
+            except TimeoutError:
+                continue
+            if direction == OUTGOING and data[9] == UDP and data[40:48] == self._run_id:
+                body, target = self._body(data[28:]), socket.inet_ntoa(data[16:20])
+                datagram = data[20:24] + struct.pack("!HH", 8 + len(body), 0) + body
+                packet = build_ipv4(datagram, source=STRANGER, destination=target, protocol=UDP)
+                self._raw.sendto(packet, (target, 0))
+
+
+@pytest.mark.parametrize("body", [zeros, elsewhere])
+def test_who_knows_no_mac_aims_nothing(path_through, body):
+    lab, path = path_through(SLOW)
+    few = tuple(each for each in TRAINS if each.protocol < 110)
+    with watching(lab) as left, Forger(lab, path.run_id, body):
+        measuring = measurement(path, plan.Plan(few, plan.LAB))
+        found = measuring.run()
+        assert aimed(path, left()) == 0
+    assert measuring.control.source_seen[Direction.FORWARD][0] == lab.client_address
+    assert {judgement.verdict for judgement in found.values()} == {Verdict.DELIVERED}
+
+
+def drop_at_router1(lab: Lab, what: str) -> None:
+    rules = f"table ip t {{ chain f {{ type filter hook forward priority 10; {what} drop; }}; }}"
+    status, printed = lab.namespace("router1").run(["/bin/sh", "-c", f"PATH=$PATH:/usr/sbin:/sbin; nft '{rules}'"])
+    assert status == 0, printed
+
+
+@pytest.mark.parametrize("body", [zeros, elsewhere])
+def test_who_knows_no_mac_is_no_control(path_through, body):
+    """The path lets no datagram through, and somebody behind it makes up all that should have come."""
+    lab, path = path_through(make("transparent"))
+    drop_at_router1(lab, f"ip saddr {lab.client_address}")
+    with Forger(lab, path.run_id, body):
+        assert through(path, 3, 0.3) == (3, 0)
+
+
+def test_a_copy_in_anothers_name_aims_but_a_few(path_through):
+    lab, path = path_through(SLOW)
+    said = f"nothing of {MOST} packets sent to {STRANGER}, the address that the far end saw, came back; "
+    with watching(lab) as left, Forger(lab, path.run_id, exact):
+        found = measurement(path, plan.Plan(TRAINS, plan.LAB)).run()
+        assert aimed(path, left()) == MOST
+        back, forth = ([found[each] for each in TRAINS if each.direction is way] for way in reversed(Direction))
+        assert {each.verdict for each in back} == {Verdict.INCONCLUSIVE}
+        for each in back:
+            assert said + "no more are sent to an address that nobody has confirmed" in each.explanation
+        assert {each.verdict for each in forth} == {Verdict.DELIVERED}
+        # whatever else is sent in this run
+        by_hand = Train(253, Direction.REVERSE)
+        again = measurement(path, plan.Plan((by_hand,), plan.LAB, locate="all")).run()[by_hand]
+        assert (again.verdict, again.sent) == (Verdict.INCONCLUSIVE, 0)
+        assert said in again.explanation
+        with Comparison(path, LatencyPlan(pairs=5), one_way=False) as latency, pytest.raises(Unconfirmed, match=said):
+            latency.run()
+        assert aimed(path, left()) == MOST
+    assert not path.gone
+
+
+def test_what_was_sent_counts_when_the_path_is_opened_once_more():
+    asked = plan.Plan((Train(253, Direction.REVERSE),), plan.LAB)
+    route = routes.in_lab(make("transparent"), asked, None, expect_truth=False)[0]
+    campaign = Campaign(routes={route.key: route})
+    try:
+        first = campaign.path(route.key)
+        assert [first.confirmed.take(STRANGER, index) for index in range(MOST + 1)] == [True] * MOST + [False]
+        campaign.tidy(route.key)
+        second = campaign.path(route.key)
+        assert second is not first
+        assert not second.confirmed.take(STRANGER, 0)
+        assert not second.confirmed.take("203.0.113.78", 0), "nor to another one"
+        assert second.confirmed.take(second.near.address, 0)
+    finally:
+        campaign.close()
+
+
+def test_a_nat_that_answers_is_confirmed_and_costs_nothing(path_through):
+    lab, path = path_through(make("home-nat"))
+    trains = (Train(253), Train(253, Direction.REVERSE))
+    found = measurement(path, plan.Plan(trains, plan.LAB)).run()
+    assert {judgement.verdict for judgement in found.values()} == {Verdict.DELIVERED}
+    assert path.confirmed.free(lab.outside_address)
+    assert path.confirmed.left == MOST
+
+
+def test_where_no_control_comes_back_a_probe_confirms(path_through):
+    lab, path = path_through(make("home-nat"))
+    drop_at_router1(lab, f"ip saddr {lab.target_address} ip protocol {{ icmp, udp }}")
+    trains = tuple(Train(number, direction) for number in (6, 253) for direction in Direction)
+    found = measurement(path, plan.Plan(trains, plan.LAB)).run()
+    assert path.confirmed.free(lab.outside_address)
+    assert found[trains[3]].verdict is Verdict.DELIVERED
+    assert found[trains[1]].verdict is Verdict.INCONCLUSIVE, "without a control nothing speaks against it"
+
+
+def test_where_nothing_comes_back_nobody_is_accused(path_through):
+    lab, path = path_through(make("home-nat"))
+    drop_at_router1(lab, f"ip saddr {lab.target_address}")
+    trains = tuple(Train(number, direction) for number in (6, 253) for direction in Direction)
+    with watching(lab) as left:
+        found = measurement(path, plan.Plan(trains, plan.LAB)).run()
+        outside = socket.inet_aton(lab.outside_address)
+        sent = sum(data[16:20] == outside and path.run_id in data and not is_answer(data) for data in left())
+    assert 10 < sent <= MOST
+    for train in trains[1::2]:
+        assert found[train].verdict is Verdict.INCONCLUSIVE
+        assert f"nothing of {sent} packets sent to {lab.outside_address}, the address" in found[train].explanation
+
+
+def is_answer(packet: bytes) -> bool:
+    """What a kernel sends by itself: an echo reply, or an ICMP error."""
+    return packet[9] == 1 and packet[(packet[0] & 15) * 4] in (0, 3)
