@@ -11,7 +11,8 @@ budget too, and is held to it in the same way. Two echoes beside each probe are 
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
+from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Train
@@ -21,16 +22,18 @@ from pytest_hdp.measure.asking import Asking
 from pytest_hdp.measure.budget import NEAR, WITNESSES, Budget, Sent
 from pytest_hdp.measure.interest import by_interest
 from pytest_hdp.measure.locate import Locator, ask_again
+from pytest_hdp.measure.located import Kinds
+from pytest_hdp.measure.meeting import greet_unwatched
 from pytest_hdp.measure.sending import USUAL_PORTS
-from pytest_hdp.measure.silence import (
-    over,
-)
+from pytest_hdp.measure.silence import over
+from pytest_hdp.measure.waiting import Waiting, pause
 
 if TYPE_CHECKING:
+    from pytest_hdp.judge.result import Judgement
+    from pytest_hdp.measure.ends import Eye
+    from pytest_hdp.measure.knowledge import Knowledge
     from pytest_hdp.measure.ledger import Entry
-    from pytest_hdp.measure.path import OpenPath
-    from pytest_hdp.measure.plan import Plan
-    from pytest_hdp.measure.progress import OnProgress
+    from pytest_hdp.vantage.station import Observation
 
 BURST = 20
 LONGEST_GAP = 10.0  # seconds: a target that takes longer to answer has stopped
@@ -44,128 +47,135 @@ LONGER = 1.5  # so much longer is rested if that was not enough
 CALIBRATORS = ((Train(253), Train(254)), (Train(200),), (Train(17, form=Form.WELLFORMED),))
 
 
-class AgentlessMeasurement(Asking):
-    """Measures trains towards a target that nobody watches. `on_progress` is told how far it got."""
+class Agentless:
+    """The strategy towards a target that nobody watches: what is asked when."""
 
-    def __init__(self, path: OpenPath, plan: Plan, on_progress: OnProgress | None = None) -> None:
-        super().__init__(path, plan, on_progress)
+    def __init__(self, know: Knowledge) -> None:
+        self.know = know
+        self.asking = Asking(know)
+        self._queue: deque[Train] = deque()
+        self._kinds = Kinds()
         self._share = MOST_SUSPECTS  # of the silent numbers are asked in one step
         self._rest = 0.0  # seconds before such a step
 
-    def _script(self) -> Generator[None]:
-        self._open_sockets()
-        if kinds := replying({train.protocol for train in self.plan.trains if train.form is Form.WELLFORMED}):
-            self.path.watch_answers(kinds, USUAL_PORTS.source_port)
-        yield from self._meet()
+    def script(self) -> Waiting[None]:
+        """Measure all of it."""
+        know = self.know
+        know.open_sockets()
+        if kinds := replying({train.protocol for train in know.plan.trains if train.form is Form.WELLFORMED}):
+            know.path.watch_answers(kinds, USUAL_PORTS.source_port)
+        yield from greet_unwatched(know)
         yield from self._find_calibrator()
-        self._queue.extend(by_interest(self._open_trains()))
+        self._queue.extend(by_interest(know.open_trains()))
         empty_at = yield from self._ask_fast()
         if empty_at is not None:
             yield from self._ask_at_pace(Budget(empty_at))
         yield from self._ask_the_rest()
-        self._judge_open(more_rounds=False)
+        for train in know.open_trains():
+            know.settle(self.asking.judge(train))
         yield from self._locate()
-        self.path.subscribers.remove(self._file)
 
-    def _find_calibrator(self) -> Generator[None]:
+    def _find_calibrator(self) -> Waiting[None]:
         """Find something that the target answers for, to hold every silence against."""
         for trains in CALIBRATORS:
-            if self.calibrator is None:
-                yield from self._ask_together(trains)
+            if self.asking.calibrator is None:
+                yield from self.asking.ask_together(trains)
 
-    def _ask_fast(self) -> Generator[None, None, float | None]:
+    def _ask_fast(self) -> Waiting[float | None]:
         """Ask in bursts while the target answers what is known to be answered.
 
         Returns when its budget was found empty, or None if it never was.
         """
         fruitless = 0
-        while (self._queue or self._suspects) and fruitless < FRUITLESS:
+        while (self._queue or self.asking.suspects) and fruitless < FRUITLESS:
             new = [self._queue.popleft() for _ in range(min(BURST, len(self._queue)))]
-            calibrator = self.calibrator
+            calibrator = self.asking.calibrator
             if calibrator is None and not new:
                 return None
             suspects = self._some_suspects()
             yield from self._leave_alone(len(suspects))
-            yield from self._pause(0.0 if new else self._rest)
-            entries, fruitful = yield from self._ask_together(suspects, [*new, *self._witnesses()])
+            yield from pause(self.know.clock, 0.0 if new else self._rest)
+            entries, fruitful = yield from self.asking.ask_together(suspects, [*new, *self.asking.witnesses()])
             if not new:
                 self._suit_routers(entries, fruitful=fruitful)
-            if calibrator is not None and not self._by_target(entries[-1]):
+            if calibrator is not None and not self.asking.by_target(entries[-1]):
                 self._put_back(new, entries)
-                return self._sent[entries[-1].index].first
+                return self.asking.sent[entries[-1].index].first
             if calibrator is not None:
-                self._certain.append((entries[:-1], True))  # the last decides whether they count, so it can't be one
-            self._suspects += [each for each in new if each not in self._suspects and not self._known(each)]
+                self.asking.certain.append(
+                    (entries[:-1], True)
+                )  # the last decides whether they count, so it can't be one
+            self.asking.suspect(new)
             fruitless = 0 if fruitful else fruitless + 1
-            yield from self._pause(0 if fruitful else min(LEISURE, self.wait * fruitless))
+            yield from pause(self.know.clock, 0 if fruitful else min(LEISURE, self.asking.wait * fruitless))
         return None
 
-    def _ask_at_pace(self, budget: Budget) -> Generator[None]:
+    def _ask_at_pace(self, budget: Budget) -> Waiting[None]:
         """Ask as often as the target has an error to send, silent numbers right before each that it answers."""
-        self._budget, fruitless, doubted = budget, 0, None
-        while (self._queue or self._suspects) and self._goes_on(budget, fruitless):
+        self.asking.budget, fruitless, doubted = budget, 0, None
+        while (self._queue or self.asking.suspects) and self._goes_on(budget, fruitless):
             careful = fruitless > 0 or doubted is not None
-            yield from self._pause(budget.ready(careful=careful) - self.path.clock.monotonic())
+            yield from pause(self.know.clock, budget.ready(careful=careful) - self.know.clock.monotonic())
             calibrating = not self._queue or budget.most is None or fruitless >= PATIENCE
-            count = 0 if calibrating else 1 if careful else budget.credit(self.path.clock.monotonic())
+            count = 0 if calibrating else 1 if careful else budget.credit(self.know.clock.monotonic())
             new = [self._queue.popleft() for _ in range(min(count, len(self._queue)))]
-            known = [self.calibrator] if calibrating and self.calibrator is not None else []
-            few = len(self._suspects) <= PATIENCE
+            known = [self.asking.calibrator] if calibrating and self.asking.calibrator is not None else []
+            few = len(self.asking.suspects) <= PATIENCE
             suspects = self._some_suspects() if careful or budget.sure or few or not self._queue else []
-            hops = self._hop_witnesses() if suspects else []
+            hops = self.asking.hop_witnesses() if suspects else []
             if suspects and budget.trusted_from < math.inf:
-                yield from self._pause(budget.trusted_from - self.path.clock.monotonic())
-            trusted = bool(suspects) and budget.trusted_from <= self.path.clock.monotonic()
-            entries, _ = yield from self._ask_together(suspects, [*hops, *new, *known])
+                yield from pause(self.know.clock, budget.trusted_from - self.know.clock.monotonic())
+            trusted = bool(suspects) and budget.trusted_from <= self.know.clock.monotonic()
+            entries, _ = yield from self.asking.ask_together(suspects, [*hops, *new, *known])
             if trusted:
-                self._certain.append((entries, False))
-            answered = [entry for entry in entries if self._by_target(entry)]
+                self.asking.certain.append((entries, False))
+            answered = [entry for entry in entries if self.asking.by_target(entry)]
             if answered and doubted is not None and doubted[0] in {entry.train for entry in answered}:
                 budget.miss(doubted[1])
             for entry in answered:
-                budget.answer(self._sent[entry.index].last, self._came(entry, self.path.name.target))
+                budget.answer(self.asking.sent[entry.index].last, self.asking.came(entry, self.know.path.name.target))
             last = entries[-1]
             if answered or over(last):
                 self._put_back(new, entries)
                 fruitless, doubted = 0, None
             elif known:
-                budget.miss(self._sent[last.index].first)
+                budget.miss(self.asking.sent[last.index].first)
                 fruitless += 1
             elif not careful and not budget.sure:
-                doubted = last.train, self._sent[last.index].first
+                doubted = last.train, self.asking.sent[last.index].first
                 self._put_back(new, entries)
             else:
-                self._suspects += [train for train in new if train not in self._suspects and not self._known(train)]
+                self.asking.suspect(new)
                 fruitless, doubted = fruitless + 1, None
             yield from self._locate()
-            if self._climbed is not None:
-                budget.last = max(budget.last, self._climbed.last)
+            if self.asking.climbed is not None:
+                budget.last = max(budget.last, self.asking.climbed.last)
 
-    def _leave_alone(self, suspects: int) -> Generator[None]:
+    def _leave_alone(self, suspects: int) -> Waiting[None]:
         """Ask nothing for so long that the witnesses will tell of all these silences (see `certainly_there`)."""
         if suspects:
-            yield from self._pause(2 * ((suspects + WITNESSES) * self._gap + self.wait))
+            yield from pause(self.know.clock, 2 * ((suspects + WITNESSES) * self.asking.gap + self.asking.wait))
 
     def _goes_on(self, budget: Budget, fruitless: int) -> bool:
         return budget.guess <= LONGEST_GAP and fruitless < FRUITLESS
 
-    def _ask_the_rest(self) -> Generator[None]:
+    def _ask_the_rest(self) -> Waiting[None]:
         """Ask once for what the target left no time for: a router may still answer."""
         while self._queue:
-            yield from self._ask_together([self._queue.popleft() for _ in range(min(BURST, len(self._queue)))])
+            yield from self.asking.ask_together([self._queue.popleft() for _ in range(min(BURST, len(self._queue)))])
 
     def _put_back(self, new: Sequence[Train], entries: Sequence[Entry]) -> None:
         """Suspect what was asked in vain before the last that was answered; ask again for what was asked behind it."""
         answered = [position for position, entry in enumerate(entries) if over(entry)]
         before = {entry.train for entry in entries[: answered[-1] if answered else 0]}
-        silent = [train for train in new if train not in self._suspects and not self._known(train)]
-        self._suspects += [train for train in silent if train in before]
+        silent = [train for train in new if train not in self.asking.suspects and not self.know.judged(train)]
+        self.asking.suspects += [train for train in silent if train in before]
         self._queue.extendleft(reversed([train for train in silent if train not in before]))
 
     def _some_suspects(self) -> list[Train]:
         """The silent ones to ask again, those that were asked least first, and no more than witnesses can tell of."""
-        in_time = max(1, int(NEAR / 2 / self._gap))
-        ordered = sorted(self._suspects, key=lambda train: len(self.ledger.trains.get(train, ())))
+        in_time = max(1, int(NEAR / 2 / self.asking.gap))
+        ordered = sorted(self.asking.suspects, key=lambda train: len(self.know.ledger.trains.get(train, ())))
         return ordered[: min(self._share, in_time)]
 
     def _suit_routers(self, entries: Sequence[Entry], *, fruitful: bool) -> None:
@@ -174,7 +184,7 @@ class AgentlessMeasurement(Asking):
         To ask a Linux router in vain takes from its budget too if it rejects by its routes (ip_error in
         net/ipv4/route.c, and then icmp_send): who asks again and again within its two seconds never hears of it.
         """
-        routers = set(self._speakers.items()) - {(self.path.name.target, self.calibrator)}
+        routers = set(self.asking.speakers.items()) - {(self.know.path.name.target, self.asking.calibrator)}
         trains = {train for _, train in routers}
         missed = [each for each in entries if each.train in trains and not over(each)]
         if routers and missed:
@@ -183,36 +193,40 @@ class AgentlessMeasurement(Asking):
         elif routers:
             self._share = min(MOST_SUSPECTS, self._share * 2)
 
-    def _report(self, *, over: bool = False) -> None:
-        left = self._seconds_left()
-        self._progress.tell(
-            self.plan, 0, self._settled, self._to_locate, left=left, over=over
-        )  # rounds mean nothing here
-
-    def _seconds_left(self) -> float | None:
+    def seconds_left(self) -> float | None:
         """What the rest will take: an ICMP error for each number, and a few that the silent ones are held against."""
-        asked = len(self._queue) + (self.plan.pace.rounds if self._suspects else 0)
-        if self._budget is not None:
-            return asked * (self._budget.most or self._budget.guess)
-        return len(self._queue) * 2 * self._gap if self._speakers else None
+        asked = len(self._queue) + (self.know.plan.pace.rounds if self.asking.suspects else 0)
+        if self.asking.budget is not None:
+            return asked * (self.asking.budget.most or self.asking.budget.guess)
+        return len(self._queue) * 2 * self.asking.gap if self.asking.speakers else None
 
-    def _locate(self) -> Generator[None]:
+    def _locate(self) -> Waiting[None]:
         """Find where the silent and rejected ones died: a few of each kind climb, and stand for the rest of it.
 
         Called also while others are still asked: who reads along waits for no more than those.
         """
-        if not self._to_locate:
+        if not self.know.to_locate:
             return
-        groups = {train: self._kinds.group_of(judgement) for train, judgement in self._to_locate.items()}
-        climbers = [train for train in groups if self._kinds.wants(groups[train], every=self.plan.locate == "all")]
+        groups = {train: self._kinds.group_of(judgement) for train, judgement in self.know.to_locate.items()}
+        climbers = [train for train in groups if self._kinds.wants(groups[train], every=self.know.plan.locate == "all")]
         if climbers:
-            locator = Locator(self.path, Direction.FORWARD, self.content, self._look)
-            self._books.append((locator.control, locator.ledger))
-            yield from locator.climb(climbers, self.control.address(Direction.FORWARD), 0, self.wait)
-            yield from ask_again([locator], self._look)
-            self._books.remove((locator.control, locator.ledger))
-            self._climbed = Sent(self.path.clock.monotonic(), self.path.clock.monotonic())
+            locator = Locator(self.know.path, Direction.FORWARD, self.know.content)
+            self.know.searches.append((locator.control, locator.ledger))
+            yield from locator.climb(climbers, self.know.control.address(Direction.FORWARD), 0, self.asking.wait)
+            yield from ask_again([locator])
+            self.know.searches.clear()
+            self.asking.climbed = Sent(self.know.clock.monotonic(), self.know.clock.monotonic())
             for train in climbers:
-                self._settled[train] = self._kinds.climbed(self._to_locate.pop(train), locator.found(train))
-        for train in list(self._to_locate):
-            self._settled[train] = self._kinds.stands_for(self._to_locate.pop(train))
+                self.know.settled[train] = self._kinds.climbed(self.know.to_locate.pop(train), locator.found(train))
+        for train in list(self.know.to_locate):
+            self.know.settled[train] = self._kinds.stands_for(self.know.to_locate.pop(train))
+
+    # As any strategy
+
+    def file(self, eye: Eye, observation: Observation) -> None:
+        """File what was seen."""
+        self.asking.file(eye, observation)
+
+    def judge_now(self, train: Train) -> Judgement:
+        """Judge a train by what is known when it has to end early."""
+        return self.asking.judge(train)

@@ -13,6 +13,7 @@ from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.capture import BY_HAND
 from pytest_hdp.measure.path import RUN_ID_OFFSETS
+from pytest_hdp.measure.waiting import drive, look_until
 from pytest_hdp.packet import hdp, tag
 from pytest_hdp.packet.encoding import Encoding, decode, encode
 from pytest_hdp.packet.ip import parse_ipv4
@@ -65,16 +66,16 @@ class Listener:
 
     def receive(self, timeout: float = 1.0) -> Received | None:
         """The next packet, waiting at most `timeout` seconds for it; None if there was none."""
-        deadline = self._path.clock.monotonic() + timeout
-        while True:
-            while self._inbox:
-                received = self._parse(self._inbox.popleft())
-                if received is not None:
-                    return received
-            left = deadline - self._path.clock.monotonic()
-            if left <= 0:
-                return None
-            self._path.look(left)
+        found: list[Received] = []
+
+        def one_came() -> bool:
+            while self._inbox and not found:
+                if (received := self._parse(self._inbox.popleft())) is not None:
+                    found.append(received)
+            return bool(found)
+
+        drive(self._path, look_until(self._path.clock, self._path.clock.monotonic() + timeout, one_came))
+        return found[0] if found else None
 
     def _parse(self, observation: Observation) -> Received | None:
         packet = parse_ipv4(observation[3])

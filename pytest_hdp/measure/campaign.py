@@ -16,11 +16,9 @@ from pytest_hdp.judge.expect import assess
 from pytest_hdp.judge.record import from_record, to_record
 from pytest_hdp.judge.result import PathName, Result
 from pytest_hdp.judge.verdict import Verdict
-from pytest_hdp.measure.agentless import AgentlessMeasurement
 from pytest_hdp.measure.beside import settle_beside
 from pytest_hdp.measure.ends import PathUnavailable
-from pytest_hdp.measure.engine import Measurement
-from pytest_hdp.measure.far import measurement
+from pytest_hdp.measure.engine import Measurement, rounds_for
 from pytest_hdp.measure.plan import Plan
 from pytest_hdp.measure.share import measured_once
 from pytest_hdp.measure.trainlatency import train_latency
@@ -177,7 +175,8 @@ class Campaign:
 
     def probe(self, key: str, plan: Plan) -> tuple[Measurement, Judgement]:
         """Measure one train by itself, now, over the route's open path."""
-        measuring = measurement(self.path(key), plan)
+        path = self.path(key)
+        measuring = Measurement(path, plan, strategy=rounds_for(path))  # as many as asked for, watched or not
         return measuring, measuring.settle(plan.trains[0])
 
     def close(self) -> None:
@@ -197,11 +196,7 @@ class Campaign:
 
     def _measurement(self, key: str) -> Measurement:
         if key not in self._measurements:
-            path, plan = self.path(key), self._plan(key)
-            if path.far is None:
-                self._measurements[key] = AgentlessMeasurement(path, plan, self.on_progress)
-            else:
-                self._measurements[key] = measurement(path, plan, self.on_progress)
+            self._measurements[key] = Measurement(self.path(key), self._plan(key), self.on_progress)
         return self._measurements[key]
 
     def _plan(self, key: str) -> Plan:

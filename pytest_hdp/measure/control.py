@@ -15,6 +15,7 @@ from pytest_hdp.measure.capture import CONTROL
 from pytest_hdp.measure.confirmed import possible
 from pytest_hdp.measure.ledger import HDP_SIZE, ICMP_ERRORS, MAC_OFFSET, TAG_SIZE, as_sent, payload_of
 from pytest_hdp.measure.sending import sealed
+from pytest_hdp.measure.waiting import drive, look_until
 from pytest_hdp.packet.icmp import build_echo, parse_error
 
 if TYPE_CHECKING:
@@ -53,6 +54,15 @@ class ControlEntry:
     delivered_at: int = 0
     replied_at: int = 0
     expired_at: str | None = None
+
+    @property
+    def came(self) -> bool:
+        """It arrived, or its receiver answered."""
+        return bool(self.delivered_at or self.replied_at)
+
+    def is_answered(self) -> bool:
+        """It came, or a router let its TTL expire."""
+        return self.came or self.expired_at is not None
 
 
 @dataclass(slots=True)
@@ -109,6 +119,11 @@ class Control:
             return self.path.name.target
         seen = self.source_seen.get(Direction.FORWARD)
         return seen[0] if seen is not None else self.path.near.address
+
+    @property
+    def any_came(self) -> bool:
+        """Something has arrived, or was answered."""
+        return any(each.came for each in self.entries.values())
 
     @property
     def met(self) -> bool:
@@ -271,8 +286,7 @@ def through(path: OpenPath, count: int, timeout: float) -> tuple[int, int]:
     for number in range(count):
         control.send(Direction.FORWARD, number, echo=path.receiver_end(Direction.FORWARD) is None)
         deadline = path.clock.monotonic() + timeout + path.lag
-        while control.outstanding(0) and (left := deadline - path.clock.monotonic()) > 0:
-            path.look(left)
+        drive(path, look_until(path.clock, deadline, lambda: not control.outstanding(0)))
     path.settle()
     path.subscribers.remove(file)
     return count, sum(bool(entry.delivered_at or entry.replied_at) for entry in control.entries.values())

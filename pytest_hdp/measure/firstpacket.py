@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure.control import Control
-from pytest_hdp.measure.far import measurement
+from pytest_hdp.measure.engine import Measurement
 from pytest_hdp.measure.ledger import Entry, Ledger
 from pytest_hdp.measure.sending import send_probe
+from pytest_hdp.measure.waiting import drive, look_until, pause
 from pytest_hdp.packet.hdp import DEFAULT_PORT, Header
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def first_packet(path: OpenPath, plan: Plan, protocol: int, *, longest_idle: flo
     """Run the experiment for one number, forward. It takes `longest_idle` seconds twice at most."""
     pace = replace(plan.pace, rounds=BURST, most_rounds=max(BURST, plan.pace.most_rounds), spacing=0.005)
     plan = replace(plan, trains=(Train(protocol),), pace=pace, locate="none")
-    judgement = measurement(path, plan).run()[Train(protocol)]
+    judgement = Measurement(path, plan).run()[Train(protocol)]
     if judgement.verdict is not Verdict.FIRST_ONLY:
         return FirstPacket(judgement)
     single = _Single(path, plan)
@@ -76,17 +77,11 @@ def first_packet(path: OpenPath, plan: Plan, protocol: int, *, longest_idle: flo
     other_port = single.passes(protocol, Header(OTHER_PORT, OTHER_PORT))
     idle = FIRST_IDLE
     while idle <= longest_idle:
-        _be_silent(path, idle)
+        drive(path, pause(path.clock, idle))
         if single.passes(protocol):
             return FirstPacket(judgement, other_number, other_port, idle, idle)
         idle *= 2
     return FirstPacket(judgement, other_number, other_port, None, idle / 2)
-
-
-def _be_silent(path: OpenPath, seconds: float) -> None:
-    deadline = path.clock.monotonic() + seconds
-    while (left := deadline - path.clock.monotonic()) > 0:
-        path.look(left)
 
 
 class _Single:
@@ -106,8 +101,7 @@ class _Single:
         self.path.subscribers.append(self._file)
         entry = send_probe(self.path, self.ledger, train, 0, self.content, self.address, header)
         deadline = self.path.clock.monotonic() + self.timeout + self.path.lag
-        while not entry.delivered and (left := deadline - self.path.clock.monotonic()) > 0:
-            self.path.look(left)
+        drive(self.path, look_until(self.path.clock, deadline, lambda: bool(entry.delivered)))
         self.path.settle()
         self.path.subscribers.remove(self._file)
         return _delivered(entry)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.control import CARRIER_HEADER, ICMP, Control
+from pytest_hdp.measure.waiting import drive, look_until
 
 if TYPE_CHECKING:
     from pytest_hdp.measure.ends import Eye
@@ -53,12 +54,8 @@ def _hop(path: OpenPath, control: Control, ttl: int, timeout: float, *, echo: bo
     for _ in range(TRIES):
         entry = control.send(Direction.FORWARD, ttl, echo=echo)
         deadline = path.clock.monotonic() + timeout
-        while (left := deadline - path.clock.monotonic()) > 0:
-            if entry.replied_at or entry.delivered_at:
-                return path.name.target
-            if entry.expired_at is not None:
-                return entry.expired_at
-            path.look(left)
+        if drive(path, look_until(path.clock, deadline, entry.is_answered)):
+            return path.name.target if entry.came else entry.expired_at
     return None
 
 

@@ -25,6 +25,7 @@ from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.meeting import Unconfirmed, meet
 from pytest_hdp.measure.posts import Ends, Packets, kinds
 from pytest_hdp.measure.trips import Book, OneWay, RoundTrip
+from pytest_hdp.measure.waiting import drive, pause
 
 if TYPE_CHECKING:
     from pytest_hdp.measure.ends import Eye
@@ -93,7 +94,7 @@ class Comparison:
         self._meet(answered=not self.one_way or direction is Direction.REVERSE)
         rounds = self.plan.pairs + WARM_UP
         book = Book(Packets(self.path, self.kinds, rounds, self.plan.content))
-        settle(self.path, SETTLING)
+        drive(self.path, pause(self.path.clock, SETTLING))
         trip = OneWay(self.ends, book, direction) if self.one_way else RoundTrip(self.ends, book, self.plan.content)
         with _undisturbed(self.path, trip.file):
             put_off = self._send_all(book, trip)
@@ -187,10 +188,3 @@ def _undisturbed(path: OpenPath, file: Callable[[Eye, Observation], None]) -> It
         path.subscribers.remove(file)
         if collecting:
             gc.enable()
-
-
-def settle(path: OpenPath, seconds: float) -> None:
-    """Look at the path's sockets for so long."""
-    deadline = path.clock.monotonic() + seconds
-    while (left := deadline - path.clock.monotonic()) > 0:
-        path.look(left)

@@ -8,7 +8,7 @@ stays in doubt is asked again when the budget has had time to fill, all of it af
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from pytest_hdp.measure.control import Control, ControlEntry
 from pytest_hdp.measure.ledger import Entry, Ledger
 from pytest_hdp.measure.located import Found
 from pytest_hdp.measure.sending import send_probe
+from pytest_hdp.measure.waiting import Waiting, look_until, pause
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
@@ -32,8 +33,6 @@ AT_ONCE = 4  # test packets before a control: with it, within the burst of a sto
 BUDGET = 1.05  # seconds in which such a router earns one more ICMP error
 WAITS = 2  # for the budget, in a row without any answer, before what is in doubt stays so
 USUAL_TTL = 64
-
-Look = Callable[[float], Generator[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +59,7 @@ class Attempt:
         seen = self.control
         return seen is not None and bool(seen.delivered_at or seen.arrived_at or seen.replied_at)
 
-    @property
-    def complete(self) -> bool:
+    def is_complete(self) -> bool:
         """Everything was answered that can be."""
         return self.arrived or (self.expired_at is not None and all(map(self.answered_by, self.probes)))
 
@@ -123,20 +121,19 @@ class Rung:
 
 
 class Locator:
-    """Climbs the TTLs for the representatives of one direction. `look(seconds)` looks at the path's sockets."""
+    """Climbs the TTLs for the representatives of one direction."""
 
-    def __init__(self, path: OpenPath, direction: Direction, content: bytes, look: Look) -> None:
+    def __init__(self, path: OpenPath, direction: Direction, content: bytes) -> None:
         self.path = path
         self.direction = direction
         self.content = content
-        self.look = look
         self.ledger = Ledger(path.run_id, "locate")
         self.control = Control(path, content)
         self.rungs: list[Rung] = []
         self._address = ""
         self._timeout = 0.0
 
-    def climb(self, trains: Iterable[Train], address: str, port: int, timeout: float) -> Generator[None]:
+    def climb(self, trains: Iterable[Train], address: str, port: int, timeout: float) -> Waiting[None]:
         """Raise the TTL until the control arrives or all trains are silent; `timeout`: seconds for an answer."""
         self.control.aim(self.direction, address, port)
         self._address, self._timeout = address, timeout
@@ -149,15 +146,14 @@ class Locator:
             if rung.control_arrived or not alive or self.path.gone is not None:
                 return
 
-    def ask(self, rung: Rung, tries: int) -> Generator[None, None, bool]:
+    def ask(self, rung: Rung, tries: int) -> Waiting[bool]:
         """Ask for those in doubt, until so many attempts in a row brought nothing. Whether any brought something."""
         fruitless, fruitful = 0, False
         while fruitless < tries and (trains := rung.in_doubt()):
             attempt = self._send(rung.ttl, trains[:AT_ONCE])
             rung.attempts.append(attempt)
             deadline = self.path.clock.monotonic() + self._timeout
-            while (left := deadline - self.path.clock.monotonic()) > 0 and not attempt.complete:
-                yield from self.look(left)
+            yield from look_until(self.path.clock, deadline, attempt.is_complete)
             fruitless = 0 if attempt.fruitful else fruitless + 1
             fruitful = fruitful or attempt.fruitful
         return fruitful
@@ -220,14 +216,11 @@ class Locator:
         return Attempt(probes, sent)
 
 
-def ask_again(locators: Sequence[Locator], look: Look) -> Generator[None]:
+def ask_again(locators: Sequence[Locator]) -> Waiting[None]:
     """Ask for all that stayed in doubt, each time after a wait in which every router earns one more error."""
     fruitless = 0
     while fruitless < WAITS and (doubts := [(each, rung) for each in locators for rung in each.in_doubt()]):
-        now = doubts[0][0].path.clock.monotonic
-        deadline = now() + BUDGET
-        while (left := deadline - now()) > 0:
-            yield from look(left)
+        yield from pause(doubts[0][0].path.clock, BUDGET)
         fruitful = False
         for locator, rung in doubts:
             if locator.path.gone is not None:

@@ -1,8 +1,8 @@
-"""Is the near end where the far end saw it? A few packets are sent there, before thousands are."""
+"""The first packets: is there a path, and is the near end where the far end saw it, before thousands are sent there?"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,22 +12,56 @@ from pytest_hdp.measure.ends import PathUnavailable
 from pytest_hdp.measure.interest import by_interest
 from pytest_hdp.measure.ledger import Ledger
 from pytest_hdp.measure.sending import send_probe
+from pytest_hdp.measure.waiting import Waiting, drive, look_until
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.measure.ends import Eye
+    from pytest_hdp.measure.knowledge import Knowledge
     from pytest_hdp.measure.path import OpenPath
     from pytest_hdp.vantage.station import Observation
 
 TRIES = 5  # of the controls, each waited for longer than the one before
+ECHOES = 3  # to a target that nobody watches
 COPIES = 3  # of a control from a far host, at once: to find out that one was lost takes long
 PATIENCE = 0.1  # seconds that a latency's first packets are waited for, and so much longer each time
-
-Look = Callable[[float], Generator[None]]
 
 
 class Unconfirmed(PathUnavailable):
     """Nothing may be sent to the address at which the far end saw us. Its text says why, in one line."""
+
+
+def greet(know: Knowledge) -> Waiting[None]:
+    """Send controls until one came through: is there a path, how long does it take, what does a NAT make of us?"""
+    control, clock = know.control, know.clock
+    for attempt in range(TRIES):
+        control.send(Direction.FORWARD, MEETING)
+        control.send(Direction.FORWARD, MEETING, echo=True)
+        deadline = clock.monotonic() + know.timeout * (attempt + 1)
+        yield from look_until(clock, deadline, lambda: not control.outstanding(0))
+        if control.any_came:
+            return
+
+
+def greet_from_afar(know: Knowledge) -> Waiting[None]:
+    """Do so where a far host sends or receives, and it takes long to hear of it: several at once."""
+    control, clock = know.control, know.clock
+    for attempt in range(TRIES):
+        for _ in range(COPIES):
+            control.send(Direction.FORWARD, MEETING)
+            control.send(Direction.FORWARD, MEETING, echo=True)
+        deadline = clock.monotonic() + know.timeout * (attempt + 1)
+        yield from look_until(clock, deadline, lambda: control.met)
+        if control.any_came:
+            return
+
+
+def greet_unwatched(know: Knowledge) -> Waiting[None]:
+    """Send echoes only: a datagram to a closed port would cost the target an ICMP error."""
+    control, clock = know.control, know.clock
+    for _ in range(ECHOES):
+        control.send(Direction.FORWARD, MEETING, echo=True)
+        yield from look_until(clock, clock.monotonic() + know.timeout, lambda: control.round_trip is not None)
 
 
 def ask_back(control: Control, *, echo: bool = False) -> None:
@@ -42,14 +76,18 @@ def ask_back(control: Control, *, echo: bool = False) -> None:
         control.send(Direction.REVERSE, MEETING, echo=True)
 
 
-def confirm(
-    control: Control, ledger: Ledger, trains: Iterable[Train], content: bytes, look: Look, timeout: float
-) -> Generator[None, None, bool]:
-    """Whether the far end may send to where it saw us: whether anything that it sends there comes back.
+def confirm(know: Knowledge, trains: Iterable[Train]) -> Waiting[bool]:
+    """Whether the far end may send to where it saw us, found out with the help of probes of these trains too.
 
-    First controls are sent, then a probe of each of these trains that came through forward, or was not sent there.
-    Nothing is, where there is no doubt. After the first time controls are sent once more, for a path that loses much.
+    A probe is sent of each that came through forward, or was not sent there, if no control comes back.
     """
+    return _confirm(know.control, know.ledger, trains, know.content, know.timeout)
+
+
+def _confirm(
+    control: Control, ledger: Ledger, trains: Iterable[Train], content: bytes, timeout: float
+) -> Waiting[bool]:
+    """Nothing is sent where there is no doubt. After the first time controls are sent once more, in case of loss."""
     confirmed, address = control.path.confirmed, control.address(Direction.REVERSE)
     if confirmed.free(address) or control.nowhere or not confirmed.left:
         return confirmed.free(address) and not control.nowhere
@@ -58,14 +96,19 @@ def confirm(
     for attempt in range(tries):
         if attempt or not first or not confirmed.spent[address]:
             ask_back(control, echo=attempt > 0 or not first)
-        yield from _wait(control, look, timeout * (attempt + 1))
+        yield from _until_free(control, address, timeout * (attempt + 1))
         if confirmed.free(address):
             return True
     for train in by_interest(each for each in trains if first and _came_through(ledger, each)):
         if confirmed.left:
             send_probe(control.path, ledger, train, MEETING, content, address)
-    yield from _wait(control, look, timeout * tries)
+    yield from _until_free(control, address, timeout * tries)
     return confirmed.free(address)
+
+
+def _until_free(control: Control, address: str, seconds: float) -> Waiting[bool]:
+    clock = control.path.clock
+    return look_until(clock, clock.monotonic() + seconds, lambda: control.path.confirmed.free(address))
 
 
 def meet(path: OpenPath) -> None:
@@ -75,33 +118,22 @@ def meet(path: OpenPath) -> None:
     def file(eye: Eye, observation: Observation) -> None:
         control.observe(eye, observation)
 
-    def look(seconds: float) -> Generator[None]:
-        path.look(seconds)
-        yield
-
-    patience = PATIENCE + path.lag
-    path.subscribers.append(file)
-    try:
+    def work() -> Waiting[None]:
+        patience, clock = PATIENCE + path.lag, path.clock
         for attempt in range(TRIES):
             control.send(Direction.FORWARD, MEETING)
-            deadline = path.clock.monotonic() + patience * (attempt + 1)
-            while not control.source_seen and (left := deadline - path.clock.monotonic()) > 0:
-                path.look(left)
-            if control.source_seen:
+            deadline = clock.monotonic() + patience * (attempt + 1)
+            if (yield from look_until(clock, deadline, lambda: bool(control.source_seen))):
                 break
-        for _ in confirm(control, Ledger(path.run_id), (), b"", look, patience):
-            pass
+        yield from _confirm(control, Ledger(path.run_id), (), b"", patience)
+
+    path.subscribers.append(file)
+    try:
+        drive(path, work())
     finally:
         path.subscribers.remove(file)
     if (why := path.confirmed.refusal(control.address(Direction.REVERSE))) is not None:
         raise Unconfirmed(why)
-
-
-def _wait(control: Control, look: Look, seconds: float) -> Generator[None]:
-    now = control.path.clock.monotonic
-    address, deadline = control.address(Direction.REVERSE), now() + seconds
-    while not control.path.confirmed.free(address) and (left := deadline - now()) > 0:
-        yield from look(left)
 
 
 def _came_through(ledger: Ledger, train: Train) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.control import PACKET_OUTGOING
 from pytest_hdp.measure.posts import DATAGRAMS, Ends, Packets, Post
+from pytest_hdp.measure.waiting import drive, look_until
 
 if TYPE_CHECKING:
     from pytest_hdp.measure.ends import Eye
@@ -151,11 +152,13 @@ class RoundTrip:
 
     def finish(self, patience: float) -> None:
         """Receive and answer what is on its way yet."""
-        now = self._ends.path.clock.monotonic
-        deadline = now() + 2 * patience
-        while not all(self._answers.received) and (left := deadline - now()) > 0:
-            self._ends.path.look(min(left, 0.01))
+        path = self._ends.path
+
+        def all_came() -> bool:
             self._receive()
+            return all(self._answers.received)
+
+        drive(path, look_until(path.clock, path.clock.monotonic() + 2 * patience, all_came))
 
     def file(self, eye: Eye, observation: Observation) -> None:
         """What a tap saw."""

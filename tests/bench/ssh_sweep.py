@@ -31,7 +31,7 @@ from pytest_hdp.lab.stateful import Nat
 from pytest_hdp.lab.topology import LabSpec
 from pytest_hdp.lab.wires import Delay, Loss
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.far import measurement
+from pytest_hdp.measure.engine import Measurement
 from pytest_hdp.measure.watched import watched
 from pytest_hdp.vantage.places import here
 from pytest_hdp.vantage.ssh import ssh
@@ -52,7 +52,7 @@ def sweep(agent: str, loss: float) -> None:
     route.reach()
     ready = time.perf_counter()
     with route.open() as opened:
-        measured = measurement(opened, asked)
+        measured = Measurement(opened, asked)
         judgements = measured.run()
         done = time.perf_counter()
     lab = path(loss)

@@ -27,8 +27,8 @@ from pytest_hdp.lab.boxes import Router
 from pytest_hdp.lab.filters import Allowlist
 from pytest_hdp.lab.topology import Lab, LabSpec
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.agentless import AgentlessMeasurement
 from pytest_hdp.measure.ends import End
+from pytest_hdp.measure.engine import Measurement
 from pytest_hdp.measure.path import OpenPath
 from pytest_hdp.vantage.station import Station
 
@@ -149,7 +149,7 @@ def run(outcome: Outcome, *, most: int, each: int = 4) -> None:
             assert says.readline() == "ready\n"
             name = PathName("internet", "target", lab.client_address, lab.target_address, None)
             with OpenPath(name, End(station, lab.client_address, "eth0"), None) as path:
-                found = AgentlessMeasurement(path, plan.Plan(trains, plan.AGENTLESS, seed=1, locate="none")).run()
+                found = Measurement(path, plan.Plan(trains, plan.AGENTLESS, seed=1, locate="none")).run()
             stop.touch()
             _, sent, _, probes = says.readline().split()
             forger.wait()

@@ -23,9 +23,10 @@ from pytest_hdp.lab.filters import Allowlist, HostFirewall
 from pytest_hdp.lab.topology import Lab, LabSpec
 from pytest_hdp.lab.wires import Delay, Loss
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.agentless import AgentlessMeasurement
+from pytest_hdp.measure.agentless import Agentless
 from pytest_hdp.measure.budget import certainly_there
 from pytest_hdp.measure.ends import End
+from pytest_hdp.measure.engine import Measurement
 from pytest_hdp.measure.hops import hops
 from pytest_hdp.measure.interest import COMMON, by_interest
 from pytest_hdp.measure.path import OpenPath
@@ -43,9 +44,7 @@ LEAKED = {58, 132}  # left a Linux NAT untranslated, so an answer finds no way b
 QUICK = {"ipv4/icmp_ratemask": 0}
 
 
-def measure(
-    lab_name, numbers, sysctls=None, progress=None, form=Form.BARE, kind=AgentlessMeasurement
-) -> dict[int, object]:
+def measure(lab_name, numbers, sysctls=None, progress=None, form=Form.BARE, strategy=None) -> dict[int, object]:
     spec = make(lab_name) if isinstance(lab_name, str) else LabSpec("own", "for this test", lab_name)
     with Lab(spec) as lab, Station(lab.socket_factory(lab.client)) as station:
         if sysctls:
@@ -56,7 +55,7 @@ def measure(
         name = PathName("internet", "target", lab.client_address, lab.target_address, None)
         with OpenPath(name, End(station, lab.client_address, "eth0"), None) as path:
             asked = plan.Plan(tuple(Train(number, form=form) for number in numbers), plan.AGENTLESS, seed=1)
-            judgements = kind(path, asked, progress).run()
+            judgements = Measurement(path, asked, progress, strategy).run()
     return {train.protocol: judgement for train, judgement in judgements.items()}
 
 
@@ -151,31 +150,34 @@ def test_the_pace_is_the_targets_own():
     assert 4 < time.monotonic() - started < 20
 
 
-class StandingStill(AgentlessMeasurement):
+def standing_still(know):
     """Now and then, and always before what is known to be answered, the machine does something else for a while."""
+    strategy, chance = Agentless(know), random.Random(5)
+    ask = strategy.asking.ask
 
-    chance = random.Random(5)
-
-    def _ask(self, train):
-        if train == self.calibrator or self.chance.random() < 0.05:
+    def slowly(train):
+        if train == strategy.asking.calibrator or chance.random() < 0.05:
             time.sleep(0.15)
-        return super()._ask(train)
+        return ask(train)
+
+    strategy.asking.ask = slowly
+    return strategy
 
 
 def test_what_a_target_earned_while_the_machine_stood_still_makes_no_silence():
     """An error in 100 ms: after a pause it answers again. What was asked in vain before it was not silent."""
-    found = measure("transparent", range(180, 210), {"ipv4/icmp_ratelimit": 100}, kind=StandingStill)
+    found = measure("transparent", range(180, 210), {"ipv4/icmp_ratelimit": 100}, strategy=standing_still)
     assert set(verdicts(found).values()) == {Verdict.REACHED}
 
 
-class Kept(AgentlessMeasurement):
-    """Remembers itself, for what it counted."""
+def remembered(kept):
+    """The usual strategy, put into a list for what it counted."""
 
-    measured: ClassVar[list[AgentlessMeasurement]] = []
+    def make(know):
+        kept.append(Agentless(know))
+        return kept[-1]
 
-    def __init__(self, *given) -> None:
-        super().__init__(*given)
-        self.measured.append(self)
+    return make
 
 
 def test_a_number_whose_way_takes_longer_is_overtaken_and_not_silent():
@@ -183,9 +185,10 @@ def test_a_number_whose_way_takes_longer_is_overtaken_and_not_silent():
     slow = frozenset({47, 50, 89})
     numbers = [253, 254, 51, 4, 41, 112, *slow, *range(180, 200)]
     boxes = (Router(), Delay(40_000, protocols=slow, base_us=5000), Router())
-    found = measure(boxes, numbers, {"ipv4/icmp_ratelimit": 250}, kind=Kept)
+    kept = []
+    found = measure(boxes, numbers, {"ipv4/icmp_ratelimit": 250}, strategy=remembered(kept))
     assert set(verdicts(found).values()) == {Verdict.REACHED}
-    assert not {train.protocol for train in Kept.measured[-1]._silences} & slow
+    assert not {train.protocol for train in kept[-1].asking.silences} & slow
 
 
 def test_replies_of_protocols_that_answer_reach():
@@ -221,10 +224,11 @@ def test_where_echoes_are_dropped_what_the_path_loses_is_known_all_the_same():
     """A third is lost each way. The answers that came say nothing of that: none of them is missing."""
     numbers = {*range(180, 220)}
     boxes = (Router(), Loss(1 / 3), Allowlist(frozenset({1, 17, *numbers} - {180, 181})), Router())
-    found = verdicts(measure(boxes, numbers, {**QUICK, "ipv4/icmp_echo_ignore_all": 1}, kind=Kept))
+    kept = []
+    found = verdicts(measure(boxes, numbers, {**QUICK, "ipv4/icmp_echo_ignore_all": 1}, strategy=remembered(kept)))
     assert {found.pop(180), found.pop(181)} <= {Verdict.SILENT, Verdict.INCONCLUSIVE}
     assert Verdict.SILENT not in found.values()
-    lost, asked = Kept.measured[-1]._lost()
+    lost, asked = kept[-1].asking.lost()
     assert asked > 15
     assert 0.25 < lost / asked < 0.85  # 5/9 is lost there and back
 
@@ -273,10 +277,10 @@ def test_a_hop_that_keeps_silent_hides_none_behind_it(boxes, way):
 
 def test_what_climbing_made_them_say_counts_as_said():
     """To find where a number dies costs who rejects it errors too; whoever is asked next may miss them."""
-    measure((Router(), Router(), Rejecting()), [50, 253], QUICK, kind=Kept)
-    measurement = Kept.measured[-1]
-    (answered,) = measurement._spoke().values()
-    assert answered[-1] == measurement._climbed
+    kept = []
+    measure((Router(), Router(), Rejecting()), [50, 253], QUICK, strategy=remembered(kept))
+    (answered,) = kept[-1].asking.spoke().values()
+    assert answered[-1] == kept[-1].asking.climbed
     assert not certainly_there(answered[-1].last + 0.1, answered)
 
 
@@ -298,7 +302,7 @@ def test_a_rate_given_is_kept():
         name = PathName("internet", "target", lab.client_address, lab.target_address, None)
         with OpenPath(name, End(station, lab.client_address, "eth0"), None) as path:
             pace = replace(plan.AGENTLESS, rate=20)
-            measurement = AgentlessMeasurement(path, plan.Plan(tuple(map(Train, range(180, 200))), pace))
+            measurement = Measurement(path, plan.Plan(tuple(map(Train, range(180, 200))), pace))
             measurement.run()
     assert (time.monotonic() - started) * 20 > 2 * len(measurement.ledger.probes) - 4
 
@@ -310,7 +314,7 @@ def test_an_error_that_copies_the_whole_probe_from_elsewhere_is_not_the_targets(
     with lab, Station(lab.socket_factory(lab.client)) as station, Station(lab.socket_factory("router1")) as liar:
         name = PathName("internet", "target", lab.client_address, lab.target_address, None)
         with OpenPath(name, End(station, lab.client_address, "eth0"), None) as path:
-            measurement = AgentlessMeasurement(path, plan.Plan((Train(number),), plan.AGENTLESS, locate="none"))
+            measurement = Measurement(path, plan.Plan((Train(number),), plan.AGENTLESS, locate="none"))
             raw = liar.sender(socket.AF_INET, 255, header_included=True)
             path.subscribers.insert(0, lambda eye, seen: lie(liar, raw, lab.client_address, seen))
             judgement = measurement.run()[Train(number)]
@@ -384,6 +388,6 @@ def test_wellformed_udp_to_a_closed_port_reaches():
         name = PathName("internet", "target", lab.client_address, lab.target_address, None)
         with OpenPath(name, End(station, lab.client_address, "eth0"), None) as path:
             train = Train(17, form=Form.WELLFORMED)
-            judgement = AgentlessMeasurement(path, plan.Plan((train,), plan.AGENTLESS)).run()[train]
+            judgement = Measurement(path, plan.Plan((train,), plan.AGENTLESS)).run()[train]
     assert judgement.verdict is Verdict.REACHED
     assert "port unreachable" in judgement.explanation

@@ -24,7 +24,7 @@ from pytest_hdp.measure import plan, routes
 from pytest_hdp.measure.campaign import Campaign
 from pytest_hdp.measure.control import through
 from pytest_hdp.measure.ends import End
-from pytest_hdp.measure.far import measurement
+from pytest_hdp.measure.engine import Measurement
 from pytest_hdp.measure.latency import Comparison, LatencyPlan
 from pytest_hdp.measure.meeting import Unconfirmed
 from pytest_hdp.measure.path import OpenPath
@@ -163,7 +163,7 @@ def test_who_knows_no_mac_aims_nothing(path_through, body):
     lab, path = path_through(SLOW)
     few = tuple(each for each in TRAINS if each.protocol < 110)
     with watching(lab) as left, Forger(lab, path.run_id, body):
-        measuring = measurement(path, plan.Plan(few, plan.LAB))
+        measuring = Measurement(path, plan.Plan(few, plan.LAB))
         found = measuring.run()
         assert aimed(path, left()) == 0
     assert measuring.control.source_seen[Direction.FORWARD][0] == lab.client_address
@@ -189,7 +189,7 @@ def test_a_copy_in_anothers_name_aims_but_a_few(path_through):
     lab, path = path_through(SLOW)
     said = f"nothing of {MOST} packets sent to {STRANGER}, the address that the far end saw, came back; "
     with watching(lab) as left, Forger(lab, path.run_id, exact):
-        found = measurement(path, plan.Plan(TRAINS, plan.LAB)).run()
+        found = Measurement(path, plan.Plan(TRAINS, plan.LAB)).run()
         assert aimed(path, left()) == MOST
         back, forth = ([found[each] for each in TRAINS if each.direction is way] for way in reversed(Direction))
         assert {each.verdict for each in back} == {Verdict.INCONCLUSIVE}
@@ -198,7 +198,7 @@ def test_a_copy_in_anothers_name_aims_but_a_few(path_through):
         assert {each.verdict for each in forth} == {Verdict.DELIVERED}
         # whatever else is sent in this run
         by_hand = Train(253, Direction.REVERSE)
-        again = measurement(path, plan.Plan((by_hand,), plan.LAB, locate="all")).run()[by_hand]
+        again = Measurement(path, plan.Plan((by_hand,), plan.LAB, locate="all")).run()[by_hand]
         assert (again.verdict, again.sent) == (Verdict.INCONCLUSIVE, 0)
         assert said in again.explanation
         with Comparison(path, LatencyPlan(pairs=5), one_way=False) as latency, pytest.raises(Unconfirmed, match=said):
@@ -227,7 +227,7 @@ def test_what_was_sent_counts_when_the_path_is_opened_once_more():
 def test_a_nat_that_answers_is_confirmed_and_costs_nothing(path_through):
     lab, path = path_through(make("home-nat"))
     trains = (Train(253), Train(253, Direction.REVERSE))
-    found = measurement(path, plan.Plan(trains, plan.LAB)).run()
+    found = Measurement(path, plan.Plan(trains, plan.LAB)).run()
     assert {judgement.verdict for judgement in found.values()} == {Verdict.DELIVERED}
     assert path.confirmed.free(lab.outside_address)
     assert path.confirmed.left == MOST
@@ -237,7 +237,7 @@ def test_where_no_control_comes_back_a_probe_confirms(path_through):
     lab, path = path_through(make("home-nat"))
     drop_at_router1(lab, f"ip saddr {lab.target_address} ip protocol {{ icmp, udp }}")
     trains = tuple(Train(number, direction) for number in (6, 253) for direction in Direction)
-    found = measurement(path, plan.Plan(trains, plan.LAB)).run()
+    found = Measurement(path, plan.Plan(trains, plan.LAB)).run()
     assert path.confirmed.free(lab.outside_address)
     assert found[trains[3]].verdict is Verdict.DELIVERED
     assert found[trains[1]].verdict is Verdict.INCONCLUSIVE, "without a control nothing speaks against it"
@@ -248,7 +248,7 @@ def test_where_nothing_comes_back_nobody_is_accused(path_through):
     drop_at_router1(lab, f"ip saddr {lab.target_address}")
     trains = tuple(Train(number, direction) for number in (6, 253) for direction in Direction)
     with watching(lab) as left:
-        found = measurement(path, plan.Plan(trains, plan.LAB)).run()
+        found = Measurement(path, plan.Plan(trains, plan.LAB)).run()
         outside = socket.inet_aton(lab.outside_address)
         sent = sum(data[16:20] == outside and path.run_id in data and not is_answer(data) for data in left())
     assert 10 < sent <= MOST

@@ -17,7 +17,7 @@ from pytest_hdp.measure import plan
 from pytest_hdp.measure.byhand import Sender
 from pytest_hdp.measure.control import Control
 from pytest_hdp.measure.ends import End, PathUnavailable
-from pytest_hdp.measure.far import measurement
+from pytest_hdp.measure.engine import Measurement
 from pytest_hdp.measure.latency import Comparison, LatencyPlan
 from pytest_hdp.measure.path import OpenPath
 from pytest_hdp.packet.ip import build_ipv4
@@ -75,7 +75,7 @@ def path_to(*, near: bool) -> Iterator[tuple[Agent, OpenPath]]:
 def test_an_address_that_a_far_source_says_it_has_is_sent_nothing():
     train = Train(253, Direction.REVERSE)
     with path_to(near=True) as (_, path):
-        judgement = measurement(path, plan.Plan((train,), plan.LAB, timeout=0.01)).run()[train]
+        judgement = Measurement(path, plan.Plan((train,), plan.LAB, timeout=0.01)).run()[train]
     assert (judgement.verdict, judgement.sent) == (Verdict.INCONCLUSIVE, 0)
     assert "nothing came from there, so there is no address to send to" in judgement.explanation
 

@@ -14,6 +14,7 @@ from pytest_hdp.measure.campaign import PathUnavailable
 from pytest_hdp.measure.engine import Measurement
 from pytest_hdp.measure.locate import Locator, ask_again
 from pytest_hdp.measure.path import OpenPath
+from pytest_hdp.measure.waiting import drive
 
 LAB = "allowlist"
 BURST = 6  # errors that a stock Linux host sends to one peer at once
@@ -45,7 +46,7 @@ def spend_budget(path: OpenPath) -> None:
 
 
 def test_what_a_spent_budget_leaves_in_doubt_is_asked_again(path):
-    locator = Locator(path, Direction.FORWARD, b"", look := looking(path))
+    locator = Locator(path, Direction.FORWARD, b"")
 
     def file(eye, observation):
         if not locator.control.observe(eye, observation) and eye.kind == "tap":
@@ -53,21 +54,11 @@ def test_what_a_spent_budget_leaves_in_doubt_is_asked_again(path):
 
     path.subscribers.append(file)
     spend_budget(path)
-    for _ in locator.climb([LOST], path.name.target, path.controls[id(path.far)][1], 0.05):
-        pass
+    drive(path, locator.climb([LOST], path.name.target, path.controls[id(path.far)][1], 0.05))
     assert [rung.ttl for rung in locator.in_doubt()] == [1, 2]
     assert locator.last_hop(LOST)[0] is None  # nothing is said of a hop that had no error left to send
-    for _ in ask_again([locator], look):
-        pass
+    drive(path, ask_again([locator]))
     assert locator.last_hop(LOST) == (truth(LOST), Hop(3, path.name.target))
-
-
-def looking(path):
-    def look(seconds):
-        path.look(seconds)
-        yield
-
-    return look
 
 
 def test_more_trains_than_a_router_has_answers_for_at_once(path):

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.result import Judgement, PathName
-from pytest_hdp.measure.agentless import AgentlessMeasurement
 from pytest_hdp.measure.ends import End
-from pytest_hdp.measure.far import measurement
+from pytest_hdp.measure.engine import Measurement
 from pytest_hdp.measure.path import OpenPath
 from pytest_hdp.measure.plan import Plan
 from sim.blueprint import FAR, NEAR, Blueprint, plain
@@ -22,7 +21,6 @@ from sim.network import FORWARD, REVERSE, Network
 from sim.station import SimStation
 
 if TYPE_CHECKING:
-    from pytest_hdp.measure.engine import Measurement
     from sim.packet import Packet
 
 MOST_AT_ONCE = 3
@@ -100,7 +98,7 @@ def build(blueprint: Blueprint, families: tuple[str, ...], *, trace: bool, ties:
     path = OpenPath(name, *ends, clock=clock, token=tokens.randbytes)
     network.run_id = path.run_id
     plan = Plan(blueprint.trains, blueprint.pace, seed=blueprint.seed)
-    measuring = measurement(path, plan) if blueprint.agent else AgentlessMeasurement(path, plan)
+    measuring = Measurement(path, plan)
     world = World(blueprint, families, clock, network, near, far, path, measuring)
     for event in blueprint.events:
         event(world)

@@ -1,0 +1,176 @@
+"""What a measurement knows: what was sent and seen, which rounds were spoiled, and what that means for each train.
+
+It decides nothing about what is sent when, or how long is waited: that is a strategy's (`rounds`, `batched`,
+`agentless`), which has one of these and asks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.evidence import Circumstances, Train
+from pytest_hdp.judge.ladder import judge
+from pytest_hdp.measure.circumstances import eyes_of, shared_by
+from pytest_hdp.measure.control import Control
+from pytest_hdp.measure.filing import file
+from pytest_hdp.measure.ledger import Ledger
+from pytest_hdp.measure.located import worth_locating
+from pytest_hdp.measure.sending import send_probe
+from pytest_hdp.packet.encoding import encode
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.evidence import TrainEvidence
+    from pytest_hdp.judge.result import Judgement
+    from pytest_hdp.judge.verdict import Direction
+    from pytest_hdp.measure.ends import Eye
+    from pytest_hdp.measure.ledger import Entry
+    from pytest_hdp.measure.path import OpenPath
+    from pytest_hdp.measure.plan import Plan
+    from pytest_hdp.vantage.station import Observation
+
+
+class Knowledge:
+    """All that is known while one plan is measured over one open path.
+
+    `rounds`: how many were begun. `settled`: the judgements that nothing will change; `to_locate`: those that lack
+    only the place where the train died. `searches`: control and ledger of each search for such a place that goes on.
+    """
+
+    def __init__(self, path: OpenPath, plan: Plan) -> None:
+        self.path = path
+        self.plan = plan
+        self.clock = path.clock
+        self.content = encode(plan.content, plan.encoding)
+        self.ledger = Ledger(path.run_id)
+        self.control = Control(path, self.content)
+        self.rounds = 0
+        self.settled: dict[Train, Judgement] = {}
+        self.to_locate: dict[Train, Judgement] = {}
+        self.searches: list[tuple[Control, Ledger]] = []
+        self._spoiled: dict[int, dict[int | None, set[str]]] = {}
+        self._shared: dict[object, Circumstances] = {}
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        """Those that the plan's trains run in."""
+        return tuple(sorted({train.direction for train in self.plan.trains}))
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that a probe is waited for."""
+        if self.plan.timeout is not None:
+            return self.plan.timeout
+        return max(self.plan.pace.least_timeout, self.control.patience) + self.path.lag
+
+    @property
+    def done(self) -> bool:
+        """Whether every train is settled."""
+        return len(self.settled) == len(self.plan.trains)
+
+    def judged(self, train: Train) -> bool:
+        """Whether no further probe of this train is needed."""
+        return train in self.settled or train in self.to_locate
+
+    def open_trains(self) -> list[Train]:
+        """The trains of which more has to be known, in the plan's order."""
+        return [each for each in self.plan.trains if not self.judged(each)]
+
+    # Sending
+
+    def open_sockets(self) -> None:
+        """Open every socket before anything is sent; what socket() refuses is settled by that."""
+        self.path.open_ahead(self.plan.trains)
+        for train in self.plan.trains:
+            self.path.listener(train.direction, train.protocol)
+        for train in self.plan.trains:
+            if isinstance(self.path.sender(train.direction, train.protocol), str):
+                self.settled[train] = self.judge(train, more_rounds=False)
+        self.path.settle()
+        self.path.new_drops()  # what overflowed before anything was sent says nothing about what will be
+
+    def send(self, train: Train, number: int) -> Entry:
+        """Send a probe of a train in round `number`."""
+        return send_probe(self.path, self.ledger, train, number, self.content, self.control.address(train.direction))
+
+    # Seeing
+
+    def file(self, eye: Eye, observation: Observation) -> None:
+        """File what was seen: the path's subscriber."""
+        file(self.path, [(self.control, self.ledger), *self.searches], eye, observation)
+
+    def spoil(self, number: int, why: str, protocol: int | None = None) -> None:
+        """Take a round for no evidence against anything: of one protocol number, or of all."""
+        self._spoiled.setdefault(number, {}).setdefault(protocol, set()).add(why)
+
+    def note_drops(self, *, far_since: int | None = None) -> None:
+        """Spoil the rounds that an eye may have dropped packets of.
+
+        A drop may have hit a straggler of the round before the last one, so it spoils both; at a far host all since
+        round `far_since`, when it was last asked.
+        """
+        for eye in self.path.new_drops():
+            first = far_since if far_since is not None and eye.end.remote is not None else self.rounds - 1
+            for number in range(first - 1, self.rounds):
+                self.spoil(number, f"the {eye.kind} at {eye.end.address} overflowed", eye.protocol)
+
+    # Judging
+
+    def judge_open(self, *, more_rounds: bool, rounds: int | None = None) -> None:
+        """Settle the trains whose evidence is complete; all of them where there will be no more rounds.
+
+        `rounds`: only what was sent in so many counts, since of the others not all is known yet.
+        """
+        self.forget_circumstances()
+        for train in self.open_trains():
+            judgement = self.judge(train, more_rounds=more_rounds, rounds=rounds)
+            if judgement.final or not more_rounds:
+                self.settle(judgement, worth=self.path.routed)
+
+    def settle(self, judgement: Judgement, *, worth: bool = True) -> None:
+        """Keep a train's last judgement. `worth`: whether there may be a place to find for it."""
+        searched = worth and worth_locating(judgement, self.plan.locate)
+        (self.to_locate if searched else self.settled)[judgement.train] = judgement
+
+    def settle_all(self, judgements: Iterable[Judgement]) -> None:
+        """Keep judgements that lack nothing any more."""
+        for judgement in judgements:
+            self.to_locate.pop(judgement.train, None)
+            self.settled[judgement.train] = judgement
+
+    def judge(
+        self,
+        train: Train,
+        *,
+        more_rounds: bool,
+        rounds: int | None = None,
+        circumstances: Circumstances | None = None,
+    ) -> Judgement:
+        """What is known of a train now means. `circumstances`: instead of those that all trains share."""
+        errno = self.path.sender(train.direction, train.protocol)
+        evidence = self.ledger.evidence(train, errno if isinstance(errno, str) else None)
+        circumstances = circumstances or self.circumstances(train, more_rounds=more_rounds)
+        if rounds is not None:
+            evidence, circumstances = _until(rounds, evidence, circumstances)
+        return judge(evidence, circumstances)
+
+    def circumstances(self, train: Train, *, more_rounds: bool) -> Circumstances:
+        """What it shares with all trains whose eyes dropped packets in the same rounds, made once for one look."""
+        spoiled = {number: eyes_of(by_protocol, train.protocol) for number, by_protocol in self._spoiled.items()}
+        key = (train.direction, more_rounds, tuple(spoiled.items()))
+        if key not in self._shared:
+            self._shared[key] = shared_by(
+                self.path, self.control, self.ledger, self.plan, train.direction, spoiled, more_rounds=more_rounds
+            )
+        return self._shared[key]
+
+    def forget_circumstances(self) -> None:
+        """More was seen since they were made."""
+        self._shared.clear()
+
+
+def _until(rounds: int, evidence: TrainEvidence, circumstances: Circumstances) -> tuple[TrainEvidence, Circumstances]:
+    probes = tuple(probe for probe in evidence.probes if probe.round < rounds)
+    control = tuple(each for each in circumstances.control if each.round < rounds)
+    return replace(evidence, probes=probes), replace(circumstances, control=control)

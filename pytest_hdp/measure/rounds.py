@@ -1,0 +1,135 @@
+"""Rounds with eyes at both ends in this process: all trains at once, shuffled, beside the control.
+
+What is undecided gets further rounds, spaced wider and wider.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.measure.meeting import ask_back, confirm, greet
+from pytest_hdp.measure.search import find_places
+from pytest_hdp.measure.waiting import Waiting, glance, look_until, pause
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.evidence import Train
+    from pytest_hdp.judge.result import Judgement
+    from pytest_hdp.measure.ends import Eye
+    from pytest_hdp.measure.knowledge import Knowledge
+    from pytest_hdp.vantage.station import Observation
+
+BURST = 0.0005  # seconds of the rate that are sent back to back between two looks at the sockets
+
+
+class Volley:
+    """Sends one probe of each of some trains, and the controls, in shuffled order at the plan's rate."""
+
+    def __init__(self, know: Knowledge) -> None:
+        self.know = know
+        self._shuffle = random.Random(know.plan.seed)
+        self._next = 0.0
+
+    def order(self, trains: list[Train], direction: Direction) -> list[Train | Direction]:
+        """Trains, and a direction in the place of each control, as they are to be sent."""
+        order: list[Train | Direction] = [*trains, *[direction] * self.know.plan.pace.control]
+        self._shuffle.shuffle(order)
+        return order
+
+    def send_one(self, item: Train | Direction, number: int, position: int) -> None:
+        """Send what stands at a position of a round's order."""
+        if isinstance(item, Direction):
+            control = self.know.control
+            control.send(item, number, echo=control.is_echo(item, position))
+        else:
+            self.know.send(item, number)
+
+    def send(self, order: list[Train | Direction], number: int) -> Waiting[None]:
+        """Send all of it, a little at a time."""
+        now, rate = self.know.clock.monotonic, self.know.plan.pace.rate
+        burst = max(1, int(rate * BURST))
+        for start in range(0, len(order), burst):
+            chunk = order[start : start + burst]
+            yield from look_until(self.know.clock, self._next)
+            self._next = max(self._next, now() - BURST) + len(chunk) / rate
+            for position, item in enumerate(chunk):
+                self.send_one(item, number, start + position)
+            yield from glance(self.know.clock)
+
+
+class Rounds:
+    """The strategy for paths whose sockets are all of this process."""
+
+    def __init__(self, know: Knowledge) -> None:
+        self.know = know
+        self.volley = Volley(know)
+
+    def script(self) -> Waiting[None]:
+        """Measure all of it."""
+        know, pace = self.know, self.know.plan.pace
+        know.open_sockets()
+        yield from greet(know)
+        if Direction.REVERSE in know.directions:
+            ask_back(know.control)  # what comes back does so during the first round
+        for _ in range(pace.rounds):
+            yield from self.round()
+            yield from pause(know.clock, pace.spacing)
+        spacing = pace.spacing
+        while True:
+            yield from self.wait_for_stragglers()
+            know.note_drops()
+            know.judge_open(more_rounds=know.rounds < pace.most_rounds)
+            if not know.open_trains():
+                yield from find_places(know)
+                return
+            spacing = min(spacing * 2, max(pace.widest, pace.spacing))
+            for _ in range(min(1 + know.rounds // 4, pace.most_rounds - know.rounds)):
+                yield from pause(know.clock, spacing)
+                yield from self.round()
+
+    def round(self) -> Waiting[None]:
+        """Send one probe of each open train: forward, and when those have arrived, reverse, so that it is an answer."""
+        know = self.know
+        number, trains = know.rounds, know.open_trains()
+        know.rounds += 1
+        for direction in know.directions:
+            asked = [train for train in trains if train.direction is direction]
+            if direction is Direction.REVERSE:
+                if not asked:
+                    continue  # forward goes on without trains too: its control keeps a NAT's way back open
+                yield from self._let_forward_arrive(number)
+                if not (yield from confirm(know, asked)):
+                    continue
+            yield from self.volley.send(self.volley.order(asked, direction), number)
+        know.note_drops()
+
+    def wait_for_stragglers(self) -> Waiting[bool]:
+        """Wait until everything sent within the last timeout is accounted for, or the timeout is over."""
+        know = self.know
+        waiting = [entry for train in know.open_trains() for entry in know.ledger.trains.get(train, ())]
+
+        def accounted_for() -> bool:
+            nonlocal waiting
+            since = know.clock.time_ns() - int(know.timeout * 1e9)
+            waiting = [entry for entry in waiting if entry.sent_at > since and not entry.complete]
+            return not waiting and not know.control.outstanding(since)
+
+        return look_until(know.clock, know.clock.monotonic() + know.timeout, accounted_for)
+
+    def _let_forward_arrive(self, number: int) -> Waiting[bool]:
+        return pause(self.know.clock, self.know.control.round_trip or 0.0)
+
+    # As any strategy
+
+    def file(self, eye: Eye, observation: Observation) -> None:
+        """File what was seen."""
+        self.know.file(eye, observation)
+
+    def judge_now(self, train: Train) -> Judgement:
+        """Judge a train by what is known when it has to end early."""
+        return self.know.judge(train, more_rounds=False)
+
+    def seconds_left(self) -> float | None:
+        """Seconds that it will still take, as far as anybody knows."""
+        return None

@@ -1,0 +1,33 @@
+"""Looking for the place where trains died, once it is known that they did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_hdp.measure.locate import Locator, ask_again
+from pytest_hdp.measure.located import located, representatives
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.evidence import Train
+    from pytest_hdp.judge.result import Judgement
+    from pytest_hdp.measure.knowledge import Knowledge
+    from pytest_hdp.measure.waiting import Waiting
+
+
+def find_places(know: Knowledge) -> Waiting[None]:
+    """Find where the lost and rejected trains died, and settle them."""
+    climbs: list[tuple[Locator, dict[Train, list[Judgement]]]] = []
+    for direction in know.directions if know.path.gone is None else ():
+        found = [each for train, each in know.to_locate.items() if train.direction is direction]
+        if groups := representatives(found, every=know.plan.locate == "all"):
+            locator = Locator(know.path, direction, know.content)
+            climbs.append((locator, groups))
+            know.searches.append((locator.control, locator.ledger))
+            control = know.control
+            yield from locator.climb(groups, control.address(direction), control.port(direction), know.timeout)
+    yield from ask_again([locator for locator, _ in climbs])
+    for locator, groups in climbs:
+        for train, group in groups.items():
+            know.to_locate |= {each.train: located(each, locator.found(train)) for each in group}
+    know.settle_all(list(know.to_locate.values()))
+    know.searches.clear()

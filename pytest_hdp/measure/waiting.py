@@ -1,0 +1,55 @@
+"""The one loop in which a measurement waits. Whatever measures is a generator that yields when it has to.
+
+It yields the time, in seconds of its path's clock, until which nothing needs to be done unless something is seen. Who
+drives it waits no longer than that, looks at the path's sockets, and lets it go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from pytest_hdp.measure.path import OpenPath
+    from pytest_hdp.vantage.clock import Clock
+
+T = TypeVar("T")
+Waiting: TypeAlias = Generator[float, None, T]
+
+
+def never() -> bool:
+    """No event ends the wait: for a pause."""
+    return False
+
+
+def look_until(clock: Clock, deadline: float, condition: Callable[[], bool] = never) -> Waiting[bool]:
+    """Look at the path's sockets until the condition holds, or the deadline (seconds of the clock) is over.
+
+    Returns whether the condition held. It is asked once before anything is waited for, and again after each look.
+    """
+    while not condition():
+        if clock.monotonic() >= deadline:
+            return False
+        yield deadline
+    return True
+
+
+def pause(clock: Clock, seconds: float) -> Waiting[bool]:
+    """Look at the path's sockets for so long."""
+    return look_until(clock, clock.monotonic() + seconds)
+
+
+def glance(clock: Clock) -> Waiting[None]:
+    """Look at the path's sockets once, without waiting."""
+    yield clock.monotonic()
+
+
+def drive(path: OpenPath, work: Waiting[T]) -> T:
+    """Do such work to its end, waiting here and now. Returns what it returns."""
+    while True:
+        try:
+            until = next(work)
+        except StopIteration as ended:
+            value: T = ended.value
+            return value
+        path.look(until - path.clock.monotonic())
