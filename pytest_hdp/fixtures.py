@@ -87,7 +87,7 @@ class Path:
 
     def control(self, count: int = 5) -> tuple[int, int]:
         """Send so many control packets forward: how many, and how many of them came through."""
-        from pytest_hdp.measure.control import through
+        from pytest_hdp.measure.meeting import through
 
         pace = self._campaign.routes[self._route].plan.pace
         return through(self.open, count, pace.least_timeout)

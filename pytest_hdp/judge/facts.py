@@ -37,7 +37,7 @@ GOOD_FAITH = {"source", "destination", "ttl", "dscp", "ecn", "identification", "
 """Header fields that routers and translators rewrite for a living; a change there is reported and is no harm."""
 
 
-_SENDING_ORDER = attrgetter("sent_at", "index")
+_SENDING_ORDER = attrgetter("index")
 _ICMP_ORDER = attrgetter("source", "type", "code", "time")
 
 

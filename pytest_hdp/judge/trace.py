@@ -51,7 +51,7 @@ class Trace:
 def traces(probes: Sequence[Probe | Trace]) -> tuple[Trace, ...]:
     """Return the traces of one train's probes in the order of sending; traces stay as they are."""
     known = [each for each in probes if isinstance(each, Trace)]
-    fresh = sorted((each for each in probes if isinstance(each, Probe)), key=lambda probe: (probe.sent_at, probe.index))
+    fresh = sorted((each for each in probes if isinstance(each, Probe)), key=lambda probe: probe.index)
     start = fresh[0].sent_at if fresh else 0
     return (*known, *(_trace(probe, start) for probe in fresh))
 

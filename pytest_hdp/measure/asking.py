@@ -13,7 +13,7 @@ from pytest_hdp.judge.evidence import Circumstances, IcmpReport, RoundControl, T
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure.answers import file_answer
 from pytest_hdp.measure.budget import NEAR, WITNESSES, Budget, Sent, certainly_there
-from pytest_hdp.measure.control import PACKET_OUTGOING
+from pytest_hdp.measure.control import MEETING, NANOSECONDS, PACKET_OUTGOING
 from pytest_hdp.measure.silence import (
     BUDGET_SPENT,
     Step,
@@ -30,6 +30,7 @@ from pytest_hdp.measure.waiting import Waiting, look_until, pause
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
+    from pytest_hdp.measure.control import ControlEntry
     from pytest_hdp.measure.ends import Eye
     from pytest_hdp.measure.knowledge import Knowledge
     from pytest_hdp.measure.ledger import Entry
@@ -62,6 +63,8 @@ class Asking:
         self.climbed: Sent | None = None
         self.certain: list[Step] = []
         self.gap = max(FAST_GAP, (1 + ECHOES) / know.plan.pace.rate)
+        self._echoes: dict[int, list[ControlEntry]] = {}
+        self._came: dict[tuple[int, str], float] = {}
         self._recent: deque[Entry] = deque(maxlen=RECENT)
         self._vouched: set[int] = set()
         self._loss: tuple[int, int] | None = None
@@ -89,26 +92,40 @@ class Asking:
         Returns the probes in the order they were sent, and whether anything was learnt.
         """
         entries: list[Entry] = []
+        with_echo = any(each.came for each in self.know.control.of_round(MEETING))
         for group in filter(None, (trains, behind)):
             for train in group:
                 if entries:
                     yield from pause(self.know.clock, self.gap)
                 entries.append(self.ask(train))
             deadline = self.know.clock.monotonic() + self.wait
-            yield from look_until(self.know.clock, deadline, lambda: all(map(over, entries)))
+            yield from look_until(
+                self.know.clock, deadline, lambda: all(self._is_known(entry, with_echo) for entry in entries)
+            )
         return entries, self._conclude(entries)
 
     def ask(self, train: Train) -> Entry:
         """Send one probe behind two echoes; the three are a round of their own. So soon little else tells of loss."""
         number = self.know.rounds
         self.know.rounds += 1
-        for _ in range(ECHOES):
-            self.know.control.send(train.direction, number, echo=True)
+        echoes = [self.know.control.send(train.direction, number, echo=True) for _ in range(ECHOES)]
         first = self.know.clock.monotonic()
         entry = self.know.send(train, number)
         self.sent[entry.index] = Sent(first, self.know.clock.monotonic())
+        self._echoes[entry.index] = echoes
         self._recent.append(entry)
         return entry
+
+    def _is_known(self, entry: Entry, with_echo: bool) -> bool:
+        """Whether it is over, and its control too: a router's error comes sooner than the echo of a farther target.
+
+        `with_echo`: the first echoes, which are sent before anything else, were answered.
+        """
+        if not over(entry):
+            return False
+        if self.by_target(entry) or entry.replies or not with_echo:
+            return True
+        return any(echo.came for echo in self._echoes[entry.index])
 
     def _conclude(self, entries: Sequence[Entry]) -> bool:
         """Take the answers, also late ones to what was asked before; count the silences that mean something."""
@@ -145,8 +162,12 @@ class Asking:
 
     def came(self, entry: Entry, source: str) -> float:
         """By when this one had answered: its first answer was here, in seconds of the clock."""
-        took = min(report.time for report in filter(rejecting, entry.icmp) if report.source == source) - entry.sent_at
-        return self.sent[entry.index].last + max(0.0, took / 1e9)
+        if (entry.index, source) not in self._came:
+            first = min(report.time for report in filter(rejecting, entry.icmp) if report.source == source)
+            took, now = (first - entry.sent_at) / NANOSECONDS, self.know.clock.monotonic()
+            sensible = 0 <= took <= now - self.sent[entry.index].first  # else the clock was set
+            self._came[entry.index, source] = min(now, self.sent[entry.index].last + took) if sensible else now
+        return self._came[entry.index, source]
 
     def _all_could_answer(self, entry: Entry, spoke: Mapping[str, Sequence[Sent]]) -> bool:
         """Whether each that is known to answer certainly had an error to send when this probe came by."""
@@ -162,8 +183,8 @@ class Asking:
 
     def _learn_speaker(self, report: IcmpReport, entry: Entry) -> None:
         """Note who answers, and what: from now on silence counts only beside an answer of each of them."""
-        took = (report.time - entry.sent_at) / 1e9
-        if self.know.control.round_trip is None and took > 0:
+        took = (report.time - entry.sent_at) / NANOSECONDS
+        if self.know.control.round_trip is None and 0 < took <= self.know.clock.monotonic() - entry.asked_at:
             self.know.control.learn(took)
         target = report.source == self.know.path.name.target
         if target and not self.by_target(entry):

@@ -13,7 +13,7 @@ from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.control import ICMP
 from pytest_hdp.measure.meeting import ask_back, confirm, greet_from_afar
-from pytest_hdp.measure.rounds import Volley
+from pytest_hdp.measure.rounds import Volley, let_forward_arrive
 from pytest_hdp.measure.search import find_places
 from pytest_hdp.measure.waiting import Waiting, glance, look_until, pause
 
@@ -136,7 +136,7 @@ class Batched:
                 if not asked:
                     continue
                 if not number:
-                    yield from pause(know.clock, know.control.round_trip or 0.0)
+                    yield from let_forward_arrive(know, number)
                 if not (yield from confirm(know, asked)):
                     continue
             yield from self._send_all(asked, direction, number)

@@ -6,6 +6,8 @@ that were sent: whoever has not seen them can't make them, for the keyed MAC is 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,6 @@ from pytest_hdp.measure.capture import CONTROL
 from pytest_hdp.measure.confirmed import possible
 from pytest_hdp.measure.ledger import HDP_SIZE, ICMP_ERRORS, MAC_OFFSET, TAG_SIZE, as_sent, payload_of
 from pytest_hdp.measure.sending import sealed
-from pytest_hdp.measure.waiting import drive, look_until
 from pytest_hdp.packet.icmp import build_echo, parse_error
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ SLACK = 100_000_000  # ns by which a far end may be ahead of when it was to send
 class ControlEntry:
     """A control packet: times in ns, 0 until it happened; `expired_at`: the router that let its TTL expire.
 
-    `data`: what follows its UDP or ICMP header, as sent.
+    `data`: what follows its UDP or ICMP header, as sent. `asked_at`: when, by the
+    clock that nobody can set, in seconds.
     """
 
     index: int
@@ -47,6 +49,7 @@ class ControlEntry:
     direction: Direction
     echo: bool
     data: bytes = b""
+    asked_at: float = 0.0
     sent_at: int = 0
     errno: str | None = None
     left_at: int = 0
@@ -92,7 +95,7 @@ class Control:
         if self.path.witness is not None:
             train = Train(ICMP if echo else UDP, direction, Form.WELLFORMED)
             self.path.witness.sent_other(CONTROL, entry.index, number, train, payload)
-        entry.sent_at = self.path.clock.time_ns()
+        entry.asked_at, entry.sent_at = self.path.clock.monotonic(), self.path.clock.time_ns()
         if echo:
             sender = self.path.sender(direction, ICMP)
             if isinstance(sender, int):
@@ -219,7 +222,7 @@ class Control:
         # a far end's clock is not ours, and it sends when it gets round to it: there, from its own tap to its own tap
         far = self.path.sender_end(entry.direction).remote is not None
         since = entry.left_at if far else entry.sent_at
-        longest = self.path.clock.time_ns() - entry.sent_at + SLACK
+        longest = int((self.path.clock.monotonic() - entry.asked_at) * NANOSECONDS) + SLACK
         if since and 0 <= when - since <= longest:  # else a clock was set, or a far end makes it up
             self.learn((when - since) / NANOSECONDS)
 
@@ -254,12 +257,21 @@ class Control:
             for number, (sent, delivered, left, refused) in sorted(counts.items())
         )
 
-    def outstanding(self, since: int) -> bool:
-        """Some control packet sent after `since` (ns) has neither arrived nor been answered yet."""
+    def outstanding(self, since: float = -math.inf) -> bool:
+        """Some control packet sent after `since` (seconds of the clock) has neither arrived nor been answered yet."""
         return any(
-            entry.sent_at > since and not (entry.errno or entry.delivered_at or entry.replied_at)
+            entry.asked_at > since and not (entry.errno or entry.delivered_at or entry.replied_at)
             for entry in self.entries.values()
         )
+
+    def of_round(self, number: int) -> list[ControlEntry]:
+        """The control packets of one round, in the order they were sent."""
+        return [each for each in self.entries.values() if each.round == number]
+
+    def half_came(self, number: int, direction: Direction) -> Callable[[], bool]:
+        """What is returned says whether an echo was answered, or half of a round's datagrams have arrived."""
+        mine = [each for each in self.of_round(number) if each.direction is direction and not each.echo]
+        return lambda: self.round_trip is not None or (bool(mine) and 2 * sum(each.came for each in mine) >= len(mine))
 
     def _payload(self, entry: ControlEntry, protocol: int) -> bytes:
         content = self.content[: max(0, len(self.content) - CARRIER_HEADER)]  # so that the packets are of one size
@@ -273,20 +285,3 @@ class Control:
             return self.source_seen[Direction.FORWARD][1]
         end = self.path.receiver_end(direction)
         return self.path.controls[id(end)][1] if end is not None else 9  # discard, RFC 863
-
-
-def through(path: OpenPath, count: int, timeout: float) -> tuple[int, int]:
-    """Send `count` control packets forward, one by one: how many, and how many came through or were answered."""
-    control = Control(path, bytes(CARRIER_HEADER))
-
-    def file(eye: Eye, observation: Observation) -> None:
-        control.observe(eye, observation)
-
-    path.subscribers.append(file)
-    for number in range(count):
-        control.send(Direction.FORWARD, number, echo=path.receiver_end(Direction.FORWARD) is None)
-        deadline = path.clock.monotonic() + timeout + path.lag
-        drive(path, look_until(path.clock, deadline, lambda: not control.outstanding(0)))
-    path.settle()
-    path.subscribers.remove(file)
-    return count, sum(bool(entry.delivered_at or entry.replied_at) for entry in control.entries.values())

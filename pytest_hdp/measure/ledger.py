@@ -53,6 +53,7 @@ class Entry:
     """A probe that was sent, or whose sending was refused, and what has been seen of it.
 
     `data`: the IP payload as sent; the HDP header stands at `start`, `size` bytes of header, tag and content follow.
+    `sent_at`: ns of the wall clock, which may be set; `asked_at`: seconds of the clock that nobody can set.
     """
 
     index: int
@@ -62,6 +63,7 @@ class Entry:
     start: int = 0
     size: int = 0
     sent_at: int = 0
+    asked_at: float = 0.0
     errno: str | None = None
     left: list[Copy] = field(default_factory=list)
     arrived: list[Copy] = field(default_factory=list)

@@ -58,6 +58,18 @@ class Volley:
             yield from glance(self.know.clock)
 
 
+def let_forward_arrive(know: Knowledge, number: int) -> Waiting[None]:
+    """Wait until what was sent forward in a round has arrived, so that what goes back is an answer.
+
+    While no echo tells how long that takes, half of the round's datagrams have to be there, or a timeout be over.
+    """
+    control, clock = know.control, know.clock
+    if control.round_trip is None:
+        came = control.half_came(number, Direction.FORWARD)
+        yield from look_until(clock, clock.monotonic() + know.timeout, came)
+    yield from pause(clock, control.round_trip or 0.0)
+
+
 class Rounds:
     """The strategy for paths whose sockets are all of this process."""
 
@@ -98,7 +110,7 @@ class Rounds:
             if direction is Direction.REVERSE:
                 if not asked:
                     continue  # forward goes on without trains too: its control keeps a NAT's way back open
-                yield from self._let_forward_arrive(number)
+                yield from let_forward_arrive(know, number)
                 if not (yield from confirm(know, asked)):
                     continue
             yield from self.volley.send(self.volley.order(asked, direction), number)
@@ -111,14 +123,11 @@ class Rounds:
 
         def accounted_for() -> bool:
             nonlocal waiting
-            since = know.clock.time_ns() - int(know.timeout * 1e9)
-            waiting = [entry for entry in waiting if entry.sent_at > since and not entry.complete]
+            since = know.clock.monotonic() - know.timeout
+            waiting = [entry for entry in waiting if entry.asked_at > since and not entry.complete]
             return not waiting and not know.control.outstanding(since)
 
         return look_until(know.clock, know.clock.monotonic() + know.timeout, accounted_for)
-
-    def _let_forward_arrive(self, number: int) -> Waiting[bool]:
-        return pause(self.know.clock, self.know.control.round_trip or 0.0)
 
     # As any strategy
 

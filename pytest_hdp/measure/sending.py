@@ -41,7 +41,7 @@ def send_probe(
     if train.form is Form.WELLFORMED:
         wrapped = carrier.wrap(train.protocol & 255, hdp, source=end.address, destination=address)
     data = wrapped or hdp
-    entry = Entry(index, number, train, data, data.find(hdp), len(hdp), sent_at=now)
+    entry = Entry(index, number, train, data, data.find(hdp), len(hdp), now, path.clock.monotonic())
     ledger.add(entry)
     if path.witness is not None:
         path.witness.sent(entry, ledger.purpose)

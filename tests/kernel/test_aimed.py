@@ -22,11 +22,10 @@ from pytest_hdp.lab.topology import Lab, LabSpec
 from pytest_hdp.lab.wires import Delay
 from pytest_hdp.measure import plan, routes
 from pytest_hdp.measure.campaign import Campaign
-from pytest_hdp.measure.control import through
 from pytest_hdp.measure.ends import End
 from pytest_hdp.measure.engine import Measurement
 from pytest_hdp.measure.latency import Comparison, LatencyPlan
-from pytest_hdp.measure.meeting import Unconfirmed
+from pytest_hdp.measure.meeting import Unconfirmed, through
 from pytest_hdp.measure.path import OpenPath
 from pytest_hdp.packet.ip import build_ipv4
 from pytest_hdp.vantage import shipping
