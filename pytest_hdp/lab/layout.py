@@ -10,6 +10,7 @@ from pytest_hdp.judge.result import Hop
 from pytest_hdp.judge.verdict import Direction, Form, Verdict
 from pytest_hdp.lab.boxes import USUAL, Box, Traffic, Where
 from pytest_hdp.lab.truth import DELIVERED, Truth
+from pytest_hdp.vantage.kernel import knows_mptcp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -226,10 +227,12 @@ def _network(port: Port) -> str:
 
 
 def _refusal_at_socket(protocol: int) -> str | None:
-    """Errno of socket(AF_INET, SOCK_RAW, protocol) on Linux 5.6 and later (net/ipv4/af_inet.c, inet_create)."""
+    """Errno of socket(AF_INET, SOCK_RAW, protocol) on this kernel (net/ipv4/af_inet.c, inet_create)."""
     if protocol == 0:
         return "EPROTONOSUPPORT"
-    return None if 0 < protocol <= 262 else "EINVAL"
+    if 0 < protocol < 256 or (255 < protocol < 263 and knows_mptcp()):
+        return None
+    return "EINVAL"
 
 
 def layout(boxes: Sequence[Box]) -> Layout:

@@ -17,6 +17,7 @@ from pytest_hdp.measure.campaign import Route
 from pytest_hdp.measure.ends import End, PathUnavailable
 from pytest_hdp.measure.engine import Measurement
 from pytest_hdp.measure.path import OpenPath
+from pytest_hdp.vantage import kernel
 from pytest_hdp.vantage.opener import Opener
 from pytest_hdp.vantage.places import Place, PlaceError, can_open_raw, here, loopback_place
 from pytest_hdp.vantage.station import Station
@@ -158,7 +159,8 @@ def _variant(spec: LabSpec, route: Route, variant: str) -> Route:
 def _with_profile(route: Route, profile: Profile | None) -> Route:
     if profile is None:
         return route
-    return replace(route, expects=profile.name, expect=lambda train, _: profile.expectation(train))
+    known = profile.on_kernel(kernel.features())
+    return replace(route, expects=profile.name, expect=lambda train, _: known.expectation(train))
 
 
 @contextmanager

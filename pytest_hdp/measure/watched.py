@@ -12,6 +12,7 @@ from pytest_hdp.judge.result import PathName
 from pytest_hdp.measure.campaign import Route
 from pytest_hdp.measure.ends import End, PathUnavailable
 from pytest_hdp.measure.path import OpenPath
+from pytest_hdp.vantage import kernel
 from pytest_hdp.vantage.places import PlaceError
 from pytest_hdp.vantage.ssh import ssh
 
@@ -65,7 +66,8 @@ def watched(
     route = Route(f"target:{called}", path_name, opened, default, privilege=privilege, reach=reach)
     if profile is None:
         return route
-    return replace(route, expects=profile.name, expect=lambda train, _: profile.expectation(train))
+    known = profile.on_kernel(None if isinstance(source, ssh) else kernel.features())
+    return replace(route, expects=profile.name, expect=lambda train, _: known.expectation(train))
 
 
 def _open(name: PathName, near: Station | RemoteStation, far: Station | RemoteStation | None) -> OpenPath:
