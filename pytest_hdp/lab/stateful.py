@@ -39,14 +39,16 @@ if TYPE_CHECKING:
 _WITH_PORTS = frozenset({ICMP, TCP, UDP, DCCP, SCTP})
 _NEVER_VALID = frozenset({ICMPV6, UDPLITE})
 # What the tracker takes for an answer is more than the same packet the other way round: an echo request answers
-# nothing, nor does a SYN after the target's reset; and an unknown version of GRE is translated in one direction only
-# (gre_manip_pkt in nf_nat_proto.c).
+# nothing, nor does a SYN after the target's reset (before it, one opens the connection from both ends at once: RFC 9293
+# section 3.5, tcp_conntracks in nf_conntrack_proto_tcp.c); and an unknown version of GRE is translated in one direction
+# only (gre_manip_pkt in nf_nat_proto.c).
 _NO_ANSWER = {Form.BARE: frozenset({GRE}), Form.WELLFORMED: frozenset({ICMP, TCP})}
 
 
-def tracks(protocol: int, form: Form) -> bool:
-    """Whether this kernel's tracker keeps state for such a packet."""
-    return protocol not in (checked_numbers() if form is Form.BARE else checked_numbers() & _NEVER_VALID)
+def tracks(protocol: int, form: Form, *, spoiled: bool = False) -> bool:
+    """Whether this kernel's tracker keeps state for such a packet. `spoiled`: its checksum is wrong by now."""
+    invalid = form is Form.BARE or spoiled or protocol in _NEVER_VALID
+    return not (invalid and protocol in checked_numbers())
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +98,10 @@ class Nat(Box):
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Translated or leaked going out; coming in, lost unless it answers."""
-        tracked = tracks(protocol, form)
+        tracked = tracks(protocol, form, spoiled=traffic.spoiled)
         passed = self.passes is None or (protocol in self.passes and tracked)
-        answers = traffic.solicited and tracked and protocol not in _NO_ANSWER[form]
+        opens = form is Form.WELLFORMED and protocol == TCP and not traffic.reset
+        answers = traffic.solicited and tracked and (opens or protocol not in _NO_ANSWER[form])
         if not passed or (direction is Direction.REVERSE and not answers):
             return Truth(Verdict.LOST, box=self.name)
         if direction is Direction.REVERSE:
@@ -168,6 +171,6 @@ class FirstOnly(Box):
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """First_only where there is a flow."""
         restarts = form is Form.WELLFORMED and protocol == SCTP
-        if protocol in self.spares or restarts or not tracks(protocol, form):
+        if protocol in self.spares or restarts or not tracks(protocol, form, spoiled=traffic.spoiled):
             return DELIVERED
         return Truth(Verdict.FIRST_ONLY, recovers_after=float(self.timeout), box=self.name)
