@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.result import Hop
 from pytest_hdp.judge.verdict import Direction, Form, Verdict
 from pytest_hdp.lab.boxes import TCP, USUAL, Box, Traffic, Where
-from pytest_hdp.lab.truth import DELIVERED, Truth
+from pytest_hdp.lab.truth import BY_CHANCE, DELIVERED, Truth
 from pytest_hdp.vantage.kernel import knows_mptcp
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _LAST_NETWORK = "198.51.100.{}"
 _FIRST_NETWORK = "192.0.2.{}"
 _SECOND_CLIENT = "192.0.2.130"
 _MOST_ROUTERS = 60
-_BY_CHANCE = frozenset({Verdict.LOSSY, Verdict.FIRST_ONLY, Verdict.INCONCLUSIVE})
+_UNSURE = frozenset({Verdict.LOSSY, Verdict.FIRST_ONLY, Verdict.INCONCLUSIVE})
 _LOCATED = {Verdict.LOST, Verdict.REJECTED, Verdict.FIRST_ONLY}
 _TIME_EXCEEDED = (11, 0)
 
@@ -133,7 +133,9 @@ class Layout:
         truth = self._composed(protocol, direction, form, traffic)
         if protocol == TCP and form is Form.WELLFORMED and any(map(self._misses_resets, range(len(self._forward)))):
             other = self._composed(protocol, direction, form, replace(traffic, reset=False))
-            return replace(truth, also=truth.also | other.also | {other.verdict} | _BY_CHANCE)
+            truth = replace(truth, also=truth.also | other.also | {other.verdict} | _UNSURE)
+            if truth.nat == "translated":  # a SYN that is out of turn for the tracker leaves as it is
+                truth = replace(truth, nat=BY_CHANCE, nat_source=None)
         return truth
 
     def _misses_resets(self, place: int) -> bool:

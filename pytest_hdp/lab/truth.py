@@ -37,6 +37,7 @@ _PLACES = {
     Verdict.MODIFIED: Place.RECEIVER_SOCKET,
     Verdict.DELIVERED: Place.RECEIVER_SOCKET,
 }
+BY_CHANCE = "translated or leaked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,8 @@ class Truth:
 
     `also`: verdicts that a careful measurement may come to instead, for want of evidence.
     `errno`: with a refusal. `icmp`: type and code of the error that the sender gets, `icmp_from` who sends it.
-    `nat`: "translated", "leaked" or "none"; `nat_source`: the source address that the receiver sees.
+    `nat`: "translated", "leaked", "none", or `BY_CHANCE` where a train has packets of both; `nat_source`: the source
+    address that the receiver sees, None where it may be either.
     `changed`: fields that differ on arrival, by the names of `judge.evidence.Sighting`.
     `recovers_after`: seconds of idling after which one more packet passes the box that lets the first one pass: it may
     be the one with which a hop is looked for, whose `last_hop` is then further away.
@@ -116,6 +118,9 @@ class Truth:
         ours, theirs = ({each.verdict, *each.also} for each in (self, further))
         found = {min(pair, key=_WORST) for pair in itertools.product(ours, theirs)}
         found |= {Verdict.INCONCLUSIVE} & (ours | theirs)
+        if {Verdict.FIRST_ONLY, Verdict.INCONCLUSIVE} <= ours | theirs:
+            # Where chance takes packets, it may take the one that passes, or the first ones before it.
+            found |= {Verdict.LOST} if further.ends else {Verdict.LOST, Verdict.LOSSY}
         if further.verdict is Verdict.REJECTED and Verdict.MODIFIED in ours:
             found.add(Verdict.LOST)  # the error quotes what came there, in which nobody knows the packet again
         if further.verdict is Verdict.HELD_BY_RECEIVER and Verdict.MODIFIED in ours:

@@ -243,8 +243,12 @@ def _truth(known: _Known, train: Train, seen: Verdict, *, solicited: bool) -> Ex
     return Expectation((train.protocol,), verdict, errno=truth.errno, reason=f"lab {known.name}: {truth.box or 'path'}")
 
 
-def _nat_truth(known: _Known, train: Train) -> str:
+def _nat_truth(known: _Known, train: Train) -> str | None:
+    from pytest_hdp.lab.truth import BY_CHANCE
+
     truth = known.expected(train.protocol, train.direction, train.form)
+    if truth.nat == BY_CHANCE:
+        return None
     return "dropped" if truth.verdict in _NEVER_PASS else truth.nat
 
 

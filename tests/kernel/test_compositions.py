@@ -36,6 +36,8 @@ KEPT = {
     "an error about what was damaged before": (40, (MangleByte(), NetfilterReject(frozenset({1, 17})))),
     "a refusal before the TTL ends": (81, (TtlShort(), Refuse(), Router(icmp_limit=False))),
     "damaged, then held": (84, (Router(), Truncate(), HostFirewall())),
+    "the one that passes is lost behind it": (33, (FirstOnly(), Loss(0.2), Router())),
+    "a SYN out of turn leaves as it is": (103, (Nat(), Loss(0.2), HostFirewall())),
     "a short TTL made long again": (2, (TtlShort(), RaiseTtl(), Router(icmp_limit=False))),
 }
 """Compositions whose truth was wrong once: a seed of all chance in them, and the boxes."""

@@ -20,7 +20,7 @@ from pytest_hdp.judge.verdict import Direction, Form, Verdict
 from pytest_hdp.lab import catalogue
 from pytest_hdp.lab.boxes import Traffic
 from pytest_hdp.lab.topology import LabSpec
-from pytest_hdp.lab.truth import Truth
+from pytest_hdp.lab.truth import BY_CHANCE, Truth
 from pytest_hdp.measure import plan, routes
 from pytest_hdp.measure.engine import Measurement
 from pytest_hdp.packet.carrier import CARRIERS
@@ -72,7 +72,8 @@ def faults(train: Train, truth: Truth, judgement: Judgement) -> Iterable[str]:
         return
     if truth.errno and judgement.errno != truth.errno:
         yield f"errno is {truth.errno}, was called {judgement.errno}"
-    if judgement.delivered and train.direction is Direction.FORWARD and judgement.nat.state != truth.nat:
+    told = judgement.delivered and train.direction is Direction.FORWARD and truth.nat != BY_CHANCE
+    if told and judgement.nat.state != truth.nat:
         yield f"source is {truth.nat}, was called {judgement.nat.state}"
     # of what is right too no hop is stated: a rate limit lets one packet of a ladder pass and not the next
     further = truth.recovers_after is not None and _ttl(judgement) > (truth.last_hop.ttl if truth.last_hop else 0)

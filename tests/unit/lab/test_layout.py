@@ -161,7 +161,7 @@ def test_the_higher_rung_wins_among_boxes_that_end_nothing():
     found = layout([Router(), MangleByte(), FirstOnly(), Loss(0.2)])
     truth = found.expected(253, FORWARD, BARE)
     assert (truth.verdict, truth.box, truth.changed) == (Verdict.FIRST_ONLY, "first-only", ("payload",))
-    assert truth.also == {Verdict.INCONCLUSIVE}
+    assert truth.also == {Verdict.INCONCLUSIVE, Verdict.LOST, Verdict.LOSSY}  # the loss may take the one that passes
     assert truth.recovers_after == 2
 
 
