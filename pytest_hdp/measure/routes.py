@@ -124,7 +124,9 @@ def in_lab(
     client = spec.layout.client_address
     name = PathName(kind="lab", name=spec.name, source=client, target=TARGET_ADDRESS, agent="netns=target")
     key = f"lab:{asked or spec.name}"
-    usual = Route(key, name, lambda: _lab_path(spec, name, default.seed), default, privilege="emulated")
+    usual = Route(
+        key, name, lambda: _lab_path(spec, name, default.seed), default, privilege="emulated", reach=_may_emulate
+    )
     unsolicited, first, latency = (_variant(spec, usual, each) for each in (UNSOLICITED, FIRST_PACKET, LATENCY))
     second = _variant(spec, usual, SECOND_HOST)
     second = replace(second, open=lambda: _second_path(spec, second.name, default))
@@ -148,6 +150,11 @@ def in_lab(
         replace(unsolicited, expects=told, expect=lambda train, seen: _truth(known, train, seen, solicited=False)),
         replace(second, expects=told, expect=lambda train, seen: _second_truth(known, train, seen)),
     ]
+
+
+def _may_emulate() -> None:
+    """Raise PlaceError where an ordinary user can't have namespaces: no lab can be built there."""
+    loopback_place()
 
 
 def _variant(spec: LabSpec, route: Route, variant: str) -> Route:
