@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_hdp import collection, handover, latency
+from pytest_hdp import collection, handover, latency, unmeasured
 from pytest_hdp.collection import CAMPAIGN, MARKER, RESULT, SETTINGS
 from pytest_hdp.fixtures import (
     hdp_campaign,
@@ -72,6 +72,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[REPORTING] = Reporting(config)
         config.pluginmanager.register(config.stash[REPORTING], "hdp-reporting")
         config.pluginmanager.register(latency.LatencyFile(config), "hdp-latency-file")
+        config.pluginmanager.register(unmeasured.Unmeasured(config), "hdp-unmeasured")
     config.pluginmanager.register(latency, "hdp-latency")
 
 
@@ -158,6 +159,11 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
             campaign.tidy(route)
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Note that no mark has skipped it: pytest looks at those first of all."""
+    item.stash[unmeasured.BEGUN] = True
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
@@ -172,6 +178,7 @@ def pytest_runtest_makereport(
         from pytest_hdp.reporting import attach
 
         attach(item, report, result, error if isinstance(error, UnexpectedVerdict) else None)
+    unmeasured.attach(item, report)
     return report
 
 

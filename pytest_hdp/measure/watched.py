@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.result import PathName
 from pytest_hdp.measure.campaign import Route
-from pytest_hdp.measure.ends import End, PathUnavailable
+from pytest_hdp.measure.ends import End, PathUnavailable, no_route, refuse_itself
 from pytest_hdp.measure.path import OpenPath
 from pytest_hdp.vantage import kernel
 from pytest_hdp.vantage.places import PlaceError
@@ -74,7 +74,9 @@ def _open(name: PathName, near: Station | RemoteStation, far: Station | RemoteSt
     try:
         address, interface, _ = near.route(name.target)
     except OSError as error:
-        raise PathUnavailable(f"{name.source} has no route to {name.target}: {error.strerror}") from None
+        raise no_route(name.source, name.target, error) from None
+    if far is None:
+        refuse_itself(address, interface, name.target, name.source)
     try:
         end = far_end(far, name.target) if far is not None else None
         return OpenPath(replace(name, source=address), End(near, address, interface), end)
