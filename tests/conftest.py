@@ -11,7 +11,7 @@ from hypothesis import settings
 
 pytest_plugins = ["pytester"]
 BRIEF = os.environ.get("TESTS_PROFILE") == "brief"
-"""CI, as a second user: only what may depend on who runs it."""
+"""CI, as a second user: only what may depend on who runs it; fewer numbers and instants in some of that."""
 collect_ignore = (
     ["unit", "browser"]
     + [
