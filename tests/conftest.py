@@ -36,7 +36,13 @@ settings.register_profile("brief", settings.get_profile("ci"), max_examples=10)
 settings.load_profile(os.environ.get("TESTS_PROFILE") or ("ci" if os.environ.get("CI") else "here"))
 
 
-PACKAGES = {"ip": "iproute2", "nft": "nftables", "sshd": "openssh-server", "ssh": "openssh-client"}
+PACKAGES = {
+    "ip": "iproute2",
+    "nft": "nftables",
+    "sshd": "openssh-server",
+    "ssh": "openssh-client",
+    "ping": "iputils-ping",
+}
 """Debian's package of each program whose package has another name."""
 os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin:/sbin"  # where nft is
 
@@ -56,8 +62,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many tests did not run for want of a privilege ("privilege: ...") or a program ("needs ...: ...")."""
-    reasons = [report.longrepr[-1] for report in terminalreporter.stats.get("skipped", []) if report.longrepr]
-    beginnings = [reason.removeprefix("Skipped: ").partition(":")[0] for reason in map(str, reasons)]
+    told = [report.longrepr for report in terminalreporter.stats.get("skipped", [])]
+    reasons = [str(each[-1]).removeprefix("Skipped: ") for each in told if isinstance(each, tuple)]
+    beginnings = [reason.partition(":")[0] for reason in reasons]
     counted = Counter(each for each in beginnings if each == "privilege" or each.startswith("needs "))
     for beginning, count in sorted(counted.items()):
         terminalreporter.write_line(f"{beginning}: {count} tests did not run for want of it", yellow=True)

@@ -216,6 +216,7 @@ def test_labs_leak_no_descriptor():
     assert len(set(counts)) == 1
 
 
+@pytest.mark.needs("ping")
 def test_two_labs_side_by_side_know_nothing_of_each_other():
     with Lab(make("transparent")) as one, Lab(make("allowlist")) as other:
         assert one.namespace_path("client") != other.namespace_path("client")
