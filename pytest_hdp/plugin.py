@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Generator
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -183,7 +185,20 @@ def pytest_runtest_makereport(
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Close every socket that was opened."""
+    """Close every socket that was opened; under sudo, leave no caches of root's in a user's project."""
     campaign = config.stash.get(CAMPAIGN, None)
     if campaign is not None:
         campaign.close()
+    if "SUDO_UID" in os.environ:
+        from pytest_hdp.report.caches import give_back_caches
+
+        give_back_caches(_caches(config))
+
+
+def _caches(config: pytest.Config) -> list[Path]:
+    """Return the folders where pytest and Hypothesis keep what they know of earlier runs."""
+    hypothesis = os.environ.get("HYPOTHESIS_STORAGE_DIRECTORY", ".hypothesis")
+    folders = [config.invocation_params.dir / hypothesis]
+    if config.pluginmanager.hasplugin("cacheprovider"):
+        folders.append(config.rootpath / config.getini("cache_dir"))
+    return folders

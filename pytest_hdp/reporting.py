@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import shlex
+import warnings
 from collections import Counter
 from contextlib import nullcontext
 from pathlib import Path
@@ -26,7 +27,7 @@ from pytest_hdp.report.safe import safe
 from pytest_hdp.vantagepoints import vantage_of_report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Generator, Iterable
 
     from _pytest._io import TerminalWriter
 
@@ -242,12 +243,29 @@ class Reporting:
             for command in commands(self.records, self.unmeasured):
                 writer.line(command)
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the files that were asked for; that one can't be is told, and no success.
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None]:
+        """Write the files that were asked for, last of all: by then xdist has waited for the ends of its workers.
 
-        Last of all: by then xdist has waited for the ends of its workers.
+        Show the grid where pytest will show no summary, because it or another plugin broke.
         """
+        shown = exitstatus != pytest.ExitCode.INTERNAL_ERROR
+        try:
+            with warnings.catch_warnings():
+                if CAMPAIGN in self.config.stash or self.header:  # a cache that can't be written ends no run of ours
+                    warnings.filterwarnings("default", category=pytest.PytestCacheWarning)
+                yield
+        except BaseException:
+            shown = False
+            raise
+        finally:
+            self._finish(session)
+            reporter = self.config.pluginmanager.getplugin("terminalreporter")
+            if not shown and reporter is not None:
+                self.pytest_terminal_summary(reporter, self.config)
+
+    def _finish(self, session: pytest.Session) -> None:
+        """Write the files; that one can't be is told, and no success."""
         packets = None
         if session.exitstatus == pytest.ExitCode.INTERRUPTED:
             records, tests = handover.known(self.config)

@@ -172,7 +172,7 @@ def over_ssh(tmp_path: Path):
     if os.geteuid() != 0:
         pytest.skip("privilege: an sshd that lets one in is root's")
     if sshd is None or shutil.which("ssh") is None:
-        pytest.skip("no sshd and ssh here: install openssh-server and openssh-client")
+        pytest.skip("needs openssh-server: apt install openssh-server")
     for key in ("host", "user"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / key], check=True)
     (tmp_path / "sshd_config").write_text(

@@ -128,7 +128,7 @@ DISSECTOR = resources.files("pytest_hdp.report") / "hdp.lua"
 def dissected(*fields: str, options: tuple[str, ...] = ()) -> list[list[str]]:
     """These fields of each packet of the capture, as tshark with our dissector reads it; no complaint allowed."""
     if TSHARK is None:
-        pytest.skip("program: tshark is not installed")
+        pytest.skip("needs tshark: apt install tshark")
     named = [argument for field in fields for argument in ("-e", field)]
     command = [
         TSHARK,
