@@ -62,6 +62,13 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do what was asked; returns the exit status."""
+    from pytest_hdp.vantage.kernel import lacking
+
+    lack = lacking(taps=False)
+    return arguments.complain(f"this kernel lacks {lack}", arguments.USAGE_ERROR) if lack else _listen(options)
+
+
+def _listen(options: argparse.Namespace) -> int:
     from pytest_hdp.vantage.station import Station
 
     with Station() as station, contextlib.ExitStack() as stack:

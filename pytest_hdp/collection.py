@@ -240,6 +240,20 @@ def route_of(item: pytest.Item) -> str | None:
     return next(iter(route_keys(item.config.stash[SETTINGS], marked(item))), None)
 
 
+def asked_of(item: pytest.Item, *, served: bool = False) -> list[str]:
+    """What a test is about, as its route is called, whichever of an experiment's variants that is.
+
+    A test that no path suits is about all that are named, unless it is asked for what is `served`.
+    """
+    if (key := route_of(item)) is not None:
+        return [route_id(key) or key]
+    callspec = getattr(item, "callspec", None)
+    if served or callspec is None or not {"hdp_case", "hdp_route"} & callspec.params.keys():
+        return []
+    settings = item.config.stash[SETTINGS]
+    return [*settings.lab, *(target.name for target in settings.targets)]
+
+
 def select(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tests of numbers that --hdp-protocols does not list, and of a suite without a target but one."""
     items[:] = _one_skip_each(items)

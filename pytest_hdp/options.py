@@ -46,6 +46,7 @@ class Settings:
     report: Path | None = None
     latency_margin: float | None = None
     latency_pairs: int | None = None
+    unmeasured: str = "error"
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -127,6 +128,12 @@ OPTIONS = (
         "N",
         "pairs of packets in the latency experiment (default: 2000 on loopback, 1000 in a lab, else 300)",
         values.pairs,
+    ),
+    _Option(
+        "unmeasured",
+        "error|skip",
+        "what it means that a path could not be measured at all: exit status 4 (error, the default), or nothing (skip)",
+        values.unmeasured,
     ),
 )
 

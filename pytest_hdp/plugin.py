@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Generator
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_hdp import collection, handover, latency
+from pytest_hdp import collection, handover, latency, unmeasured
 from pytest_hdp.collection import CAMPAIGN, MARKER, RESULT, SETTINGS
 from pytest_hdp.fixtures import (
     hdp_campaign,
@@ -72,6 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[REPORTING] = Reporting(config)
         config.pluginmanager.register(config.stash[REPORTING], "hdp-reporting")
         config.pluginmanager.register(latency.LatencyFile(config), "hdp-latency-file")
+        config.pluginmanager.register(unmeasured.Unmeasured(config), "hdp-unmeasured")
     config.pluginmanager.register(latency, "hdp-latency")
 
 
@@ -158,6 +161,11 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
             campaign.tidy(route)
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Note that no mark has skipped it: pytest looks at those first of all."""
+    item.stash[unmeasured.BEGUN] = True
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
@@ -172,11 +180,25 @@ def pytest_runtest_makereport(
         from pytest_hdp.reporting import attach
 
         attach(item, report, result, error if isinstance(error, UnexpectedVerdict) else None)
+    unmeasured.attach(item, report)
     return report
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Close every socket that was opened."""
+    """Close every socket that was opened; under sudo, leave no caches of root's in a user's project."""
     campaign = config.stash.get(CAMPAIGN, None)
     if campaign is not None:
         campaign.close()
+    if "SUDO_UID" in os.environ:
+        from pytest_hdp.report.caches import give_back_caches
+
+        give_back_caches(_caches(config))
+
+
+def _caches(config: pytest.Config) -> list[Path]:
+    """Return the folders where pytest and Hypothesis keep what they know of earlier runs."""
+    hypothesis = os.environ.get("HYPOTHESIS_STORAGE_DIRECTORY", ".hypothesis")
+    folders = [config.invocation_params.dir / hypothesis]
+    if config.pluginmanager.hasplugin("cacheprovider"):
+        folders.append(config.rootpath / config.getini("cache_dir"))
+    return folders

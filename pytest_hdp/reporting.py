@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import shlex
+import warnings
 from collections import Counter
 from contextlib import nullcontext
 from pathlib import Path
@@ -26,7 +27,7 @@ from pytest_hdp.report.safe import safe
 from pytest_hdp.vantagepoints import vantage_of_report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Generator, Iterable
 
     from _pytest._io import TerminalWriter
 
@@ -129,6 +130,12 @@ class Reporting:
             return None
         return letters.status(record["verdict"], record["outcome"])
 
+    @property
+    def unmeasured(self) -> tuple[str, ...]:
+        """A line for each path that could not be measured at all, once that is known."""
+        plugin = self.config.pluginmanager.get_plugin("hdp-unmeasured")
+        return plugin.lines if plugin is not None else ()
+
     def status_line(self) -> StatusLine | None:
         """What shows how far a measurement got, on a terminal that pytest writes to; None without one."""
         from pytest_hdp.statusline import StatusLine
@@ -172,6 +179,11 @@ class Reporting:
             about = "" if vantage is None else f"{vantage}: "
             self.skipped[about + report.longrepr[-1].removeprefix("Skipped: ")] += 1
 
+    def _other_skips(self) -> Iterable[tuple[str, int]]:
+        """What was skipped why, but for what is said of a path that could not be measured."""
+        said = "\n".join(self.unmeasured)
+        return [(reason, count) for reason, count in self.skipped.items() if reason not in said]
+
     def _count_unstated(self, report: pytest.TestReport) -> None:
         """Say how many verdicts stand open because the profile says nothing of their numbers."""
         if isinstance(report.longrepr, tuple):
@@ -200,8 +212,9 @@ class Reporting:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
         """The grid, and the surprises in words."""
+        grave = self._files.troubles or self.unmeasured
         told = self.records or self.notes or self.skipped
-        if not (told or self._files.troubles) or (config.get_verbosity() < -1 and not self._files.troubles):
+        if not (told or grave) or (config.get_verbosity() < -1 and not grave):
             return
         from pytest_hdp.report.grid import grids
         from pytest_hdp.report.lines import wrapped
@@ -216,8 +229,8 @@ class Reporting:
             lines += [*grids(self.records, width=writer.fullwidth, unicode=unicode), []] if self.records else []
         lines += surprises(self.records, width=writer.fullwidth, unicode=unicode) if self.records else []
         said: list[tuple[str, str | None]] = [(f"note: {note}", None) for note in self.notes]
-        said += [(f"{count} skipped: {reason}", "yellow") for reason, count in self.skipped.items()]
-        said += [(f"hdp: {trouble}", "red") for trouble in self._files.troubles]
+        said += [(f"{count} skipped: {reason}", "yellow") for reason, count in self._other_skips()]
+        said += [(f"hdp: {line}", "red") for line in (*self.unmeasured, *self._files.troubles)]
         for text, shade in said:
             lines += [[(line, shade)] for line in wrapped(safe(text, unicode=unicode), writer.fullwidth, "  ")]
         for line in lines:
@@ -227,15 +240,32 @@ class Reporting:
         if os.environ.get("GITHUB_ACTIONS") == "true":
             from pytest_hdp.report.github import commands
 
-            for command in commands(self.records):
+            for command in commands(self.records, self.unmeasured):
                 writer.line(command)
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the files that were asked for; that one can't be is told, and no success.
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None]:
+        """Write the files that were asked for, last of all: by then xdist has waited for the ends of its workers.
 
-        Last of all: by then xdist has waited for the ends of its workers.
+        Show the grid where pytest will show no summary, because it or another plugin broke.
         """
+        shown = exitstatus != pytest.ExitCode.INTERNAL_ERROR
+        try:
+            with warnings.catch_warnings():
+                if CAMPAIGN in self.config.stash or self.header:  # a cache that can't be written ends no run of ours
+                    warnings.filterwarnings("default", category=pytest.PytestCacheWarning)
+                yield
+        except BaseException:
+            shown = False
+            raise
+        finally:
+            self._finish(session)
+            reporter = self.config.pluginmanager.getplugin("terminalreporter")
+            if not shown and reporter is not None:
+                self.pytest_terminal_summary(reporter, self.config)
+
+    def _finish(self, session: pytest.Session) -> None:
+        """Write the files; that one can't be is told, and no success."""
         packets = None
         if session.exitstatus == pytest.ExitCode.INTERRUPTED:
             records, tests = handover.known(self.config)
@@ -248,7 +278,7 @@ class Reporting:
             self._tests = tests_by_train(session) | self._tests
         latency = self.config.pluginmanager.get_plugin("hdp-latency-file")
         found = latency.results if latency is not None else ()
-        self._files.finish(self.records, packets=packets, tests=self._tests, latency=found)
+        self._files.finish(self.records, packets=packets, tests=self._tests, latency=found, unmeasured=self.unmeasured)
         self._tell_github()
         if self._files.troubles and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
@@ -256,10 +286,10 @@ class Reporting:
     def _tell_github(self) -> None:
         """On GitHub Actions: the job's summary."""
         place = os.environ.get("GITHUB_STEP_SUMMARY")
-        if place and self.records and self.config.stash[SETTINGS].report is not None:
+        if place and (self.records or self.unmeasured) and self.config.stash[SETTINGS].report is not None:
             from pytest_hdp.report.github import append_summary
 
-            if (trouble := append_summary(Path(place), self.records)) is not None:
+            if (trouble := append_summary(Path(place), self.records, self.unmeasured)) is not None:
                 self._files.troubles.append(trouble)
 
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_hdp.collection import CAMPAIGN, SETTINGS, case_of, route_of, uses_path
+from pytest_hdp.collection import CAMPAIGN, LOOPBACK, SETTINGS, case_of, route_of, uses_path
 from pytest_hdp.handover import packets_from
 from pytest_hdp.judge.expect import Profile
+from pytest_hdp.judge.result import PathName
 from pytest_hdp.measure import plan, routes
 from pytest_hdp.measure.beside import in_groups
 from pytest_hdp.measure.campaign import Campaign, Route
@@ -49,11 +50,8 @@ def new_campaign(config: pytest.Config, items: Iterable[pytest.Item]) -> Campaig
     )
     if settings.report is not None:
         campaign.capture = Capture(spool=campaign.share)
-    try:
-        for route in _routes(settings):
-            campaign.routes[route.key] = route
-    except PlaceError as error:
-        raise pytest.UsageError(safe(error)) from None
+    for route in _routes(settings):
+        campaign.routes[route.key] = route
     for item in items:
         if (case := case_of(item)) is not None:
             campaign.want(case.route, case.train)
@@ -61,10 +59,7 @@ def new_campaign(config: pytest.Config, items: Iterable[pytest.Item]) -> Campaig
             campaign.path_users[key] += 1
     _check_open_files(campaign)
     if not config.getoption("collectonly"):
-        try:
-            reach_all(campaign)
-        except PlaceError as error:
-            raise pytest.UsageError(safe(error)) from None
+        reach_all(campaign)
     return campaign
 
 
@@ -126,9 +121,13 @@ def tests_by_train(session: pytest.Session) -> dict[str, str]:
 def _routes(settings: Settings) -> list[Route]:
     profile = settings.expect if isinstance(settings.expect, Profile) else None
     by_default = settings.expect is None
-    found = [
-        routes.loopback(_plan(settings, plan.LOOPBACK), profile, buffer=settings.buffer, expect_default=by_default)
-    ]
+    local = _plan(settings, plan.LOOPBACK)
+    found: list[Route] = []
+    try:
+        found.append(routes.loopback(local, profile, buffer=settings.buffer, expect_default=by_default))
+    except PlaceError as error:
+        own_kernel = PathName(LOOPBACK, LOOPBACK, routes.LOCALHOST, routes.LOCALHOST, None)
+        found.append(routes.out_of_reach(LOOPBACK, own_kernel, local, str(error)))
     if settings.lab:
         from pytest_hdp.lab.catalogue import make
 
@@ -137,18 +136,25 @@ def _routes(settings: Settings) -> list[Route]:
     for target in settings.targets:
         own = target.profile if by_default else profile
         own = own if isinstance(own, Profile) else None
-        if any(spot is not None and spot.how == "ssh" for spot in (settings.source, target.agent)):
-            found.append(_watched(settings, target, own))
-            continue
-        source = _place(settings.source)
-        if target.agent is None:
-            pace = _plan(settings, plan.AGENTLESS)
-            found.append(routes.agentless(source, target.address, pace, own, name=target.name))
-        else:
-            pace = _plan(settings, plan.LAB)
-            agent = _place(target.agent)
-            found.append(routes.between(source, agent, target.address, pace, own, name=target.name))
+        try:
+            found.append(_to_target(settings, target, own))
+        except PlaceError as error:
+            source = settings.source.name if settings.source is not None else "this host"
+            agent = target.agent.name if target.agent is not None else None
+            there = PathName("internet", target.name, source, target.address, agent)
+            found.append(routes.out_of_reach(f"target:{target.name}", there, _plan(settings, plan.LAB), str(error)))
     return found
+
+
+def _to_target(settings: Settings, target: Target, profile: Profile | None) -> Route:
+    if any(spot is not None and spot.how == "ssh" for spot in (settings.source, target.agent)):
+        return _watched(settings, target, profile)
+    source = _place(settings.source)
+    if target.agent is None:
+        pace = _plan(settings, plan.AGENTLESS)
+        return routes.agentless(source, target.address, pace, profile, name=target.name)
+    pace = _plan(settings, plan.LAB)
+    return routes.between(source, _place(target.agent), target.address, pace, profile, name=target.name)
 
 
 def _place(spot: Spot | None) -> Place:
@@ -169,19 +175,30 @@ def _watched(settings: Settings, target: Target, profile: Profile | None) -> Rou
 
 
 def reach_all(campaign: Campaign) -> None:
-    """Log in where it takes that, before any test runs. Raises PlaceError: nothing has been sent by then.
+    """Log in where it takes that, before any test runs; a path that can't be had is told to its tests.
 
-    Of several processes one tries, and the others believe it.
+    Raises pytest.UsageError if none of those that are named can be had: nothing has been sent by then.
     """
-    for key, route in campaign.routes.items():
-        if route.reach is None or not (campaign.wanted.get(key) or campaign.path_users[key]):
-            continue
-        if campaign.share is None:
-            route.reach()
-            continue
+    wanted = [key for key in campaign.routes if campaign.wanted.get(key) or campaign.path_users[key]]
+    refused = {key: why for key in wanted if (why := _refusal(campaign, key)) is not None}
+    if refused and not {key for key in wanted if key != LOOPBACK} - refused.keys():
+        raise pytest.UsageError("\n".join(dict.fromkeys(map(safe, refused.values()))))
+    for key, why in refused.items():
+        route = campaign.routes[key]
+        campaign.routes[key] = routes.out_of_reach(key, route.name, route.plan, why)
+
+
+def _refusal(campaign: Campaign, key: str) -> str | None:
+    """Why a route can't be had, in a line. Of several processes one tries, and the others believe it."""
+    route = campaign.routes[key]
+    if route.reach is None:
+        return None
+    if campaign.share is None:
+        tried = _tried(route)
+    else:
         digest = hashlib.blake2b(repr((campaign.run, key)).encode(), digest_size=12).hexdigest()
-        for record in measured_once(campaign.share, f"reach-{digest}", lambda route=route: _tried(route)):  # type: ignore[misc]
-            raise PlaceError(record["refused"])
+        tried = measured_once(campaign.share, f"reach-{digest}", lambda: _tried(route))
+    return next((record["refused"] for record in tried), None)
 
 
 def _tried(route: Route) -> list[dict[str, Any]]:

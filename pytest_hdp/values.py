@@ -75,6 +75,13 @@ def locate(text: str) -> str:
     return text
 
 
+def unmeasured(text: str) -> str:
+    """What it means that a path could not be measured."""
+    if text not in {"error", "skip"}:
+        raise ValueError(f"{text!r} is not one of error, skip")
+    return text
+
+
 def count(text: str) -> int:
     """How many rounds."""
     return _whole(text, 1, 10_000)

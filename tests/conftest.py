@@ -1,18 +1,17 @@
-"""What all our own tests share: repeatable property tests in CI, and a count of privilege skips."""
+"""What all our own tests share: repeatable property tests in CI, programs that tests need, and a count of skips."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import shutil
+from collections import Counter
 
+import pytest
 from hypothesis import settings
-
-if TYPE_CHECKING:
-    import pytest
 
 pytest_plugins = ["pytester"]
 BRIEF = os.environ.get("TESTS_PROFILE") == "brief"
-"""CI, as a second user: only what may depend on who runs it."""
+"""CI, as a second user: only what may depend on who runs it; fewer numbers and instants in some of that."""
 collect_ignore = (
     ["unit", "browser"]
     + [
@@ -37,9 +36,35 @@ settings.register_profile("brief", settings.get_profile("ci"), max_examples=10)
 settings.load_profile(os.environ.get("TESTS_PROFILE") or ("ci" if os.environ.get("CI") else "here"))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many tests a missing privilege kept from running: their reason begins with "privilege:"."""
-    skipped = [report.longrepr for report in terminalreporter.stats.get("skipped", [])]
-    missing = sum("privilege:" in str(reason[-1]) for reason in skipped if isinstance(reason, tuple))
+PACKAGES = {
+    "ip": "iproute2",
+    "nft": "nftables",
+    "sshd": "openssh-server",
+    "ssh": "openssh-client",
+    "ping": "iputils-ping",
+}
+"""Debian's package of each program whose package has another name."""
+os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin:/sbin"  # where nft is
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "needs(*programs): skip the test where one of these programs is not installed")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, before any fixture is made, a test that needs a program which this machine does not have."""
+    wanted = dict.fromkeys(program for marker in item.iter_markers("needs") for program in marker.args)
+    missing = [PACKAGES.get(program, program) for program in wanted if shutil.which(program) is None]
     if missing:
-        terminalreporter.write_line(f"privilege: {missing} tests did not run for want of it", yellow=True)
+        pytest.skip(f"needs {', '.join(missing)}: apt install {' '.join(missing)}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many tests did not run for want of a privilege ("privilege: ...") or a program ("needs ...: ...")."""
+    told = [report.longrepr for report in terminalreporter.stats.get("skipped", [])]
+    reasons = [str(each[-1]).removeprefix("Skipped: ") for each in told if isinstance(each, tuple)]
+    beginnings = [reason.partition(":")[0] for reason in reasons]
+    counted = Counter(each for each in beginnings if each == "privilege" or each.startswith("needs "))
+    for beginning, count in sorted(counted.items()):
+        terminalreporter.write_line(f"{beginning}: {count} tests did not run for want of it", yellow=True)

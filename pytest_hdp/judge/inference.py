@@ -118,7 +118,9 @@ def _no_counting_round(facts: Facts) -> str:
     control = facts.circumstances.control
     spoiled = sorted({explain.plain(eye) for c in control for eye in c.spoiled})
     if not any(c.sent for c in control):
-        return "no control was sent"
+        if any(c.refused for c in facts.circumstances.control):
+            return "no control could be sent either"
+        return "no control was sent" if facts.has_agent else "nothing came back, neither a control nor an answer"
     if not facts.clean_control:
         return f"every round was spoiled ({'; '.join(spoiled)}), so what was not seen means nothing"
     also = f" in the rounds that were not spoiled ({'; '.join(spoiled)})" if spoiled else " in any round"

@@ -4,14 +4,15 @@ A table `[profile]` with `name`, `path`, `system` and `unstated` ("skip": a trai
 whatever became of it, unless it passes; "judge", the default: it is judged by itself), then any number of `[[expect]]`
 with `protocols` (a text as `--hdp-protocols` takes it, or a list of numbers), `verdict`, and if wanted `errno`,
 `reason`, `source`, `wire_protocol`, `also` (a list of verdicts that would be right too), and `direction` or `form`
-where the expectation holds for one of them only.
+where the expectation holds for one of them only, or `kernel`, a feature of the sender's kernel ("mptcp", or "no mptcp")
+that it takes.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from pytest_hdp.judge.explain import plain
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.result import Judgement
 
-_KEYS = {"protocols", "verdict", "also", "errno", "reason", "source", "wire_protocol", "direction", "form"}
+_KEYS = {"protocols", "verdict", "also", "errno", "reason", "source", "wire_protocol", "direction", "form", "kernel"}
+KERNEL_FEATURES = ("mptcp",)
+"""What an expectation may hang on: `mptcp`, that socket() takes numbers up to 262 (IPPROTO_MPTCP, Linux 5.6)."""
+_WITHOUT = "no "
 UNSTATED = " states nothing of it"
 PASSES = frozenset({Verdict.DELIVERED, Verdict.REACHED})
 
@@ -40,7 +44,7 @@ class Expectation:
     `also`: verdicts that would be right too, since what was stated shows differently from different places: what does
     not pass may be "rejected", and without an agent "silent". Either all of them say that it passes, or none does;
     "silent", which says neither, may stand beside both. `stated`: False where a profile says nothing of a train, and
-    that is to be no failure.
+    that is to be no failure. `kernel`: a feature that it takes, or "no " and one that it takes the lack of.
     """
 
     protocols: tuple[int, ...]
@@ -53,6 +57,7 @@ class Expectation:
     form: Form | None = None
     also: frozenset[Verdict] = frozenset()
     stated: bool = True
+    kernel: str | None = None
 
     def covers(self, train: Train) -> bool:
         """Whether it says anything about this train."""
@@ -89,6 +94,11 @@ class Profile:
     origin: str = "built in"
     skips_unstated: bool = False
 
+    def on_kernel(self, features: frozenset[str] | None) -> Profile:
+        """Return what holds on a kernel with these features; None: they are not known, and nothing that takes one."""
+        kept = tuple(each for each in self.expectations if each.kernel is None or _holds(each.kernel, features))
+        return replace(self, expectations=kept)
+
     def expectation(self, train: Train) -> Expectation | None:
         """Return what is expected of a train, if anything."""
         found = next((e for e in self.expectations if e.covers(train)), None)
@@ -96,6 +106,18 @@ class Profile:
             reason = f"{self.name}{UNSTATED}"
             return Expectation((train.protocol,), Verdict.INCONCLUSIVE, reason=reason, stated=False)
         return found
+
+
+def _opposite(kernel: str | None) -> str | None:
+    if kernel is None:
+        return None
+    return kernel.removeprefix(_WITHOUT) if kernel.startswith(_WITHOUT) else _WITHOUT + kernel
+
+
+def _holds(kernel: str, features: frozenset[str] | None) -> bool:
+    if features is None:
+        return False
+    return kernel in features or (kernel.startswith(_WITHOUT) and kernel.removeprefix(_WITHOUT) not in features)
 
 
 def load_profile(text: str, origin: str) -> Profile:
@@ -171,7 +193,15 @@ class _Reader:
             direction=self.word(table, "direction", start, Direction),
             form=self.word(table, "form", start, Form),
             also=self.also(table, start, verdict),
+            kernel=self.kernel(table, start),
         )
+
+    def kernel(self, table: dict[str, object], start: int) -> str | None:
+        given = self.text(table, "kernel", start)
+        words = [word for feature in KERNEL_FEATURES for word in (feature, _WITHOUT + feature)]
+        if given is not None and given not in words:
+            self.fail(self.line("kernel", start), f"there is no kernel {plain(given)!r}: there are {', '.join(words)}")
+        return given
 
     def also(self, table: dict[str, object], start: int, verdict: Verdict) -> frozenset[Verdict]:
         given, at = table.get("also", []), self.line("also", start)
@@ -220,15 +250,16 @@ class _Reader:
 
     def check_overlap(self, expectations: tuple[Expectation, ...]) -> None:
         """One train, one expectation: a later one that silently lost would be worse than an error."""
-        seen: dict[tuple[int, Direction, Form], int] = {}
+        seen: dict[tuple[int, Direction, Form], list[str | None]] = {}
         for index, expectation in enumerate(expectations):
             for protocol in expectation.protocols:
                 for direction in [expectation.direction] if expectation.direction else list(Direction):
                     for form in [expectation.form] if expectation.form else list(Form):
-                        if (protocol, direction, form) in seen:
+                        others = seen.setdefault((protocol, direction, form), [])
+                        if any(other is None or other != _opposite(expectation.kernel) for other in others):
                             start = self.tables[index] if index < len(self.tables) else 1
                             self.fail(self.line("protocols", start), f"protocol {protocol} is expected twice")
-                        seen[protocol, direction, form] = index
+                        others.append(expectation.kernel)
 
     def line(self, key: str, start: int = 1) -> int:
         """The line of a key in the table that starts at `start`, else the table's own line."""

@@ -37,11 +37,15 @@ class Traffic:
     """What a box's truth may hang on beside number, direction and form.
 
     `size`: of each packet in bytes, IP header included. `solicited`: of packets to the client: it sent packets of
-    the same number and form to the target a moment ago, and they passed.
+    the same number and form to the target a moment ago, and they passed. `spoiled`: a box before this one has left a
+    checksum wrong that the tracker verifies. `reset`: of well-formed TCP: what the target's own stack answers to a SYN,
+    a reset, has come to this box; with loss it may not have.
     """
 
     size: int = 64
     solicited: bool = False
+    spoiled: bool = False
+    reset: bool = True
 
 
 USUAL = Traffic()
@@ -76,6 +80,10 @@ class Box:
     def sysctls(self) -> Mapping[str, object]:
         """Settings of the box's namespace, by their names below /proc/sys/net."""
         return {}
+
+    def spoils(self, protocol: int) -> bool:
+        """Whether it leaves a checksum wrong, inside the carrier of this number, that connection tracking verifies."""
+        return False
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Truth about a train of this number on the wire (0..255) that reaches this box.

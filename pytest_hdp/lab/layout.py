@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.result import Hop
 from pytest_hdp.judge.verdict import Direction, Form, Verdict
-from pytest_hdp.lab.boxes import USUAL, Box, Traffic, Where
-from pytest_hdp.lab.truth import DELIVERED, Truth
+from pytest_hdp.lab.boxes import TCP, USUAL, Box, Traffic, Where
+from pytest_hdp.lab.truth import BY_CHANCE, DELIVERED, Truth
+from pytest_hdp.vantage.kernel import knows_mptcp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ _LAST_NETWORK = "198.51.100.{}"
 _FIRST_NETWORK = "192.0.2.{}"
 _SECOND_CLIENT = "192.0.2.130"
 _MOST_ROUTERS = 60
+_UNSURE = frozenset({Verdict.LOSSY, Verdict.FIRST_ONLY, Verdict.INCONCLUSIVE})
 _LOCATED = {Verdict.LOST, Verdict.REJECTED, Verdict.FIRST_ONLY}
 _TIME_EXCEEDED = (11, 0)
 
@@ -128,13 +130,46 @@ class Layout:
         refusal = _refusal_at_socket(protocol)
         if refusal:
             return Truth(Verdict.REFUSED_AT_SOCKET, errno=refusal)
+        truth = self._composed(protocol, direction, form, traffic)
+        if protocol == TCP and form is Form.WELLFORMED and any(map(self._misses_resets, range(len(self._forward)))):
+            other = self._composed(protocol, direction, form, replace(traffic, reset=False))
+            truth = replace(truth, also=truth.also | other.also | {other.verdict} | _UNSURE)
+            if truth.nat == "translated":  # a SYN that is out of turn for the tracker leaves as it is
+                truth = replace(truth, nat=BY_CHANCE, nat_source=None)
+        return truth
+
+    def _misses_resets(self, place: int) -> bool:
+        """Whether what the target's stack answers to a SYN may come late to a translator here, or not at all.
+
+        A relay carries it in its own time, and the next SYN may overtake it.
+        """
+        beyond = [box for _, box in self._forward[place + 1 :] if not box.translates]
+        return self._forward[place][1].translates and any(
+            box.where is Where.WIRE or box.expected(TCP, way, Form.WELLFORMED, Traffic(solicited=True)) != DELIVERED
+            for box in beyond
+            for way in Direction
+        )
+
+    def _composed(self, protocol: int, direction: Direction, form: Form, traffic: Traffic) -> Truth:
+        """The truths of all boxes on the way, up to the one where it ends."""
         truth = DELIVERED
-        for position, box in self._encounters(direction):
-            further = box.expected(protocol & 255, direction, form, traffic)
-            further = self._located(further, position, box, direction, leaked=truth.nat == "leaked")
-            truth = truth.followed_by(further)
+        expiring: tuple[Truth, int, Box] | None = None  # its TTL ends at the next router, behind the wires to it
+        places = range(len(self._forward))
+        for place in places if direction is Direction.FORWARD else reversed(places):
+            position, box = self._forward[place]
+            if expiring is not None and box.where is Where.ROUTER:
+                break
+            here = self._at(place, protocol & 255, direction, form, traffic)
+            further = box.expected(protocol & 255, direction, form, here)
+            if further.icmp == _TIME_EXCEEDED:
+                expiring = further, position, box
+                continue
+            expiring = None if "ttl" in further.changed else expiring
+            truth = truth.followed_by(self._located(further, position, box, direction, leaked=truth.nat == "leaked"))
             if truth.ends:
                 break
+        if expiring is not None and not truth.ends:
+            truth = truth.followed_by(self._located(*expiring, direction, leaked=truth.nat == "leaked"))
         if protocol > 255 and truth.verdict is not Verdict.REFUSED_AT_SEND:
             return Truth(Verdict.RENUMBERED)
         if direction is Direction.FORWARD and truth.nat == "leaked":
@@ -170,8 +205,21 @@ class Layout:
                 if number == 0 and self.second_link:
                     yield Route(_network(self.second_link.left), self.links[here - 1].left.address)
 
-    def _encounters(self, direction: Direction) -> Iterator[tuple[int, Box]]:
-        """The boxes in the order a packet meets them, each with the number of the node it is at or behind."""
+    def _at(self, place: int, protocol: int, direction: Direction, form: Form, traffic: Traffic) -> Traffic:
+        """What the box at this place sees of the traffic, after those before it."""
+        wellformed = form is Form.WELLFORMED
+        near, far = (
+            wellformed and any(box.spoils(protocol) for _, box in boxes)
+            for boxes in (self._forward[:place], self._forward[place + 1 :])
+        )
+        reset = traffic.reset or not self._misses_resets(place)
+        if direction is Direction.FORWARD:
+            return replace(traffic, spoiled=near, reset=reset)
+        return replace(traffic, spoiled=far, reset=reset, solicited=traffic.solicited and not near)
+
+    @cached_property
+    def _forward(self) -> tuple[tuple[int, Box], ...]:
+        """The boxes in the order a packet to the target meets them, with the number of the node it is at or behind."""
         number, path = 0, list[tuple[int, Box]]()
         for box in self.boxes:
             number += box.where is Where.ROUTER
@@ -180,7 +228,7 @@ class Layout:
         ordered = [each for each in path if each[1].where is first]
         ordered += [each for each in path if each[1].where not in (first, last)]
         ordered += [(len(self.nodes) - 1, box) for _, box in path if box.where is last]
-        return iter(ordered if direction is Direction.FORWARD else ordered[::-1])
+        return tuple(ordered)
 
     def _located(self, truth: Truth, position: int, box: Box, direction: Direction, *, leaked: bool) -> Truth:
         """Fill in who answers, from where, and the source that is seen, for a box at this node."""
@@ -194,7 +242,12 @@ class Layout:
             own = box.where is Where.ROUTER and truth.icmp != _TIME_EXCEEDED
             if reached == len(hops) and not own:
                 return _at_the_end(truth)
-            truth = replace(truth, icmp_from=hops[reached - own].address)
+            answering = self.routers[:: 1 if direction is Direction.FORWARD else -1][reached - own]
+            limited = box.where is not Where.WIRE and answering.sysctls.get("ipv4/icmp_ratemask") != 0
+            also = (
+                truth.also | {Verdict.LOST} if limited else truth.also
+            )  # a relay's errors are its own, and not limited
+            truth = replace(truth, icmp_from=hops[reached - own].address, also=also)
             if truth.icmp == _TIME_EXCEEDED:
                 reached += 1  # to where its TTL expires it comes
         if leaked:  # what is beyond the NAT has no route back to the source it sees
@@ -226,10 +279,12 @@ def _network(port: Port) -> str:
 
 
 def _refusal_at_socket(protocol: int) -> str | None:
-    """Errno of socket(AF_INET, SOCK_RAW, protocol) on Linux 5.6 and later (net/ipv4/af_inet.c, inet_create)."""
+    """Errno of socket(AF_INET, SOCK_RAW, protocol) on this kernel (net/ipv4/af_inet.c, inet_create)."""
     if protocol == 0:
         return "EPROTONOSUPPORT"
-    return None if 0 < protocol <= 262 else "EINVAL"
+    if 0 < protocol < 256 or (255 < protocol < 263 and knows_mptcp()):
+        return None
+    return "EINVAL"
 
 
 def layout(boxes: Sequence[Box]) -> Layout:

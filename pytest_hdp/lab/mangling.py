@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_hdp.judge.verdict import Verdict
-from pytest_hdp.lab.boxes import ICMP, UDP, USUAL, Traffic, listed
+from pytest_hdp.lab.boxes import ICMP, SCTP, UDP, USUAL, Traffic, listed
 from pytest_hdp.lab.truth import DELIVERED, Truth
 from pytest_hdp.lab.wires import Wire
 
@@ -32,6 +32,10 @@ class _Mangle(Wire):
     def behaviour(self) -> Mapping[str, Any]:
         """For the relay."""
         return {"kind": "mangle", "what": self.what, "value": self.value, "spares": sorted(self.spares)}
+
+    def spoils(self, protocol: int) -> bool:
+        """SCTP's: 16-bit checksums are made right, and its CRC32c is not."""
+        return protocol == SCTP and protocol not in self.spares and not self.good_faith
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Modified, unless it is a change that routers may make."""

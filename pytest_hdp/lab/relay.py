@@ -142,7 +142,10 @@ def main() -> None:
     if not sys.stdin.readline():
         return
     gc.disable()  # it makes no cycles, and what it delays must not wait for a collection
-    relay = Relay(json.loads(sys.argv[1]))
+    try:
+        relay = Relay(json.loads(sys.argv[1]))
+    except OSError as error:
+        sys.exit(f"{error.strerror}")
     os.write(1, b"ready\n")
     relay.run()
 

@@ -4,12 +4,11 @@ Linux's tracker knows some protocols by their headers. What fails its checks is 
 NAT lets it through as it is (net/netfilter/nf_conntrack_proto_*.c, nf_nat_core.c). HDP right after the IP header
 fails them under each of `checked_numbers`; inside its carrier it does not, with two exceptions: ICMPv6 is never
 valid inside IPv4, and UDP-Lite's checksum is verified with the number of UDP in the pseudo header (udplite_error in
-nf_conntrack_proto_udp.c), so that a right one is wrong.
+nf_conntrack_proto_udp.c, until it left with Linux 7.1), so that a right one is wrong.
 """
 
 from __future__ import annotations
 
-import platform
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -31,40 +30,25 @@ from pytest_hdp.lab.boxes import (
     listed,
     number_set,
 )
+from pytest_hdp.lab.trackers import checked_numbers
 from pytest_hdp.lab.truth import DELIVERED, Truth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_CHECKED = frozenset({ICMP, TCP, UDP, ICMPV6, SCTP, UDPLITE})
-_LAST_WITH_DCCP = (6, 16)
-_WITH_PORTS = frozenset({ICMP, TCP, UDP, SCTP})
+_WITH_PORTS = frozenset({ICMP, TCP, UDP, DCCP, SCTP})
+_NEVER_VALID = frozenset({ICMPV6, UDPLITE})
 # What the tracker takes for an answer is more than the same packet the other way round: an echo request answers
-# nothing, nor does a SYN after the target's reset; and an unknown version of GRE is translated in one direction only
-# (gre_manip_pkt in nf_nat_proto.c).
+# nothing, nor does a SYN after the target's reset (before it, one opens the connection from both ends at once: RFC 9293
+# section 3.5, tcp_conntracks in nf_conntrack_proto_tcp.c); and an unknown version of GRE is translated in one direction
+# only (gre_manip_pkt in nf_nat_proto.c).
 _NO_ANSWER = {Form.BARE: frozenset({GRE}), Form.WELLFORMED: frozenset({ICMP, TCP})}
 
 
-def tracks(protocol: int, form: Form, release: str | None = None) -> bool:
-    """Whether Linux's tracker (of this kernel release; None: the running one) keeps state for such a packet.
-
-    DCCP had a tracker of its own until Linux 6.16.
-    """
-    if form is Form.WELLFORMED:
-        return protocol not in (ICMPV6, UDPLITE)
-    return protocol not in checked_numbers(release)
-
-
-def checked_numbers(release: str | None = None) -> frozenset[int]:
-    """Return the numbers whose headers the tracker checks."""
-    major, minor = (release or platform.release()).split(".")[:2]
-    version = (int(major), int("".join(_leading_digits(minor))))
-    return _CHECKED | {DCCP} if version <= _LAST_WITH_DCCP else _CHECKED
-
-
-def _leading_digits(text: str) -> str:
-    """Return the digits that `text` begins with ("18-rc1": "18")."""
-    return text[: len(text) - len(text.lstrip("0123456789"))]
+def tracks(protocol: int, form: Form, *, spoiled: bool = False) -> bool:
+    """Whether this kernel's tracker keeps state for such a packet. `spoiled`: its checksum is wrong by now."""
+    invalid = form is Form.BARE or spoiled or protocol in _NEVER_VALID
+    return not (invalid and protocol in checked_numbers())
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +98,17 @@ class Nat(Box):
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Translated or leaked going out; coming in, lost unless it answers."""
-        tracked = tracks(protocol, form)
+        tracked = tracks(protocol, form, spoiled=traffic.spoiled)
         passed = self.passes is None or (protocol in self.passes and tracked)
-        answers = traffic.solicited and tracked and protocol not in _NO_ANSWER[form]
+        opens = form is Form.WELLFORMED and protocol == TCP and not traffic.reset
+        answers = traffic.solicited and tracked and (opens or protocol not in _NO_ANSWER[form])
         if not passed or (direction is Direction.REVERSE and not answers):
             return Truth(Verdict.LOST, box=self.name)
         if direction is Direction.REVERSE:
             return DELIVERED
         if not tracked:
             return Truth(nat="leaked", second_host=Verdict.DELIVERED, box=self.name)
-        has_ports = form is Form.WELLFORMED and protocol in _WITH_PORTS | (checked_numbers() & {DCCP})
+        has_ports = form is Form.WELLFORMED and protocol in _WITH_PORTS & checked_numbers()
         second = Verdict.DELIVERED if has_ports else Verdict.LOST
         return Truth(nat="translated", second_host=second, box=self.name)
 
@@ -186,6 +171,6 @@ class FirstOnly(Box):
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """First_only where there is a flow."""
         restarts = form is Form.WELLFORMED and protocol == SCTP
-        if protocol in self.spares or restarts or not tracks(protocol, form):
+        if protocol in self.spares or restarts or not tracks(protocol, form, spoiled=traffic.spoiled):
             return DELIVERED
         return Truth(Verdict.FIRST_ONLY, recovers_after=float(self.timeout), box=self.name)

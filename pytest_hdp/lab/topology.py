@@ -83,7 +83,7 @@ class Lab:
             raise LabUnavailable(f"lab {self.spec.name} needs network namespaces: {error}") from error
         except OSError as error:
             self.close()
-            raise refused(self.spec.name, "network namespaces", str(error)) from error
+            raise refused(self.spec.name, "links between network namespaces", str(error)) from error
         except BaseException:
             self.close()
             raise
@@ -154,7 +154,7 @@ class Lab:
         for node, box in self._placed():
             if box.rules:
                 jobs.nft(self._namespaces[node], box.rules, box.features)
-        self._add_links(jobs, links)
+        self._add_links(jobs, links, keeper.namespace())
         jobs.wait()
         for node in nodes:
             jobs.ip(self._namespaces[node], self._settings(node, links))
@@ -189,8 +189,12 @@ class Lab:
         except OSError as error:
             raise refused(self.spec.name, "settings per namespace", str(error)) from error
 
-    def _add_links(self, jobs: Jobs, links: Sequence[Link]) -> None:
-        """Make all veth pairs with one program, each end right where it belongs."""
+    def _add_links(self, jobs: Jobs, links: Sequence[Link], where: Namespace) -> None:
+        """Make all veth pairs with one program, each end right where it belongs.
+
+        It runs where no interface is ever made: kernels up to 6.12 at least refuse a name that is taken in the
+        namespace of who asks, and not in the one that the interface is for (__rtnl_newlink in net/core/rtnetlink.c).
+        """
         descriptors = {name: number for number, name in enumerate(self._namespaces, 3)}
         lines = []
         for number, link in enumerate(links):
@@ -200,7 +204,7 @@ class Lab:
                     f"link add {one.interface} address {one.mac} {here} type veth "
                     f"peer name {other.interface} address {other.mac} {there}"
                 )
-        jobs.ip(self._namespaces["client"], lines, [each.descriptor for each in self._namespaces.values()])
+        jobs.ip(where, lines, [each.descriptor for each in self._namespaces.values()])
 
     def _settings(self, node: str, links: Sequence[Link]) -> Iterator[str]:
         """Lines for `ip -batch`: neighbours are fixed, so that no lost ARP takes a lab's path away."""

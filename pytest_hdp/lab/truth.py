@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ _ENDS = frozenset(
         Verdict.HELD_BY_RECEIVER,
     }
 )
+# A train of which nothing gets through is no train of which something does, whatever was lost of it before.
+_WORST = tuple(sorted(LADDER, key=lambda verdict: verdict not in _ENDS)).index
 _PLACES = {
     Verdict.REFUSED_AT_SOCKET: Place.SENDER_SOCKET,
     Verdict.REFUSED_AT_SEND: Place.SENDER_SEND,
@@ -34,6 +37,7 @@ _PLACES = {
     Verdict.MODIFIED: Place.RECEIVER_SOCKET,
     Verdict.DELIVERED: Place.RECEIVER_SOCKET,
 }
+BY_CHANCE = "translated or leaked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +46,11 @@ class Truth:
 
     `also`: verdicts that a careful measurement may come to instead, for want of evidence.
     `errno`: with a refusal. `icmp`: type and code of the error that the sender gets, `icmp_from` who sends it.
-    `nat`: "translated", "leaked" or "none"; `nat_source`: the source address that the receiver sees.
+    `nat`: "translated", "leaked", "none", or `BY_CHANCE` where a train has packets of both; `nat_source`: the source
+    address that the receiver sees, None where it may be either.
     `changed`: fields that differ on arrival, by the names of `judge.evidence.Sighting`.
-    `recovers_after`: seconds of idling after which a train that ended `first_only` passes once more.
+    `recovers_after`: seconds of idling after which one more packet passes the box that lets the first one pass: it may
+    be the one with which a hop is looked for, whose `last_hop` is then further away.
     `second_host`: the verdict for the same number from a second host behind the same NAT, while the first's
     mapping lives. `box`: who decided. `last_hop`: with `lost`, `rejected` and `first_only`, the last router that still
     answers when the train's TTL ends there (None: not one does).
@@ -79,32 +85,47 @@ class Truth:
     def followed_by(self, further: Truth) -> Truth:
         """Compose the truth of what a train passed with that of the next box on its path.
 
-        The higher rung wins, a packet once ended sees no further box, NAT and changes accumulate.
+        What ends it wins, then the higher rung; a packet once ended sees no further box, NAT and changes accumulate.
         """
         if self.ends:
             return self
-        worse = LADDER.index(further.verdict) < LADDER.index(self.verdict)
+        worse = _WORST(further.verdict) < _WORST(self.verdict)
         decisive = further if worse else self
+        shut = self if self.verdict is Verdict.FIRST_ONLY else decisive  # what comes later, to find a hop, dies there
         leaks = "leaked" in (self.nat, further.nat)
         state = "leaked" if leaks else further.nat if further.nat != "none" else self.nat
         return replace(
             self,
             verdict=decisive.verdict,
             box=decisive.box,
-            also=self.also | further.also,
+            also=self._either(further),
             errno=decisive.errno,
             icmp=decisive.icmp,
             icmp_from=decisive.icmp_from,
-            last_hop=decisive.last_hop,
+            last_hop=shut.last_hop,
             nat=state,
             nat_source=self.nat_source if leaks or further.nat_source is None else further.nat_source,
             changed=tuple(dict.fromkeys(self.changed + further.changed)),
             duplicates=self.duplicates or further.duplicates,
             reorders=self.reorders or further.reorders,
             delay_us=self.delay_us + further.delay_us,
-            recovers_after=decisive.recovers_after,
+            recovers_after=shut.recovers_after,
             second_host=_worst(self.second_host, further.second_host),
         )
+
+    def _either(self, further: Truth) -> frozenset[Verdict]:
+        """What may be right instead, with the next box passed too: the worse one of every pair of possibilities."""
+        ours, theirs = ({each.verdict, *each.also} for each in (self, further))
+        found = {min(pair, key=_WORST) for pair in itertools.product(ours, theirs)}
+        found |= {Verdict.INCONCLUSIVE} & (ours | theirs)
+        if {Verdict.FIRST_ONLY, Verdict.INCONCLUSIVE} <= ours | theirs:
+            # Where chance takes packets, it may take the one that passes, or the first ones before it.
+            found |= {Verdict.LOST} if further.ends else {Verdict.LOST, Verdict.LOSSY}
+        if further.verdict is Verdict.REJECTED and Verdict.MODIFIED in ours:
+            found.add(Verdict.LOST)  # the error quotes what came there, in which nobody knows the packet again
+        if further.verdict is Verdict.HELD_BY_RECEIVER and Verdict.MODIFIED in ours:
+            found.add(Verdict.MODIFIED)  # its damage may be why it is held
+        return frozenset(found - {min(self.verdict, further.verdict, key=_WORST)})
 
 
 DELIVERED = Truth()
@@ -112,4 +133,4 @@ DELIVERED = Truth()
 
 def _worst(first: Verdict | None, second: Verdict | None) -> Verdict | None:
     known = [each for each in (first, second) if each is not None]
-    return min(known, key=LADDER.index) if known else None
+    return min(known, key=_WORST) if known else None

@@ -23,6 +23,7 @@ from pytest_hdp.measure.plan import Plan
 from pytest_hdp.measure.share import measured_once
 from pytest_hdp.measure.trainlatency import train_latency
 from pytest_hdp.packet.registry import lookup
+from pytest_hdp.vantage.places import PlaceError
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.expect import Expectation
@@ -102,9 +103,9 @@ class Campaign:
             closer = ExitStack()
             try:
                 self._open[key] = closer.enter_context(self.routes[key].open())
-            except PathUnavailable as error:
+            except (PathUnavailable, PlaceError) as error:
                 self._unavailable[key] = str(error)
-                raise
+                raise PathUnavailable(str(error)) from None
             self._closers[key] = closer
             self._count_on(key, self._open[key])
             if self.capture is not None:

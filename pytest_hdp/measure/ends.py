@@ -46,6 +46,17 @@ class PathUnavailable(Exception):  # noqa: N818
     """A path that can't be opened here, or is gone. Its text: one line that says what it needs."""
 
 
+def no_route(source: str, target: str, error: OSError) -> PathUnavailable:
+    """What to raise where the source's kernel knows no way to the target."""
+    return PathUnavailable(f"no route to {target} from {source}: {error.strerror}")
+
+
+def refuse_itself(address: str, interface: str, target: str, source: str) -> None:
+    """Raise PathUnavailable where the way from `address` to the target leaves no host: nothing is to be learnt."""
+    if address == target or interface == "lo":
+        raise PathUnavailable(f"{target} is {source} itself: pytest suites/loopback measures that")
+
+
 # what says something of this machine or of the way to the sockets, and nothing of a protocol number
 _NOT_THE_NUMBERS = frozenset({EMFILE, ENFILE, ENOBUFS, ENOMEM, EPIPE, ECONNRESET, EBADF})
 

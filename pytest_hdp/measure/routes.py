@@ -7,16 +7,17 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from pytest_hdp.judge.expect import Expectation, Profile, for_system
 from pytest_hdp.judge.result import PathName
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.campaign import Route
-from pytest_hdp.measure.ends import End, PathUnavailable
+from pytest_hdp.measure.ends import End, PathUnavailable, no_route, refuse_itself
 from pytest_hdp.measure.engine import Measurement
 from pytest_hdp.measure.path import OpenPath
+from pytest_hdp.vantage import kernel
 from pytest_hdp.vantage.opener import Opener
 from pytest_hdp.vantage.places import Place, PlaceError, can_open_raw, here, loopback_place
 from pytest_hdp.vantage.station import Station
@@ -74,7 +75,7 @@ def between(
             try:
                 address, interface, _ = near.route(target)
             except OSError as error:
-                raise PathUnavailable(f"{source.describe()} has no route to {target}: {error.strerror}") from None
+                raise no_route(source.describe(), target, error) from None
             ends = End(near, address, interface), End(far, target, None)
             try:
                 path = OpenPath(replace(path_name, source=address), *ends)
@@ -104,7 +105,8 @@ def agentless(
             try:
                 address, interface, _ = near.route(target)
             except OSError as error:
-                raise PathUnavailable(f"{source.describe()} has no route to {target}: {error.strerror}") from None
+                raise no_route(source.describe(), target, error) from None
+            refuse_itself(address, interface, target, "this host" if isinstance(source, here) else source.describe())
             with OpenPath(replace(path_name, source=address), End(near, address, interface), None) as path:
                 yield path
 
@@ -123,7 +125,9 @@ def in_lab(
     client = spec.layout.client_address
     name = PathName(kind="lab", name=spec.name, source=client, target=TARGET_ADDRESS, agent="netns=target")
     key = f"lab:{asked or spec.name}"
-    usual = Route(key, name, lambda: _lab_path(spec, name, default.seed), default, privilege="emulated")
+    usual = Route(
+        key, name, lambda: _lab_path(spec, name, default.seed), default, privilege="emulated", reach=_may_emulate
+    )
     unsolicited, first, latency = (_variant(spec, usual, each) for each in (UNSOLICITED, FIRST_PACKET, LATENCY))
     second = _variant(spec, usual, SECOND_HOST)
     second = replace(second, open=lambda: _second_path(spec, second.name, default))
@@ -149,16 +153,34 @@ def in_lab(
     ]
 
 
+def _may_emulate() -> None:
+    """Raise PlaceError where an ordinary user can't have namespaces: no lab can be built there."""
+    loopback_place()
+
+
 def _variant(spec: LabSpec, route: Route, variant: str) -> Route:
     """The same lab built once more, under a name of its own, which its results bear too."""
     name = replace(route.name, name=f"{route.name.name} {variant}")
     return replace(route, key=f"{route.key}#{variant}", name=name, open=lambda: _lab_path(spec, name, route.plan.seed))
 
 
+def out_of_reach(key: str, name: PathName, default: plan.Plan, why: str) -> Route:
+    """A path that can't be had, which is told to who reaches for it, and to who asks for it. `why`: one line."""
+
+    def reach() -> None:
+        raise PlaceError(why)
+
+    def opened() -> NoReturn:
+        raise PathUnavailable(why)
+
+    return Route(key, name, opened, default, reach=reach)
+
+
 def _with_profile(route: Route, profile: Profile | None) -> Route:
     if profile is None:
         return route
-    return replace(route, expects=profile.name, expect=lambda train, _: profile.expectation(train))
+    known = profile.on_kernel(kernel.features())
+    return replace(route, expects=profile.name, expect=lambda train, _: known.expectation(train))
 
 
 @contextmanager
@@ -241,8 +263,12 @@ def _truth(known: _Known, train: Train, seen: Verdict, *, solicited: bool) -> Ex
     return Expectation((train.protocol,), verdict, errno=truth.errno, reason=f"lab {known.name}: {truth.box or 'path'}")
 
 
-def _nat_truth(known: _Known, train: Train) -> str:
+def _nat_truth(known: _Known, train: Train) -> str | None:
+    from pytest_hdp.lab.truth import BY_CHANCE
+
     truth = known.expected(train.protocol, train.direction, train.form)
+    if truth.nat == BY_CHANCE:
+        return None
     return "dropped" if truth.verdict in _NEVER_PASS else truth.nat
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.result import PathName
 from pytest_hdp.measure.campaign import Route
-from pytest_hdp.measure.ends import End, PathUnavailable
+from pytest_hdp.measure.ends import End, PathUnavailable, no_route, refuse_itself
 from pytest_hdp.measure.path import OpenPath
+from pytest_hdp.vantage import kernel
 from pytest_hdp.vantage.places import PlaceError
 from pytest_hdp.vantage.ssh import ssh
 
@@ -65,14 +66,17 @@ def watched(
     route = Route(f"target:{called}", path_name, opened, default, privilege=privilege, reach=reach)
     if profile is None:
         return route
-    return replace(route, expects=profile.name, expect=lambda train, _: profile.expectation(train))
+    known = profile.on_kernel(None if isinstance(source, ssh) else kernel.features())
+    return replace(route, expects=profile.name, expect=lambda train, _: known.expectation(train))
 
 
 def _open(name: PathName, near: Station | RemoteStation, far: Station | RemoteStation | None) -> OpenPath:
     try:
         address, interface, _ = near.route(name.target)
     except OSError as error:
-        raise PathUnavailable(f"{name.source} has no route to {name.target}: {error.strerror}") from None
+        raise no_route(name.source, name.target, error) from None
+    if far is None:
+        refuse_itself(address, interface, name.target, name.source)
     try:
         end = far_end(far, name.target) if far is not None else None
         return OpenPath(replace(name, source=address), End(near, address, interface), end)

@@ -37,6 +37,7 @@ def main(args: argparse.Namespace) -> int:
     from pytest_hdp.report.markdown import markdown
     from pytest_hdp.report.page.document import page
     from pytest_hdp.report.page.latency import histograms
+    from pytest_hdp.report.runfiles import UNMEASURED
     from pytest_hdp.report.runs import load
 
     if args.output is None and len(args.places) > 1:
@@ -56,7 +57,10 @@ def main(args: argparse.Namespace) -> int:
             folder / "report.html",
             page(runs.records, runs.made, histograms=histograms(runs.latency), problems=runs.problems),
         )
-        write_whole(folder / "results.md", markdown(runs.records, command=command, system=system))
+        unmeasured = [line for made in runs.made for line in made.get(UNMEASURED, "").splitlines()]
+        write_whole(
+            folder / "results.md", markdown(runs.records, command=command, system=system, unmeasured=unmeasured)
+        )
     except OSError as error:
         return _complain(f"{safe(folder)} can't be written: {error.strerror or error}")
     trains = f"{len(runs.records)} train{'s' * (len(runs.records) != 1)}"

@@ -42,12 +42,18 @@ class Side:
 
 def headline(found: Comparison) -> str:
     """Return the comparison in one line: "2 of 255 trains changed, 1 without evidence, 3 only in A"."""
+    if found.unclear and len(found.unclear) == found.pairs:
+        every = "" if found.pairs == 1 else "any of "
+        return ", ".join([f"no evidence either way in {every}{_trains(found.pairs)}", *_one_sided(found)])
     said = [f"{len(found.changed)} of {_trains(found.pairs)} changed" if found.changed else "nothing changed"]
     said[0] += f" in {_trains(found.pairs)}" if not found.changed else ""
     said += [f"{len(found.unclear)} without evidence"] if found.unclear else []
-    said += [f"{len(found.only_before)} only in A"] if found.only_before else []
-    said += [f"{len(found.only_after)} only in B"] if found.only_after else []
-    return ", ".join(said)
+    return ", ".join([*said, *_one_sided(found)])
+
+
+def _one_sided(found: Comparison) -> list[str]:
+    sides = ((len(found.only_before), "A"), (len(found.only_after), "B"))
+    return [f"{count} only in {side}" for count, side in sides if count]
 
 
 def text(found: Comparison, before: Side, after: Side, width: int = 80) -> list[str]:

@@ -36,14 +36,16 @@ def job_summary(markdown: str, already: int = 0) -> str:
     return whole[:room].rpartition(b"\n")[0].decode("utf-8", "ignore") + CUT
 
 
-def append_summary(path: Path, records: Sequence[Record]) -> str | None:
+def append_summary(path: Path, records: Sequence[Record], unmeasured: Sequence[str] = ()) -> str | None:
     """Append the run's summary to the file that GitHub shows. Returns what went wrong, in a line, or None."""
-    from pytest_hdp.report.markdown import brief, markdown
+    from pytest_hdp.report.markdown import brief, markdown, not_measured
 
     try:
         already = path.stat().st_size if path.exists() else 0
+        missing = "\n".join(not_measured(unmeasured))
         text = job_summary(
-            f"{brief(records)}\n<details><summary>Every number</summary>\n\n{markdown(records)}\n</details>\n\n",
+            f"{brief(records)}\n{missing}\n"
+            f"<details><summary>Every number</summary>\n\n{markdown(records)}\n</details>\n\n",
             already,
         )
         with path.open("a", encoding="utf-8", errors="backslashreplace") as stream:
@@ -53,14 +55,18 @@ def append_summary(path: Path, records: Sequence[Record]) -> str | None:
     return None
 
 
-def commands(records: Iterable[Record]) -> list[str]:
-    """Return workflow commands, one for each verdict that was not expected, with its numbers and one reason."""
+def commands(records: Iterable[Record], unmeasured: Sequence[str] = ()) -> list[str]:
+    """Return workflow commands: for paths that could not be measured, and for verdicts that were not expected.
+
+    There is one for each such verdict, with its numbers and one reason.
+    """
     wrong: dict[str, list[Record]] = {}
     for record in records:
         if record.get("outcome") == Outcome.FAILED:
             wrong.setdefault(fields.word(record, "verdict"), []).append(record)
     verdicts = sorted(wrong, key=lambda verdict: by_rung((verdict, "")))[:MOST]
-    return [_annotation(verdict, wrong[verdict]) for verdict in verdicts]
+    missing = [f"::warning title=not measured::{_message(line)}" for line in unmeasured[:MOST]]
+    return [*missing, *(_annotation(verdict, wrong[verdict]) for verdict in verdicts)]
 
 
 def _annotation(verdict: str, records: Sequence[Record]) -> str:

@@ -129,16 +129,27 @@ function hdp.dissector(buffer, pinfo, root)
     return buffer:len()
 end
 
--- Numbers that have a dissector keep it, but for packets that are known to be bare HDP.
+-- Numbers that have a dissector keep it, but for packets that are known to be bare HDP. A datagram whose ports have a
+-- dissector of their own never comes to our heuristic, so ours is shown below what that one says.
+local UDP, UDP_HEADER = 17, 8
+local shown = false
 local by_number = DissectorTable.get("ip.proto")
 local usual = {}
 local either = Proto("hdp_or_usual", "HDP, or what else claims the number")
 function either.dissector(buffer, pinfo, root)
-    local text = ours()
-    if hdp.prefs.every or (text and is_bare(text, pinfo.match_uint, buffer)) then
+    local text, number = ours(), pinfo.match_uint
+    if hdp.prefs.every or (text and is_bare(text, number, buffer)) then
         return hdp.dissector(buffer, pinfo, root)
     end
-    return usual[pinfo.match_uint]:call(buffer, pinfo, root)
+    if number ~= UDP or not text or buffer:len() < UDP_HEADER + HEADER + TAG then
+        return usual[number]:call(buffer, pinfo, root)
+    end
+    shown = false
+    pcall(usual[number].call, usual[number], buffer, pinfo, root) -- what is not DNS is malformed DNS, under its port
+    if not shown then
+        hdp.dissector(buffer(UDP_HEADER):tvb(), pinfo, root)
+    end
+    return buffer:len()
 end
 for number = 0, 255 do
     usual[number] = by_number:get_dissector(number)
@@ -151,5 +162,6 @@ hdp:register_heuristic("udp", function(buffer, pinfo, root)
         return false
     end
     hdp.dissector(buffer, pinfo, root)
+    shown = true
     return true
 end)

@@ -91,7 +91,7 @@ def _read(stream: BinaryIO, name: str) -> tuple[list[dict[str, Any]], list[str]]
         else:
             problems.append(f"{name}, line {count}: {problem}")
     if not count:
-        problems.append(f"{name}: empty, so the run ended before the first result")
+        problems.append(f"{name}: empty: nothing was measured, or the run ended before the first result")
     if (more := len(problems) - MOST_PROBLEMS) > 0:
         problems[MOST_PROBLEMS:] = [f"{name}: {more} more lines like these"]
     return records, problems

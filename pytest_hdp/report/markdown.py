@@ -168,10 +168,23 @@ def brief(records: Iterable[Record]) -> str:
     return "\n".join(lines)
 
 
-def markdown(records: Iterable[Record], *, command: str | None = None, system: str | None = None) -> str:
+def not_measured(lines: Iterable[str]) -> list[str]:
+    """Return a section with a line for each path that could not be measured; nothing, if there is none."""
+    said = [f"- {escaped(line)}" for line in lines]
+    return ["## Not measured", "", *said, ""] if said else []
+
+
+def markdown(
+    records: Iterable[Record],
+    *,
+    command: str | None = None,
+    system: str | None = None,
+    unmeasured: Iterable[str] = (),
+) -> str:
     """Return the whole of `results.md`: a summary ready to be pasted into an issue, then one table row a train.
 
-    `command`: what repeats the run. `system`: the machine it ran on, in words.
+    `command`: what repeats the run. `system`: the machine it ran on, in words. `unmeasured`: a line for each path that
+    could not be measured.
     """
     groups = fields.by_course(records)
     everything = [record for group in groups for record in group]
@@ -181,6 +194,7 @@ def markdown(records: Iterable[Record], *, command: str | None = None, system: s
         lines += [escaped(f"Measured {times[0]}{f', on {system}' if system else ''}."), ""]
     if command:
         lines += [*code_block(command, "sh"), ""]
+    lines += not_measured(unmeasured)
     if everything:
         lines += ["## In short", "", brief(everything)]
     for group in groups:

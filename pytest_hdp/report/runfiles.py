@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.capture import Packets
     from pytest_hdp.report.jsonl import LineWriter
 
+CAPTURE = "capture.pcapng"
 LATENCY = "latency.json"
+UNMEASURED = "unmeasured"
+"""In how a run was made: its paths that could not be measured, a line each."""
 
 
 class RunFiles:
@@ -52,14 +55,18 @@ class RunFiles:
         packets: Packets | None = None,
         tests: Mapping[str, str] | None = None,
         latency: Sequence[LatencyResult] = (),
+        unmeasured: Sequence[str] = (),
     ) -> None:
         """Write everything whole, from one record of each train, and what the latency experiments found.
 
-        `packets`: for the capture, which is not written where nothing was measured; `tests`: node ids by `train_key`.
+        `packets`: for the capture, which is not written where nothing was measured; `tests`: node ids by `train_key`;
+        `unmeasured`: a line for each path that could not be measured. Where that is all, the files say so: an earlier
+        run's would be taken for this one's.
         """
         if self._writer is not None:
             self._writer.close()
-        if self._report is not None and records:
+        made = {**self._made, UNMEASURED: "\n".join(unmeasured)} if unmeasured else self._made
+        if self._report is not None and (records or unmeasured):
             from pytest_hdp.report.files import write_whole
             from pytest_hdp.report.jsonl import write_lines
             from pytest_hdp.report.markdown import markdown
@@ -67,20 +74,21 @@ class RunFiles:
             from pytest_hdp.report.page.latency import histograms
 
             command, system = self._made.get("command"), self._made.get("system")
-            first, *rest = records
             if not latency:
                 (self._report / LATENCY).unlink(missing_ok=True)  # an earlier run's, of which all else is replaced too
             with self._telling(self._report / "results.jsonl") as path:
-                write_lines(path, [{**first, "made": self._made}, *rest])
+                write_lines(path, [*({**first, "made": made} for first in records[:1]), *records[1:]])
             with self._telling(self._report / "results.md") as path:
-                write_whole(path, markdown(records, command=command, system=system))
+                write_whole(path, markdown(records, command=command, system=system, unmeasured=unmeasured))
             with self._telling(self._report / "report.html") as path:
-                write_whole(path, page(records, [self._made], histograms=histograms(latency)))
+                write_whole(path, page(records, [made], histograms=histograms(latency)))
         if self._record is not None and records:
             with self._telling(self._record) as path:
                 _write_profile(path, records)
         if packets is not None and (packets.kept or records) and self._report is not None:
-            self._write_capture(self._report / "capture.pcapng", records, packets, tests or {})
+            self._write_capture(self._report / CAPTURE, records, packets, tests or {})
+        elif unmeasured and self._report is not None:
+            (self._report / CAPTURE).unlink(missing_ok=True)
 
     def _write_capture(
         self,

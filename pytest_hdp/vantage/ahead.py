@@ -12,6 +12,7 @@ import socket
 import struct
 from typing import Sequence  # noqa: UP035 (Python 3.8)
 
+from pytest_hdp.vantage.kernel import lacking
 from pytest_hdp.vantage.station import open_socket
 
 AF_PACKET = 17
@@ -28,6 +29,9 @@ class Refused(Exception):  # noqa: N818
 
 def check_privilege() -> None:
     """Try whether an agent can do its work here. Raises Refused."""
+    lack = lacking()
+    if lack is not None:
+        raise Refused(f"the kernel there lacks {lack}")
     for family, kind, protocol in ((AF_PACKET, socket.SOCK_DGRAM, 0), (socket.AF_INET, socket.SOCK_RAW, 253)):
         try:
             open_socket(family, kind, protocol).close()

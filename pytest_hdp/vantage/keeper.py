@@ -173,7 +173,7 @@ class Keeper:
                     [sys.executable, "-I", "-S", str(_SCRIPT), str(theirs.fileno()), str(os.getpid())],
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,  # nothing is written there: it ends when the process does
                 )
             except BaseException:
                 ours.close()
@@ -204,18 +204,17 @@ class Keeper:
         if self._process.returncode is None and not self._ended_in_time():
             self._process.kill()
         self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
         for each in self._namespaces:
             os.close(each.descriptor)
         self._namespaces.clear()
 
     def _ended_in_time(self) -> bool:
-        process = os.pidfd_open(self._process.pid)
-        try:
-            ended = select.poll()  # not select(), which takes no descriptor above 1023
-            ended.register(process, select.POLLIN)
-            return bool(ended.poll(_PATIENCE * 1000))
-        finally:
-            os.close(process)
+        assert self._process.stdout is not None
+        ended = select.poll()  # not select(), which takes no descriptor above 1023
+        ended.register(self._process.stdout, select.POLLIN)
+        return bool(ended.poll(_PATIENCE * 1000))
 
     def namespace(self) -> Namespace:
         """Make a network namespace with nothing in it but a loopback interface that is down."""
@@ -271,6 +270,8 @@ def close_all(opened: Iterable[socket.socket | OSError]) -> None:
 
 def _refusal(error: OSError) -> str:
     reason = f"no network namespace: {error.strerror}"
+    if error.errno in (errno.EINVAL, errno.ENOSYS):
+        return f"{reason}; this kernel is built without one of CONFIG_NET_NS, CONFIG_PID_NS, CONFIG_USER_NS"
     if os.geteuid() == 0:
         return f"{reason}; root needs CAP_SYS_ADMIN (in a container: --cap-add SYS_ADMIN or --privileged)"
     return (

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_hdp.vantage.keeper import Keeper, NamespacesUnavailable
+from pytest_hdp.vantage.kernel import lacking
 from pytest_hdp.vantage.opener import Opener
 from pytest_hdp.vantage.station import Station, open_socket
 
@@ -142,6 +143,7 @@ class private:  # noqa: N801
 
 def loopback_place() -> Place:
     """Choose where to work with loopback: the host's own with CAP_NET_RAW, else a private one. Raises PlaceError."""
+    check_kernel()
     if can_open_raw():
         return here()
     if can_unshare():
@@ -150,6 +152,13 @@ def loopback_place() -> Place:
         "raw sockets need CAP_NET_RAW, and this system allows no private network namespace: "
         f'run as root (sudo "$(command -v pytest)" ...), or {_how_to_allow()}'
     )
+
+
+def check_kernel() -> None:
+    """Raises PlaceError if this kernel lacks what every measurement rests on, wherever its sockets are."""
+    lack = lacking()
+    if lack is not None:
+        raise PlaceError(f"this kernel lacks {lack}")
 
 
 def can_open_raw() -> bool:

@@ -25,7 +25,7 @@ OLDEST = (3, 8)
 _END_PATIENCE = 1.0
 _MOST_STDERR = 65536
 _ROOM = Path(__file__).parent
-_SHIPPED = ("station", "ahead", "agent")
+_SHIPPED = ("station", "kernel", "ahead", "agent")
 _EXEC = "import sys;exec(sys.argv[1])"
 
 # Runs before anything else there, on whatever Python that is. No single quotes, no exclamation marks: see `loader`.

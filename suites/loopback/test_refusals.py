@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from pytest_hdp.vantage.kernel import knows_mptcp
+
 pytestmark = [
     pytest.mark.hdp(path="loopback"),
     pytest.mark.skipif(sys.platform != "linux", reason="what follows is said of Linux"),
@@ -27,6 +29,9 @@ def test_wildcard(hdp_probe):
 
 @pytest.mark.hdp(protocols="256-262")
 def test_more_than_eight_bits(hdp_probe, hdp_protocol):
-    """socket() takes them since it knows Multipath TCP (262); the packet leaves under the lowest eight bits."""
+    """socket() takes them if it knows Multipath TCP (262); the packet leaves under the lowest eight bits."""
+    if not knows_mptcp():
+        assert (hdp_probe.verdict, hdp_probe.errno) == ("refused_at_socket", "EINVAL")
+        return
     assert hdp_probe.verdict == "renumbered"
     assert hdp_probe.wire_protocol == hdp_protocol & 0xFF

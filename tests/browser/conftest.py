@@ -21,7 +21,7 @@ _spec.loader.exec_module(chromium)
 @pytest.fixture(scope="session")
 def started() -> Iterator[Any]:
     if chromium.PROGRAM is None:
-        pytest.skip("chromium is not installed (Debian: apt install chromium)")
+        pytest.skip("needs chromium: apt install chromium")
     with chromium.Chromium() as browser:
         yield browser
 

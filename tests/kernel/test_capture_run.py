@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +19,7 @@ SWEEP = str(TOP / "suites" / "loopback" / "test_sweep.py")
 LAB_SWEEP = str(TOP / "suites" / "internet" / "test_sweep.py")
 OUTGOING, INCOMING = "0x00000002", "0x00000001"
 
-pytestmark = pytest.mark.skipif(shutil.which("tshark") is None, reason="program: tshark is not installed")
+pytestmark = pytest.mark.needs("tshark")
 
 
 @pytest.fixture

@@ -110,15 +110,21 @@ def without(program: str) -> tuple[str, ...]:
 
 def test_without_nft_only_the_labs_that_need_it_are_skipped(run):
     done = run(SWEEP, "--hdp-lab=transparent,home-nat,loss-5", "--hdp-protocols=253", "-rs", before=without("nft"))
-    assert done.status == 0, done.printed
+    assert done.status == 4, done.printed
     assert {key[0] for key in done.records} == {"transparent", "loss-5"}, done.printed
     assert "lab home-nat needs the program nft: install nftables" in done.printed
 
 
-def test_without_ip_all_labs_are_skipped(run):
-    done = run(SWEEP, "--hdp-lab=transparent", "--hdp-protocols=253", "-rs", before=without("ip"))
-    assert (done.status, done.records) == (0, {}), done.printed
-    assert "lab transparent needs the program ip: install iproute2" in done.printed
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["serial", "2 workers"])
+def test_without_ip_no_lab_is_measured(run, workers):
+    arguments = ("--hdp-lab=transparent,loss-5", "--hdp-protocols=253", *workers)
+    done = run(SWEEP, *arguments, before=without("ip"))
+    assert (done.status, done.records) == (4, {}), done.printed
+    printed = " ".join(done.printed.split())
+    for lab in ("transparent", "loss-5"):
+        line = f"hdp: {lab} could not be measured: lab {lab} needs the program ip: install iproute2"
+        assert printed.count(line) == 1, done.printed
+    assert run(SWEEP, *arguments, "--hdp-unmeasured=skip", before=without("ip")).status == 0
 
 
 def test_a_setting_that_the_kernel_does_not_take_is_named(run, tmp_path):
@@ -149,7 +155,8 @@ def test_notes_say_of_which_lab_they_are(run):
 
 def test_why_a_lab_was_skipped_is_said_without_being_asked_for(run):
     done = run(SWEEP, "--hdp-lab=home-nat", "--hdp-protocols=47,253", before=without("nft"))
-    assert "4 skipped: lab home-nat needs the program nft: install nftables" in " ".join(done.printed.split())
+    said = "home-nat could not be measured: lab home-nat needs the program nft: install nftables"
+    assert said in " ".join(done.printed.split())
 
 
 def test_without_a_target_it_says_what_to_give(run):

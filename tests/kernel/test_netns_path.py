@@ -98,15 +98,16 @@ def test_bad_vantage_points_are_one_line(run, arguments, said):
     assert said in line
 
 
-def test_a_target_that_is_not_the_agents_skips_with_the_reason(run):
+def test_a_target_that_is_not_the_agents_is_4_with_the_reason(run):
     status, printed, _ = run(SWEEP, *ENDS[:2], "--hdp-target=198.51.100.77", "--hdp-protocols=253", "-rs")
-    assert status == 0
+    assert status == 4
     assert "is not 198.51.100.77" in printed
 
 
 def test_no_path_is_said_once_and_accuses_nobody(run):
     before = "ip -n router link set rs down"
     status, printed, records = run("suites/internet", *ENDS, "--hdp-protocols=47,253", "-rs", before=before)
-    assert status == 0, printed
+    assert status == 1, printed
+    assert "1 failed" in printed  # the control, whose one purpose that is
     assert "no path to 198.51.100.2" in printed
     assert {record["verdict"] for record in records.values()} <= {"inconclusive"}

@@ -111,6 +111,14 @@ def test_each_vantage_point_measures_for_itself_and_is_named(run):
     compare_tells_the_vantage_points_apart(run.folder)
 
 
+def test_a_vantage_point_that_can_not_measure_is_named_and_the_other_one_measures(run):
+    no_route = "ip -n tokyo route del default"
+    found = run(*EACH, *SWEEP, "--hdp-protocols=253", before=no_route, expect=4)
+    assert found == {("paris", 253): "reached"}
+    assert run.printed.count("could not be measured") == 1
+    assert "hdp: tokyo: 198.51.4.2 could not be measured: no route to 198.51.4.2 from this host" in run.printed
+
+
 def compare_tells_the_vantage_points_apart(folder: Path) -> None:
     lines = (folder / "report" / "results.jsonl").read_text()
     (folder / "after.jsonl").write_text(lines.replace('"verdict": "silent"', '"verdict": "reached"'))
@@ -164,7 +172,7 @@ def over_ssh(tmp_path: Path):
     if os.geteuid() != 0:
         pytest.skip("privilege: an sshd that lets one in is root's")
     if sshd is None or shutil.which("ssh") is None:
-        pytest.skip("no sshd and ssh here: install openssh-server and openssh-client")
+        pytest.skip("needs openssh-server: apt install openssh-server")
     for key in ("host", "user"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / key], check=True)
     (tmp_path / "sshd_config").write_text(

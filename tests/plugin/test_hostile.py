@@ -90,6 +90,7 @@ def test_names_in_profiles_are_shown_and_not_obeyed(project):
     assert f"- {SHOWN_NAME}" in shown(result)
 
 
+@pytest.mark.needs("ip", "nft")
 def test_names_in_labs_are_shown_and_not_obeyed(project):
     project.write(test_mine=SWEEP)
     project.pytester.makefile(".toml", mine=f"[lab]\nname={HOSTILE_NAME}\n{ROUTER}")

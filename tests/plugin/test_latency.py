@@ -1,6 +1,7 @@
 """The latency experiment as a user meets it: sentence, properties, file, gate."""
 
 import json
+import sys
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -60,6 +61,7 @@ def test_with_workers_the_file_is_the_same(mine):
     assert len(read(mine.pytester.path / "out" / "latency.json")[0]) == 1
 
 
+@pytest.mark.needs("ip", "nft")
 @pytest.mark.parametrize("how", ["option", "environment", "ini"])
 def test_a_margin_makes_it_a_gate(project, monkeypatch, how):
     project.write(test_mine=CHECKED)
@@ -99,6 +101,7 @@ def test_bad_values_are_one_line(mine, option, said):
     result.stderr.fnmatch_lines([f"ERROR: {option.partition('=')[0]}: {said}*"])
 
 
+@pytest.mark.needs("ip", "nft")
 def test_what_does_not_get_through_is_skipped_with_the_counts(project):
     project.write(test_mine=CHECKED)
     result = project.run("--hdp-lab=allowlist", FEW, "-rs")
@@ -106,11 +109,15 @@ def test_what_does_not_get_through_is_skipped_with_the_counts(project):
     assert "0 of 120 HDP, 120 of 120 UDP" in " ".join(result.stdout.str().split())
 
 
+@pytest.mark.needs("ip")
 def test_without_eyes_it_is_skipped(project):
     project.write(test_mine=CHECKED)
-    project.run("--hdp-target=127.0.0.1", "-rs").assert_outcomes(skipped=1)
+    own = ["unshare", "-rn", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]  # every user has raw sockets there
+    command = [*own, sys.executable, "-m", "pytest", *project.loaded, "-p", "no:cacheprovider"]
+    project.pytester.run(*command, "--hdp-target=127.0.0.1", "-rs").assert_outcomes(skipped=1)
 
 
+@pytest.mark.needs("ip", "nft")
 def test_it_runs_last_and_leaves_the_other_tests_paths_alone(project):
     project.write(
         test_a="import pytest\npytestmark = pytest.mark.hdp(path='target', eyes=True, variant='latency')\n"

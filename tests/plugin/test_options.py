@@ -78,6 +78,7 @@ def test_report_folder_holds_lines_and_a_table(sweep):
     assert "| 253 |" in (folder / "results.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.needs("ip", "nft")
 def test_lab_makes_the_path(project):
     project.write(
         test_mine="""
@@ -94,6 +95,7 @@ def test_lab_makes_the_path(project):
     result.assert_outcomes(passed=3, xfailed=2)
 
 
+@pytest.mark.needs("ip", "nft")
 def test_several_labs_are_several_groups(project):
     project.write(test_mine="import pytest\n@pytest.mark.hdp(path='target')\n" + SWEEP)
     result = project.run("--hdp-lab=transparent", "--hdp-lab=allowlist", "--hdp-protocols=47", "-v")
@@ -101,6 +103,7 @@ def test_several_labs_are_several_groups(project):
     result.stdout.re_match_lines_random([r".*\[transparent-p047-gre\].*", r".*\[allowlist-p047-gre\].*"])
 
 
+@pytest.mark.needs("ip", "nft")
 @pytest.mark.parametrize(("how", "places"), [("groups", 1), ("all", 3), ("none", 0)])
 def test_locate_bounds_the_search_for_the_hop(project, how, places):
     project.write(test_mine="import pytest\n@pytest.mark.hdp(path='target')\n" + SWEEP)

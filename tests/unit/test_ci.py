@@ -46,7 +46,8 @@ def test_enough_ran(report: Path):
     [
         (["--at-least", 2], "only 1 tests ran, wanted 2"),
         (["--kernel-at-least", 2], "only 1 tests of tests/kernel ran, wanted 2"),
-        (["--no-privilege-skips"], "skipped for want of privilege: test_wants_root: privilege: needs root"),
+        (["--none-skipped", "privilege"], "skipped: test_wants_root: privilege: needs root"),
+        (["--none-skipped", "needs", "other"], "skipped: test_wants_nmap: needs nmap, not privilege: x"),
     ],
 )
 def test_too_little_ran(report: Path, wanted: list[object], problem: str):

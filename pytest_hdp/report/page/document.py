@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_hdp import __version__
 from pytest_hdp.report.page.model import Made, data
+from pytest_hdp.report.runfiles import UNMEASURED
 from pytest_hdp.report.safe import safe
 from pytest_hdp.report.story import story
 
@@ -40,6 +41,7 @@ def page(
     """
     everything = list(records)
     told = story(everything)
+    unmeasured = [line for each in made for line in each.get(UNMEASURED, "").splitlines()]
     style, script = _asset("page.css"), _asset("page.js")
     times = sorted(filter(None, (safe(record.get("time") or "") for record in everything)))
     parts = {
@@ -57,7 +59,7 @@ def page(
         "when": _text(_when(times)),
         "trains": f"{len(everything)} train{'' if len(everything) == 1 else 's'}",
         "version": _text(__version__),
-        "problems": "".join(f'<p class="problem">{_text(problem)}</p>' for problem in problems),
+        "problems": "".join(f'<p class="problem">{_text(line)}</p>' for line in (*unmeasured, *problems)),
         "data": json_block(data(everything, made, histograms)),
     }
     return _filled(_asset("page.html"), parts)

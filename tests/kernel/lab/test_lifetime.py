@@ -21,7 +21,7 @@ from pytest_hdp.lab.namespaces import FORWARDING, SYSCTLS
 from pytest_hdp.lab.requirements import LabUnavailable
 from pytest_hdp.lab.topology import Lab
 
-INSTANTS = 20
+INSTANTS = 4 if os.environ.get("TESTS_PROFILE") == "brief" else 20
 LONGEST = 0.6  # seconds into the owner's run: it builds, runs and takes down labs all the time
 PATIENCE = 10.0
 MARK = "HDP_LIFETIME_TEST"
@@ -216,6 +216,7 @@ def test_labs_leak_no_descriptor():
     assert len(set(counts)) == 1
 
 
+@pytest.mark.needs("ping")
 def test_two_labs_side_by_side_know_nothing_of_each_other():
     with Lab(make("transparent")) as one, Lab(make("allowlist")) as other:
         assert one.namespace_path("client") != other.namespace_path("client")

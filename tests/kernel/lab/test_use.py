@@ -191,6 +191,7 @@ def hdp(*argv: str, **more: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, check=False, capture_output=True, text=True, env=environment, timeout=60, **more)  # type: ignore[call-overload, no-any-return]
 
 
+@pytest.mark.needs("ping")
 def test_a_command_runs_at_the_clients_end_with_our_streams(open_lab: OpenLab):
     open_lab("transparent")  # skips without privilege
     script = "cat; echo to stderr >&2; ping -c 1 $HDP_TARGET > /dev/null && pwd; exit 7"

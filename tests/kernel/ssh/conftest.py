@@ -26,7 +26,7 @@ def hosts_of() -> Iterator[Callable[..., Hosts]]:
     if os.geteuid() != 0:
         pytest.skip("privilege: sshd and its users take root")
     if not (Path(SSHD).exists() and shutil.which("ssh") and shutil.which("sudo")):
-        pytest.skip("needs ssh, sshd and sudo (openssh-server, sudo)")
+        pytest.skip("needs openssh-server, sudo: apt install openssh-server sudo")
     with ExitStack() as stack:
 
         def build(lab: str | LabSpec, kind: type[Hosts] = Hosts) -> Hosts:

@@ -146,6 +146,18 @@ def test_a_profile_is_read() -> None:
             HEAD + "[[expect]]\nprotocols='3'\nverdict='lost'\n[[expect]]\nprotocols='3'\nverdict='lost'\nform='bare'",
             "7: protocol 3 is expected twice",
         ),
+        (
+            HEAD + "[[expect]]\nprotocols='3'\nverdict='lost'\nkernel='tux'",
+            "6: there is no kernel 'tux': there are mptcp, no mptcp",
+        ),
+        (
+            HEAD + 2 * "[[expect]]\nprotocols='3'\nverdict='lost'\nkernel='no mptcp'\n",
+            "8: protocol 3 is expected twice",
+        ),
+        (
+            HEAD + "[[expect]]\nprotocols='3'\nverdict='lost'\nkernel='mptcp'\n[[expect]]\nprotocols=3\nverdict='lost'",
+            "8: protocol 3 is expected twice",
+        ),
         ("a = 1\nb = [\n", "2: "),
         ("a = 1\nb = ? \n", "2: Invalid value"),
         ("a = 1\na = 2\n", "2: Cannot overwrite a value"),
@@ -282,8 +294,8 @@ def test_profiles_by_system() -> None:
     assert for_system("Plan9", "loopback") is None
 
 
-def expected(name: str, protocol: int) -> str:
-    expectation = builtin(name).expectation(Train(protocol))
+def expected(name: str, protocol: int, features: frozenset[str] | None = frozenset({"mptcp"})) -> str:
+    expectation = builtin(name).on_kernel(features).expectation(Train(protocol))
     return "" if expectation is None else str(expectation)
 
 
@@ -297,6 +309,15 @@ def test_linux_loopback() -> None:
         "refused_at_socket EINVAL",
     )
     assert (found[-2], found[264]) == ("", "")
+
+
+def test_what_is_expected_may_hang_on_the_kernel() -> None:
+    """Before Linux 5.6 the numbers from 256 are refused; of a kernel that nobody asked nothing is said."""
+    numbers = range(256, 263)
+    assert {expected("linux-loopback", n, frozenset()) for n in numbers} == {"refused_at_socket EINVAL"}
+    assert {expected("linux-loopback", n, None) for n in numbers} == {""}
+    for features in (frozenset(), None):
+        assert {expected("linux-loopback", n, features) for n in range(1, 256)} == {"delivered"}
 
 
 def test_darwin_loopback() -> None:

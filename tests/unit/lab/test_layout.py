@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from pytest_hdp.judge.result import Hop
 from pytest_hdp.judge.verdict import Direction, Form, Place, Verdict
+from pytest_hdp.lab import stateful
 from pytest_hdp.lab.boxes import Router, Traffic
 from pytest_hdp.lab.catalogue import names
 from pytest_hdp.lab.filters import Allowlist, HostFirewall, SenderFirewall, TtlShort
 from pytest_hdp.lab.layout import TARGET_ADDRESS, layout
 from pytest_hdp.lab.mangling import MangleByte
-from pytest_hdp.lab.stateful import CarrierNat, FirstOnly, Nat, checked_numbers, tracks
+from pytest_hdp.lab.stateful import CarrierNat, FirstOnly, Nat
 from pytest_hdp.lab.truth import Truth
 from pytest_hdp.lab.userlab import kinds
 from pytest_hdp.lab.wires import Loss, Refuse
@@ -142,7 +143,8 @@ def test_what_socket_refuses_never_meets_a_box(number, errno):
     assert (truth.verdict, truth.errno) == (Verdict.REFUSED_AT_SOCKET, errno)
 
 
-def test_a_number_of_more_than_eight_bits_is_renumbered_unless_its_low_bits_are_refused():
+def test_a_number_of_more_than_eight_bits_is_renumbered_unless_its_low_bits_are_refused(monkeypatch):
+    monkeypatch.setattr("pytest_hdp.lab.layout.knows_mptcp", lambda: True)
     assert layout([Allowlist()]).expected(257, FORWARD, BARE).verdict is Verdict.RENUMBERED
     firewalled = layout([SenderFirewall(), Router()])
     assert firewalled.expected(256, FORWARD, BARE).verdict is Verdict.REFUSED_AT_SEND
@@ -159,7 +161,7 @@ def test_the_higher_rung_wins_among_boxes_that_end_nothing():
     found = layout([Router(), MangleByte(), FirstOnly(), Loss(0.2)])
     truth = found.expected(253, FORWARD, BARE)
     assert (truth.verdict, truth.box, truth.changed) == (Verdict.FIRST_ONLY, "first-only", ("payload",))
-    assert truth.also == {Verdict.INCONCLUSIVE}
+    assert truth.also == {Verdict.INCONCLUSIVE, Verdict.LOST, Verdict.LOSSY}  # the loss may take the one that passes
     assert truth.recovers_after == 2
 
 
@@ -177,12 +179,28 @@ def test_composition_is_associative_in_what_it_says_of_the_verdict(truths):
     assert (total.verdict, total.box, total.ends) == (tail.verdict, tail.box, tail.ends)
 
 
-def test_the_tracker_knew_dccp_until_linux_6_16():
-    assert 33 in checked_numbers("5.15.0-91-generic")
-    assert 33 in checked_numbers("6.16.3")
-    assert 33 not in checked_numbers("6.17-rc1")
-    assert tracks(33, WELLFORMED, "5.15.0")
-    assert not tracks(136, WELLFORMED)
+@pytest.mark.parametrize(("known", "dccp", "udplite"), [
+    ({1, 6, 17, 33, 58, 132, 136}, "leaked", "leaked"),
+    ({1, 6, 17, 58, 132, 136}, "translated", "leaked"),
+    ({1, 6, 17, 58, 132}, "translated", "translated"),
+], ids=["to 6.16", "to 7.0", "from 7.1"])  # fmt: skip
+def test_truth_follows_the_trackers_that_the_kernel_has(known, dccp, udplite, monkeypatch):
+    monkeypatch.setattr(stateful, "checked_numbers", lambda: frozenset(known))
+    nat = Nat()
+    assert [nat.expected(number, FORWARD, BARE).nat for number in (33, 136)] == [dccp, udplite]
+    assert [nat.expected(number, FORWARD, WELLFORMED).nat for number in (33, 136)] == ["translated", udplite]
+    told = Verdict.DELIVERED if 33 in known else Verdict.LOST
+    assert nat.expected(33, FORWARD, WELLFORMED).second_host is told  # with a tracker, ports tell hosts apart
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_truth_of_numbers_above_255_follows_the_kernel(known, monkeypatch):
+    monkeypatch.setattr("pytest_hdp.lab.layout.knows_mptcp", lambda: known)
+    for number in (256, 262):
+        truth = layout([Router()]).expected(number, FORWARD, BARE)
+        assert (truth.verdict, truth.errno) == (
+            (Verdict.RENUMBERED, None) if known else (Verdict.REFUSED_AT_SOCKET, "EINVAL")
+        )
 
 
 def test_every_catalogue_box_can_be_named_in_a_file():

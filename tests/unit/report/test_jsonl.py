@@ -136,7 +136,7 @@ def test_a_file_that_cannot_be_opened_is_one_problem(tmp_path: Path, name: str):
 
 def test_an_empty_file_is_told(path: Path):
     path.touch()
-    assert read(path) == ([], [f"{path}: empty, so the run ended before the first result"])
+    assert read(path) == ([], [f"{path}: empty: nothing was measured, or the run ended before the first result"])
 
 
 @pytest.mark.parametrize("wrong", [{"x": float("nan")}, {"x": object()}])

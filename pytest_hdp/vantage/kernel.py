@@ -1,0 +1,54 @@
+"""What the running kernel can do: asked of it once, and not read from its version, which distributions keep.
+
+Standard library only, Python 3.8 or later; shipped as source with agent.py.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import socket
+
+from pytest_hdp.vantage.station import _AF_PACKET, _dropped, open_socket
+
+MPTCP = "mptcp"
+_IPPROTO_MPTCP = 262
+
+
+@functools.lru_cache(maxsize=None)  # noqa: UP033 (Python 3.8)
+def knows_mptcp() -> bool:
+    """Whether socket() takes protocol numbers up to 262 (IPPROTO_MPTCP, Linux 5.6), and not up to 255 alone.
+
+    A datagram socket is asked for, which no kernel has under this number and which takes no privilege: the number is
+    compared with IPPROTO_MAX, for EINVAL, before anything else is looked at (net/ipv4/af_inet.c, inet_create).
+    """
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM, _IPPROTO_MPTCP).close()
+    except OSError as error:
+        return error.errno != errno.EINVAL
+    return True
+
+
+def features() -> frozenset[str]:
+    """Return the features, of those that a profile may name, that this kernel has."""
+    return frozenset({MPTCP} if knows_mptcp() else ())
+
+
+def lacking(taps: bool = True) -> str | None:
+    """Return what stations rest on and this kernel has not, in words; None if it has it all. Takes no privilege.
+
+    taps: whether any are to be opened.
+    """
+    if taps:
+        try:
+            open_socket(_AF_PACKET, socket.SOCK_DGRAM, 0).close()
+        except OSError as error:
+            if error.errno == errno.EAFNOSUPPORT:
+                return "packet sockets, which see what passes: load the module af_packet, or set CONFIG_PACKET"
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
+            _dropped(opened)
+    except OSError as error:
+        if error.errno == errno.ENOPROTOOPT:
+            return "SO_MEMINFO, which tells what a socket dropped: Linux has it since 4.12"
+    return None

@@ -1,0 +1,40 @@
+"""Which paths could not be measured at all: the decision by itself."""
+
+from pytest_hdp.unmeasured import Sight, unmeasured
+
+
+def train(path: str, *, measured: bool, why: str = "253: the control was lost too") -> Sight:
+    return Sight(path, 1, measured, why)
+
+
+def by_hand(path: str, *, measured: bool, why: str = "no route") -> Sight:
+    return Sight(path, 0, measured, why)
+
+
+def test_one_train_that_was_measured_is_enough():
+    assert unmeasured([train("tokyo", measured=False), train("tokyo", measured=True)]) == ()
+
+
+def test_a_path_that_no_test_was_about_is_not_missed():
+    assert unmeasured([]) == ()
+
+
+def test_trains_that_are_all_inconclusive_are_one_line_with_the_first_ones_reason():
+    sights = [train("tokyo", measured=False, why="254: no answer"), train("tokyo", measured=False)]
+    assert unmeasured(sights) == ("tokyo could not be measured: all of 2 trains are inconclusive; 254: no answer",)
+    assert unmeasured(sights[:1]) == ("tokyo could not be measured: 254: no answer",)
+
+
+def test_that_the_control_came_through_says_nothing_of_the_trains():
+    sights = [by_hand("tokyo", measured=True), train("tokyo", measured=False)]
+    assert unmeasured(sights) == ("tokyo could not be measured: 253: the control was lost too",)
+
+
+def test_without_trains_what_tests_do_by_hand_decides():
+    assert unmeasured([by_hand("tokyo", measured=False), by_hand("tokyo", measured=True)]) == ()
+    assert unmeasured([by_hand("tokyo", measured=False)] * 2) == ("tokyo could not be measured: no route",)
+
+
+def test_each_path_has_its_line_in_the_order_of_the_tests():
+    sights = [by_hand("two", measured=False), train("three", measured=True), by_hand("one", measured=False)]
+    assert unmeasured(sights) == ("two could not be measured: no route", "one could not be measured: no route")
