@@ -69,7 +69,7 @@ def _trace(probe: Probe, start: int) -> Trace:
     return Trace(
         index=probe.index,
         round=probe.round,
-        sent=probe.sent_at - start,
+        sent=max(0, probe.sent_at - start),  # below 0: the clock was set back
         errno=probe.errno,
         left=first(probe.left),
         arrived=first(probe.arrived),

@@ -165,7 +165,7 @@ def test_who_knows_no_mac_aims_nothing(path_through, body):
         measuring = Measurement(path, plan.Plan(few, plan.LAB))
         found = measuring.run()
         assert aimed(path, left()) == 0
-    assert measuring.control.source_seen[Direction.FORWARD][0] == lab.client_address
+    assert measuring.know.control.source_seen[Direction.FORWARD][0] == lab.client_address
     assert {judgement.verdict for judgement in found.values()} == {Verdict.DELIVERED}
 
 

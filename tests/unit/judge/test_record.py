@@ -118,16 +118,21 @@ def test_probes_and_hops_there_and_back(
     assert to_record(back) == record
 
 
+def test_probes_stay_in_the_order_they_were_sent_whatever_the_clock_says() -> None:
+    first, second = Probe(5, 0, 7_000), Probe(9, 1, 2_000)  # the clock was set back in between
+    assert traces((second, first)) == (Trace(5, 0, 0), Trace(9, 1, 0))
+
+
 def test_a_probe_keeps_when_each_eye_saw_it_first() -> None:
     def copy_at(time: int) -> Sighting:
         return Sighting(time, 47, True, "192.0.2.1", "192.0.2.2", 64)
 
     error = IcmpReport(1_700, "192.0.2.9", 3, 2, True)
-    second = Probe(5, 1, 1_500, left=(copy_at(1_520), copy_at(1_510)), arrived=(copy_at(1_490),), icmp=(error,))
-    first = Probe(9, 0, 1_000, errno="ENOBUFS")
+    second = Probe(9, 1, 1_500, left=(copy_at(1_520), copy_at(1_510)), arrived=(copy_at(1_490),), icmp=(error,))
+    first = Probe(5, 0, 1_000, errno="ENOBUFS")
     assert traces((second, first)) == (
-        Trace(9, 0, 0, errno="ENOBUFS"),
-        Trace(5, 1, 500, left=10, arrived=-10, icmp=(TracedError(200, "192.0.2.9", 3, 2),)),
+        Trace(5, 0, 0, errno="ENOBUFS"),
+        Trace(9, 1, 500, left=10, arrived=-10, icmp=(TracedError(200, "192.0.2.9", 3, 2),)),
     )
 
 
