@@ -130,7 +130,7 @@ class _Writer:
         return [pad + _OTHERS[operation].format(k=f"c{k}" if operation == 0x00 else k)]
 
     def _to(self, at: int, depth: int) -> list[str]:
-        if at in self.heads and self.code[at][0] != _RET or depth > _INLINE:
+        if (at in self.heads and self.code[at][0] != _RET) or depth > _INLINE:
             self.todo.append(at)
             return [f"{' ' * depth}return b{at}(d, n, a, x)"]
         return self._block(at, depth)

@@ -60,11 +60,6 @@ class SimClock:
 
     # As the world uses it
 
-    @property
-    def pending(self) -> list[tuple[int, float, int, Callable[..., object], tuple[Any, ...]]]:
-        """What is planned."""
-        return self._events
-
     def descriptor(self, source: Source) -> int:
         """Give something that can be waited for a number of its own."""
         number = 1000 + len(self._sources)
@@ -113,13 +108,11 @@ class SimClock:
         events = self._events
         while events and events[0][0] <= deadline:
             when, _, _, act, arguments = heapq.heappop(events)
-            if when > self.now:
-                self.now = when
+            self.now = max(self.now, when)
             act(*arguments)
             if ready is not None and ready():
                 return True
-        if deadline > self.now:
-            self.now = deadline
+        self.now = max(self.now, deadline)
         return False
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from math import comb
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction, Verdict
@@ -12,6 +13,7 @@ from sim.controls import controls_of
 if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
     from sim.network import Fate
+    from sim.truth import Truth
     from sim.world import World
 
 _LEFT = re.compile(r"(\d+) of (\d+) left ")
@@ -26,7 +28,7 @@ _AFTER = re.compile(r"the first(?: (\d+))? came through and none of the (\d+) af
 _GONE = re.compile(r"(\d+) of (\d+) did not come through")
 
 
-def counts(world: World, judgement: Judgement, fates: list[Fate]) -> Iterator[str]:
+def counts(world: World, judgement: Judgement, truth: Truth, fates: list[Fate]) -> Iterator[str]:
     """What is counted wrongly."""
     taken = [fate for fate in fates if not fate.died.startswith("refused")]
     left = [fate for fate in taken if not fate.died.startswith("held")]
@@ -40,7 +42,9 @@ def counts(world: World, judgement: Judgement, fates: list[Fate]) -> Iterator[st
     ):
         if said > true:
             yield f"{name} {said}, and really {true}"
-    if judgement.verdict is Verdict.LOST and arrived and not world.blueprint.loss:
+    if world.blueprint.agent and judgement.sent != len(taken):
+        yield f"sent {judgement.sent}, and really {len(taken)}"
+    if judgement.verdict is Verdict.LOST and arrived and not (world.blueprint.loss or truth.partly):
         yield f"lost, and {arrived} arrived: {judgement.explanation}"
     surplus = sum(max(fate.arrived, 1) - 1 for fate in left)
     if judgement.duplicated > surplus:
@@ -95,17 +99,19 @@ def _eyes_fail(world: World) -> bool:
 def _answers(world: World, judgement: Judgement, fates: list[Fate]) -> Iterator[str]:
     """Whoever is said to have answered has, so often at least."""
     mine = {fate.number for fate in fates}
+    blueprint, errors = world.blueprint, world.network.errors
+    inside = {blueprint.target: blueprint.far_address}  # whose errors a translator gives another address
     for address, count, kind, code in _ANSWERED.findall(judgement.explanation):
-        true = len(world.network.errors.get((address, int(kind), int(code)), set()) & mine)
+        true = len(errors.get((inside.get(address, address), int(kind), int(code)), set()) & mine)
         if int(count) > true:
             yield f"{address} answered {true} with {kind}/{code}: {judgement.explanation}"
     for each in judgement.icmp:
-        true = len(world.network.errors.get((each.source, each.type, each.code), set()) & mine)
+        true = len(errors.get((inside.get(each.source, each.source), each.type, each.code), set()) & mine)
         if each.authenticated and not true:
             yield f"{each.source} never said {each.type}/{each.code}"
     refused = sum(fate.died.startswith("refused") for fate in fates)
     for count, _ in _REFUSED.findall(judgement.explanation):
-        if int(count) > refused and "no route" not in world.blueprint.excuses:
+        if int(count) > refused and "no route" not in blueprint.excuses:
             yield f"{refused} were refused: {judgement.explanation}"
 
 
@@ -122,10 +128,15 @@ def _bound(judgement: Judgement) -> Iterator[str]:
         yield "lost without a bound"
 
 
+def too_few(judgement: Judgement) -> bool:
+    """Whether so few came that the delivery probability may well be below a fifth."""
+    return 100 - 100 * upper(judgement.sent - judgement.arrived, judgement.sent) < 20
+
+
 def upper(came: int, sent: int) -> float:
     """The probability below which so few came with 5 %: by sums of the binomial, halving."""
-    from math import comb
-
+    if came >= sent:
+        return 1.0
     low, high = 0.0, 1.0
     for _ in range(50):
         middle = (low + high) / 2

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sim.clock import Endless
 from sim.network import Fate
 from sim.packet import ICMP, UDP, Packet, error_about
 
@@ -18,6 +19,7 @@ OUTGOING, INCOMING = 4, 0
 HANDLED = frozenset({1, 2, 6, 17, 103, 136})  # numbers that a stock kernel does not call unreachable: FACTS 1
 ROUTED_BURST = 5  # errors that a Linux route that says no saves up: ip_rt_error_burst
 ROOM = 256  # small packets that the default receive buffer holds: FACTS 5
+MOST_PACKETS = 60_000  # of one measurement, whatever it is
 TURNAROUND = 15_000  # ns in which a kernel answers by itself
 
 
@@ -113,15 +115,18 @@ class Host:
 
     def send(self, packet: Packet) -> str | None:
         """Send a packet of this host's own: None, or the errno's name."""
-        if self.down:
-            return "ENETUNREACH"
         self._identification = (self._identification + 1) & 0xFFFF
         packet.identification = self._identification
         packet.sent = len(self.network.fates)
         packet.valid = packet.payload[12:20] != self.network.run_id
         self.sent_to[packet.destination] = self.sent_to.get(packet.destination, 0) + 1
+        if packet.sent > MOST_PACKETS:
+            raise Endless(f"{packet.sent} packets in {self.network.clock.now / 1e9:.3f} s of simulated time")
         fate = Fate(packet.sent, self.name, packet.protocol, packet.destination, self.network.clock.now, packet.payload)
         self.network.fates.append(fate)
+        if self.down:
+            fate.died = "refused: no route"
+            return "ENETUNREACH"
         said = self.output(packet) if self.output is not None else None
         if said == "drop":
             fate.died = f"refused by the firewall of {self.name}"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _BEYOND = re.compile(r"the control passed \S+ \(hop (\d+)\)")
 _LAST = re.compile(r"(\S+) \(hop (\d+)\) was the last to answer, asked with (\d+)")
 _BESIDE = re.compile(r"asked with \d+")
+DCCP = 33  # of which no simulated translator corrects the checksum, as few real ones do
 PLACES = {
     Verdict.REFUSED_AT_SOCKET: {Place.SENDER_SOCKET},
     Verdict.REFUSED_AT_SEND: {Place.SENDER_SEND},
@@ -69,12 +70,18 @@ def _beyond(judgement: Judgement, truth: Truth) -> Iterator[str]:
 
 def _routers(world: World, judgement: Judgement) -> Iterator[str]:
     """The routers that the control found: those that stand there, at the TTL where they stand."""
-    control = View(UDP if world.blueprint.agent else ICMP, True, FORWARD if judgement.train.direction == "forward" else REVERSE, 128)
+    control = View(
+        UDP if world.blueprint.agent else ICMP,
+        True,
+        FORWARD if judgement.train.direction == "forward" else REVERSE,
+        128,
+    )
     way = [each.address for each in elements_of(world, control) if isinstance(each, Router)]
+    if any(hasattr(each, "route") for each in world.network.elements):
+        return  # its ports may choose another way
     for hop in judgement.hops:
         if hop.ttl > len(way) or way[hop.ttl - 1] != hop.address:
-            if not any(hasattr(each, "route") for each in world.network.elements):  # its ports may choose another way
-                yield f"hop {hop.ttl} is said to be {hop.address}, and the way is {way}"
+            yield f"hop {hop.ttl} is said to be {hop.address}, and the way is {way}"
 
 
 def _known(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
@@ -82,6 +89,9 @@ def _known(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
     said = judgement.explanation
     if "loop" in truth.why and judgement.verdict is Verdict.REJECTED and "loop" not in said:
         yield f"D20: a loop is not called one: {said}"
+    stale = judgement.train.protocol == DCCP and judgement.train.form is Form.WELLFORMED
+    if stale and judgement.arrived and truth.nat == "translated" and "checksum" not in said:
+        yield f"C17: its checksum is stale, and nobody says so: {said}"
     if judgement.verdict not in {Verdict.LOST, Verdict.REJECTED}:
         return
     for address, ttl, number in _LAST.findall(said):
@@ -89,10 +99,13 @@ def _known(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
             yield f"D20: {address} (hop {ttl}) is the place of {number}, and it dies at hop {truth.hop}: {said}"
     if truth.hop and judgement.last_hop is None and not _BESIDE.search(said) and _all_speak(world, truth):
         yield f"D20: it dies at hop {truth.hop}, which nobody says: {said}"
-    elif truth.hop and judgement.last_hop is not None and _all_speak(world, truth) and judgement.last_hop.ttl != truth.hop:
+    elif (
+        truth.hop
+        and judgement.last_hop is not None
+        and _all_speak(world, truth)
+        and judgement.last_hop.ttl != truth.hop
+    ):
         yield f"D20: it dies at hop {truth.hop}, not {judgement.last_hop.ttl}: {said}"
-    if truth.nat == "translated" and judgement.train.form is Form.WELLFORMED and "checksum" not in said:
-        yield f"C17: its checksum is stale, and nobody says so: {said}"
 
 
 def _all_speak(world: World, truth: Truth) -> bool:

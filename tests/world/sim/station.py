@@ -91,7 +91,9 @@ class SimStation:
 
     def tap(self, interface: str | None, program: Any, buffer: int | None = None) -> int:
         """As Station.tap."""
-        return self._keep(Socket(self._next, "tap", 0, _compiled(program), interface=interface, room=self.tap_room)).handle
+        return self._keep(
+            Socket(self._next, "tap", 0, _compiled(program), interface=interface, room=self.tap_room)
+        ).handle
 
     def listen(self, family: int, protocol: int, program: Any, buffer: int | None = None, address: str = "") -> int:
         """As Station.listen."""
@@ -111,7 +113,9 @@ class SimStation:
         handle = self._next
         port = port or 40_000 + handle
         opened = self._keep(
-            Socket(handle, "datagram", UDP, _compiled(program) if program is not None else None, address, port, room=4096)
+            Socket(
+                handle, "datagram", UDP, _compiled(program) if program is not None else None, address, port, room=4096
+            )
         )
         return opened.handle, port
 

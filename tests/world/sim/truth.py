@@ -71,27 +71,31 @@ def _follow(world: World, train: Train, view: View, way: _Way) -> Truth:
         if isinstance(element, Router):
             way.hops.append(element.address)
         for effect in effects:
-            if effect.kind == "translate" and view.way == FORWARD:
-                way.nat = "leaked" if way.nat == "leaked" else "translated"
-            elif effect.kind in ("translate", "answers"):
-                # what goes forward is never an answer: reverse comes after it
-                if view.way == FORWARD or not _has_state(world, view, effect.owner):
-                    kind = effect.detail[0] if effect.kind == "answers" and effect.detail else "drop"
-                    return _ended(world, view, Effect(str(kind), (), f"{effect.where}, no state"), element, way)
-            elif effect.kind == "pass-translated":
-                way.nat = "translated"
-            elif effect.kind == "leak":
-                way.nat = "leaked"
-            elif effect.kind in PARTLY:
-                way.passed |= PARTLY[effect.kind]
-                if effect.kind.startswith("first") and (_twins(world, train) or world.blueprint.loss):
-                    way.passed |= {V.LOST, V.LOSSY}  # it counts packets of the number, whatever is inside or lost later
-            elif effect.kind not in PASSING:
-                return _ended(world, view, effect, element, way)
+            stops = _passes(world, train, view, effect, way)
+            if stops is not None:
+                return _ended(world, view, stops, element, way)
         way.muted |= isinstance(element, Router) and element.mutes(view)
     if way.passed:
         return replace(_made(world, set(way.passed), way, None, "it is changed, or some get through"), partly=True)
     return _arrived(world, view, way)
+
+
+def _passes(world: World, train: Train, view: View, effect: Effect, way: _Way) -> Effect | None:
+    """Take note of what is done to a train that goes on; what stops it, if that does."""
+    if effect.kind in ("translate", "answers") and not (effect.kind == "translate" and view.way == FORWARD):
+        # what goes forward is never an answer: reverse comes after it
+        if view.way == FORWARD or not _has_state(world, view, effect.owner):
+            kind = effect.detail[0] if effect.kind == "answers" and effect.detail else "drop"
+            return Effect(str(kind), (), f"{effect.where}, no state")
+    elif effect.kind in ("translate", "pass-translated"):
+        way.nat = "leaked" if way.nat == "leaked" else "translated"
+    elif effect.kind == "leak":
+        way.nat = "leaked"
+    elif effect.kind in PARTLY:
+        way.passed |= PARTLY[effect.kind]
+        if effect.kind.startswith("first") and (_twins(world, train) or world.blueprint.loss):
+            way.passed |= {V.LOST, V.LOSSY}  # it counts packets of the number, whatever is inside or lost later
+    return None if effect.kind in PASSING else effect
 
 
 def _with(truth: Truth, passed: frozenset[Verdict]) -> Truth:
@@ -130,6 +134,8 @@ def _journey(world: World, view: View) -> Iterator[tuple[object, list[Effect]]]:
         yield element, element.effects(view) if isinstance(element, Router) else _listed(element.effect(view))  # type: ignore[attr-defined]
     for rule in blueprint.far_inputs if forward else blueprint.near_inputs:
         yield world.far if forward else world.near, _listed(rule.effect(view))
+    if not forward and view.number in blueprint.near_refusals:
+        yield world.near, [Effect("no-eye", where="near")]
 
 
 def elements_of(world: World, view: View) -> Iterator[object]:
@@ -170,6 +176,7 @@ def _ended(world: World, view: View, effect: Effect, element: object, way: _Way)
     found: dict[str, set[Verdict]] = {
         "drop": lost,
         "no-socket": {V.REFUSED_AT_SOCKET},
+        "no-eye": {V.REACHED},
         "refused-at-send": {V.REFUSED_AT_SEND},
         "held-by-sender": {V.HELD_BY_SENDER},
         "held-by-receiver": {V.HELD_BY_RECEIVER},
@@ -212,7 +219,10 @@ def _arrived(world: World, view: View, way: _Way) -> Truth:
         answered = blueprint.answers and view.number not in blueprint.handled
     if answered and way.nat != "leaked" and not way.muted:
         return _made(world, {V.REACHED}, way, None, "the target answers it")
-    return _made(world, {V.SILENT}, way, None, "the target takes it without an answer")
+    verdicts = {V.SILENT}
+    if answered and blueprint.target_bucket.each:
+        verdicts.add(V.INCONCLUSIVE)  # errors that nobody hears take from what others are held against
+    return _made(world, verdicts, way, None, "the target takes it without an answer")
 
 
 def _made(world: World, verdicts: set[Verdict], way: _Way, hop: int | None, why: str) -> Truth:

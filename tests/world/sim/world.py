@@ -63,10 +63,11 @@ class World:
 
 
 def draw(seed: int, families: Sequence[str] | None = None, *, trace: bool = False, ties: int | None = None) -> World:
-    """The world of a seed: of some of the families, by default of those in which today's code should never err."""
+    """The world of a seed: of some of the families, by default of those in which today's code should never err; of
+    a few that are named, of all of them."""
     chance = random.Random(f"families {seed}")
-    pool = sorted(DEFAULT if families is None else families)
-    chosen = tuple(pool) if families is not None and len(pool) <= MOST_AT_ONCE else _some(chance, pool)
+    few = families is not None and len(families) <= MOST_AT_ONCE
+    chosen = tuple(families or ()) if few else _some(chance, sorted(DEFAULT if families is None else families))
     needs = {FAMILIES[each].agent for each in chosen} - {None}
     blueprint = plain(seed, agent=needs.pop() if len(needs) == 1 else None if not needs else True)
     for name in chosen:

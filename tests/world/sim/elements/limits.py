@@ -55,6 +55,23 @@ class FirstLost(RouterRule):
 
 
 @dataclass(slots=True)
+class Unreachable(RouterRule):
+    """From one time to another rejects everything, as a router whose neighbour is gone."""
+
+    start: int
+    end: int
+    name: str = "no neighbour"
+
+    def judge(self, packet: Packet, way: int, now: int) -> str | None:
+        """As RouterRule."""
+        return "reject 3 1" if way == 1 and self.start <= now < self.end else None
+
+    def effect(self, view: View) -> Effect | None:
+        """As RouterRule: nothing that hangs on the number."""
+        return None
+
+
+@dataclass(slots=True)
 class Lossy(RouterRule):
     """Drops a share of the packets of these numbers, by chance."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.verdict import Direction
 from sim.blueprint import Blueprint
 from sim.families.registry import MS, SECOND, family, own
 
@@ -41,7 +43,9 @@ def nonsense(print_: Blueprint) -> None:
             header = bytes([0x45, 0, 0, 120, 0, 0, 0, 0, 64, chance.choice((1, 17, 253)), 0, 0])
             data = header + chance.randbytes(20) + world.network.run_id + data  # type: ignore[attr-defined]
         time = chance.choice((0, -1, 1 << 62, world.clock.time_ns()))  # type: ignore[attr-defined]
-        station.tell(chance.randrange(1, 12), time, chance.choice((-1, 0, 4)), data, chance.choice(("", "x", "1.2.3.4")))
+        station.tell(
+            chance.randrange(1, 12), time, chance.choice((-1, 0, 4)), data, chance.choice(("", "x", "1.2.3.4"))
+        )
 
     def plan(world: object) -> None:
         for _ in range(count):
@@ -53,7 +57,19 @@ def nonsense(print_: Blueprint) -> None:
 
 @family()
 def sockets_refused(print_: Blueprint) -> None:
-    """The near host gives no socket for some numbers."""
+    """The near host gives no socket for some numbers, which are asked forward only."""
+    print_.trains = tuple(each for each in print_.trains if each.direction is Direction.FORWARD)
+    _refuse(print_)
+
+
+@family(agent=True, fault="C16: where no socket can exist, what is seen as sent at the interface is reached")
+def listeners_refused(print_: Blueprint) -> None:
+    """The near host gives no socket for some numbers, which come to it all the same."""
+    print_.trains = tuple(sorted({Train(number, Direction.REVERSE) for number in print_.numbers}))
+    _refuse(print_)
+
+
+def _refuse(print_: Blueprint) -> None:
     numbers = print_.some_numbers() - {1, 17}
     print_.near_refusals = {number: print_.chance.choice((1, 13, 93)) for number in sorted(numbers)}
     print_.notes.append(f"the sender has no sockets for {sorted(numbers)}")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pytest_hdp.judge.evidence import Train
-from sim.blueprint import Blueprint, HostRule
-from sim.elements import Effect, Loop, NumberFilter, Router, outages
+from pytest_hdp.judge.verdict import Form
+from sim.blueprint import OUTSIDE, Blueprint, HostRule
+from sim.elements import Effect, Loop, Nat, NumberFilter, Router, Unreachable
 from sim.families.registry import MS, family
 from sim.host import Bucket
 
@@ -51,13 +52,17 @@ def _held(numbers: frozenset[int]) -> HostRule:
     )
 
 
-@family(agent=True, group="loss", fault="C14: finality is counted over what was not watched")
-def outage_of_probes(print_: Blueprint) -> None:
-    """An outage from the second round on takes most rounds, but for a few packets at their edges."""
-    start = print_.chance.randint(2, 30) * MS
-    print_.links[0].loss = outages([(start, start + print_.chance.randint(40, 400) * MS)])
+@family(agent=True, group="loss", alone=True, fault="C14: finality is counted over what was not watched")
+def unreachable_for_a_while(print_: Blueprint) -> None:
+    """From the middle of the first round on a router has nowhere to send anything, and says so, for half a second."""
+    numbers = print_.chance.sample([number for number in range(2, 256) if number not in (6, 17)], 60)
+    print_.trains = tuple(sorted(Train(number) for number in numbers))
+    router, delay = print_.a_router(), sum(link.delay for link in print_.links)
+    router.bucket = Bucket(0, 6)
+    start = 5 * delay // 2 + 3 * MS
+    router.rules.append(Unreachable(start, start + 500 * MS))
     print_.loss = 0.3
-    print_.notes.append("an outage")
+    print_.notes.append(f"{router.name} has no way on from {start / MS:g} ms for half a second")
 
 
 @family(agent=None, fault="C16: number 0 is one of the 256")
@@ -65,6 +70,15 @@ def number_zero(print_: Blueprint) -> None:
     """Number 0 is asked for."""
     print_.trains = tuple(sorted({*print_.trains, Train(0)}))
     print_.notes.append("number 0")
+
+
+@family(agent=True, group="nat", fault="C17: a stale checksum behind NAT is as sent")
+def stale_checksum(print_: Blueprint) -> None:
+    """A translator of any number, which corrects no checksum of DCCP's."""
+    print_.trains = (Train(33, form=Form.WELLFORMED), Train(253))
+    print_.extra.append((1, Nat("nat", OUTSIDE, "address")))
+    print_.outside |= {OUTSIDE}
+    print_.notes.append("NAT that corrects no checksum of DCCP's")
 
 
 @family(agent=False, fault="D18: port unreachable for a number without ports comes from a firewall")

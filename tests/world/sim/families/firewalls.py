@@ -126,7 +126,7 @@ def far_firewall(print_: Blueprint) -> None:
 
 @family()
 def far_firewall_rejects(print_: Blueprint) -> None:
-    """The target's own firewall rejects some numbers; without an agent not as a closed port, which is another family."""
+    """The target's own firewall rejects some numbers; without an agent not as a closed port does."""
     numbers = print_.some_numbers() - {1, 17}
     word = print_.chance.choice([each for each in REJECTIONS if print_.agent or each not in REJECTIONS[-2:]])
     code = tuple(map(int, word.split()[1:]))
@@ -162,7 +162,9 @@ def receiver_firewall(print_: Blueprint) -> None:
     print_.near_inputs.append(
         HostRule(
             lambda packet: "drop" if packet.protocol in numbers else None,
-            lambda view: Effect("held-by-receiver", where="near") if view.number in numbers and view.way == -1 else None,
+            lambda view: (
+                Effect("held-by-receiver", where="near") if view.number in numbers and view.way == -1 else None
+            ),
         )
     )
     print_.notes.append(f"the sender's firewall lets no {sorted(numbers)} in")

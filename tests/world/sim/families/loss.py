@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sim.blueprint import Blueprint
-from sim.elements import bursty, independent, outages, periodic
+from sim.elements import FirstOnly, bursty, independent, outages, periodic
 from sim.families.registry import MS, SECOND, family, own
 
 
@@ -45,8 +45,20 @@ def outage_short(print_: Blueprint) -> None:
 
 @family(group="loss", mild=True)
 def outage_long(print_: Blueprint) -> None:
-    """For a second or more nothing passes, once."""
-    start, length = print_.chance.randint(0, 300) * MS, print_.chance.randint(200, 5000) * MS
+    """For a fraction of a second nothing passes, once: for many rounds."""
+    _outage(print_, print_.chance.randint(100, 700))
+
+
+@family(agent=True, group="loss", fault="A4: delivered on too little, where the path itself loses most")
+def outage_of_most(print_: Blueprint) -> None:
+    """For seconds nothing passes: for most of the measurement."""
+    router = print_.a_router()
+    router.rules.append(FirstOnly(print_.some_numbers() - {1, 17}, 2))
+    _outage(print_, print_.chance.randint(1500, 5000))
+
+
+def _outage(print_: Blueprint, milliseconds: int) -> None:
+    start, length = print_.chance.randint(0, 300) * MS, milliseconds * MS
     print_.chance.choice(print_.links).loss = outages([(start, start + length)])
     print_.loss = 0.5
     print_.notes.append(f"nothing passes for {length / MS:g} ms from {start / MS:g} ms on")
@@ -65,9 +77,19 @@ def outages_many(print_: Blueprint) -> None:
     print_.notes.append(f"{len(spans)} outages within {at / SECOND:.2g} s")
 
 
-@family(group="loss", mild=True)
+@family(agent=True, group="loss", mild=True)
 def route_flaps(print_: Blueprint) -> None:
     """The sender has no route for a while: sendto() says so."""
+    _flap(print_)
+
+
+@family(agent=False, group="loss", fault="found by the worlds: without a route it asks on and on, without a pause")
+def route_flaps_unwatched(print_: Blueprint) -> None:
+    """The same without an agent."""
+    _flap(print_)
+
+
+def _flap(print_: Blueprint) -> None:
     start, length = print_.chance.randint(0, 200) * MS, print_.chance.choice((2, 30, 300, 2000)) * MS
 
     def plan(world: object) -> None:
