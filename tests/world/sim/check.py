@@ -30,9 +30,8 @@ def wrong(world: World, *, known: bool = False) -> list[str]:
     found = [*_safety(world), *_bounds(world)]
     for train, judgement in world.judgements.items():
         truth = truth_of(world, train)
-        for each in _train(world, judgement, truth):
-            if known or not each.startswith(KNOWN):
-                found.append(f"{train.protocol} {train.direction} {train.form}: {each}")
+        said = [each for each in _train(world, judgement, truth) if known or not each.startswith(KNOWN)]
+        found += [f"{train.protocol} {train.direction} {train.form}: {each}" for each in said]
     return found
 
 

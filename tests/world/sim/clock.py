@@ -142,7 +142,7 @@ class SimWaiter:
 
     def readable(self) -> bool:
         """Whether any of its descriptors is."""
-        return any([source.readable() for source in self._sources.values()])
+        return any(source.readable() for source in self._sources.values())
 
     def close(self) -> None:
         """Nothing to free."""

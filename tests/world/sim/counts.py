@@ -56,25 +56,27 @@ def counts(world: World, judgement: Judgement, truth: Truth, fates: list[Fate]) 
 
 
 def _sentence(judgement: Judgement, left: int, arrived: int) -> Iterator[str]:
-    said = judgement.explanation
-    for counted, sent in _LEFT.findall(said):
-        if (int(counted), int(sent)) != (judgement.left, judgement.sent):
-            yield f"the sentence and the record count differently: {said}"
-    for pattern, recorded in ((_ARRIVED, judgement.arrived),):
-        if any(int(each) != recorded for each in pattern.findall(said)):
-            yield f"the sentence and the record count differently: {said}"
-    for counted in _CAME.findall(said):
-        if int(counted) < judgement.delivered:
-            yield f"fewer came to the socket than were delivered: {said}"
-    for counted, sent in _NO_FEWER.findall(said):
-        if int(counted) > arrived + (judgement.left < judgement.sent) * judgement.sent or int(sent) != judgement.sent:
+    said, most = judgement.explanation, max(arrived, judgement.delivered)
+    if any(tuple(map(int, each)) != (judgement.left, judgement.sent) for each in _LEFT.findall(said)):
+        yield f"the sentence and the record count differently: {said}"
+    if any(int(each) != judgement.arrived for each in _ARRIVED.findall(said)):
+        yield f"the sentence and the record count differently: {said}"
+    if any(int(each) < judgement.delivered for each in _CAME.findall(said)):
+        yield f"fewer came to the socket than were delivered: {said}"
+    for counted, sent in _numbers(_NO_FEWER, said):
+        if counted > arrived + (judgement.left < judgement.sent) * judgement.sent or sent != judgement.sent:
             yield f"{counted} of {sent} as sent, and really {arrived} arrived: {said}"
-    for first, after in _AFTER.findall(said):
-        if int(first or 1) + int(after) > judgement.sent or int(first or 1) > max(arrived, judgement.delivered):
+    for first, after in _numbers(_AFTER, said):
+        if max(first, 1) + after > judgement.sent or max(first, 1) > most:
             yield f"more came first, and none after, than were sent: {said}"
-    for gone, tried in _GONE.findall(said):
-        if int(tried) > judgement.sent or int(tried) - int(gone) > max(arrived, judgement.delivered):
+    for gone, tried in _numbers(_GONE, said):
+        if tried > judgement.sent or tried - gone > most:
             yield f"{gone} of {tried} did not come through, and really {arrived} of {left} did: {said}"
+
+
+def _numbers(pattern: re.Pattern[str], said: str) -> list[tuple[int, ...]]:
+    """What a sentence counts; what is left out is 0."""
+    return [tuple(int(number or 0) for number in found) for found in pattern.findall(said)]
 
 
 def _control(world: World, judgement: Judgement) -> Iterator[str]:

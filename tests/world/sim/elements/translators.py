@@ -38,35 +38,37 @@ class Nat:
 
     def take(self, packet: Packet, way: int, network: Network) -> int | None:
         """As Element.take."""
-        now = network.clock.now
         if packet.quote is not None:
             return self._error(packet, way, network)
-        valid = looks_valid(packet)
-        if self.style == "ports" and (packet.protocol not in (1, 6, 17) or not valid):
-            network.die(packet, f"{self.name} knows no {packet.protocol}")
+        why = self._refuses(packet, way) or (self._answer(packet, network.clock.now) if way != FORWARD else None)
+        if why is not None:
+            network.die(packet, f"{self.name} {why}")
             return None
-        if self.style == "some" and packet.protocol not in (1, 6, 17):
-            if way == FORWARD:
-                return 0
-            network.die(packet, f"{self.name} takes it for itself")
-            return None
-        if not valid and self.style in ("linux", "some"):
-            if way == FORWARD:
-                return 0  # it leaks
-            network.die(packet, f"{self.name} has no state")
-            return None
-        key = flow_key(packet, way)
-        if way == FORWARD:
-            self._inside[key] = packet.source, now
+        if way == FORWARD and self._translates(packet):
+            self._inside[flow_key(packet, way)] = packet.source, network.clock.now
             packet.source = self._outside(packet.protocol)
-            return 0
+        return 0
+
+    def _translates(self, packet: Packet) -> bool:
+        """Whether it gives a packet another source; if not, it leaks."""
+        if self.style == "some" and packet.protocol not in (1, 6, 17):
+            return False
+        return self.style in ("address", "ports") or looks_valid(packet)
+
+    def _refuses(self, packet: Packet, way: int) -> str | None:
+        known = packet.protocol in (1, 6, 17) and looks_valid(packet)
+        if self.style == "ports" and not known:
+            return f"knows no {packet.protocol}"
+        return None if way == FORWARD or self._translates(packet) else "has no state"
+
+    def _answer(self, packet: Packet, now: int) -> str | None:
+        key = flow_key(packet, -FORWARD)
         inside = self._inside.get(key) if packet.destination == self._outside(packet.protocol) else None
         if inside is None or now - inside[1] > self.timeout:
-            network.die(packet, f"{self.name} has no state")
-            return None
+            return "has no state"
         self._inside[key] = inside[0], now
         packet.destination = inside[0]
-        return 0
+        return None
 
     def _error(self, packet: Packet, way: int, network: Network) -> int | None:
         """An error about what was translated gets the inner addresses back, inside and out."""
