@@ -88,9 +88,15 @@ def test_filters_decide_as_the_kernel_does(name: str) -> None:
 # --- time
 
 
+def tell(clock: SimClock, seen: list[object], what: object) -> None:
+    """Something to read."""
+    seen.append(what)
+    clock.told += 1
+
+
 def test_time_jumps_to_what_is_due_and_no_further() -> None:
     clock, seen = SimClock(), []
-    clock.at(5 * MS, seen.append, "second")
+    clock.at(5 * MS, tell, clock, seen, "second")
     clock.at(2 * MS, seen.append, "first")
     clock.at(2 * MS, seen.append, "as planned")
     assert not clock.wait(0.003, lambda: False)

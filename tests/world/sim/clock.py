@@ -42,6 +42,7 @@ class SimClock:
         self._planned = 0
         self.stalls: list[tuple[int, int]] = []  # from when on this process gets no time, and for how long, ns
         self.stalled = 0
+        self.told = 0  # counts up whenever a station has something new to read
         self._sources: dict[int, Source] = {}
 
     # As the engine sees it
@@ -81,7 +82,7 @@ class SimClock:
         self._run(self.now + nanoseconds, None)
 
     def wait(self, seconds: float, ready: Callable[[], bool]) -> bool:
-        """Jump from event to event until something is ready, or so long."""
+        """Jump from event to event until something is ready to be read, or so long."""
         self.waits += 1
         if self.now > self.limit or self.waits > 5_000_000:
             raise Endless(f"after {self.now / SECOND:.0f} s of simulated time and {self.waits} waits")
@@ -109,8 +110,9 @@ class SimClock:
         while events and events[0][0] <= deadline:
             when, _, _, act, arguments = heapq.heappop(events)
             self.now = max(self.now, when)
+            told = self.told
             act(*arguments)
-            if ready is not None and ready():
+            if ready is not None and self.told != told and ready():
                 return True
         self.now = max(self.now, deadline)
         return False

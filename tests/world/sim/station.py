@@ -190,6 +190,7 @@ class SimStation:
 
     def tell(self, handle: int, time: int, kind: int, data: bytes, address: str) -> None:
         """Tell something that no socket saw."""
+        self.host.network.clock.told += 1
         self._queue.append((handle, time, kind, data, address, ""))
 
     def refuse(self, protocol: int) -> None:
@@ -202,8 +203,9 @@ class SimStation:
             opened.drops += 1
             return
         opened.waiting += 1
-        now = self.host.network.clock.time_ns() + self.ahead
-        self._queue.append((opened.handle, now, kind, data, address, interface))
+        clock = self.host.network.clock
+        clock.told += 1
+        self._queue.append((opened.handle, clock.time_ns() + self.ahead, kind, data, address, interface))
 
     @property
     def overflowed(self) -> bool:

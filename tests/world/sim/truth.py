@@ -220,7 +220,7 @@ def _arrived(world: World, view: View, way: _Way) -> Truth:
     if answered and way.nat != "leaked" and not way.muted:
         return _made(world, {V.REACHED}, way, None, "the target answers it")
     verdicts = {V.SILENT}
-    if answered and blueprint.target_bucket.each:
+    if blueprint.target_bucket.each and (way.muted or way.nat == "leaked"):
         verdicts.add(V.INCONCLUSIVE)  # errors that nobody hears take from what others are held against
     return _made(world, verdicts, way, None, "the target takes it without an answer")
 
