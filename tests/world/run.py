@@ -69,17 +69,17 @@ def commit() -> str:
     return told.stdout.strip() or "unknown"
 
 
-def done_in(table: Path | None, wanted: dict[str, object]) -> set[int]:
-    """The first seeds of the chunks that a table has already, of the same code and families."""
+def done_in(table: Path | None, wanted: dict[str, object]) -> dict[int, int]:
+    """The chunks that a table has already, of the same code and families: first seed, and how many worlds."""
     if table is None or not table.exists():
-        return set()
+        return {}
     rows = []
     for line in table.read_text().splitlines():
         try:
             rows.append(json.loads(line))
         except ValueError:
             continue  # an interrupted write
-    return {row["first"] for row in rows if all(row.get(key) == value for key, value in wanted.items())}
+    return {row["first"]: row["worlds"] for row in rows if all(row.get(key) == wanted[key] for key in wanted)}
 
 
 def results(todo: Sequence[tuple[int, int]], families: tuple[str, ...] | None, jobs: int) -> Iterator[dict[str, Any]]:
@@ -105,8 +105,9 @@ def run(options: argparse.Namespace) -> int:
     marks: dict[str, object] = {"commit": commit(), "families": options.families or "default"}
     had = done_in(options.table, marks)
     end = options.seed * APART + options.worlds
-    todo = [(at, min(CHUNK, end - at)) for at in range(start, end, CHUNK) if at not in had]
-    if len(had):
+    chunks = [(at, min(CHUNK, end - at)) for at in range(start, end, CHUNK)]
+    todo = [(at, count) for at, count in chunks if had.get(at, 0) < count]
+    if had:
         print(f"{len(had)} chunks are in {options.table} already")
     worlds, trains, wrong, begun = 0, 0, [], time.monotonic()
     verdicts = Counter[str]()

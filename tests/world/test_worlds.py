@@ -12,6 +12,7 @@ WORLDS, CHUNK = 2000, 50
 BY_CHANCE = {"loss-independent", "loss-bursty", "loss-periodic", "late-packets", "late-answers", "lossy-numbers"}
 """Families in which the order of packets decides which of them are lost."""
 FOUND = {
+    ("prohibited-routes", 3000014): "without an agent it asks the silent ones for ever, beside a router of few errors",
     (
         "prohibited-routes",
         "equal-cost",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from sim.check import wrong
 from sim.world import World, draw
 
-LIMIT = 3_600  # seconds of simulated time, far more than any measurement of a dozen trains takes
+LIMIT = 1_200  # seconds of simulated time, far more than any measurement of a dozen trains takes
 
 
 @dataclass(slots=True)
