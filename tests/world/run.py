@@ -70,8 +70,11 @@ def commit() -> str:
 
 
 def done_in(table: Path | None, wanted: dict[str, object]) -> dict[int, int]:
-    """The chunks that a table has already, of the same code and families: first seed, and how many worlds."""
-    if table is None or not table.exists():
+    """The chunks that a table has already, of the same code and families: first seed, and how many worlds.
+
+    Code that is not committed may be other code by now.
+    """
+    if table is None or not table.exists() or str(wanted["commit"]).endswith("dirty"):
         return {}
     rows = []
     for line in table.read_text().splitlines():

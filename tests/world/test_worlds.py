@@ -11,14 +11,13 @@ from sim.finding import measured, record, told
 WORLDS, CHUNK = 2000, 50
 BY_CHANCE = {"loss-independent", "loss-bursty", "loss-periodic", "late-packets", "late-answers", "lossy-numbers"}
 """Families in which the order of packets decides which of them are lost."""
-FOUND = {
-    ("prohibited-routes", 3000014): "without an agent it asks the silent ones for ever, beside a router of few errors",
+FOUND: dict[tuple[str | int, ...], str] = {
+    ("icmp-blocked", 1431): "no echo came back, so nothing is known of the delay, and what is under way is called lost",
     (
         "prohibited-routes",
         "equal-cost",
         925,
     ): "the control overtakes the trains on another way, and takes the one error",
-    ("clock-steps-often", "first-only", "renumbered-on-path", 916): "probes are in the order of a clock that was set",
 }
 """Worlds in which something false is said that was not known before, and by what."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction, Form, Verdict
-from sim.elements import Effect, Router, View
+from sim.elements import Effect, Mangle, Router, View
 from sim.network import FORWARD, REVERSE
 from sim.packet import ICMP, UDP
 
@@ -35,7 +35,7 @@ class Truth:
     """Verdicts that say nothing false. `nat`: the state that a record may name. `hop`: the last router that the train
     reaches, counted from its sender; None where it reaches the receiver. `why`: one line. `partly`: some of it
     gets through, or would. `hops`: the routers that it passes or dies at, in its order. `unheard`: errors about it do
-    not come back.
+    not come back. `arrives`: it comes to the receiver's interface, whatever happens there.
     """
 
     verdicts: frozenset[Verdict]
@@ -45,6 +45,7 @@ class Truth:
     partly: bool = False
     hops: tuple[str, ...] = ()
     unheard: bool = False
+    arrives: bool = False
 
 
 @dataclass(slots=True)
@@ -67,14 +68,14 @@ def truth_of(world: World, train: Train) -> Truth:
 
 
 def _follow(world: World, train: Train, view: View, way: _Way) -> Truth:
-    for element, effects in _journey(world, view):
+    for element, effects, now in _journey(world, view):
         if isinstance(element, Router):
             way.hops.append(element.address)
         for effect in effects:
-            stops = _passes(world, train, view, effect, way)
+            stops = _passes(world, train, now, effect, way)
             if stops is not None:
                 return _ended(world, view, stops, element, way)
-        way.muted |= isinstance(element, Router) and element.mutes(view)
+        way.muted |= isinstance(element, Router) and element.mutes(now)
     if way.passed:
         return replace(_made(world, set(way.passed), way, None, "it is changed, or some get through"), partly=True)
     return _arrived(world, view, way)
@@ -103,7 +104,7 @@ def _with(truth: Truth, passed: frozenset[Verdict]) -> Truth:
     if not passed or truth.partly:
         return truth
     if passed <= {V.MODIFIED, V.DELIVERED}:  # a quote with other bytes proves nothing: LOST is the less to be said
-        more = passed & {V.MODIFIED} if truth.hop is None else {V.LOST} if V.REJECTED in truth.verdicts else set()
+        more = passed & {V.MODIFIED} if truth.arrives else {V.LOST} if V.REJECTED in truth.verdicts else set()
         return replace(truth, verdicts=truth.verdicts | more, partly=True)
     return replace(truth, verdicts=truth.verdicts | (passed - {V.MODIFIED}) | {V.INCONCLUSIVE}, partly=True)
 
@@ -123,19 +124,26 @@ def view_of(world: World, train: Train) -> View:
     return View(train.protocol & 255, train.form is Form.WELLFORMED, way, 20 + len(data), data[:4])
 
 
-def _journey(world: World, view: View) -> Iterator[tuple[object, list[Effect]]]:
+def _journey(world: World, view: View) -> Iterator[tuple[object, list[Effect], View]]:
+    """What a train passes, what each does to it, and as what it came there: a box may give it another number."""
     blueprint = world.blueprint
     forward = view.way == FORWARD
     if forward and view.number in blueprint.near_refusals:
-        yield world.near, [Effect("no-socket", where="near")]
+        yield world.near, [Effect("no-socket", where="near")], view
     for rule in blueprint.near_output if forward else blueprint.far_output:
-        yield world.near if forward else world.far, _listed(rule.effect(view))
+        yield world.near if forward else world.far, _listed(rule.effect(view)), view
     for element in elements_of(world, view):
-        yield element, element.effects(view) if isinstance(element, Router) else _listed(element.effect(view))  # type: ignore[attr-defined]
+        if isinstance(element, Router):
+            yield element, element.effects(view), view
+            continue
+        effect = element.effect(view)  # type: ignore[attr-defined]
+        yield element, _listed(effect), view
+        if effect is not None and isinstance(element, Mangle) and element.to is not None:
+            view = replace(view, number=element.to)
     for rule in blueprint.far_inputs if forward else blueprint.near_inputs:
-        yield world.far if forward else world.near, _listed(rule.effect(view))
+        yield world.far if forward else world.near, _listed(rule.effect(view)), view
     if not forward and view.number in blueprint.near_refusals:
-        yield world.near, [Effect("no-eye", where="near")]
+        yield world.near, [Effect("no-eye", where="near")], view
 
 
 def elements_of(world: World, view: View) -> Iterator[object]:
@@ -158,12 +166,11 @@ def _has_state(world: World, view: View, owner: object) -> bool:
         return False  # an echo request is nobody's answer
     for train in world.blueprint.trains:
         other = view_of(world, train)
-        if other.number != view.number or other.way == view.way:
+        if other.way == view.way or (view.number in {ICMP, UDP} and other.wellformed is not view.wellformed):
             continue
-        if view.number in {ICMP, UDP} and other.wellformed is not view.wellformed:
-            continue
-        for _, effects in _journey(world, other):
-            if any(effect.kind in ("translate", "opens") and effect.owner is owner for effect in effects):
+        for _, effects, now in _journey(world, other):
+            opens = any(effect.kind in ("translate", "opens") and effect.owner is owner for effect in effects)
+            if opens and now.number == view.number:
                 return True
             if not {effect.kind for effect in effects} <= PASSING:
                 break
@@ -184,7 +191,8 @@ def _ended(world: World, view: View, effect: Effect, element: object, way: _Way)
     if effect.kind in ("reject", "loop"):
         return _rejected(world, view, effect, element, way, why)
     at_receiver = effect.kind == "held-by-receiver" or element is (world.far if view.way == FORWARD else world.near)
-    return _made(world, found[effect.kind], way, None if at_receiver else len(way.hops), why)
+    made = _made(world, found[effect.kind], way, None if at_receiver else len(way.hops), why)
+    return replace(made, arrives=at_receiver)
 
 
 def _rejected(world: World, view: View, effect: Effect, element: object, way: _Way, why: str) -> Truth:
@@ -203,7 +211,8 @@ def _rejected(world: World, view: View, effect: Effect, element: object, way: _W
     verdicts = {lost} if unheard else {V.REJECTED}
     if world.blueprint.loss:
         verdicts.add(lost)
-    return _made(world, verdicts, way, None if effect.kind == "loop" else len(way.hops), why)
+    made = _made(world, verdicts, way, None if effect.kind == "loop" else len(way.hops), why)
+    return replace(made, arrives=at_host)
 
 
 def _arrived(world: World, view: View, way: _Way) -> Truth:

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class Mangle:
-    """Changes the packets of these numbers: `change` is given the packet, `fields` are what a record should name."""
+    """Changes the packets of these numbers: `change` is given the packet, `fields` are what a record should name.
+
+    `to`: the number that it gives them, if that is another.
+    """
 
     name: str
     numbers: frozenset[int]
@@ -25,6 +28,7 @@ class Mangle:
     change: Callable[[Packet], None]
     kind: str
     fields: tuple[str, ...] = ()
+    to: int | None = None
 
     def take(self, packet: Packet, way: int, network: Network) -> int | None:
         """As Element.take."""

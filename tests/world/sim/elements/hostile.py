@@ -12,7 +12,13 @@ from sim.packet import Packet, error_about
 if TYPE_CHECKING:
     from sim.network import Network
 
-TAG, MAC = 12, 24  # where the tag stands in a bare probe, and its MAC: DESIGN
+INDEX, MAC = 8, 12  # where the index and the MAC stand behind the beginning of the run id: DESIGN
+
+
+def _with_another_mac(packet: Packet, network: Network, chance: random.Random) -> bytes:
+    """The payload with all made up behind the tag's index."""
+    start = max(0, packet.payload.find(network.run_id)) + MAC
+    return packet.payload[:start] + chance.randbytes(max(0, len(packet.payload) - start))
 
 
 @dataclass(slots=True, eq=False)
@@ -40,7 +46,7 @@ class Forger:
             source = self.source if self.count == 1 else f"203.0.113.{number + 10}"
             about = packet.copy()
             if self.style == "tag":
-                about.payload = about.payload[:TAG] + self.chance.randbytes(len(about.payload) - TAG)
+                about.payload = _with_another_mac(packet, network, self.chance)
             elif self.style == "bare":
                 about.payload = self.chance.randbytes(40)
             error = error_about(about, source, self.kind, self.code, short=self.style == "short")
@@ -65,16 +71,17 @@ class Imitator:
         """As Element.take."""
         if packet.protocol not in self.numbers or packet.quote is not None or packet.sent < 0:
             return 0
+        if network.run_id not in packet.payload:
+            return 0
         forged = packet.copy()
         forged.sent = -1
+        forged.payload = _with_another_mac(packet, network, self.chance)
         if self.style == "number":
             forged.protocol = self.chance.choice((199, 201, 250))
-            forged.payload = forged.payload[:MAC] + self.chance.randbytes(len(forged.payload) - MAC)
         elif self.style == "index":
+            at = packet.payload.find(network.run_id) + INDEX
             index = self.chance.randrange(400).to_bytes(4, "big")
-            forged.payload = forged.payload[: MAC - 4] + index + forged.payload[MAC:]
-        else:
-            forged.payload = forged.payload[:MAC] + self.chance.randbytes(len(forged.payload) - MAC)
+            forged.payload = packet.payload[:at] + index + packet.payload[at + len(index) :]
         network.clock.after(1_000, network.carry, forged, network.position(self) + way, way)
         return 0
 

@@ -85,7 +85,7 @@ def changed_sometimes(print_: Blueprint) -> None:
 def renumbered_on_path(print_: Blueprint) -> None:
     """A box changes the number itself."""
     numbers, ways, to = print_.some_numbers() - CONTROLS, print_.ways(), print_.chance.choice((200, 61, 252))
-    print_.extra.append((1, Mangle("mangler", numbers - {to}, ways, renumber(to), "modify", ("protocol",))))
+    print_.extra.append((1, Mangle("mangler", numbers - {to}, ways, renumber(to), "modify", ("protocol",), to)))
     print_.notes.append(f"{sorted(numbers)} become {to} {sorted(ways)}")
 
 

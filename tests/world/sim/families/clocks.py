@@ -8,7 +8,10 @@ from sim.families.registry import MS, SECOND, family
 STEPS = (-3600, -1, 1, 3600)
 
 
-@family(group="clock", mild=True)
+FAULT = "found by the worlds: who waits by a clock that is set waits for hours, or takes probes in another order"
+
+
+@family(group="clock", mild=True, fault=FAULT)
 def clock_steps(print_: Blueprint) -> None:
     """The wall clock is set while it measures."""
     at, step = print_.chance.randint(1, 300) * MS, print_.chance.choice(STEPS) * SECOND
@@ -16,7 +19,7 @@ def clock_steps(print_: Blueprint) -> None:
     print_.notes.append(f"the clock is set by {step / SECOND:g} s after {at / MS:g} ms")
 
 
-@family(group="clock", mild=True)
+@family(group="clock", mild=True, fault=FAULT)
 def clock_steps_often(print_: Blueprint) -> None:
     """The wall clock is set again and again."""
     steps = [

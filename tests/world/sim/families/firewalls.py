@@ -92,7 +92,7 @@ def rate_limit(print_: Blueprint) -> None:
 @family(agent=True)
 def established_outward(print_: Blueprint) -> None:
     """A router lets everything out, and in what answers that: a home's, as it comes."""
-    rule = Established(1, print_.chance.choice((SECOND, 30 * SECOND, 600 * SECOND)))
+    rule = Established(1, print_.chance.choice((30 * SECOND, 600 * SECOND)))
     router = print_.a_router()
     router.rules.append(rule)
     print_.notes.append(f"{router.name} lets in what answers, for {rule.timeout / SECOND:g} s")
@@ -101,7 +101,7 @@ def established_outward(print_: Blueprint) -> None:
 @family(agent=True)
 def near_established(print_: Blueprint) -> None:
     """The sender's own firewall lets in what answers, as ufw's does."""
-    state = HostState(print_.chance.choice((SECOND, 30 * SECOND, 600 * SECOND)))
+    state = HostState(print_.chance.choice((30 * SECOND, 600 * SECOND)))
     print_.events.append(state.tell_time)
     print_.near_output.append(HostRule(state.out, state.opens(1)))
     print_.near_inputs.append(HostRule(state.into, state.answers(-1)))

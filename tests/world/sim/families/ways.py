@@ -74,7 +74,7 @@ def among(numbers: frozenset[int]) -> Pick:
     return lambda number, _way, _ports: number in numbers
 
 
-@family(agent=True, group="ways")
+@family(agent=True, group="ways", alone=True)
 def second_uplink(print_: Blueprint) -> None:
     """Some numbers leave by an interface that nobody watches, and arrive."""
     numbers = _uplink(print_, dead=False)
@@ -100,7 +100,7 @@ def _uplink(print_: Blueprint, *, dead: bool) -> frozenset[int]:
     return numbers
 
 
-@family(agent=True, group="ways")
+@family(agent=True, group="ways", alone=True)
 def second_interface(print_: Blueprint) -> None:
     """Some numbers come to the target by another interface than the others."""
     numbers = print_.some_numbers() - set(CONTROLS)
