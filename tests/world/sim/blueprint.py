@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Form
-from pytest_hdp.measure.plan import LAB, REMOTE, Pace
+from pytest_hdp.measure.plan import AGENTLESS, LAB, REMOTE, Pace
 from pytest_hdp.packet.carrier import CARRIERS
 from sim.elements import Effect, Link, Router, View
-from sim.host import HANDLED, Bucket, Rule
+from sim.host import HANDLED, ROOM, Bucket, Host, Rule
 
 NEAR, FAR, OUTSIDE = "10.0.0.2", "198.51.100.2", "203.0.113.5"
+POOL, INNER, PUBLIC = "203.0.113.6", "100.64.0.2", "192.0.2.80"
+TUNNEL_NEAR, TUNNEL_FAR = "10.8.0.1", "10.8.0.2"
 WELL_KNOWN = (1, 2, 4, 6, 17, 33, 41, 47, 50, 51, 58, 89, 112, 132, 136, 253, 254)
 
 
@@ -27,8 +29,10 @@ class HostRule:
 
 @dataclass(slots=True)
 class Blueprint:
-    """A world in parts. `loss`: the share of all packets that the path loses, at worst. `excuses`: what makes an
-    `inconclusive` of any train believable. `notes`: what families did, one line each.
+    """A world in parts. `loss`: the share of all packets that the path loses, at worst; `heavy`: if that is most of
+    them. `excuses`: what makes an `inconclusive` of any train believable. `outside`: addresses of translators, to which
+    answers go. `prepare` is called with both hosts before the path is opened, `events` with the world when it stands.
+    `notes`: what families did, one line each.
     """
 
     seed: int
@@ -48,6 +52,20 @@ class Blueprint:
     target_bucket: Bucket = field(default_factory=Bucket)
     pace: Pace = LAB
     loss: float = 0.0
+    heavy: float = 0.0
+    near_address: str = NEAR
+    far_address: str = FAR
+    target: str = FAR
+    far_bind: str | None = None
+    near_tap: str | None = "eth0"
+    far_tap: str | None = "eth0"
+    far_ahead: int = 0
+    near_refusals: dict[int, int] = field(default_factory=dict)
+    room: int = ROOM
+    tap_room: int = 1 << 16
+    tunnel: bool = False
+    outside: set[str] = field(default_factory=set)
+    prepare: list[Callable[[Host, Host], None]] = field(default_factory=list)
     excuses: set[str] = field(default_factory=set)
     events: list[Callable[..., None]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -109,11 +127,7 @@ def _trains(print_: Blueprint) -> tuple[Train, ...]:
 
 
 def _pace(print_: Blueprint) -> Pace:
-    from dataclasses import replace
-
     chance = print_.chance
     if not print_.agent:
-        from pytest_hdp.measure.plan import AGENTLESS
-
         return AGENTLESS
-    return replace(chance.choice((LAB, REMOTE)), control=chance.choice((8, 12, 16, 44)))
+    return replace(chance.choice((LAB, REMOTE)), control=chance.choice((8, 8, 12, 12, 16, 44)))

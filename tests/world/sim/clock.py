@@ -40,6 +40,9 @@ class SimClock:
         self._ties = ties
         self._events: list[tuple[int, float, int, Callable[..., object], tuple[Any, ...]]] = []
         self._planned = 0
+        self.stalls: list[tuple[int, int]] = []  # from when on this process gets no time, and for how long, ns
+        self.stalled = 0
+        self.told = 0  # counts up whenever a station has something new to read
         self._sources: dict[int, Source] = {}
 
     # As the engine sees it
@@ -68,7 +71,7 @@ class SimClock:
         """Plan an event; one in the past is due now."""
         self._planned += 1
         tie = self._ties.random() if self._ties is not None else 0.0
-        heapq.heappush(self._events, (max(when, self.now), tie, self._planned, act, arguments))
+        heapq.heappush(self._events, (when if when > self.now else self.now, tie, self._planned, act, arguments))
 
     def after(self, delay: int, act: Callable[..., object], *arguments: object) -> None:
         """Plan an event."""
@@ -79,10 +82,14 @@ class SimClock:
         self._run(self.now + nanoseconds, None)
 
     def wait(self, seconds: float, ready: Callable[[], bool]) -> bool:
-        """Jump from event to event until something is ready, or so long."""
+        """Jump from event to event until something is ready to be read, or so long."""
         self.waits += 1
         if self.now > self.limit or self.waits > 5_000_000:
             raise Endless(f"after {self.now / SECOND:.0f} s of simulated time and {self.waits} waits")
+        if self.stalls and self.now >= self.stalls[0][0]:
+            length = self.stalls.pop(0)[1]
+            self.stalled += length
+            self.spend(length)
         self._run(self.now, None)
         if ready():
             return True
@@ -94,17 +101,18 @@ class SimClock:
             return True
         return False
 
-    def readable(self, number: int) -> bool:
-        """Whether a descriptor has something to read."""
-        return self._sources[number].readable()
+    def source(self, number: int) -> Source:
+        """What a descriptor stands for."""
+        return self._sources[number]
 
     def _run(self, deadline: int, ready: Callable[[], bool] | None) -> bool:
         events = self._events
         while events and events[0][0] <= deadline:
             when, _, _, act, arguments = heapq.heappop(events)
             self.now = max(self.now, when)
+            told = self.told
             act(*arguments)
-            if ready is not None and ready():
+            if ready is not None and self.told != told and ready():
                 return True
         self.now = max(self.now, deadline)
         return False
@@ -115,21 +123,20 @@ class SimWaiter:
 
     def __init__(self, clock: SimClock) -> None:
         self._clock = clock
-        self._numbers: list[int] = []
+        self._sources: dict[int, Source] = {}
 
     def register(self, number: int, _mask: int = 0, /) -> None:
         """As select.epoll."""
-        self._numbers.append(number)
+        self._sources[number] = self._clock.source(number)
 
     def unregister(self, number: int, /) -> None:
         """As select.epoll."""
-        self._numbers.remove(number)
+        del self._sources[number]
 
     def poll(self, timeout: float | None = None, /) -> list[tuple[int, int]]:
         """As select.epoll."""
-        readable = self._clock.readable
-        self._clock.wait(FOREVER if timeout is None else timeout, lambda: any(map(readable, self._numbers)))
-        return [(number, 1) for number in self._numbers if readable(number)]
+        self._clock.wait(FOREVER if timeout is None else timeout, self.readable)
+        return [(number, 1) for number, source in self._sources.items() if source.readable()]
 
     def fileno(self) -> int:
         """Itself as something to wait for."""
@@ -137,7 +144,7 @@ class SimWaiter:
 
     def readable(self) -> bool:
         """Whether any of its descriptors is."""
-        return any(map(self._clock.readable, self._numbers))
+        return any(source.readable() for source in self._sources.values())
 
     def close(self) -> None:
         """Nothing to free."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sim.clock import Endless
 from sim.network import Fate
 from sim.packet import ICMP, UDP, Packet, error_about
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 OUTGOING, INCOMING = 4, 0
 HANDLED = frozenset({1, 2, 6, 17, 103, 136})  # numbers that a stock kernel does not call unreachable: FACTS 1
+ROUTED_BURST = 5  # errors that a Linux route that says no saves up: ip_rt_error_burst
+ROOM = 256  # small packets that the default receive buffer holds: FACTS 5
+MOST_PACKETS = 60_000  # of one measurement, whatever it is
 TURNAROUND = 15_000  # ns in which a kernel answers by itself
 
 
@@ -26,6 +30,19 @@ class Bucket:
     each: int = 0
     burst: int = 6
     _full_at: int = 0
+
+    def take_routed(self, now: int) -> bool:
+        """As `take`, for a route that says no: no more than five count, and one is paid before, also in vain.
+
+        Linux asks the same bucket twice then: ip_error in net/ipv4/route.c, and icmp_send.
+        """
+        if self.each == 0:
+            return True
+        self._full_at = max(self._full_at, now + (self.burst - ROUTED_BURST) * self.each)
+        if self._full_at - now > (self.burst - 1) * self.each:
+            return False
+        self._full_at += self.each
+        return self.take(now)
 
     def take(self, now: int) -> bool:
         """Whether one is there; it is gone then."""
@@ -42,9 +59,30 @@ Rule = Callable[[Packet], "str | None"]
 """A firewall's word on a packet: None lets it pass, "drop", or "reject TYPE CODE"."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """Carries a host's packets inside others: under number 17 behind a UDP header, or under 4 as they are."""
+
+    interface: str
+    mine: str
+    peer: str
+    protocol: int
+    port: int = 5555
+
+    def carrier(self, packet: Packet) -> Packet:
+        """The packet that a packet is carried in."""
+        data = packet.data
+        payload = udp(self.port, self.port, data) if self.protocol == UDP else data
+        outer = Packet(self.mine, self.peer, self.protocol, payload, sent=packet.sent)
+        outer.inner = packet
+        return outer
+
+
 @dataclass(slots=True)
 class Host:
-    """A host with one interface. `way`: the direction in which its packets leave.
+    """A host. `way`: the direction in which its packets leave.
+
+    `leaves_by`, `comes_by`: the interface of a packet, where that is not `interface`; `tunnel`: all goes through it.
 
     `output`: a rule on what it sends, "drop" being EPERM to the sender, "hold" a silent loss before the interface.
     `inputs`: rules behind the interface. `answers`: whether it says that a protocol is unreachable.
@@ -65,7 +103,9 @@ class Host:
     watchers: list[Callable[[Packet], None]] = field(default_factory=list)
     sent_to: dict[str, int] = field(default_factory=dict)
     down: bool = False
-    tunnel: Callable[[Packet], Packet] | None = None
+    leaves_by: Callable[[Packet], str | None] | None = None
+    comes_by: Callable[[Packet], str | None] | None = None
+    tunnel: Tunnel | None = None
     _identification: int = 1
 
     @property
@@ -75,15 +115,18 @@ class Host:
 
     def send(self, packet: Packet) -> str | None:
         """Send a packet of this host's own: None, or the errno's name."""
-        if self.down:
-            return "ENETUNREACH"
         self._identification = (self._identification + 1) & 0xFFFF
         packet.identification = self._identification
         packet.sent = len(self.network.fates)
         packet.valid = packet.payload[12:20] != self.network.run_id
         self.sent_to[packet.destination] = self.sent_to.get(packet.destination, 0) + 1
+        if packet.sent > MOST_PACKETS:
+            raise Endless(f"{packet.sent} packets in {self.network.clock.now / 1e9:.3f} s of simulated time")
         fate = Fate(packet.sent, self.name, packet.protocol, packet.destination, self.network.clock.now, packet.payload)
         self.network.fates.append(fate)
+        if self.down:
+            fate.died = "refused: no route"
+            return "ENETUNREACH"
         said = self.output(packet) if self.output is not None else None
         if said == "drop":
             fate.died = f"refused by the firewall of {self.name}"
@@ -91,20 +134,29 @@ class Host:
         if said == "hold":
             fate.died = f"held by {self.name}"
             return None
-        self._tap(packet, OUTGOING)
-        self.network.note(packet, f"left {self.name}")
-        self.network.enter(packet, self.way)
+        self._leave(packet, "")
         return None
+
+    def _leave(self, packet: Packet, why: str) -> None:
+        self._tap(packet, OUTGOING, self.leaves_by)
+        self.network.note(packet, f"left {self.name}{why}")
+        if self.tunnel is not None:
+            packet = self.tunnel.carrier(packet)
+            self._tap(packet, OUTGOING, None, self.interface)
+        self.network.enter(packet, self.way)
 
     def receive(self, packet: Packet) -> None:
         """Take a packet that came to its interface."""
         if self.down:
             self.network.die(packet, f"{self.name} is down")
             return
-        if packet.sent >= 0:
+        if self.tunnel is not None and packet.inner is not None:
+            self._tap(packet, INCOMING, None, self.interface)
+            packet = packet.inner.copy()
+        if packet.sent >= 0 and packet.quote is None:
             self.network.fates[packet.sent].arrived += 1
         self.network.note(packet, f"arrived at {self.name}")
-        self._tap(packet, INCOMING)
+        self._tap(packet, INCOMING, self.comes_by)
         for watch in self.watchers:
             watch(packet)
         if packet.destination not in self.addresses or packet.ttl < 1:
@@ -120,11 +172,15 @@ class Host:
                 return
         self._deliver(packet)
 
-    def _tap(self, packet: Packet, kind: int) -> None:
-        if any(station.taps for station in self.stations):
-            data = packet.data
-            for station in self.stations:
-                station.tapped(data, kind, self.interface)
+    def _tap(
+        self, packet: Packet, kind: int, chosen: Callable[[Packet], str | None] | None, interface: str = ""
+    ) -> None:
+        interface = interface or (self.tunnel.interface if self.tunnel is not None else self.interface)
+        if chosen is not None:
+            interface = chosen(packet) or interface
+        data = packet.data
+        for station in self.stations:
+            station.tapped(data, kind, interface)
 
     def _deliver(self, packet: Packet) -> None:
         listened = False
@@ -156,16 +212,15 @@ class Host:
         if packet.is_error or not self.bucket.take(self.network.clock.now):
             return
         error = error_about(packet, packet.destination, kind, code)
+        self.network.note_error(error)
         self.network.clock.after(TURNAROUND, self._answer, error)
 
     def _reply(self, packet: Packet, payload: bytes) -> None:
         self.network.clock.after(TURNAROUND, self._answer, Packet(packet.destination, packet.source, ICMP, payload))
 
     def _answer(self, packet: Packet) -> None:
-        if self.output is None or self.output(packet) is None:
-            self._tap(packet, OUTGOING)
-            self.network.note(packet, f"left {self.name} as an answer")
-            self.network.enter(packet, self.way)
+        if not self.down and (self.output is None or self.output(packet) is None):
+            self._leave(packet, " as an answer")
 
 
 def udp(source: int, destination: int, payload: bytes) -> bytes:

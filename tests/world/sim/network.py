@@ -39,7 +39,10 @@ class Element(Protocol):
 
 @dataclass(slots=True)
 class Network:
-    """The way from the near host to the far one, and back through the same elements."""
+    """The way from the near host to the far one, and back through the same elements.
+
+    `errors`: about which packets ICMP errors were really sent, by source, type and code.
+    """
 
     clock: SimClock
     elements: list[Element] = field(default_factory=list)
@@ -47,6 +50,7 @@ class Network:
     fates: list[Fate] = field(default_factory=list)
     notes: list[str] | None = None
     run_id: bytes = b""
+    errors: dict[tuple[str, int, int], set[int]] = field(default_factory=dict)
 
     def enter(self, packet: Packet, way: int) -> None:
         """Put a host's packet on the way, from its end."""
@@ -68,7 +72,14 @@ class Network:
     def send_back(self, packet: Packet, element: Element, way: int) -> None:
         """Send a packet of an element's own against the way of the one that it is about."""
         at = self.position(element)
+        self.note_error(packet)
         self.clock.after(5_000, self.carry, packet, at - way, -way)
+
+    def note_error(self, error: Packet) -> None:
+        """Note whom an ICMP error is about."""
+        if error.quote is not None:
+            key = error.source, error.payload[0], error.payload[1]
+            self.errors.setdefault(key, set()).add(error.quote.sent)
 
     def position(self, element: Element) -> int:
         """Where in the chain an element is, or the one that it is part of."""

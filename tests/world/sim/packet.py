@@ -15,12 +15,13 @@ _WHOLE = 576 - 28  # bytes of a packet that an ICMP error quotes: RFC 1812 secti
 class Packet:
     """One IPv4 packet. `quote`: of an ICMP error, the packet it is about, of which `quoted` bytes of payload are told.
 
-    `valid`: whether it is a message of its protocol, for who knows that. `sent`: a number for each packet that a host sent, which its copies keep: by it the truth is counted.
+    `valid`: whether it is a message of its protocol, for who knows that. `sent`: a number for each packet that a host
+    sent, which its copies keep: by it the truth is counted. `inner`: the packet that a tunnel's carries.
     """
 
     __slots__ = (
-        "destination", "flags", "identification", "payload", "protocol", "quote", "quoted", "sent", "source", "tos", "ttl",
-        "valid",
+        "destination", "flags", "identification", "inner", "payload", "protocol", "quote", "quoted", "sent", "source",
+        "tos", "ttl", "valid",
     )  # fmt: skip
 
     def __init__(
@@ -46,6 +47,7 @@ class Packet:
         self.quote: Packet | None = None
         self.quoted = 0
         self.valid = True
+        self.inner: Packet | None = None
 
     def copy(self) -> Packet:
         """Another one with the same fields."""
@@ -53,7 +55,7 @@ class Packet:
             self.source, self.destination, self.protocol, self.payload,
             ttl=self.ttl, identification=self.identification, sent=self.sent,
         )  # fmt: skip
-        other.valid = self.valid
+        other.valid, other.inner = self.valid, self.inner
         other.tos, other.flags, other.quote, other.quoted = self.tos, self.flags, self.quote, self.quoted
         return other
 

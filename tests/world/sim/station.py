@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any
 from pytest_hdp.packet.ip import parse_ipv4
 from pytest_hdp.vantage import bpf
 from pytest_hdp.vantage.station import Observation
-from sim.bpf import accepts, compiled
-from sim.host import udp
+from sim.bpf import Filter, compiled
+from sim.host import ROOM, udp
 from sim.packet import UDP, Packet
 
 if TYPE_CHECKING:
     from sim.host import Host
 
 SENDING = 2_000  # ns that one sendto(2) takes
-ROOM = 256  # small packets that the default receive buffer holds: FACTS 5
 
 
 @dataclass(slots=True)
@@ -30,9 +29,10 @@ class Socket:
     handle: int
     kind: str
     protocol: int = 0
-    program: tuple[tuple[int, int, int, int], ...] = ()
+    accepts: Filter | None = None
     address: str = ""
     port: int = 0
+    interface: str | None = None
     room: int = ROOM
     ttl: int = 64
     drops: int = 0
@@ -42,7 +42,10 @@ class Socket:
 
 @dataclass(slots=True)
 class SimStation:
-    """Sockets under small handles, at one host."""
+    """Sockets under small handles, at one host. `tap_room`, `room`: packets that a receive buffer holds.
+
+    `refusals`: errnos of socket(), by number; `ahead`: ns by which its stamps are ahead of the clock.
+    """
 
     host: Host
     _sockets: dict[int, Socket] = field(default_factory=dict)
@@ -50,7 +53,13 @@ class SimStation:
     _source: str = ""
     _descriptor: int = -1
     refusals: dict[int, int] = field(default_factory=dict)
-    counts_policy: bool = False
+    tap_room: int = 1 << 16
+    room: int = ROOM
+    ahead: int = 0
+    _taps: list[Socket] = field(default_factory=list)
+    _raw: dict[int, list[Socket]] = field(default_factory=dict)
+    _datagrams: list[Socket] = field(default_factory=list)
+    _opened: int = 0
 
     def __post_init__(self) -> None:
         self.host.stations.append(self)
@@ -66,24 +75,30 @@ class SimStation:
 
     def close(self) -> None:
         """Close everything."""
-        self._sockets.clear()
+        for handle in list(self._sockets):
+            self.discard(handle)
         self._queue.clear()
 
     def discard(self, handle: int) -> None:
         """Close one socket."""
-        del self._sockets[handle]
+        opened = self._sockets.pop(handle)
+        group = self._group(opened)
+        if group is not None:
+            group.remove(opened)
 
     def open_ahead(self, family: int, kind: int, protocols: Sequence[int]) -> None:
         """Nothing: it costs nothing here."""
 
     def tap(self, interface: str | None, program: Any, buffer: int | None = None) -> int:
         """As Station.tap."""
-        return self._keep(Socket(self._next, "tap", program=_compiled(program), room=1 << 16)).handle
+        return self._keep(
+            Socket(self._next, "tap", 0, _compiled(program), interface=interface, room=self.tap_room)
+        ).handle
 
     def listen(self, family: int, protocol: int, program: Any, buffer: int | None = None, address: str = "") -> int:
         """As Station.listen."""
         self._check(protocol)
-        room = ROOM if buffer is None else max(1, buffer // 832)
+        room = self.room if buffer is None else max(1, buffer // 832)
         return self._keep(Socket(self._next, "raw", protocol, _compiled(program), room=room)).handle
 
     def sender(self, family: int, protocol: int, header_included: bool = False) -> int:
@@ -95,9 +110,12 @@ class SimStation:
         """As Station.datagram."""
         if address not in (*self.host.addresses, "0.0.0.0"):
             raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
-        port = port or 40_000 + self._next
+        handle = self._next
+        port = port or 40_000 + handle
         opened = self._keep(
-            Socket(self._next, "datagram", UDP, _compiled(program) if program is not None else (), address, port, 4096)
+            Socket(
+                handle, "datagram", UDP, _compiled(program) if program is not None else None, address, port, room=4096
+            )
         )
         return opened.handle, port
 
@@ -130,10 +148,12 @@ class SimStation:
     def poll(self, timeout: float) -> list[Observation]:
         """As Station.poll."""
         self.host.network.clock.wait(timeout, self.readable)
+        if not self._queue:
+            return []
         seen = list(self._queue)
         self._queue.clear()
-        for opened in self._sockets.values():
-            opened.waiting = 0
+        for handle in {observation[0] for observation in seen} & self._sockets.keys():
+            self._sockets[handle].waiting = 0
         return seen
 
     def drops(self) -> dict[int, int]:
@@ -142,58 +162,72 @@ class SimStation:
 
     # What the host hands over
 
-    @property
-    def taps(self) -> bool:
-        """Whether anybody taps."""
-        return any(each.kind == "tap" for each in self._sockets.values())
-
     def tapped(self, data: bytes, kind: int, interface: str) -> None:
-        """A packet passes the interface."""
-        for opened in self._sockets.values():
-            if opened.kind == "tap" and accepts(opened.program, data):
+        """A packet passes an interface."""
+        for opened in self._taps:
+            if opened.interface in (None, interface) and opened.accepts(data):  # type: ignore[misc]
                 self._see(opened, kind, data, "", interface)
 
     def delivered(self, packet: Packet) -> bool:
         """Give a packet to the raw sockets of its number; whether there was one."""
-        listened = False
-        for opened in list(self._sockets.values()):
-            if opened.kind == "raw" and opened.protocol == packet.protocol:
-                listened = True
-                data = packet.data
-                if accepts(opened.program, data):
-                    self._see(opened, -1, data, packet.source, "")
-        return listened
+        listening = self._raw.get(packet.protocol)
+        if not listening:
+            return False
+        data = packet.data
+        for opened in listening:
+            if opened.accepts(data):  # type: ignore[misc]
+                self._see(opened, -1, data, packet.source, "")
+        return True
 
     def datagram_for(self, packet: Packet, port: int) -> bool:
-        """Give a datagram to the UDP socket of its port; whether there was one."""
-        for opened in self._sockets.values():
-            if opened.kind == "datagram" and opened.port == port:
-                if not opened.program or accepts(opened.program, packet.payload):
+        """Give a datagram to the socket of its port; whether there was one."""
+        for opened in self._datagrams:
+            if opened.port == port and opened.address in (packet.destination, "0.0.0.0"):
+                if opened.accepts is None or opened.accepts(packet.payload):
                     self._see(opened, -1, packet.payload[8:], packet.source, "")
                 return True
         return False
 
+    def tell(self, handle: int, time: int, kind: int, data: bytes, address: str) -> None:
+        """Tell something that no socket saw."""
+        self.host.network.clock.told += 1
+        self._queue.append((handle, time, kind, data, address, ""))
+
     def refuse(self, protocol: int) -> None:
         """Count a policy's refusal as a drop, as raw_rcv() does (net/ipv4/raw.c)."""
-        for opened in self._sockets.values():
-            if opened.kind == "raw" and opened.protocol == protocol:
-                opened.drops += 1
+        for opened in self._raw.get(protocol, ()):
+            opened.drops += 1
 
     def _see(self, opened: Socket, kind: int, data: bytes, address: str, interface: str) -> None:
         if opened.waiting >= opened.room:
             opened.drops += 1
             return
         opened.waiting += 1
-        now = self.host.network.clock.time_ns()
-        self._queue.append((opened.handle, now, kind, data, address, interface))
+        clock = self.host.network.clock
+        clock.told += 1
+        self._queue.append((opened.handle, clock.time_ns() + self.ahead, kind, data, address, interface))
+
+    @property
+    def overflowed(self) -> bool:
+        """Whether any socket here ever dropped a packet."""
+        return any(each.drops for each in self._sockets.values())
 
     @property
     def _next(self) -> int:
-        return len(self._sockets) + 1 if not self._sockets else max(self._sockets) + 1
+        self._opened += 1
+        return self._opened
 
     def _keep(self, opened: Socket) -> Socket:
         self._sockets[opened.handle] = opened
+        group = self._group(opened)
+        if group is not None:
+            group.append(opened)
         return opened
+
+    def _group(self, opened: Socket) -> list[Socket] | None:
+        if opened.kind == "raw":
+            return self._raw.setdefault(opened.protocol, [])
+        return {"tap": self._taps, "datagram": self._datagrams}.get(opened.kind)
 
     def _check(self, protocol: int) -> None:
         number = self.refusals.get(protocol)
@@ -205,7 +239,7 @@ class SimStation:
             raise OSError(number, os.strerror(number))
 
 
-def _compiled(program: bytes | Iterable[tuple[int, int, int, int]]) -> tuple[tuple[int, int, int, int], ...]:
+def _compiled(program: bytes | Iterable[tuple[int, int, int, int]]) -> Filter:
     return compiled(program if isinstance(program, bytes) else bpf.assemble(program))
 
 

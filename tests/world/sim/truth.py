@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction, Form, Verdict
-from sim.elements import Effect, Router, View
+from sim.elements import Effect, Mangle, Router, View
 from sim.network import FORWARD, REVERSE
 from sim.packet import ICMP, UDP
 
@@ -21,15 +21,21 @@ PARTLY = {
     "lossy": {V.LOSSY, V.LOST, V.FIRST_ONLY, V.DELIVERED, V.INCONCLUSIVE},
     "limited": {V.LOSSY, V.LOST, V.FIRST_ONLY, V.DELIVERED, V.INCONCLUSIVE},
     "first": {V.FIRST_ONLY},
+    "first-lost": {V.LOSSY},
+    "shared": {V.DELIVERED, V.INCONCLUSIVE},
     "modify": {V.MODIFIED},
+    "modify-some": {V.MODIFIED, V.DELIVERED},
 }
+CHANGED = ("modify", "modify-some")
+PASSING = frozenset({"pass", "pass-translated", "translate", "leak", "opens", "answers", *PARTLY})
 
 
 @dataclass(frozen=True, slots=True)
 class Truth:
     """Verdicts that say nothing false. `nat`: the state that a record may name. `hop`: the last router that the train
     reaches, counted from its sender; None where it reaches the receiver. `why`: one line. `partly`: some of it
-    gets through, or would.
+    gets through, or would. `hops`: the routers that it passes or dies at, in its order. `unheard`: errors about it do
+    not come back. `arrives`: it comes to the receiver's interface, whatever happens there.
     """
 
     verdicts: frozenset[Verdict]
@@ -37,38 +43,68 @@ class Truth:
     hop: int | None
     why: str
     partly: bool = False
+    hops: tuple[str, ...] = ()
+    unheard: bool = False
+    arrives: bool = False
+
+
+@dataclass(slots=True)
+class _Way:
+    """How far the train was followed."""
+
+    nat: str = "none"
+    hops: list[str] = field(default_factory=list)
+    muted: bool = False
+    passed: set[Verdict] = field(default_factory=set)
 
 
 def truth_of(world: World, train: Train) -> Truth:
     """Follow the train through the world."""
     view = view_of(world, train)
-    nat, hop, passed = "none", 0, frozenset[Verdict]()
-    for element, effects in _journey(world, view):
-        hop += isinstance(element, Router)
+    way = _Way()
+    truth = _follow(world, train, view, way)
+    unheard = way.muted or way.nat == "leaked"
+    return replace(_with(truth, frozenset(way.passed)), hops=tuple(way.hops), unheard=unheard)
+
+
+def _follow(world: World, train: Train, view: View, way: _Way) -> Truth:
+    for element, effects, now in _journey(world, view):
+        if isinstance(element, Router):
+            way.hops.append(element.address)
         for effect in effects:
-            if effect.kind == "translate":
-                if view.way == REVERSE and not _has_state(world, view, element):
-                    return _with(_gone(world, nat, hop, f"{effect.where} has no state for it"), passed)
-                nat = "translated" if view.way == FORWARD else nat
-            elif effect.kind == "leak":
-                nat = "leaked"
-            elif effect.kind in PARTLY:
-                passed |= PARTLY[effect.kind]
-                if effect.kind == "first" and (_twins(world, train) or world.blueprint.loss):
-                    passed |= {V.LOST, V.LOSSY}  # it counts packets of the number, whatever is inside or lost later
-            elif effect.kind != "pass":
-                return _with(_ended(world, view, effect, element, nat, hop), passed)
-    if passed:
-        return replace(_with_excuses(world, set(passed), nat, None, "it is changed, or some get through"), partly=True)
-    return _arrived(world, view, nat)
+            stops = _passes(world, train, now, effect, way)
+            if stops is not None:
+                return _ended(world, view, stops, element, way)
+        way.muted |= isinstance(element, Router) and element.mutes(now)
+    if way.passed:
+        return replace(_made(world, set(way.passed), way, None, "it is changed, or some get through"), partly=True)
+    return _arrived(world, view, way)
+
+
+def _passes(world: World, train: Train, view: View, effect: Effect, way: _Way) -> Effect | None:
+    """Take note of what is done to a train that goes on; what stops it, if that does."""
+    if effect.kind in ("translate", "answers") and not (effect.kind == "translate" and view.way == FORWARD):
+        # what goes forward is never an answer: reverse comes after it
+        if view.way == FORWARD or not _has_state(world, view, effect.owner):
+            kind = effect.detail[0] if effect.kind == "answers" and effect.detail else "drop"
+            return Effect(str(kind), (), f"{effect.where}, no state")
+    elif effect.kind in ("translate", "pass-translated"):
+        way.nat = "leaked" if way.nat == "leaked" else "translated"
+    elif effect.kind == "leak":
+        way.nat = "leaked"
+    elif effect.kind in PARTLY:
+        way.passed |= PARTLY[effect.kind]
+        if effect.kind.startswith("first") and (_twins(world, train) or world.blueprint.loss):
+            way.passed |= {V.LOST, V.LOSSY}  # it counts packets of the number, whatever is inside or lost later
+    return None if effect.kind in PASSING else effect
 
 
 def _with(truth: Truth, passed: frozenset[Verdict]) -> Truth:
     """What is true where some are lost, or changed, before they come to what ends the train."""
-    if not passed:
+    if not passed or truth.partly:
         return truth
-    if passed == {V.MODIFIED}:  # a quote with other bytes proves nothing: LOST is the less that can be said
-        more = passed if truth.hop is None else {V.LOST} if V.REJECTED in truth.verdicts else set()
+    if passed <= {V.MODIFIED, V.DELIVERED}:  # a quote with other bytes proves nothing: LOST is the less to be said
+        more = passed & {V.MODIFIED} if truth.arrives else {V.LOST} if V.REJECTED in truth.verdicts else set()
         return replace(truth, verdicts=truth.verdicts | more, partly=True)
     return replace(truth, verdicts=truth.verdicts | (passed - {V.MODIFIED}) | {V.INCONCLUSIVE}, partly=True)
 
@@ -83,85 +119,106 @@ def _twins(world: World, train: Train) -> bool:
 def view_of(world: World, train: Train) -> View:
     """The train as the world's parts are asked about it."""
     entries = world.measurement.ledger.trains.get(train, ())
-    size = 20 + (len(entries[0].data) if entries else 0)
+    data = entries[0].data if entries else b""
     way = FORWARD if train.direction is Direction.FORWARD else REVERSE
-    return View(train.protocol & 255, train.form is Form.WELLFORMED, way, size)
+    return View(train.protocol & 255, train.form is Form.WELLFORMED, way, 20 + len(data), data[:4])
 
 
-def _journey(world: World, view: View) -> Iterator[tuple[object, list[Effect]]]:
+def _journey(world: World, view: View) -> Iterator[tuple[object, list[Effect], View]]:
+    """What a train passes, what each does to it, and as what it came there: a box may give it another number."""
     blueprint = world.blueprint
     forward = view.way == FORWARD
+    if forward and view.number in blueprint.near_refusals:
+        yield world.near, [Effect("no-socket", where="near")], view
     for rule in blueprint.near_output if forward else blueprint.far_output:
-        yield world.near if forward else world.far, _listed(rule.effect(view))
-    elements = world.network.elements
-    for element in elements if forward else reversed(elements):
-        yield element, element.effects(view) if isinstance(element, Router) else _listed(element.effect(view))  # type: ignore[attr-defined]
+        yield world.near if forward else world.far, _listed(rule.effect(view)), view
+    for element in elements_of(world, view):
+        if isinstance(element, Router):
+            yield element, element.effects(view), view
+            continue
+        effect = element.effect(view)  # type: ignore[attr-defined]
+        yield element, _listed(effect), view
+        if effect is not None and isinstance(element, Mangle) and element.to is not None:
+            view = replace(view, number=element.to)
     for rule in blueprint.far_inputs if forward else blueprint.near_inputs:
-        yield world.far if forward else world.near, _listed(rule.effect(view))
+        yield world.far if forward else world.near, _listed(rule.effect(view)), view
+    if not forward and view.number in blueprint.near_refusals:
+        yield world.near, [Effect("no-eye", where="near")], view
+
+
+def elements_of(world: World, view: View) -> Iterator[object]:
+    """What a train passes on its way, in its order; of a tunnel it sees nothing."""
+    if world.blueprint.tunnel:
+        return
+    elements = world.network.elements
+    for element in elements if view.way == FORWARD else reversed(elements):
+        route = getattr(element, "route", None)
+        yield from [element] if route is None else route(view)
 
 
 def _listed(effect: Effect | None) -> list[Effect]:
     return [effect] if effect is not None else []
 
 
-def _has_state(world: World, view: View, element: object) -> bool:
-    """Whether what goes forward under this number comes to this translator, and leaves a state that this finds."""
+def _has_state(world: World, view: View, owner: object) -> bool:
+    """Whether what goes the other way under this number comes to this box, and leaves a state that this finds."""
     if view.number == ICMP and view.wellformed:
         return False  # an echo request is nobody's answer
     for train in world.blueprint.trains:
-        if train.protocol & 255 != view.number or train.direction is not Direction.FORWARD:
-            continue
         other = view_of(world, train)
-        if view.number in {ICMP, UDP} and other.wellformed is not view.wellformed:
+        if other.way == view.way or (view.number in {ICMP, UDP} and other.wellformed is not view.wellformed):
             continue
-        for each, effects in _journey(world, other):
-            kinds = {effect.kind for effect in effects}
-            if each is element:
-                if "translate" in kinds:
-                    return True
-                break
-            if not kinds <= {"pass", "translate", "leak", *PARTLY}:
+        for _, effects, now in _journey(world, other):
+            opens = any(effect.kind in ("translate", "opens") and effect.owner is owner for effect in effects)
+            if opens and now.number == view.number:
+                return True
+            if not {effect.kind for effect in effects} <= PASSING:
                 break
     return False
 
 
-def _gone(world: World, nat: str, hop: int, why: str) -> Truth:
-    return _with_excuses(world, {V.LOST} if world.blueprint.agent else {V.SILENT}, nat, hop, why)
-
-
-def _ended(world: World, view: View, effect: Effect, element: object, nat: str, hop: int) -> Truth:
+def _ended(world: World, view: View, effect: Effect, element: object, way: _Way) -> Truth:
     why = f"{effect.where}: {effect.kind}"
     lost = {V.LOST} if world.blueprint.agent else {V.SILENT}
     found: dict[str, set[Verdict]] = {
         "drop": lost,
+        "no-socket": {V.REFUSED_AT_SOCKET},
+        "no-eye": {V.REACHED},
         "refused-at-send": {V.REFUSED_AT_SEND},
         "held-by-sender": {V.HELD_BY_SENDER},
         "held-by-receiver": {V.HELD_BY_RECEIVER},
-        "renumber": {V.RENUMBERED, V.MODIFIED},
     }
-    if effect.kind == "reject":
-        return _rejected(world, view, element, nat, hop, why)
-    verdicts = found[effect.kind]
-    arrives = effect.kind in {"held-by-receiver", "renumber"}
-    return _with_excuses(world, verdicts, nat, None if arrives else hop, why)
+    if effect.kind in ("reject", "loop"):
+        return _rejected(world, view, effect, element, way, why)
+    at_receiver = effect.kind == "held-by-receiver" or element is (world.far if view.way == FORWARD else world.near)
+    made = _made(world, found[effect.kind], way, None if at_receiver else len(way.hops), why)
+    return replace(made, arrives=at_receiver)
 
 
-def _rejected(world: World, view: View, element: object, nat: str, hop: int, why: str) -> Truth:
+def _rejected(world: World, view: View, effect: Effect, element: object, way: _Way, why: str) -> Truth:
+    """Whoever rejects says so, if it speaks and the sender can hear it."""
     lost = V.LOST if world.blueprint.agent else V.SILENT
+    at_host = element is world.far or element is world.near
+    if at_host and world.blueprint.agent:
+        lost = V.HELD_BY_RECEIVER
+    speakers = effect.detail if effect.kind == "loop" else (element,)
     unheard = (
-        nat == "leaked"  # the error goes to an address that nobody routes to
+        way.nat == "leaked"  # the error goes to an address that nobody routes to
+        or way.muted
         or (view.number == ICMP and not view.wellformed)
-        or (isinstance(element, Router) and (not element.speaks or element.short))
+        or any(isinstance(each, Router) and (not each.speaks or each.short) for each in speakers)
     )
     verdicts = {lost} if unheard else {V.REJECTED}
     if world.blueprint.loss:
         verdicts.add(lost)
-    return _with_excuses(world, verdicts, nat, hop, why)
+    made = _made(world, verdicts, way, None if effect.kind == "loop" else len(way.hops), why)
+    return replace(made, arrives=at_host)
 
 
-def _arrived(world: World, view: View, nat: str) -> Truth:
+def _arrived(world: World, view: View, way: _Way) -> Truth:
     if world.blueprint.agent:
-        return _with_excuses(world, {V.DELIVERED}, nat, None, "nothing stands in its way")
+        heavy = {V.INCONCLUSIVE} if world.blueprint.heavy else {V.DELIVERED}
+        return _made(world, heavy, way, None, "nothing stands in its way")
     blueprint = world.blueprint
     if view.number == UDP:
         answered = view.wellformed and blueprint.answers
@@ -169,14 +226,17 @@ def _arrived(world: World, view: View, nat: str) -> Truth:
         answered = view.wellformed and blueprint.echoes
     else:
         answered = blueprint.answers and view.number not in blueprint.handled
-    if answered and nat != "leaked":
-        return _with_excuses(world, {V.REACHED}, nat, None, "the target answers it")
-    return _with_excuses(world, {V.SILENT}, nat, None, "the target takes it without an answer")
+    if answered and way.nat != "leaked" and not way.muted:
+        return _made(world, {V.REACHED}, way, None, "the target answers it")
+    verdicts = {V.SILENT}
+    if blueprint.target_bucket.each and (way.muted or way.nat == "leaked"):
+        verdicts.add(V.INCONCLUSIVE)  # errors that nobody hears take from what others are held against
+    return _made(world, verdicts, way, None, "the target takes it without an answer")
 
 
-def _with_excuses(world: World, verdicts: set[Verdict], nat: str, hop: int | None, why: str) -> Truth:
+def _made(world: World, verdicts: set[Verdict], way: _Way, hop: int | None, why: str) -> Truth:
     blueprint = world.blueprint
     mute = not (blueprint.agent or blueprint.answers)
     if blueprint.excuses or blueprint.loss or mute:
         verdicts = verdicts | {V.INCONCLUSIVE}
-    return Truth(frozenset(verdicts), nat, hop, why)
+    return Truth(frozenset(verdicts), way.nat, hop, why)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from pytest_hdp.measure.ends import End
 from pytest_hdp.measure.engine import Measurement
 from pytest_hdp.measure.path import OpenPath
 from pytest_hdp.measure.plan import Plan
-from sim.blueprint import FAR, NEAR, Blueprint, plain
+from sim.blueprint import Blueprint, plain
 from sim.clock import SimClock
 from sim.families import DEFAULT, FAMILIES
 from sim.host import Host, Rule
@@ -21,6 +21,7 @@ from sim.network import FORWARD, REVERSE, Network
 from sim.station import SimStation
 
 if TYPE_CHECKING:
+    from sim.network import Fate
     from sim.packet import Packet
 
 MOST_AT_ONCE = 3
@@ -39,11 +40,19 @@ class World:
     path: OpenPath
     measurement: Measurement
     judgements: dict[Train, Judgement] = field(default_factory=dict)
+    _by_payload: dict[bytes, list[Fate]] = field(default_factory=dict)
 
     @property
     def seed(self) -> int:
         """The seed that it was drawn from."""
         return self.blueprint.seed
+
+    def fates_by_payload(self, payloads: Collection[bytes]) -> list[Fate]:
+        """What became of the packets with these payloads; of all is listed once what is asked for each train."""
+        if len(self._by_payload) == 0:
+            for fate in self.network.fates:
+                self._by_payload.setdefault(fate.payload, []).append(fate)
+        return [fate for payload in payloads for fate in self._by_payload.get(payload, ())]
 
     def run(self) -> dict[Train, Judgement]:
         """Measure all of its trains."""
@@ -52,10 +61,11 @@ class World:
 
 
 def draw(seed: int, families: Sequence[str] | None = None, *, trace: bool = False, ties: int | None = None) -> World:
-    """The world of a seed: of some of the families, by default of those in which today's code should never err."""
+    """The world of a seed: of some of the families, by default of those in which today's code should never err; of
+    a few that are named, of all of them."""
     chance = random.Random(f"families {seed}")
-    pool = sorted(DEFAULT if families is None else families)
-    chosen = tuple(pool) if families is not None and len(pool) <= MOST_AT_ONCE else _some(chance, pool)
+    few = families is not None and len(families) <= MOST_AT_ONCE
+    chosen = tuple(families or ()) if few else _some(chance, sorted(DEFAULT if families is None else families))
     needs = {FAMILIES[each].agent for each in chosen} - {None}
     blueprint = plain(seed, agent=needs.pop() if len(needs) == 1 else None if not needs else True)
     for name in chosen:
@@ -66,13 +76,7 @@ def draw(seed: int, families: Sequence[str] | None = None, *, trace: bool = Fals
 def _some(chance: random.Random, pool: Sequence[str]) -> tuple[str, ...]:
     chosen: list[str] = []
     for name in chance.sample(pool, min(len(pool), chance.choice((0, 1, 1, 2, 2, MOST_AT_ONCE)))):
-        family = FAMILIES[name]
-        clash = any(
-            family.agent not in (None, other)
-            for other in (FAMILIES[each].agent for each in chosen)
-            if other is not None
-        )
-        if not clash and not any(family.group and family.group == FAMILIES[each].group for each in chosen):
+        if all(FAMILIES[name].goes_with(FAMILIES[each]) for each in chosen):
             chosen.append(name)
     return tuple(chosen)
 
@@ -81,21 +85,27 @@ def build(blueprint: Blueprint, families: tuple[str, ...], *, trace: bool, ties:
     """Put a blueprint together, up to the first packet."""
     clock = SimClock(random.Random(ties) if ties is not None else None)
     network = Network(clock, _chain(blueprint), notes=[] if trace else None)
-    near = Host("near", [NEAR], network, FORWARD, output=_one(blueprint.near_output))
+    near = Host("near", [blueprint.near_address], network, FORWARD, output=_one(blueprint.near_output))
     near.inputs = [each.rule for each in blueprint.near_inputs]
-    far = Host("far", [FAR], network, REVERSE, output=_one(blueprint.far_output))
+    far = Host("far", [blueprint.far_address], network, REVERSE, output=_one(blueprint.far_output))
     far.inputs = [each.rule for each in blueprint.far_inputs]
     far.handled, far.answers, far.echoes, far.bucket = (
         blueprint.handled, blueprint.answers, blueprint.echoes, blueprint.target_bucket,
     )  # fmt: skip
     network.hosts = {FORWARD: far, REVERSE: near}
     tokens = random.Random(f"tokens {blueprint.seed}")
-    name = PathName("netns", FAR, NEAR, FAR, "netns=far" if blueprint.agent else None)
+    for prepare in blueprint.prepare:
+        prepare(near, far)
+    agent = "netns=far" if blueprint.agent else None
+    name = PathName("netns", blueprint.target, blueprint.near_address, blueprint.target, agent)
     ends = (
-        End(SimStation(near), NEAR, "eth0"),
-        End(SimStation(far), FAR, "eth0") if blueprint.agent else None,
+        End(_station(blueprint, near), blueprint.near_address, blueprint.near_tap),
+        End(_station(blueprint, far), blueprint.far_address, blueprint.far_tap, blueprint.far_bind)
+        if blueprint.agent
+        else None,
     )
     path = OpenPath(name, *ends, clock=clock, token=tokens.randbytes)
+    near.stations[0].refusals |= blueprint.near_refusals
     network.run_id = path.run_id
     plan = Plan(blueprint.trains, blueprint.pace, seed=blueprint.seed)
     measuring = Measurement(path, plan)
@@ -103,6 +113,13 @@ def build(blueprint: Blueprint, families: tuple[str, ...], *, trace: bool, ties:
     for event in blueprint.events:
         event(world)
     return world
+
+
+def _station(blueprint: Blueprint, host: Host) -> SimStation:
+    station = SimStation(host, room=blueprint.room, tap_room=blueprint.tap_room)
+    if host.way == REVERSE:
+        station.ahead = blueprint.far_ahead
+    return station
 
 
 def _chain(blueprint: Blueprint) -> list[object]:

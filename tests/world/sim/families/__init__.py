@@ -1,0 +1,26 @@
+"""What a world may have beyond plain routers: each family adds one thing to a blueprint, and says so in its notes."""
+
+from sim.families import agents, boxes, clocks, faults, faults_eyes, firewalls, hostile, hosts, icmp, loss, nat, ways
+from sim.families.registry import FAMILIES, Family, default, family, faulty
+
+DEFAULT = default()
+
+__all__ = [
+    "DEFAULT",
+    "FAMILIES",
+    "Family",
+    "agents",
+    "boxes",
+    "clocks",
+    "family",
+    "faults",
+    "faults_eyes",
+    "faulty",
+    "firewalls",
+    "hostile",
+    "hosts",
+    "icmp",
+    "loss",
+    "nat",
+    "ways",
+]

@@ -1,0 +1,122 @@
+"""Families in which today's code is known to err, by what it makes itself and by its control: A and B of the list."""
+
+from __future__ import annotations
+
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.verdict import Direction
+from sim.blueprint import WELL_KNOWN, Blueprint, HostRule
+from sim.elements import Branches, Effect, Established, FirstLost, NumberFilter, SharedLimit, independent
+from sim.elements.boxes import by_number
+from sim.families.registry import MS, SECOND, family, own
+from sim.families.stateful import HostState
+from sim.families.ways import branch
+
+BOTH = (Direction.FORWARD, Direction.REVERSE)
+EITHER = frozenset({1, -1})
+UDP = frozenset({17})
+
+
+def both_ways(print_: Blueprint, numbers: tuple[int, ...] | None = None) -> None:
+    """Let every number be asked both ways."""
+    numbers = numbers or print_.numbers
+    print_.trains = tuple(sorted(Train(number, direction) for number in numbers for direction in BOTH))
+
+
+@family(agent=True, group="state", fault="A1: a reverse probe opens a firewall, and forward is then delivered")
+def established_inward(print_: Blueprint) -> None:
+    """A router lets in from the near side only what answers the far side: a security group."""
+    both_ways(print_)
+    router = print_.a_router()
+    router.rules.append(Established(-1, print_.chance.choice((30, 600)) * SECOND, exempt=UDP))
+    print_.notes.append(f"{router.name} lets nothing new in")
+
+
+@family(agent=True, group="state", fault="A1: a reverse probe opens a firewall, and forward is then delivered")
+def far_established(print_: Blueprint) -> None:
+    """The target's own firewall lets in only what answers: ufw as it comes."""
+    both_ways(print_)
+    state = HostState(print_.chance.choice((30, 600)) * SECOND, exempt=UDP)
+    print_.events.append(state.tell_time)
+    print_.far_output.append(HostRule(state.out, state.opens(-1)))
+    print_.far_inputs.append(HostRule(state.into, state.answers(1)))
+    print_.notes.append("the target's firewall lets nothing new in")
+
+
+@family(agent=True, group="loss", fault="A2: loss that all trains share in the same place is not chance")
+def first_packets_lost(print_: Blueprint) -> None:
+    """The first packets of each number are lost, and no others."""
+    router = print_.a_router()
+    router.rules.append(FirstLost(print_.chance.choice((1, 1, 2))))
+    print_.notes.append(f"{router.name} loses the first packets of each number")
+
+
+@family(agent=True, group="loss", fault="A3: the sweep's own rate makes losses")
+def shared_limit(print_: Blueprint) -> None:
+    """A router has one limit for all "other protocols"."""
+    numbers = print_.chance.sample([number for number in range(2, 256) if number not in (6, 17)], 30)
+    print_.trains = tuple(sorted(Train(number) for number in numbers))
+    router = print_.a_router()
+    router.rules.append(SharedLimit(print_.chance.choice((5, 20, 100)) * MS, print_.chance.choice((5, 10))))
+    print_.notes.append(f"{router.name} has one limit for 30 numbers")
+
+
+@family(agent=True, group="loss", fault="A4: delivered on too little, where the path itself loses most")
+def heavy_loss(print_: Blueprint) -> None:
+    """The path loses four of five packets, or nine of ten."""
+    share = print_.chance.choice((0.8, 0.9, 0.95))
+    print_.chance.choice(print_.links).loss = independent(own(print_), share)
+    print_.loss = print_.heavy = share
+    print_.notes.append(f"{share:.0%} of all packets are lost")
+
+
+@family(agent=True, group="control", fault="B5: UDP is blocked, and everything else becomes inconclusive")
+def udp_blocked(print_: Blueprint) -> None:
+    """A router drops UDP, and one other number."""
+    numbers = frozenset({17, print_.chance.choice(WELL_KNOWN[4:])})
+    print_.a_router().rules.append(NumberFilter(numbers, EITHER))
+    print_.notes.append(f"a router drops {sorted(numbers)}")
+
+
+@family(agent=True, group="control", fault="B5: all but TCP and SCTP is blocked, and everything becomes inconclusive")
+def tcp_and_sctp_only(print_: Blueprint) -> None:
+    """A router lets TCP and SCTP pass, and nothing else."""
+    both_ways(print_, (1, 6, 17, 47, 132, 253))
+    print_.a_router().rules.append(NumberFilter(frozenset({6, 132}), EITHER, only=True))
+    print_.notes.append("a router passes TCP and SCTP only")
+
+
+@family(agent=True, group="ways", fault="B5: a dead equal-cost branch takes the control, and verdicts hang on luck")
+def dead_branch_of_control(print_: Blueprint) -> None:
+    """Two ways by number, of which the control's is dead."""
+    pick = by_number(print_.chance.randrange(1 << 20))
+    dead = pick(17, 1, b"") % 2
+    each = [branch(print_, f"way {chr(97 + at)}", 1, 50_000, dead=at == dead) for at in range(2)]
+    print_.extra.append((1, Branches("branches", tuple(each), pick)))
+    print_.notes.append("two ways by number, the control's is dead")
+
+
+@family(agent=True, group="control", fault="B6: what came to the interface and not to the socket needs no control")
+def far_firewall_takes_all(print_: Blueprint) -> None:
+    """The target's own firewall drops some numbers, and UDP."""
+    numbers = print_.some_numbers() | {17}
+    print_.far_inputs.append(
+        HostRule(
+            lambda packet: "drop" if packet.protocol in numbers else None,
+            lambda view: Effect("held-by-receiver", where="far") if view.way == 1 and view.number in numbers else None,
+        )
+    )
+    print_.notes.append(f"the target's firewall drops {sorted(numbers)}")
+
+
+@family(agent=True, group="control", fault="B7: the sender's own firewall refuses the control")
+def near_firewall_takes_udp(print_: Blueprint) -> None:
+    """The sender's own firewall refuses UDP."""
+    print_.near_output.append(
+        HostRule(
+            lambda packet: "drop" if packet.protocol == 17 else None,
+            lambda view: Effect("refused-at-send", where="near") if view.way == 1 and view.number == 17 else None,
+        )
+    )
+    numbers = print_.some_numbers() - {1, 17}
+    print_.a_router().rules.append(NumberFilter(numbers, EITHER))
+    print_.notes.append(f"the sender's firewall refuses UDP, and a router drops {sorted(numbers)}")

@@ -1,0 +1,113 @@
+"""Families in which today's code is known to err, by what it sees and where it looks: C and D of the list."""
+
+from __future__ import annotations
+
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.verdict import Form
+from sim.blueprint import OUTSIDE, Blueprint, HostRule
+from sim.elements import Effect, Loop, Nat, NumberFilter, Router, Unreachable
+from sim.families.registry import MS, family
+from sim.host import Bucket
+
+
+@family(agent=True, fault="C11: lost, while the packet came to another interface than the tap's")
+def second_interface_held(print_: Blueprint) -> None:
+    """Some numbers come to the target by another interface, and its firewall keeps them."""
+    numbers = print_.some_numbers() - {1, 17}
+
+    def prepare(_near: object, far: object) -> None:
+        far.comes_by = lambda packet: "eth1" if packet.protocol in numbers else None  # type: ignore[attr-defined]
+
+    print_.prepare.append(prepare)
+    print_.far_inputs.append(_held(numbers))
+    print_.notes.append(f"{sorted(numbers)} come in by eth1, and are dropped there")
+
+
+@family(agent=True, fault="C12: a policy's refusal is counted as a drop, and called an overflow")
+def policy_drops(print_: Blueprint) -> None:
+    """The target's IPsec policy refuses some numbers, which the kernel counts as drops of the socket."""
+    numbers = print_.some_numbers() - {1, 17}
+    rule = _held(numbers)
+
+    def plan(world: object) -> None:
+        far = world.far  # type: ignore[attr-defined]
+
+        def refuse(packet: object) -> None:
+            number = packet.protocol  # type: ignore[attr-defined]
+            if number in numbers:
+                for station in far.stations:
+                    station.refuse(number)
+
+        far.watchers.append(refuse)
+
+    print_.events.append(plan)
+    print_.far_inputs.append(rule)
+    print_.notes.append(f"the target's IPsec policy refuses {sorted(numbers)}")
+
+
+def _held(numbers: frozenset[int]) -> HostRule:
+    return HostRule(
+        lambda packet: "drop" if packet.protocol in numbers else None,
+        lambda view: Effect("held-by-receiver", where="far") if view.way == 1 and view.number in numbers else None,
+    )
+
+
+@family(agent=True, group="loss", alone=True, fault="C14: finality is counted over what was not watched")
+def unreachable_for_a_while(print_: Blueprint) -> None:
+    """From the middle of the first round on a router has nowhere to send anything, and says so, for half a second."""
+    numbers = print_.chance.sample([number for number in range(2, 256) if number not in (6, 17)], 60)
+    print_.trains = tuple(sorted(Train(number) for number in numbers))
+    router, delay = print_.a_router(), sum(link.delay for link in print_.links)
+    router.bucket = Bucket(0, 6)
+    start = 5 * delay // 2 + 3 * MS
+    router.rules.append(Unreachable(start, start + 500 * MS))
+    print_.loss = 0.3
+    print_.notes.append(f"{router.name} has no way on from {start / MS:g} ms for half a second")
+
+
+@family(agent=None, fault="C16: number 0 is one of the 256")
+def number_zero(print_: Blueprint) -> None:
+    """Number 0 is asked for."""
+    print_.trains = tuple(sorted({*print_.trains, Train(0)}))
+    print_.notes.append("number 0")
+
+
+@family(agent=True, group="nat", fault="C17: a stale checksum behind NAT is as sent")
+def stale_checksum(print_: Blueprint) -> None:
+    """A translator of any number, which corrects no checksum of DCCP's."""
+    print_.trains = (Train(33, form=Form.WELLFORMED), Train(253))
+    print_.extra.append((1, Nat("nat", OUTSIDE, "address")))
+    print_.outside |= {OUTSIDE}
+    print_.notes.append("NAT that corrects no checksum of DCCP's")
+
+
+@family(agent=False, fault="D18: port unreachable for a number without ports comes from a firewall")
+def port_unreachable(print_: Blueprint) -> None:
+    """The target's firewall rejects some numbers with port unreachable, the default of REJECT."""
+    numbers = print_.some_numbers() - {1, 6, 17}
+    print_.far_inputs.append(
+        HostRule(
+            lambda packet: "reject 3 3" if packet.protocol in numbers and packet.quote is None else None,
+            lambda view: Effect("reject", (3, 3), "far") if view.way == 1 and view.number in numbers else None,
+        )
+    )
+    print_.notes.append(f"the target's firewall answers {sorted(numbers)} with port unreachable")
+
+
+@family(fault="D20: the hop of another number is told as this number's")
+def several_firewalls(print_: Blueprint) -> None:
+    """Each router drops a number of its own."""
+    numbers = [number for number in print_.numbers if number not in (1, 17)]
+    for at, number in enumerate(numbers):
+        print_.routers[at % len(print_.routers)].rules.append(NumberFilter(frozenset({number}), frozenset({1, -1})))
+    print_.notes.append("each router drops a number of its own")
+
+
+@family(fault="D20: a loop is called a loop")
+def routing_loop(print_: Blueprint) -> None:
+    """Some numbers are sent in a circle behind a router."""
+    numbers = print_.some_numbers() - {1, 17}
+    first, second = print_.routers[0], Router("circle", "172.30.0.1", bucket=Bucket(0, 6))
+    first.bucket = Bucket(0, 6)
+    print_.extra.append((2, Loop("loop", numbers, first, second)))
+    print_.notes.append(f"{sorted(numbers)} are sent in a circle behind {first.name}")

@@ -1,0 +1,170 @@
+"""Families of firewalls on routers and hosts."""
+
+from __future__ import annotations
+
+from sim.blueprint import Blueprint, HostRule
+from sim.elements import (
+    Effect,
+    Established,
+    FirstOnly,
+    InvalidFilter,
+    LengthFilter,
+    Limit,
+    Lossy,
+    NumberFilter,
+)
+from sim.families.registry import MS, SECOND, family, own
+from sim.families.stateful import HostState
+from sim.host import Bucket
+
+REJECTIONS = ("reject 3 13", "reject 3 10", "reject 3 9", "reject 3 1", "reject 3 2", "reject 3 3")
+
+
+@family()
+def number_filter(print_: Blueprint) -> None:
+    """A router drops some numbers, or all but some."""
+    numbers, ways = print_.some_numbers(), print_.ways()
+    if print_.chance.random() < 0.3:
+        rule = NumberFilter(numbers | {1, 17}, ways, only=True)
+    else:
+        rule = NumberFilter(numbers - {1, 17}, ways)
+    router = print_.a_router()
+    router.rules.append(rule)
+    print_.notes.append(f"{router.name} drops {'all but ' if rule.only else ''}{sorted(rule.numbers)} {sorted(ways)}")
+
+
+@family()
+def number_reject(print_: Blueprint) -> None:
+    """A router rejects some numbers, with an error for each packet."""
+    word = print_.chance.choice(REJECTIONS)
+    rule = NumberFilter(print_.some_numbers() - {1, 17}, print_.ways(), word)
+    router = print_.a_router()
+    router.rules.append(rule)
+    router.bucket = Bucket(0, 6)
+    print_.notes.append(f"{router.name} answers {sorted(rule.numbers)} with {word} {sorted(rule.ways)}")
+
+
+@family()
+def length_filter(print_: Blueprint) -> None:
+    """A router drops what is long, of some numbers."""
+    rule = LengthFilter(print_.some_numbers() - {1, 17}, print_.chance.choice((80, 100, 115, 200)))
+    router = print_.a_router()
+    router.rules.append(rule)
+    print_.notes.append(f"{router.name} drops {sorted(rule.numbers)} beyond {rule.longest} bytes")
+
+
+@family()
+def invalid_filter(print_: Blueprint) -> None:
+    """A router drops what is no valid message of its protocol."""
+    router = print_.a_router()
+    router.rules.append(InvalidFilter(print_.ways()))
+    print_.notes.append(f"{router.name} drops invalid messages")
+
+
+@family(agent=True)
+def first_only(print_: Blueprint) -> None:
+    """A router lets the first packets of some numbers pass, and then none."""
+    rule = FirstOnly(print_.some_numbers() - {1, 17}, print_.chance.choice((1, 2, 3)))
+    router = print_.a_router()
+    router.rules.append(rule)
+    print_.notes.append(f"{router.name} passes the first {rule.count} of {sorted(rule.numbers)}")
+
+
+@family(agent=True)
+def lossy_numbers(print_: Blueprint) -> None:
+    """A router loses a share of some numbers."""
+    rule = Lossy(print_.some_numbers() - {1, 17}, print_.chance.choice((0.3, 0.5, 0.7, 0.9)), own(print_))
+    router = print_.a_router()
+    router.rules.append(rule)
+    print_.notes.append(f"{router.name} loses {rule.share:.0%} of {sorted(rule.numbers)}")
+
+
+@family(agent=True)
+def rate_limit(print_: Blueprint) -> None:
+    """A router lets so many a second of some numbers pass, each by itself."""
+    each, burst = print_.chance.choice((5, 100, 1000)) * MS, print_.chance.choice((1, 5))
+    rule = Limit(print_.some_numbers() - {1, 17}, each, burst)
+    router = print_.a_router()
+    router.rules.append(rule)
+    print_.notes.append(f"{router.name} passes one in {rule.each / MS:g} ms of {sorted(rule.numbers)}")
+
+
+@family(agent=True)
+def established_outward(print_: Blueprint) -> None:
+    """A router lets everything out, and in what answers that: a home's, as it comes."""
+    rule = Established(1, print_.chance.choice((30 * SECOND, 600 * SECOND)))
+    router = print_.a_router()
+    router.rules.append(rule)
+    print_.notes.append(f"{router.name} lets in what answers, for {rule.timeout / SECOND:g} s")
+
+
+@family(agent=True)
+def near_established(print_: Blueprint) -> None:
+    """The sender's own firewall lets in what answers, as ufw's does."""
+    state = HostState(print_.chance.choice((30 * SECOND, 600 * SECOND)))
+    print_.events.append(state.tell_time)
+    print_.near_output.append(HostRule(state.out, state.opens(1)))
+    print_.near_inputs.append(HostRule(state.into, state.answers(-1)))
+    print_.notes.append(f"the sender's firewall lets in what answers, for {state.timeout / SECOND:g} s")
+
+
+# --- hosts
+
+
+@family(agent=True)
+def far_firewall(print_: Blueprint) -> None:
+    """The target's own firewall drops some numbers, and lets the control pass."""
+    numbers = print_.some_numbers() - {1, 17}
+    print_.far_inputs.append(
+        HostRule(
+            lambda packet: "drop" if packet.protocol in numbers else None,
+            lambda view: Effect("held-by-receiver", where="far") if view.number in numbers and view.way == 1 else None,
+        )
+    )
+    print_.notes.append(f"the target's firewall drops {sorted(numbers)}")
+
+
+@family()
+def far_firewall_rejects(print_: Blueprint) -> None:
+    """The target's own firewall rejects some numbers; without an agent not as a closed port does."""
+    numbers = print_.some_numbers() - {1, 17}
+    word = print_.chance.choice([each for each in REJECTIONS if print_.agent or each not in REJECTIONS[-2:]])
+    code = tuple(map(int, word.split()[1:]))
+    print_.far_inputs.append(
+        HostRule(
+            lambda packet: word if packet.protocol in numbers and packet.quote is None else None,
+            lambda view: Effect("reject", code, "far") if view.number in numbers and view.way == 1 else None,
+        )
+    )
+    if print_.agent:
+        print_.target_bucket = Bucket(0, 6)
+    print_.notes.append(f"the target's firewall answers {sorted(numbers)} with {word}")
+
+
+@family()
+def near_firewall(print_: Blueprint) -> None:
+    """The sender's own firewall refuses some numbers, or drops them behind sendto()."""
+    numbers, word = print_.some_numbers() - {1, 17}, print_.chance.choice(("drop", "hold"))
+    kind = "refused-at-send" if word == "drop" else "held-by-sender"
+    print_.near_output.append(
+        HostRule(
+            lambda packet: word if packet.protocol in numbers else None,
+            lambda view: Effect(kind, where="near") if view.number in numbers and view.way == 1 else None,
+        )
+    )
+    print_.notes.append(f"the sender's firewall: {word} {sorted(numbers)}")
+
+
+@family(agent=True)
+def receiver_firewall(print_: Blueprint) -> None:
+    """The near host's own firewall drops some numbers that come to it."""
+    numbers = print_.some_numbers() - {1, 17}
+    print_.near_inputs.append(
+        HostRule(
+            lambda packet: "drop" if packet.protocol in numbers else None,
+            lambda view: (
+                Effect("held-by-receiver", where="near") if view.number in numbers and view.way == -1 else None
+            ),
+        )
+    )
+    print_.notes.append(f"the sender's firewall lets no {sorted(numbers)} in")

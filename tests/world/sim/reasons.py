@@ -1,0 +1,59 @@
+"""What an `inconclusive` gives as its reason, against what the world has to say to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from sim.controls import controls_of
+from sim.elements import Branches, Router
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.result import Judgement
+    from sim.truth import Truth
+    from sim.world import World
+
+_OVERFLOW = re.compile(r"the (\w+) at (\d+\.\d+\.\d+\.\d+) overflowed")
+_NOTHING_LEFT = re.compile(r"no probe was seen leaving.*?; (\d+) of \d+ left")
+
+
+def reasons(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
+    """What of the reason is not so."""
+    said = judgement.explanation
+    for kind, address in _OVERFLOW.findall(said):
+        stations = [each for host in (world.near, world.far) if address in host.addresses for each in host.stations]
+        if not any(each.overflowed for each in stations):
+            yield f"no {kind} overflowed at {address}: {said}"
+    if "eyes closed" in said:
+        yield f"no agent has died: {said}"
+    if "the control was lost too" in said and world.blueprint.agent and not world.clock.stalled:
+        fates = controls_of(world, judgement.train.direction)
+        came = sum(fate.delivered > 0 for fate in fates)
+        if came > len(fates) // 2 and not _spoiled(world):
+            yield f"the control was not lost: {came} of {len(fates)} came: {said}"
+    if "no control was sent" in said and controls_of(world, judgement.train.direction):
+        yield f"controls were sent: {said}"
+    if "too few to tell" in said and not (truth.partly or _loses(world)):
+        yield f"nothing is lost by chance here: {said}"
+    if "no way out" in said and "no route" not in world.blueprint.excuses:
+        yield f"the sender always had a route: {said}"
+    if any(int(count) for count in _NOTHING_LEFT.findall(said)):
+        yield f"B7: the sentence contradicts its counts: {said}"
+
+
+def _spoiled(world: World) -> bool:
+    return any(each.overflowed for host in (world.near, world.far) for each in host.stations)
+
+
+def _loses(world: World) -> bool:
+    """Whether anything is lost by chance, late, or for want of buffer or errors to send."""
+    blueprint = world.blueprint
+    if blueprint.loss or blueprint.excuses or world.clock.stalled or _spoiled(world):
+        return True
+    if blueprint.agent:
+        return False
+    if not blueprint.answers or blueprint.target_bucket.each:
+        return True
+    parts = (part for each in world.network.elements for part in (each, *getattr(each, "parts", ())))
+    return any((isinstance(each, Router) and each.bucket.each) or isinstance(each, Branches) for each in parts)
