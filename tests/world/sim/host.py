@@ -19,7 +19,7 @@ OUTGOING, INCOMING = 4, 0
 HANDLED = frozenset({1, 2, 6, 17, 103, 136})  # numbers that a stock kernel does not call unreachable: FACTS 1
 ROUTED_BURST = 5  # errors that a Linux route that says no saves up: ip_rt_error_burst
 ROOM = 256  # small packets that the default receive buffer holds: FACTS 5
-MOST_PACKETS = 60_000  # of one measurement, whatever it is
+MOST_PACKETS = 20_000  # of one measurement, whatever it is
 TURNAROUND = 15_000  # ns in which a kernel answers by itself
 
 
