@@ -17,7 +17,7 @@ RUN_ID = 12  # where the tag begins behind a UDP header and before the MAC: HDP'
 def controls_of(world: World, direction: Direction) -> list[Fate]:
     """The datagrams that were a control of a round in this direction; neither of the meeting nor of a climb."""
     rounds = {
-        index for index, entry in world.measurement.control.entries.items()
+        index for index, entry in world.measurement.know.control.entries.items()
         if entry.direction is direction and entry.round >= 0 and not entry.echo
     }  # fmt: skip
     start = 8 + RUN_ID

@@ -80,8 +80,9 @@ class Imitator:
             forged.protocol = self.chance.choice((199, 201, 250))
         elif self.style == "index":
             at = packet.payload.find(network.run_id) + INDEX
-            index = self.chance.randrange(400).to_bytes(4, "big")
-            forged.payload = packet.payload[:at] + index + packet.payload[at + len(index) :]
+            own = int.from_bytes(packet.payload[at : at + 4], "big")
+            other = (own + self.chance.randrange(1, 400)).to_bytes(4, "big")
+            forged.payload = packet.payload[:at] + other + packet.payload[at + len(other) :]
         network.clock.after(1_000, network.carry, forged, network.position(self) + way, way)
         return 0
 
