@@ -100,7 +100,9 @@ def obstacle(facts: Facts) -> tuple[str, bool]:
         return _unproven(facts)
     if facts.rejections:
         return "ICMP errors came only in rounds whose control was lost", False
-    return "no probe was seen leaving in a round whose control came through", False
+    counted = any(probe.round in facts.counting_rounds for probe in facts.accepted)
+    seen = "no probe was seen leaving in a round whose control came through"
+    return seen if counted else "none of the probes fell in a round whose control came through", False
 
 
 def _nothing_sent(facts: Facts) -> str:

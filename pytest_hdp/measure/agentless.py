@@ -102,9 +102,8 @@ class Agentless:
                 self._put_back(new, entries)
                 return self.asking.sent[entries[-1].index].first
             if calibrator is not None:
-                self.asking.certain.append(
-                    (entries[:-1], True)
-                )  # the last decides whether they count, so it can't be one
+                # the last decides whether they count, so it can't be one
+                self.asking.certain.append((entries[:-1], True))
             self.asking.suspect(new)
             fruitless = 0 if fruitful else fruitless + 1
             yield from pause(self.know.clock, 0 if fruitful else min(LEISURE, self.asking.wait * fruitless))
@@ -112,8 +111,8 @@ class Agentless:
 
     def _ask_at_pace(self, budget: Budget) -> Waiting[None]:
         """Ask as often as the target has an error to send, silent numbers right before each that it answers."""
-        self.asking.budget, fruitless, doubted = budget, 0, None
-        while (self._queue or self.asking.suspects) and self._goes_on(budget, fruitless):
+        self.asking.budget, fruitless, barren, doubted = budget, 0, 0, None
+        while (self._queue or self.asking.suspects) and self._goes_on(budget, max(fruitless, barren)):
             careful = fruitless > 0 or doubted is not None
             yield from pause(self.know.clock, budget.ready(careful=careful) - self.know.clock.monotonic())
             calibrating = not self._queue or budget.most is None or fruitless >= PATIENCE
@@ -126,7 +125,8 @@ class Agentless:
             if suspects and budget.trusted_from < math.inf:
                 yield from pause(self.know.clock, budget.trusted_from - self.know.clock.monotonic())
             trusted = bool(suspects) and budget.trusted_from <= self.know.clock.monotonic()
-            entries, _ = yield from self.asking.ask_together(suspects, [*hops, *new, *known])
+            entries, learnt = yield from self.asking.ask_together(suspects, [*hops, *new, *known])
+            barren = 0 if learnt else barren + 1  # what is known to be answered may be, and teach nothing for ever
             if trusted:
                 self.asking.certain.append((entries, False))
             answered = [entry for entry in entries if self.asking.by_target(entry)]
@@ -135,7 +135,11 @@ class Agentless:
             for entry in answered:
                 budget.answer(self.asking.sent[entry.index].last, self.asking.came(entry, self.know.path.name.target))
             last = entries[-1]
-            if answered or over(last):
+            if last.errno is not None:
+                self._put_back(new, entries)
+                fruitless, doubted = fruitless + 1, None
+                yield from pause(self.know.clock, LEISURE)  # nothing left this host, so no answer is due
+            elif answered or over(last):
                 self._put_back(new, entries)
                 fruitless, doubted = 0, None
             elif known:

@@ -73,8 +73,9 @@ class Control:
     """Sends control packets over a path, and keeps what became of them.
 
     `source_seen`: by direction, the address and port from which the receiver saw the control come (what a NAT made
-    of it), once one arrived. `round_trip`, `variation`: seconds, smoothed as by RFC 6298. `asked_back`: it was tried
-    whether what the far end sends there comes back.
+    of it), once one arrived. `round_trip`, `variation`: seconds, smoothed as by RFC 6298. `transit`: the longest that
+    a datagram took, where both ends have one clock. `asked_back`: it was tried whether what the far end sends there
+    comes back.
     """
 
     path: OpenPath
@@ -83,6 +84,7 @@ class Control:
     source_seen: dict[Direction, tuple[str, int]] = field(default_factory=dict)
     round_trip: float | None = None
     variation: float = 0.0
+    transit: float = 0.0
     asked_back: bool = False
     _aimed: dict[Direction, tuple[str, int]] = field(default_factory=dict)
 
@@ -157,8 +159,9 @@ class Control:
             entry = self._entry(data)
             if entry is None or data != entry.data:
                 return False
-            if eye.end is self.path.receiver_end(entry.direction):
-                entry.delivered_at = entry.delivered_at or when
+            if eye.end is self.path.receiver_end(entry.direction) and not entry.delivered_at:
+                entry.delivered_at = when
+                self._came_after(entry, when - entry.sent_at)
             return True
         payload = payload_of(data)
         if payload is None or data[9] not in (UDP, ICMP):
@@ -222,9 +225,18 @@ class Control:
         # a far end's clock is not ours, and it sends when it gets round to it: there, from its own tap to its own tap
         far = self.path.sender_end(entry.direction).remote is not None
         since = entry.left_at if far else entry.sent_at
-        longest = int((self.path.clock.monotonic() - entry.asked_at) * NANOSECONDS) + SLACK
-        if since and 0 <= when - since <= longest:  # else a clock was set, or a far end makes it up
+        if since and 0 <= when - since <= self._longest(entry):  # else a clock was set, or a far end makes it up
             self.learn((when - since) / NANOSECONDS)
+
+    def _came_after(self, entry: ControlEntry, took: int) -> None:
+        """Note how long a datagram was under way: all that is known of the delay where no echo comes back."""
+        remote = any(end is not None and end.remote is not None for end in (self.path.near, self.path.far))
+        if not remote and 0 <= took <= self._longest(entry):
+            self.transit = max(self.transit, took / NANOSECONDS)
+
+    def _longest(self, entry: ControlEntry) -> int:
+        """Nanoseconds since it was sent at most, by the clock that nobody can set."""
+        return int((self.path.clock.monotonic() - entry.asked_at) * NANOSECONDS) + SLACK
 
     def learn(self, took: float) -> None:
         """Take a round trip of so many seconds into account: RFC 6298 section 2."""
@@ -237,7 +249,7 @@ class Control:
     @property
     def patience(self) -> float:
         """Seconds after which an answer is not to be expected any more: RFC 6298 section 2, with its K of 4."""
-        return (self.round_trip or 0.0) + 4 * self.variation
+        return 2 * self.transit if self.round_trip is None else self.round_trip + 4 * self.variation
 
     def rounds(self, direction: Direction, spoiled: dict[int, tuple[str, ...]]) -> tuple[RoundControl, ...]:
         """The control of each round in one direction; `spoiled`: by round, the eyes that dropped packets."""

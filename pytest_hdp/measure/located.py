@@ -84,9 +84,21 @@ def representatives(judgements: Iterable[Judgement], *, every: bool) -> dict[Tra
     return {group[0].train: group for group in groups.values()}
 
 
+def _not_before_who_rejected(judgement: Judgement, found: Found) -> tuple[Hop | None, Hop | None]:
+    """Who rejected a train has had it, whatever its silence at a TTL seems to say: it got there at least."""
+    sources = {count.source for count in judgement.icmp if count.authenticated}
+    last, beyond = found.last, found.beyond
+    for hop in found.hops if judgement.verdict is Verdict.REJECTED else ():
+        if hop.address in sources and (last is None or hop.ttl > last.ttl):
+            last = hop
+    if last is not None and beyond is not None and beyond.ttl <= last.ttl:
+        beyond = next((hop for hop in found.hops if hop.ttl > last.ttl), None)
+    return last, beyond
+
+
 def located(judgement: Judgement, found: Found) -> Judgement:
     """A judgement with the place where its train died, in its sentence and, if it climbed itself, in `last_hop`."""
-    own, last, beyond = found.train == judgement.train, found.last, found.beyond
+    own, (last, beyond) = found.train == judgement.train, _not_before_who_rejected(judgement, found)
     climb = Climb(found.rungs) if own else Climb(by=found.train.protocol)
     judgement = replace(judgement, hops=found.hops, climb=climb)
     if beyond is None:

@@ -15,15 +15,20 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
+from sim.families import DEFAULT  # noqa: E402
 from sim.finding import measured  # noqa: E402
 
 from pytest_hdp.judge import facts, rungs, statistics  # noqa: E402
-from pytest_hdp.measure import asking, control, engine, ledger, locate  # noqa: E402
+from pytest_hdp.measure import asking, control, knowledge, ledger, locate  # noqa: E402
 
 MOST = 2_000
 Plant = Callable[[Callable[[object, str, object], None]], None]
 BUGS: dict[str, Plant] = {}
 """By what they are. Each is given what sets an attribute, and takes it back afterwards."""
+
+
+BESIDES = {"A round in which a buffer overflowed is not marked as spoiled": ("small-socket-buffers",)}
+"""Families that are drawn too, although today's code errs in some of their worlds: no other kind shows this bug."""
 
 
 def bug(plant: Plant) -> Plant:
@@ -46,7 +51,7 @@ def _counted_twice(put: Callable[[object, str, object], None]) -> None:
 @bug
 def _not_spoiled(put: Callable[[object, str, object], None]) -> None:
     """A round in which a buffer overflowed is not marked as spoiled."""
-    put(engine.Measurement, "_note_drops", lambda _self: None)
+    put(knowledge.Knowledge, "note_drops", lambda _self, **_named: None)
 
 
 @bug
@@ -105,14 +110,14 @@ def _without_tag(put: Callable[[object, str, object], None]) -> None:
 @bug
 def _mixed_up(put: Callable[[object, str, object], None]) -> None:
     """What a translator does is taken from the other direction's control."""
-    usual = engine.shared_by
+    usual = knowledge.shared_by
 
     def shared_by(path: Any, told: Any, book: Any, plan: Any, direction: Any, *rest: Any, **named: Any) -> Any:
         shared = usual(path, told, book, plan, direction, *rest, **named)
         other = next((each for way, each in told.source_seen.items() if way is not direction), None)
         return replace(shared, names={**shared.names, "control_source": other[0]}) if other else shared
 
-    put(engine, "shared_by", shared_by)
+    put(knowledge, "shared_by", shared_by)
 
 
 @bug
@@ -188,12 +193,15 @@ class Planted:
 
 
 def hunt(name: str, most: int = MOST) -> tuple[str, int, str] | None:
-    """How many worlds of the default draw it takes until a bug is found: by what is not found without it."""
+    """How many worlds it takes until a bug is found, by what is not found without it: of the default draw, but for those
+    that `BESIDES` names.
+    """
+    pool = (*DEFAULT, *BESIDES.get(name, ()))
     for seed in range(most):
         with Planted(name):
-            _, outcome = measured(seed)
+            _, outcome = measured(seed, pool)
         if outcome.found:
-            _, usual = measured(seed)
+            _, usual = measured(seed, pool)
             if not usual.found:
                 return name, seed + 1, outcome.found[0]
     return None

@@ -11,14 +11,12 @@ from sim.families import FAMILIES, faulty
 from sim.finding import measured, told
 
 SEEDS: dict[str, tuple[int, *tuple[str, ...]]] = {
-    "clock-steps": (743, "far-firewall", "clock-steps"),
-    "clock-steps-often": (916, "clock-steps-often", "first-only", "renumbered-on-path"),
+    "longer-way": (2000618, "far-firewall-rejects", "longer-way"),
     "longer-way-dead": (3, "longer-way-dead"),
     "nat-pool": (4, "nat-pool"),
-    "prohibited-routes": (1668, "prohibited-routes"),
     "prohibited-routes-watched": (5, "prohibited-routes-watched"),
-    "route-flaps-unwatched": (0, "route-flaps-unwatched"),
     "several-firewalls": (5, "several-firewalls"),
+    "small-socket-buffers": (2003791, "small-socket-buffers"),
     "udp-blocked": (3, "udp-blocked"),
 }
 """Of the families in which not every world shows the fault: a seed, and the families of its world."""

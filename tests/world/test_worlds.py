@@ -11,30 +11,31 @@ from sim.finding import measured, record, told
 WORLDS, CHUNK = 2000, 50
 BY_CHANCE = {"loss-independent", "loss-bursty", "loss-periodic", "late-packets", "late-answers", "lossy-numbers"}
 """Families in which the order of packets decides which of them are lost."""
-FOUND: dict[tuple[str | int, ...], str] = {
-    ("icmp-blocked", 3003): "no echo came back, so nothing is known of the delay, and what is under way is called lost",
-    ("number-reject", 3005): "a near router rejects before the echo beside the probe came back",
-    ("icmp-blocked", 1431): "no echo came back, so nothing is known of the delay, and what is under way is called lost",
-    (
-        "prohibited-routes",
-        "equal-cost",
-        925,
-    ): "the control overtakes the trains on another way, and takes the one error",
-}
-"""Worlds in which something false is said that was not known before, and by what."""
+FOUND = (
+    ("icmp-blocked", 1431),  # no echo came back, so nothing was known of the delay, and what was under way was lost
+    ("icmp-blocked", 3003),
+    ("number-reject", 3005),  # a near router rejected before the echo beside the probe came back
+    ("nat-by-address", "number-reject", 904),
+    ("prohibited-routes", "equal-cost", 925),  # the control overtook the trains, and took the router's one error
+    ("prohibited-routes", 1668),  # the measurement never ended
+    ("route-flaps-unwatched", 0),  # 60,000 packets in 0.3 s while there was no route
+    ("clock-steps", 718),  # an hour was waited for
+    ("far-firewall", "clock-steps", 743),
+    ("clock-steps-often", "first-only", "renumbered-on-path", 916),  # the order of probes was the wall clock's
+    ("first-only", "nat-by-address", 646),  # reverse's first packet came before forward's had
+)
+"""Families and seed of the worlds that showed faults which are mended."""
 
 
 @pytest.mark.parametrize("first", range(0, WORLDS, CHUNK))
 def test_nothing_false_is_said(first: int) -> None:
     outcomes = [measured(seed)[1] for seed in range(first, first + CHUNK)]
-    wrong = [told(each) for each in outcomes if each.found and (*each.families, each.seed) not in FOUND]
+    wrong = [told(each) for each in outcomes if each.found]
     assert not wrong, "\n" + "\n".join(wrong)
 
 
-@pytest.mark.parametrize(
-    "world", [pytest.param(world, marks=pytest.mark.xfail(strict=True, reason=why)) for world, why in FOUND.items()]
-)
-def test_what_the_worlds_found(world: tuple[str | int, ...]) -> None:
+@pytest.mark.parametrize("world", FOUND, ids=str)
+def test_what_the_worlds_found_stays_mended(world: tuple[str | int, ...]) -> None:
     *families, seed = world
     _, outcome = measured(int(seed), [str(each) for each in families], known=True)
     assert not outcome.found, told(outcome, [str(each) for each in families])
@@ -43,7 +44,7 @@ def test_what_the_worlds_found(world: tuple[str | int, ...]) -> None:
 @pytest.mark.parametrize("name", DEFAULT)
 def test_each_family_by_itself(name: str) -> None:
     outcomes = [measured(seed, [name])[1] for seed in range(3_000, 3_006)]
-    wrong = [told(each, [name]) for each in outcomes if each.found and (*each.families, each.seed) not in FOUND]
+    wrong = [told(each, [name]) for each in outcomes if each.found]
     assert not wrong, "\n" + "\n".join(wrong)
     assert all(outcome.families == (name,) for outcome in outcomes)
 

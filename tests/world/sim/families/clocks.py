@@ -8,10 +8,7 @@ from sim.families.registry import MS, SECOND, family
 STEPS = (-3600, -1, 1, 3600)
 
 
-FAULT = "found by the worlds: who waits by a clock that is set waits for hours, or takes probes in another order"
-
-
-@family(group="clock", mild=True, fault=FAULT)
+@family(group="clock", mild=True)
 def clock_steps(print_: Blueprint) -> None:
     """The wall clock is set while it measures."""
     at, step = print_.chance.randint(1, 300) * MS, print_.chance.choice(STEPS) * SECOND
@@ -19,7 +16,7 @@ def clock_steps(print_: Blueprint) -> None:
     print_.notes.append(f"the clock is set by {step / SECOND:g} s after {at / MS:g} ms")
 
 
-@family(group="clock", mild=True, fault=FAULT)
+@family(group="clock", mild=True)
 def clock_steps_often(print_: Blueprint) -> None:
     """The wall clock is set again and again."""
     steps = [

@@ -20,7 +20,7 @@ def tunnel_ipip(print_: Blueprint) -> None:
     _tunnel(print_, 4, watched=None)
 
 
-@family(agent=True, group="tunnel", alone=True, fault="B8: a tunnel's carrier is taken for the control")
+@family(agent=True, group="tunnel", alone=True)
 def tunnel_carrier(print_: Blueprint) -> None:
     """A tunnel in UDP; all interfaces of the far end are watched."""
     _tunnel(print_, 17, watched=None)

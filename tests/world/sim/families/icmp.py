@@ -43,7 +43,7 @@ def icmp_blocked(print_: Blueprint) -> None:
     print_.notes.append(f"{router.name} drops ICMP {sorted(ways)}")
 
 
-@family(agent=False, fault="found by the worlds: it asks the silent ones for ever, beside a router of few errors")
+@family(agent=False)
 def prohibited_routes(print_: Blueprint) -> None:
     """A Linux router has routes that prohibit some numbers, under its own limit of ICMP errors."""
     _prohibit(print_)

@@ -83,7 +83,7 @@ def route_flaps(print_: Blueprint) -> None:
     _flap(print_)
 
 
-@family(agent=False, group="loss", fault="found by the worlds: without a route it asks on and on, without a pause")
+@family(agent=False, group="loss")
 def route_flaps_unwatched(print_: Blueprint) -> None:
     """The same without an agent."""
     _flap(print_)
