@@ -182,13 +182,12 @@ def _writer(options: argparse.Namespace) -> Iterator[Callable[[Heard], None]]:
     from pytest_hdp import __version__
     from pytest_hdp.packet import pcapng
     from pytest_hdp.report.capture import MARK
-    from pytest_hdp.report.files import give_back
+    from pytest_hdp.report.files import create
     from pytest_hdp.report.safe import safe
 
     command = safe(shlex.join(["hdp", *sys.argv[1:]]))
     system = f"{platform.system()} {platform.release()} {platform.machine()}"
-    descriptor = os.open(options.write, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-    give_back(options.write)
+    descriptor = create(options.write)
 
     def write(block: bytes) -> None:
         rest = memoryview(block)

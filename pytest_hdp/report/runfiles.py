@@ -67,7 +67,7 @@ class RunFiles:
             self._writer.close()
         made = {**self._made, UNMEASURED: "\n".join(unmeasured)} if unmeasured else self._made
         if self._report is not None and (records or unmeasured):
-            from pytest_hdp.report.files import write_whole
+            from pytest_hdp.report.files import remove, write_whole
             from pytest_hdp.report.jsonl import write_lines
             from pytest_hdp.report.markdown import markdown
             from pytest_hdp.report.page.document import page
@@ -75,7 +75,8 @@ class RunFiles:
 
             command, system = self._made.get("command"), self._made.get("system")
             if not latency:
-                (self._report / LATENCY).unlink(missing_ok=True)  # an earlier run's, of which all else is replaced too
+                with self._telling(self._report / LATENCY) as path:
+                    remove(path)  # an earlier run's, of which all else is replaced too
             with self._telling(self._report / "results.jsonl") as path:
                 write_lines(path, [*({**first, "made": made} for first in records[:1]), *records[1:]])
             with self._telling(self._report / "results.md") as path:

@@ -296,6 +296,19 @@ def test_an_earlier_report_is_replaced_and_no_link_in_it_is_followed(project, ru
     assert [len((report / name).read_text().splitlines()) for name in ("results.jsonl",)] == [1]
 
 
+@pytest.mark.parametrize("option", ["--hdp-report=link", "--hdp-report=link/deeper", "--hdp-record=link/mine.toml"])
+def test_a_folder_that_is_somebody_elses_link_is_refused(project, option):
+    if os.geteuid():
+        pytest.skip("privilege: not root, who alone can make a link somebody else's")
+    project.write(test_mine=SWEEP)
+    folder = project.pytester.mkdir("folder")
+    link = project.pytester.path / "link"
+    link.symlink_to(folder)
+    os.chown(link, 65534, 65534, follow_symlinks=False)
+    assert "a link in it is another user's" in refused(project, option)
+    assert not list(folder.iterdir())
+
+
 def test_files_written_under_sudo_are_given_back(project, run_in, monkeypatch):
     if os.geteuid():
         pytest.skip("privilege: not root")
