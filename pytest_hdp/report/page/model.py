@@ -72,7 +72,7 @@ def data(records: Iterable[Record], made: Sequence[Made], histograms: Iterable[l
     return {
         "verdicts": _legend([record for group in groups for record in group]),
         "surprises": _surprises(groups),
-        "courses": [_course(group, hops.of_course(groups, group), texts) for group in groups],
+        "courses": [_course(group, found, texts) for group, found in zip(groups, hops.of_courses(groups), strict=True)],
         "differ": _differing(groups),
         "texts": list(texts),
         "latency": latency.shown(histograms),

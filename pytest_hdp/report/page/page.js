@@ -28,7 +28,9 @@
   const family = (verdict) => (data.verdicts.find((each) => each.verdict === verdict) || {}).family || "open2";
   const noted = (look) => look.words + (look.note ? ` (${look.note})` : "");
   const named = (train) => `${train.p}${train.k ? " " + train.k : ""}`;
-  const paths = [...new Set(data.courses.map((course) => course.key))];
+  const byPath = new Map();  // by key: its courses, each with its number
+  data.courses.forEach((course, index) => byPath.set(course.key, [...(byPath.get(course.key) ?? []), [course, index]]));
+  const paths = [...byPath.keys()];
   function through(course) {
     const there = course.trains.filter((each) => family(each.v).startsWith("pass")).length;
     const open = course.trains.filter((each) => family(each.v).startsWith("open")).length;
@@ -265,8 +267,7 @@
   const routes = [];
   function showCourses() {
     const all = $("grids");
-    for (const key of paths) {
-      const those = data.courses.map((course, index) => [course, index]).filter(([course]) => course.key === key);
+    for (const those of byPath.values()) {
       const section = make("section", { class: "path" }, make("h2", {}, those[0][0].path));
       const list = make("div", { class: "courses" });
       for (const [course, index] of those) {
