@@ -48,6 +48,7 @@ class ControlEntry:
     echo: bool
     data: bytes = b""
     sent_at: int = 0
+    sent_by_monotonic: int = 0
     errno: str | None = None
     left_at: int = 0
     arrived_at: int = 0
@@ -83,7 +84,7 @@ class Control:
         if self.path.witness is not None:
             train = Train(ICMP if echo else UDP, direction, Form.WELLFORMED)
             self.path.witness.sent_other(CONTROL, entry.index, number, train, payload)
-        entry.sent_at = time.time_ns()
+        entry.sent_at, entry.sent_by_monotonic = time.time_ns(), time.monotonic_ns()
         if echo:
             sender = self.path.sender(direction, ICMP)
             if isinstance(sender, int):
@@ -205,7 +206,7 @@ class Control:
         # a far end's clock is not ours, and it sends when it gets round to it: there, from its own tap to its own tap
         far = self.path.sender_end(entry.direction).remote is not None
         since = entry.left_at if far else entry.sent_at
-        longest = time.time_ns() - entry.sent_at + SLACK
+        longest = time.monotonic_ns() - entry.sent_by_monotonic + SLACK  # by the clock that nobody sets
         if since and 0 <= when - since <= longest:  # else a clock was set, or a far end makes it up
             self.learn((when - since) / NANOSECONDS)
 
