@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_hdp.vantage.station import Observation, Station
 
 BUFFER = 4 << 20
+OTHER_FILES = 30  # that a process has open besides
 _EXAMPLES = """examples:
   hdp listen 255
   hdp listen 47,50-51,sctp --count 10 --json
@@ -64,8 +65,10 @@ def run(options: argparse.Namespace) -> int:
     """Do what was asked; returns the exit status."""
     from pytest_hdp.vantage.kernel import lacking
 
-    lack = lacking(taps=False)
-    return arguments.complain(f"this kernel lacks {lack}", arguments.USAGE_ERROR) if lack else _listen(options)
+    if lack := lacking(taps=False):
+        return arguments.complain(f"this kernel lacks {lack}", arguments.USAGE_ERROR)
+    few = _too_few_files(len(_numbers(options)))
+    return arguments.complain(few, arguments.USAGE_ERROR) if few else _listen(options)
 
 
 def _listen(options: argparse.Namespace) -> int:
@@ -98,6 +101,20 @@ def _numbers(options: argparse.Namespace) -> tuple[int, ...]:
         return arguments.EVERY_NUMBER
     found: tuple[int, ...] = options.protocols or options.named or (arguments.DEFAULT_PROTOCOL,)
     return found
+
+
+def _too_few_files(numbers: int) -> str:
+    """What to do if so many sockets may not be open at a time; else nothing."""
+    import resource
+
+    needed = OTHER_FILES + numbers
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if needed <= most:
+        return ""
+    return (
+        f"to listen under {numbers} numbers takes about {needed} open files, and this process may open {most}: "
+        f"allow more (ulimit -n {needed}), or name fewer numbers"
+    )
 
 
 def _open(station: Station, options: argparse.Namespace) -> list[int]:

@@ -8,11 +8,11 @@ end: the first ones.
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import os
 import time
 from collections import Counter
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -96,18 +96,26 @@ class Capture:
         fresh = [kept for watcher in self._watchers for kept in watcher.drain()]
         full = {watcher.path.name.name for watcher in self._watchers if watcher.full} - self._packets.full
         self._packets.full |= full
+        if self.spool is not None and (fresh or full):
+            try:
+                self._append(self.spool, "".join([*map(_line, fresh), *(json.dumps(name) + "\n" for name in full)]))
+                return
+            except OSError:  # a full disk must not spoil a verdict: from now on they are kept here, and handed over
+                self.spool = None
         if self.spool is None:
             self._packets.kept += fresh
-        elif fresh or full:
-            self._append(self.spool, "".join([*map(_line, fresh), *(json.dumps(name) + "\n" for name in full)]))
 
     def _append(self, folder: Path, text: str) -> None:
-        with suppress(OSError):  # a full disk must not spoil a verdict; whoever writes the report says that it is full
-            if self._file is None:
-                folder.mkdir(parents=True, exist_ok=True)
-                self._file = folder / _SPOOLS.replace("*", str(os.getpid()))
-            with self._file.open("a", encoding="ascii") as stream:
-                stream.write(text)
+        """Add text to the spool, all of it or nothing. Raises OSError."""
+        if self._file is None:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = folder / _SPOOLS.replace("*", str(os.getpid()))
+        with self._file.open("ab", buffering=0) as stream:
+            whole = os.fstat(stream.fileno()).st_size
+            data = text.encode("ascii")
+            if stream.write(data) != len(data):
+                stream.truncate(whole)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 class Watcher:

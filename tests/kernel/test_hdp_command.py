@@ -256,6 +256,19 @@ def test_a_file_that_is_there_is_not_overwritten(bench, tmp_path):
     assert done.stderr.decode() == f"hdp: {path} exists already: give --write another name\n"
 
 
+def test_too_few_open_files_are_told_before_anything_is_heard():
+    done = subprocess.run(
+        ["prlimit", "--nofile=64:64", sys.executable, "-m", "pytest_hdp.cli", "listen", "--all"],
+        capture_output=True,
+        text=True,
+        cwd=TOP,
+        check=False,
+    )
+    assert done.returncode == 4
+    (line,) = done.stderr.splitlines()
+    assert "this process may open 64: allow more (ulimit -n 286), or name fewer numbers" in line
+
+
 def test_what_is_kept_belongs_to_who_called_sudo(bench, tmp_path, monkeypatch):
     if os.geteuid():
         pytest.skip("privilege: needs root, to give files to another user")

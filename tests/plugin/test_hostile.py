@@ -345,6 +345,27 @@ def test_few_open_files_are_enough_for_few_numbers(project, run_in):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_a_lab_that_would_open_too_many_files_is_told_too(project, run_in):
+    project.write(test_mine=SWEEP)
+    done = run_in(["prlimit", "--nofile=64:64"], "--hdp-lab=home-nat")
+    assert done.returncode == USAGE_ERROR, done.stdout + done.stderr
+    assert "and this process may open 64: allow more (ulimit -n " in done.stderr
+
+
+@pytest.mark.parametrize("size", ["8k", "60k"])
+def test_a_full_folder_for_temporary_files_loses_nothing(project, run_in, size):
+    """Where workers can share neither results nor packets, each measures, and hands its packets over."""
+    may("unshare", "-rm")
+    project.write(test_mine=ALL)
+    project.pytester.mkdir("small")
+    script = f'mount -t tmpfs -o size={size} none small && TMPDIR=$PWD/small exec "$@"'
+    done = run_in(["unshare", "-rm", "sh", "-c", script, "sh"], "-n", "2", "--hdp-report=report")
+    assert done.returncode == 0, done.stdout
+    assert "255 passed, 10 xfailed" in done.stdout
+    assert len((project.pytester.path / "report" / "results.jsonl").read_text().splitlines()) == 265
+    assert (project.pytester.path / "report" / "capture.pcapng").stat().st_size > 400_000
+
+
 # A user namespace of our own, where no more of them are allowed, and a user who is not root and may do nothing.
 FORBIDDEN = """
 import ctypes, os, sys
