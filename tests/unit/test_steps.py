@@ -35,10 +35,13 @@ def test_what_pytest_counted(tmp_path: Path, at_least: int, test: str, outcome: 
 
 
 def test_a_step_that_hangs_is_ended_and_the_next_one_runs(tmp_path: Path):
-    found = steps(tmp_path, "slow|root|1|0|sleep 60", "plain|root|9|0|true", "none|root|9|1|true", "red|root|9|0|false")
+    found = steps(tmp_path, "slow|root|1|0|sleep 60", "plain|root|60|0|echo 0 wrong", "none|root|60|1|true")
     assert found == [
         "hdp-step|slow|root|failed|hung: ended after 1 s",
-        "hdp-step|plain|root|passed|no test ran",
+        "hdp-step|plain|root|passed|0 wrong",
         "hdp-step|none|root|failed|no test ran",
-        "hdp-step|red|root|failed|no test ran",
     ]
+
+
+def test_a_script_that_fails_says_its_last_word(tmp_path: Path):
+    assert steps(tmp_path, "red|root|60|0|echo 3 wrong; false") == ["hdp-step|red|root|failed|3 wrong"]
