@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 CAMPAIGN: pytest.StashKey[Campaign] = pytest.StashKey()
 SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
 RESULT: pytest.StashKey[Result] = pytest.StashKey()
+BY_HAND: pytest.StashKey[Result] = pytest.StashKey()
+"""What became of the last train that a test sent by itself."""
 
 LOOPBACK = "loopback"
 NO_TARGET = "no target: give --hdp-lab=NAME, or --hdp-target=ADDR"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_hdp import collection, handover, latency, unmeasured
-from pytest_hdp.collection import CAMPAIGN, MARKER, RESULT, SETTINGS
+from pytest_hdp.collection import BY_HAND, CAMPAIGN, MARKER, RESULT, SETTINGS
 from pytest_hdp.fixtures import (
     hdp_campaign,
     hdp_case,
@@ -69,8 +69,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SETTINGS] = replace(settings, seed=seed)
     if not worker:
         keep_names(config)
+        from pytest_hdp import grouping
         from pytest_hdp.reporting import Reporting
 
+        grouping.register(config)
         config.stash[REPORTING] = Reporting(config)
         config.pluginmanager.register(config.stash[REPORTING], "hdp-reporting")
         config.pluginmanager.register(latency.LatencyFile(config), "hdp-latency-file")
@@ -177,9 +179,13 @@ def pytest_runtest_makereport(
     if isinstance(error, UnexpectedVerdict):
         result = result or error.result
     if result is not None and report.when == "call":
-        from pytest_hdp.reporting import attach
+        from pytest_hdp.attach import attach
 
         attach(item, report, result, error if isinstance(error, UnexpectedVerdict) else None)
+    elif report.when == "call" and report.failed and (by_hand := item.stash.get(BY_HAND, None)) is not None:
+        from pytest_hdp.attach import show_evidence
+
+        show_evidence(item, report, by_hand)
     unmeasured.attach(item, report)
     return report
 

@@ -100,16 +100,17 @@ def course(record: Record) -> str:
     return ", ".join([*said, "IPv6"] if record.get("ip_version") == 6 else said)
 
 
+def course_key(record: Record) -> tuple[str, ...]:
+    """Return what trains of one course have in common: path, IP version, form and direction."""
+    path = part(record, "path")
+    where = (safe(path.get(k)) for k in ("vantage", "kind", "name", "source", "target", "agent"))
+    return (*where, word(record, "ip_version"), word(record, "form"), word(record, "direction"))
+
+
 def by_course(records: Iterable[Record]) -> list[list[Record]]:
     """Return the records grouped by path, direction, form and IP version, groups and numbers in order."""
-
-    def key(record: Record) -> tuple[str, ...]:
-        path = part(record, "path")
-        where = (safe(path.get(k)) for k in ("vantage", "kind", "name", "source", "target", "agent"))
-        return (*where, word(record, "ip_version"), word(record, "form"), word(record, "direction"))
-
-    ordered = sorted(records, key=lambda record: (key(record), protocol(record)))
-    return [list(group) for _, group in groupby(ordered, key)]
+    ordered = sorted(records, key=lambda record: (course_key(record), protocol(record)))
+    return [list(group) for _, group in groupby(ordered, course_key)]
 
 
 def folded(numbers: Iterable[int]) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SEVERAL = 4
 """Of so many different sentences about one verdict, all are printed; of more, one as an example."""
 
+_NO_FAILURES = frozenset(verdict for verdict in Verdict if verdict.outcome is not Outcome.FAILED)
 _RUNGS: dict[str, int] = {verdict: rung for rung, verdict in enumerate(Verdict)}
 
 
@@ -42,13 +43,39 @@ def by_rung(cell: tuple[str, str]) -> tuple[int, str]:
 def expected_and_got(record: Record) -> str:
     """Return "expected delivered, got lost", or only "lost" where nothing was expected or the two are equal.
 
-    A verdict that was expected can still fail by its errno: then the errno is said.
+    A verdict that was expected can still fail by its errno, or by the number under which it left: then both are said.
+    "delivered, but the test failed" is a test that failed for a reason of its own.
     """
     got = words(fields.word(record, "verdict", "no verdict"))
     errno = fields.word(record, "errno")
     got = f"{got} ({errno})" if errno else got
-    expected = fields.word(record, "expected")
-    return f"expected {words(expected)}, got {got}" if expected and words(expected) != got else got
+    if own_reason(record):
+        return f"{got}, but the test failed"
+    if record.get("expected") is None or _as_expected(record):
+        return got
+    expected = words(fields.word(record, "expected"))
+    if errno := fields.word(record, "expected_errno"):
+        expected = f"{expected} ({errno})"
+    if (number := fields.number(record, "expected_wire_protocol")) is not None:
+        expected, got = f"{expected} to {number}", f"{got} to {fields.number(record, 'wire_protocol')}"
+    return f"expected {expected}, got {got}"
+
+
+def own_reason(record: Record) -> bool:
+    """Return whether a test failed although the verdict is no reason to: it passes, or is open, or was expected so."""
+    if record.get("outcome") != Outcome.FAILED:
+        return False
+    if record.get("expected") is None:
+        return fields.word(record, "verdict") in _NO_FAILURES
+    return _as_expected(record)
+
+
+def _as_expected(record: Record) -> bool:
+    """Return whether the verdict is the expected one, and what was stated beside it, too."""
+    stated = ((key, record.get(f"expected_{key}")) for key in ("errno", "wire_protocol"))
+    return record.get("verdict") == record.get("expected") and all(
+        value is None or record.get(key) == value for key, value in stated
+    )
 
 
 def _grouped(records: Iterable[Record]) -> list[list[Record]]:

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from pytest_hdp.judge.verdict import Outcome, Verdict
 from pytest_hdp.report.fields import folded, reason
 from pytest_hdp.report.lines import text_of
-from pytest_hdp.report.summary import surprises
+from pytest_hdp.report.summary import expected_and_got, surprises
 
 
 def said(records: list[dict[str, Any]], **how: Any) -> list[str]:
@@ -51,9 +52,30 @@ def test_many_different_reasons_are_one_sentence_with_an_example(record: Any):
     ]
 
 
-def test_the_errno_is_part_of_what_was_got(record: Any):
+def test_what_differs_beside_an_equal_verdict_is_named_on_both_sides(record: Any):
+    wrong = record(
+        0, "refused_at_socket", "failed", expected="refused_at_socket", errno="EINVAL", expected_errno="EPERM"
+    )
+    assert "0: expected refused at socket (EPERM), got refused at socket (EINVAL): " in said([wrong], width=200)[0]
+    wrong = record(256, "renumbered", "failed", expected="renumbered", wire_protocol=1, expected_wire_protocol=0)
+    assert "256: expected renumbered to 0, got renumbered to 1: " in said([wrong], width=200)[0]
+
+
+@pytest.mark.parametrize("expected", [None, "delivered"])
+def test_a_test_that_failed_by_itself_is_not_said_to_have_failed_by_its_verdict(record: Any, expected: str | None):
+    assert said([record(47, "delivered", "failed", expected=expected)])[0].startswith(
+        "47 (gre): delivered, but the test failed: "
+    )
     wrong = record(0, "refused_at_socket", "failed", expected="refused_at_socket", errno="EINVAL")
-    assert "0: expected refused at socket, got refused at socket (EINVAL): " in said([wrong], width=200)[0]
+    assert "0: refused at socket (EINVAL), but the test failed: " in said([wrong], width=200)[0]
+
+
+def test_sides_that_read_the_same_are_never_both_told(record: Any):
+    for verdict in Verdict:
+        for outcome in Outcome:
+            for errno in (None, "EINVAL"):
+                told = expected_and_got(record(7, verdict, outcome, expected=verdict, errno=errno))
+                assert "expected" not in told, (verdict, outcome, errno)
 
 
 def test_a_delivery_that_was_not_expected_is_a_surprise(record: Any):
