@@ -204,12 +204,14 @@ def hdp_lab(hdp_path: Path) -> Lab:
 @contextmanager
 def _skipping_unavailable(request: pytest.FixtureRequest) -> Iterator[None]:
     from pytest_hdp.measure.ends import PathUnavailable
+    from pytest_hdp.report.safe import safe
 
     try:
         yield
     except PathUnavailable as error:
-        request.node.user_properties.append((UNAVAILABLE, str(error)))
-        pytest.skip(str(error))
+        told = safe(error)  # a lab's name, what a program printed
+        request.node.user_properties.append((UNAVAILABLE, told))
+        pytest.skip(told)
 
 
 @pytest.fixture

@@ -69,10 +69,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SETTINGS] = replace(settings, seed=seed)
     if not worker:
         keep_names(config)
-        from pytest_hdp import grouping
+        from pytest_hdp import grouping, hints
         from pytest_hdp.reporting import Reporting
 
         grouping.register(config)
+        config.pluginmanager.register(hints.Hints(), "hdp-hints")
         config.stash[REPORTING] = Reporting(config)
         config.pluginmanager.register(config.stash[REPORTING], "hdp-reporting")
         config.pluginmanager.register(latency.LatencyFile(config), "hdp-latency-file")
@@ -113,9 +114,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Tell the campaign what the selected tests want, so that the first of them measures for all."""
     if not any("hdp_campaign" in getattr(item, "fixturenames", ()) for item in session.items):
         return
+    from pytest_hdp.hints import warn_of_variables
     from pytest_hdp.routes import new_campaign
 
     try:
+        warn_of_variables(session.config)
         if (misfit := session.config.stash.get(MISFIT, None)) is not None:
             raise pytest.UsageError(misfit)
         session.config.stash[CAMPAIGN] = new_campaign(session.config, session.items)

@@ -108,7 +108,8 @@ class Reporting:
         if self._status is not None:
             self._status.erase()
         if report.when == "call":
-            self.notes |= dict.fromkeys(str(value) for name, value in report.user_properties if name == "hdp_note")
+            told = {"hdp_note", *(["hdp_detail"] if self.config.get_verbosity() > 0 else [])}
+            self.notes |= dict.fromkeys(str(value) for name, value in report.user_properties if name in told)
         self._show_evidence_of(report)
         if (record := record_of(report)) is None:
             self._count_skip(report)

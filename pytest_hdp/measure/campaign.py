@@ -60,7 +60,7 @@ class Route:
     open: Callable[[], AbstractContextManager[OpenPath]]
     plan: Plan
     expect: Callable[[Train, Verdict], Expectation | None] = expect_nothing
-    expects: str = "nothing"
+    expects: str = ""
     expect_nat: Callable[[Train], str | None] = expect_no_nat
     privilege: str = ""
     reach: Callable[[], None] | None = None

@@ -20,6 +20,8 @@ SEVERAL = 4
 """Of so many different sentences about one verdict, all are printed; of more, one as an example."""
 
 _NO_FAILURES = frozenset(verdict for verdict in Verdict if verdict.outcome is not Outcome.FAILED)
+_EXAMPLES = {number: rank for rank, number in enumerate((47, 50, 132, 51, 4, 41, 89, 112, 253))}
+"""The numbers that say most about a path: GRE, ESP, SCTP, AH, IPIP, IPv6, OSPF, VRRP, and one for experiments."""
 _RUNGS: dict[str, int] = {verdict: rung for rung, verdict in enumerate(Verdict)}
 
 
@@ -82,8 +84,13 @@ def _grouped(records: Iterable[Record]) -> list[list[Record]]:
     """Return records together that say the same of different numbers."""
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in records:
-        groups.setdefault((expected_and_got(record), fields.reason(record)), []).append(record)
+        groups.setdefault((expected_and_got(record), fields.cause(record)), []).append(record)
     return list(groups.values())
+
+
+def telling(records: Sequence[Record]) -> Record:
+    """Return the record to show as an example: of a number that people know, and that no host treats as its own."""
+    return min(records, key=lambda record: _EXAMPLES.get(fields.protocol(record), len(_EXAMPLES)))
 
 
 def _sentences(records: Iterable[Record]) -> list[tuple[Record, str]]:
@@ -94,10 +101,10 @@ def _sentences(records: Iterable[Record]) -> list[tuple[Record, str]]:
     said = []
     for head, groups in by_head.items():
         if len(groups) <= SEVERAL:
-            said += [(g[0], f"{fields.subjects(g)}: {head}: {fields.reason(g[0])}") for g in groups]
+            said += [(g[0], f"{fields.subjects(g)}: {head}: {fields.cause(g[0])}") for g in groups]
             continue
         everyone = [record for group in groups for record in group]
-        example = groups[0][0]
+        example = telling(everyone)
         of_one = f"for example {fields.subject(example)}: {fields.reason(example)}"
         said.append((example, f"{fields.subjects(everyone)}: {head}; {of_one}"))
     return said
@@ -123,7 +130,8 @@ def surprises(records: Iterable[Record], *, width: int = 80, unicode: bool = Tru
         lines += told
     count = counts_line(everything)
     if not lines:
-        count = f"All as expected. {count}"
+        expected = any(record.get("expected") is not None for record in everything)
+        count = f"{'All as expected' if expected else 'No failures'}. {count}"
     lines += [[(text, None)] for text in wrapped(count, width, "  ")]
     return encodable(lines, unicode=unicode)
 

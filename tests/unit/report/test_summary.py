@@ -45,9 +45,9 @@ def test_different_reasons_are_different_sentences(record: Any):
 
 
 def test_many_different_reasons_are_one_sentence_with_an_example(record: Any):
-    run = [lost(record, n, f"{n} of 300 arrived") for n in range(100, 120)]
+    run = [lost(record, n, f"{n} of 300 arrived") for n in range(150, 170)]
     assert said(run, width=200) == [
-        "100-119: expected delivered, got lost; for example 100: 100 of 300 arrived.",
+        "150-169: expected delivered, got lost; for example 150: 150 of 300 arrived.",
         "20 trains: 20 lost (FAILED)",
     ]
 
@@ -155,3 +155,16 @@ def test_numbers_are_folded(numbers: list[int], text: str):
 )
 def test_the_subject_is_taken_off_the_reason(explanation: str, text: str):
     assert reason({"explanation": explanation}) == text
+
+
+def test_trains_of_one_cause_are_one_sentence_whoever_looked_for_the_hop(record: Any):
+    here = "lost between 203.0.113.6 (hop 2) and 198.51.100.2 (hop 3)"
+    run = [lost(record, 47, here, climb={}), lost(record, 50, f"{here}, as probed with 47", climb={"with": 47})]
+    lines = said(run, width=200)
+    assert lines[0] == f"47 (gre), 50: expected delivered, got lost: {here}."
+    assert len(lines) == 2
+
+
+def test_the_example_of_many_is_one_that_says_something_of_the_path(record: Any):
+    run = [record(n, "silent", "skipped", explanation=f"{n}: {n} probes.", expected=None) for n in (1, 6, 17, 50, 47)]
+    assert "for example 47 (gre): 47 probes." in said(run, width=200)[0]
