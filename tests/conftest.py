@@ -30,9 +30,6 @@ collect_ignore = (
     else []
 )
 
-# For tests/plugin/test_other_plugins.py only: under xdist it connects to loopback, which a namespace may not have.
-os.environ.setdefault("PYTEST_ADDOPTS", "-p no:rerunfailures")
-
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("here", deadline=None)
 settings.register_profile("brief", settings.get_profile("ci"), max_examples=10)
