@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pytest_hdp.vantage.interrupts import interrupts_later
 from pytest_hdp.vantage.remote import SILENCE, RemoteStation
 
 START_PATIENCE = 30.0  # seconds from the command's start to the agent's first word
@@ -113,14 +114,18 @@ class _Connection:
         self._channel: Any = None
         self._ready = False
         try:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._stderr,
-                start_new_session=True,
-                env={**os.environ, "SSH_ASKPASS_REQUIRE": "never"},  # an ssh to a jump host has no BatchMode of ours
-            )
+            with interrupts_later():
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=self._stderr,
+                    start_new_session=True,
+                    env={
+                        **os.environ,
+                        "SSH_ASKPASS_REQUIRE": "never",
+                    },  # an ssh to a jump host has no BatchMode of ours
+                )
         except BaseException:
             os.close(self._stderr)
             raise
