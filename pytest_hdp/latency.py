@@ -168,7 +168,7 @@ class LatencyFile:
         try:
             write(self._folder / LATENCY, self._records)
         except OSError as error:
-            self._trouble = f"hdp: {LATENCY} is not complete: {error.strerror or error}"
+            self._trouble = f"hdp: {LATENCY} was not written: {error.strerror or error}"
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """A file that could not be written is no success."""
