@@ -132,8 +132,8 @@ def folded(numbers: Iterable[int]) -> str:
 
 
 def subjects(records: Sequence[Record]) -> str:
-    """Return the numbers of several records: with keywords if there are up to three, else folded."""
+    """Return the numbers of several records: with keywords if there are up to four, else folded."""
     one_each = {protocol(record): subject(record) for record in records}
-    if len(one_each) <= 3:
+    if len(one_each) <= 4:
         return ", ".join(one_each[key] for key in sorted(one_each))
     return folded(one_each)

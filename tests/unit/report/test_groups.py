@@ -48,8 +48,10 @@ def test_who_rejects_parts_and_an_error_beside_another_verdict_does_not(record: 
 
 
 def test_the_headline_names_all(record: Any):
-    group = [lost(record, number) for number in (47, 50, 51, 132)]
-    assert " ".join(headline(group, group[0], 40)).startswith("4 equal failures: 47, 50-51, 132. The one of 47 (gre) ")
+    group = [lost(record, number) for number in (47, 50, 51, 132, 148)]
+    assert " ".join(headline(group, group[0], 40)).startswith(
+        "5 equal failures: 47, 50-51, 132, 148. The one of 47 (gre) "
+    )
     assert all(len(line) <= 40 for line in headline(group, group[0], 40))
 
 

@@ -28,15 +28,15 @@ def test_nothing_measured_says_nothing():
 
 
 def test_equal_surprises_are_one_sentence(record: Any):
-    run = [record(6), *(lost(record, n) for n in (51, 47, 50, 132))]
+    run = [record(6), *(lost(record, n) for n in (51, 47, 50, 132, 148))]
     assert said(run, width=200) == [
-        "47, 50-51, 132: expected delivered, got lost: 3 of 3 left eth0, none arrived.",
-        "5 trains: 4 lost (FAILED), 1 delivered",
+        "47, 50-51, 132, 148: expected delivered, got lost: 3 of 3 left eth0, none arrived.",
+        "6 trains: 5 lost (FAILED), 1 delivered",
     ]
 
 
-def test_up_to_three_numbers_carry_their_keywords(record: Any):
-    assert said([lost(record, 47), lost(record, 132)], width=200)[0].startswith("47 (gre), 132 (sctp): ")
+def test_up_to_four_numbers_carry_their_keywords(record: Any):
+    assert said([lost(record, n) for n in (47, 50, 51, 132)], width=200)[0].startswith("47 (gre), 50, 51, 132 (sctp): ")
 
 
 def test_different_reasons_are_different_sentences(record: Any):
