@@ -47,11 +47,11 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     which.add_argument(
         "protocols", nargs="?", help="numbers or names, as 255 or 47,50-51,sctp (default 255)", **numbers
     )
-    which.add_argument("--protocol", dest="named", help="the same", **numbers)
+    which.add_argument("--protocol", dest="named", help="same as the positional argument", **numbers)
     which.add_argument("--all", action="store_true", help="every number that the kernel gives a raw socket for")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--table", action="store_true", help="rows of a Markdown table")
-    form.add_argument("--json", action="store_true", help="a JSON object a line")
+    form.add_argument("--json", action="store_true", help="one JSON object per line")
     parser.add_argument("--count", type=arguments.count, default=0, metavar="N", help="end after N packets")
     parser.add_argument("--address", type=arguments.address, metavar="ADDR", help="only what is sent to this address")
     parser.add_argument(

@@ -181,7 +181,7 @@ def report(text: str) -> Path:
     try:
         make_folder(path)
     except OSError as error:
-        raise ValueError(f"{text!r} can't be made a folder ({error.strerror}); name another one") from None
+        raise ValueError(f"{text!r} cannot be created as a directory ({error.strerror}); name another one") from None
     if not os.access(path, os.W_OK | os.X_OK):
         raise ValueError(f"{text!r} can't be written; name a folder that you may write to")
     return path

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_hdp.vantage.exchange import told_text
+from pytest_hdp.vantage.interrupts import interrupts_later
 from pytest_hdp.vantage.remote import SILENCE, RemoteStation
 from pytest_hdp.vantage.wire import Wire
 
@@ -110,15 +111,16 @@ class _Connection:
 
     def __init__(self, command: Sequence[str]) -> None:
         self._ready = False
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            bufsize=0,
-            env={**os.environ, "SSH_ASKPASS_REQUIRE": "never"},  # an ssh to a jump host has no BatchMode of ours
-        )
+        with interrupts_later():
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+                bufsize=0,
+                env={**os.environ, "SSH_ASKPASS_REQUIRE": "never"},  # an ssh to a jump host has no BatchMode of ours
+            )
         try:
             self._wire = Wire(self._process)
         except BaseException:

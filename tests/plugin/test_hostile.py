@@ -101,6 +101,14 @@ def test_names_in_labs_are_shown_and_not_obeyed(project):
         assert f"lab {SHOWN_NAME}, " in shown(result)
 
 
+def test_names_in_labs_that_cannot_be_built_are_not_obeyed_either(project):
+    project.write(test_mine=SWEEP)
+    broken = '[[box]]\nkind="nftables"\nrules="no \\u001b[2J such rule"\n'
+    project.pytester.makefile(".toml", mine=f"[lab]\nname={HOSTILE_NAME}\n{broken}")
+    result = project.run("--color=no", "--hdp-lab=mine.toml", "-v", "-rs")
+    assert f"lab {SHOWN_NAME} needs " in shown(result)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -272,6 +280,7 @@ def test_a_full_disk_ends_no_run_and_is_told(project, run_in, size, workers):
     assert "255 passed, 10 xfailed" in done.stdout
     assert "255 delivered" in done.stdout
     assert "hdp: small/results.jsonl is not complete: No space left on device" in done.stdout
+    assert "hdp: small/report.html was not written: No space left on device" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
     assert ".part" not in done.stdout
 
