@@ -24,9 +24,16 @@ USAGE_ERROR = 4
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status: 0 done, 1 not, 4 bad input, 130 interrupted."""
-    options = _parser().parse_args(arguments)
+    """Run the command; returns the exit status: 0 done, 1 not, 4 bad input, 130 interrupted.
+
+    Without a subcommand it prints its help, and says by its status that nothing was done.
+    """
     try:
+        parser = _parser()
+        options = parser.parse_args(arguments)
+        if not hasattr(options, "run"):
+            parser.print_help(sys.stderr)
+            return USAGE_ERROR
         status: int = options.run(options)
     except KeyboardInterrupt:
         return 130
@@ -49,7 +56,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="hdp", description="HDP, a transport protocol that nobody has heard of, by hand.")
     parser.add_argument("--version", action="version", version=f"pytest-hdp {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(metavar="COMMAND")
     for name in COMMANDS:
         importlib.import_module(name).add_parser(commands)
     return parser

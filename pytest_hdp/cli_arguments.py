@@ -28,11 +28,11 @@ def protocols(text: str) -> tuple[int, ...]:
 
 
 def borne(text: str) -> tuple[int, ...]:
-    """Numbers that a packet can bear: for 256 and up the kernel may open a socket, which then never hears anything."""
+    """Numbers that a packet can carry: for 256 and up the kernel may open a socket, which then never hears anything."""
     numbers = protocols(text)
     for number in numbers:
         if number not in EVERY_NUMBER:
-            raise argparse.ArgumentTypeError(f"no packet bears {number}: the field has 8 bits")
+            raise argparse.ArgumentTypeError(f"{number} is not a protocol number (0-255): the field has 8 bits")
     return numbers
 
 

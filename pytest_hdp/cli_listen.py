@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_hdp.vantage.station import Observation, Station
 
 BUFFER = 4 << 20
+OTHER_FILES = 30  # that a process has open besides
 _EXAMPLES = """examples:
   hdp listen 255
   hdp listen 47,50-51,sctp --count 10 --json
@@ -46,11 +47,11 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     which.add_argument(
         "protocols", nargs="?", help="numbers or names, as 255 or 47,50-51,sctp (default 255)", **numbers
     )
-    which.add_argument("--protocol", dest="named", help="the same", **numbers)
+    which.add_argument("--protocol", dest="named", help="same as the positional argument", **numbers)
     which.add_argument("--all", action="store_true", help="every number that the kernel gives a raw socket for")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--table", action="store_true", help="rows of a Markdown table")
-    form.add_argument("--json", action="store_true", help="a JSON object a line")
+    form.add_argument("--json", action="store_true", help="one JSON object per line")
     parser.add_argument("--count", type=arguments.count, default=0, metavar="N", help="end after N packets")
     parser.add_argument("--address", type=arguments.address, metavar="ADDR", help="only what is sent to this address")
     parser.add_argument(
@@ -64,8 +65,10 @@ def run(options: argparse.Namespace) -> int:
     """Do what was asked; returns the exit status."""
     from pytest_hdp.vantage.kernel import lacking
 
-    lack = lacking(taps=False)
-    return arguments.complain(f"this kernel lacks {lack}", arguments.USAGE_ERROR) if lack else _listen(options)
+    if lack := lacking(taps=False):
+        return arguments.complain(f"this kernel lacks {lack}", arguments.USAGE_ERROR)
+    few = _too_few_files(len(_numbers(options)))
+    return arguments.complain(few, arguments.USAGE_ERROR) if few else _listen(options)
 
 
 def _listen(options: argparse.Namespace) -> int:
@@ -98,6 +101,20 @@ def _numbers(options: argparse.Namespace) -> tuple[int, ...]:
         return arguments.EVERY_NUMBER
     found: tuple[int, ...] = options.protocols or options.named or (arguments.DEFAULT_PROTOCOL,)
     return found
+
+
+def _too_few_files(numbers: int) -> str:
+    """What to do if so many sockets may not be open at a time; else nothing."""
+    import resource
+
+    needed = OTHER_FILES + numbers
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if needed <= most:
+        return ""
+    return (
+        f"to listen under {numbers} numbers takes about {needed} open files, and this process may open {most}: "
+        f"allow more (ulimit -n {needed}), or name fewer numbers"
+    )
 
 
 def _open(station: Station, options: argparse.Namespace) -> list[int]:
@@ -182,13 +199,12 @@ def _writer(options: argparse.Namespace) -> Iterator[Callable[[Heard], None]]:
     from pytest_hdp import __version__
     from pytest_hdp.packet import pcapng
     from pytest_hdp.report.capture import MARK
-    from pytest_hdp.report.files import give_back
+    from pytest_hdp.report.files import create
     from pytest_hdp.report.safe import safe
 
     command = safe(shlex.join(["hdp", *sys.argv[1:]]))
     system = f"{platform.system()} {platform.release()} {platform.machine()}"
-    descriptor = os.open(options.write, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-    give_back(options.write)
+    descriptor = create(options.write)
 
     def write(block: bytes) -> None:
         rest = memoryview(block)

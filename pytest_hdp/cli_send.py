@@ -48,8 +48,8 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         help="numbers or names, as 255 or 47,50-51,sctp (default 255)",
     )
     which.add_argument("--all", action="store_true", help="one after another all numbers from 0 to 255")
-    which.add_argument("--udp", action="store_true", help="the same bytes as a real UDP datagram; takes no privilege")
-    parser.add_argument("--count", type=arguments.count, default=1, metavar="N", help="so many of each (default 1)")
+    which.add_argument("--udp", action="store_true", help="the same bytes as a real UDP datagram; needs no privilege")
+    parser.add_argument("--count", type=arguments.count, default=1, metavar="N", help="packets per number (default 1)")
     parser.add_argument(
         "--port", type=arguments.port, default=DEFAULT_PORT, metavar="N", help="destination (default 420)"
     )

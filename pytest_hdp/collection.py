@@ -21,19 +21,22 @@ if TYPE_CHECKING:
 CAMPAIGN: pytest.StashKey[Campaign] = pytest.StashKey()
 SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
 RESULT: pytest.StashKey[Result] = pytest.StashKey()
+BY_HAND: pytest.StashKey[Result] = pytest.StashKey()
+"""What became of the last train that a test sent by itself."""
 
 LOOPBACK = "loopback"
 NO_TARGET = "no target: give --hdp-lab=NAME, or --hdp-target=ADDR"
 NO_SECOND_HOST = "no box of this lab translates, so there is no second host behind it"
-NO_EYES = "this experiment wants eyes at the target: give --hdp-agent, or --hdp-lab=NAME instead"
-NO_LAB = "this experiment wants a path whose state nobody has touched: give --hdp-lab=NAME"
+NO_EYES = "this test needs an agent at the target: give --hdp-agent, or --hdp-lab=NAME instead"
+NO_LAB = "this test needs a path on which nothing has been sent before: give --hdp-lab=NAME"
 DEFAULT_PROTOCOLS = tuple(range(256))
 MARKER = (
-    "hdp(protocols=None, default=None, form=None, direction='forward', path=None): one test for each protocol number. "
-    "protocols: exactly these (--hdp-protocols can only leave some out); default: these unless --hdp-protocols says "
-    "otherwise; path: 'loopback', or 'target' for what the command line names; variant: a path whose state nobody has "
-    "touched: 'unsolicited', 'second' (a second host behind the NAT), 'first', 'latency'; eyes=True: only where "
-    "there is an agent."
+    "hdp(protocols=None, default=None, form=None, direction='forward', path=None, variant=None, eyes=False): "
+    "one test for each protocol number. protocols: exactly these (--hdp-protocols can only leave some out); "
+    "default: these unless --hdp-protocols says otherwise; form: 'bare', 'wellformed', 'both' (default: --hdp-form); "
+    "direction: 'forward', 'reverse', 'both'; path: 'loopback', or 'target' for what the command line names; "
+    "variant: a lab's path on which nothing has been sent before: 'unsolicited', 'second' (a second host behind the "
+    "NAT), 'first', 'latency'; eyes=True: only where there is an agent."
 )
 _ARGUMENTS = frozenset({"protocols", "default", "form", "direction", "path", "variant", "eyes"})
 

@@ -14,7 +14,7 @@ from pytest_hdp.packet.encoding import Encoding
 
 if TYPE_CHECKING:
     from pytest_hdp.collection import Case
-    from pytest_hdp.judge.result import PathName
+    from pytest_hdp.judge.result import Judgement, PathName, Result
     from pytest_hdp.lab.topology import Lab
     from pytest_hdp.measure.byhand import Listener, Sender
     from pytest_hdp.measure.campaign import Campaign
@@ -29,9 +29,10 @@ UNAVAILABLE = "hdp_unavailable"
 class Path:
     """The path of a test: send your own over it."""
 
-    def __init__(self, campaign: Campaign, route: str) -> None:
+    def __init__(self, campaign: Campaign, route: str, test: pytest.Item) -> None:
         self._campaign = campaign
         self._route = route
+        self._test = test
 
     @property
     def name(self) -> PathName:
@@ -72,7 +73,7 @@ class Path:
             pace=replace(plan.pace, rounds=count, control=1),
         )
         measurement, judgement = self._campaign.probe(self._route, plan)
-        result = self._campaign.conclude(self._route, judgement)
+        result = self._concluded(judgement)
         message = self._campaign.message(self._route, result)
         return Exchange(result, message, contents=_contents(measurement, plan.encoding))
 
@@ -82,8 +83,15 @@ class Path:
 
         plan = self._campaign.routes[self._route].plan
         findings = first_packet(self.open, plan, protocol, longest_idle=longest_idle)
-        result = self._campaign.conclude(self._route, findings.judgement)
+        result = self._concluded(findings.judgement)
         return FirstPacketObserved(result, findings.sentence, findings=findings)
+
+    def _concluded(self, judgement: Judgement) -> Result:
+        """The result, which is shown if the test fails."""
+        from pytest_hdp.collection import BY_HAND
+
+        result = self._test.stash[BY_HAND] = self._campaign.conclude(self._route, judgement)
+        return result
 
     def control(self, count: int = 5) -> tuple[int, int]:
         """Send so many control packets forward: how many, and how many of them came through."""
@@ -164,7 +172,7 @@ def hdp_path(hdp_route: str, hdp_campaign: Campaign, request: pytest.FixtureRequ
     """The path of this test: its case's, else the one that its marker or the command line names."""
     with _skipping_unavailable(request):
         hdp_campaign.path(hdp_route)
-    return Path(hdp_campaign, hdp_route)
+    return Path(hdp_campaign, hdp_route, request.node)
 
 
 @pytest.fixture
@@ -196,12 +204,14 @@ def hdp_lab(hdp_path: Path) -> Lab:
 @contextmanager
 def _skipping_unavailable(request: pytest.FixtureRequest) -> Iterator[None]:
     from pytest_hdp.measure.ends import PathUnavailable
+    from pytest_hdp.report.safe import safe
 
     try:
         yield
     except PathUnavailable as error:
-        request.node.user_properties.append((UNAVAILABLE, str(error)))
-        pytest.skip(str(error))
+        told = safe(error)  # a lab's name, what a program printed
+        request.node.user_properties.append((UNAVAILABLE, told))
+        pytest.skip(told)
 
 
 @pytest.fixture

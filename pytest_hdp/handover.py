@@ -33,7 +33,7 @@ def remember(node: Any) -> None:
 
 
 def hand_over(session: pytest.Session, *, interrupted: bool) -> None:
-    """Put into a worker's output its packets, if it shares no folder with others, and, if interrupted, all results.
+    """Put into a worker's output its packets, if they are in no shared folder, and, if interrupted, all results.
 
     Those of measurements that have not ended are among them.
     """
@@ -49,7 +49,7 @@ def hand_over(session: pytest.Session, *, interrupted: bool) -> None:
         output[_TESTS] = json.dumps(tests_by_train(session))
     if campaign.capture is not None:
         packets = campaign.capture.packets()
-        if campaign.share is None:
+        if campaign.capture.spool is None:  # a vantage point's, or there was no room for it
             from pytest_hdp.measure.capture import as_text
 
             output[_PACKETS] = as_text(packets, campaign.vantage)

@@ -7,6 +7,7 @@ import platform
 import pytest
 
 from pytest_hdp.collection import CAMPAIGN, SETTINGS, case_of
+from pytest_hdp.hints import own_address
 from pytest_hdp.report.safe import safe
 from pytest_hdp.vantagepoints import named
 
@@ -24,16 +25,21 @@ def header(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
         route = campaign.routes[key]
         count = len(campaign.wanted.get(key, ()))
         trains = f"{count} train" if count == 1 else f"{count} trains"
+        against = f"expecting {route.expects}" if route.expects else "no profile"
+        called = "" if route.name.name in {"", route.name.target} else f" ({route.name.name})"
         told = (
-            f"hdp: {named(config, route.name.source)} to {route.name.target} ({route.name.name}), {trains}, "
-            f"{route.plan.pace.rounds} rounds, {route.privilege}, expecting {route.expects}"
+            f"hdp: {named(config, route.name.source)} to {route.name.target}{called}, {trains}, "
+            f"{route.plan.pace.rounds} rounds, {route.privilege}, {against}"
         )
         if route.name.kind == "internet" and route.name.agent is None:
             told = (
-                f"hdp: {named(config, route.name.source)}, to {route.name.target}, where nobody watches: {trains}, "
-                f"as fast as its ICMP errors come, expecting {route.expects}"
+                f"hdp: {named(config, route.name.source)}, to {route.name.target}, no agent there: {trains}, "
+                f"as fast as its ICMP errors come, {against}"
             )
         lines.append(safe(told))
+        if route.name.kind == "internet" and config.stash[SETTINGS].source is None and own_address(route.name.target):
+            itself = f"{safe(route.name.target)} is this host itself"
+            lines.append(f"hdp: {itself}, with no network between: suites/loopback measures it")
     return lines
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pytest_hdp.options import Settings
 
 RECORDS = "hdp_latency"
+DETAIL = "hdp_detail"
+"""A property of a test's report: what stands below the answer with -v."""
 RESULTS: pytest.StashKey[list[LatencyResult]] = pytest.StashKey()
 LOOPBACK_PAIRS, LAB_PAIRS, FAR_PAIRS = 2000, 1000, 300
 FAR_GAP, FAR_REST = 0.005, 0.01  # seconds: 160 packets a second, as gentle as with any agent
@@ -74,7 +76,7 @@ def hdp_latency(
 
         path = hdp_path.open
         if path.far is None:
-            pytest.skip("a latency needs eyes at the target: give --hdp-agent, or --hdp-lab=NAME instead")
+            pytest.skip("a latency needs an agent at the target: give --hdp-agent, or --hdp-lab=NAME instead")
         plan = _plan(path, settings, protocol, pairs, margin_us)
         with Comparison(path, plan) as comparison:
             try:
@@ -86,8 +88,8 @@ def hdp_latency(
             request.node.user_properties.extend(_properties(result))
             about = f"latency, {result.setup.direction}: " if len(results) > 1 else "latency: "
             hdp_note(about + result.sentence)
-            for line in in_words(result) if result.enough else ():
-                hdp_note(about + line)
+            details = in_words(result) if result.enough else ()
+            request.node.user_properties.extend((DETAIL, about + line) for line in details)
         return LatencyObserved(results)
 
     return measure
@@ -166,7 +168,7 @@ class LatencyFile:
         try:
             write(self._folder / LATENCY, self._records)
         except OSError as error:
-            self._trouble = f"hdp: {LATENCY} is not complete: {error.strerror or error}"
+            self._trouble = f"hdp: {LATENCY} was not written: {error.strerror or error}"
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """A file that could not be written is no success."""

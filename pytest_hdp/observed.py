@@ -22,13 +22,18 @@ class UnexpectedVerdict(AssertionError):  # noqa: N818 (what it says is not an e
         self.result = result
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Observed:
     """The settled result of one train, and `check()`, which makes it the outcome of the test."""
 
     result: Result
     message: str
     expected_nat: str | None = None
+
+    def __repr__(self) -> str:
+        """In a few words, for the explanation of an `assert`; the evidence is in the report of a test that fails."""
+        train, errno = self.result.judgement.train, f" ({self.errno})" if self.errno else ""
+        return f"<{type(self).__name__} {train.protocol} {train.direction} {train.form}: {self.verdict}{errno}>"
 
     @property
     def verdict(self) -> Verdict:
@@ -82,14 +87,14 @@ class Observed:
             (pytest.xfail if expected else pytest.fail)(f"{self.result.judgement.train.protocol}: {source}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Exchange(Observed):
     """What became of a hand-made train. `contents`: what arrived at the receiver's socket, decoded, as sent or not."""
 
     contents: tuple[bytes | None, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class FirstPacketObserved(Observed):
     """What the first-packet experiment found: its burst's verdict, and what the state hangs on."""
 

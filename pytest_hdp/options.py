@@ -74,13 +74,13 @@ OPTIONS = (
     _Option(
         "inventory",
         "FILE",
-        "targets from a TOML file: [[target]] with name, address, agent, profile, tags; see docs/targets.md",
+        "targets from a TOML file: [[target]] tables with name, address, and if wanted agent, profile, tags",
         values.inventory,
     ),
     _Option(
         "agent",
         "SPEC",
-        "eyes at the target: ssh=user@host, netns=NAME, netns=pid:NUMBER, popen (this host); default: none",
+        "agent at the target: ssh=user@host, netns=NAME, netns=pid:NUMBER, popen (this host); default: none",
         values.spot,
     ),
     _Option(
@@ -96,9 +96,9 @@ OPTIONS = (
         "protocol numbers: 0-255 (default), 47,50-51,132, names (gre), sets (assigned, unassigned, experimental)",
         parse_protocols,
     ),
-    _Option("count", "N", "rounds for everyone (default: 3 on loopback, 5 elsewhere)", values.count),
+    _Option("count", "N", "rounds sent for every number (default: 3 on loopback, 5 elsewhere)", values.count),
     _Option("form", "FORM", "bare (default), wellformed, both", values.forms),
-    _Option("encoding", "NAME", "of the content: plain (default), base64, base128", values.encoding),
+    _Option("encoding", "NAME", "payload encoding: plain (default), base64, base128", values.encoding),
     _Option(
         "rate",
         "PPS",
@@ -115,13 +115,13 @@ OPTIONS = (
         "find the hop where trains died: groups (default, one of each verdict), all, none",
         values.locate,
     ),
-    _Option("seed", "N", "of the shuffled order in each round (default: a new one, printed)", values.seed),
+    _Option("seed", "N", "seed for the shuffled order in each round (default: a new one, printed)", values.seed),
     _Option("buffer", "BYTES", "receive buffer of each socket (default: the system's)", values.buffer),
     _Option("expect", "FILE|NAME|none", "a profile (default on loopback: the running system's own)", values.expect),
     _Option("record", "FILE", "write what was observed as a profile, for the next run to expect", values.record),
     _Option("report", "DIR", "write results.jsonl, results.md, report.html and capture.pcapng there", values.report),
     _Option(
-        "latency-margin", "US", "fail if HDP is slower than UDP by more than so many microseconds", values.positive
+        "latency-margin", "US", "fail if HDP is slower than UDP by more than this many microseconds", values.positive
     ),
     _Option(
         "latency-pairs",

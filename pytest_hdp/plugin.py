@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_hdp import collection, handover, latency, unmeasured
-from pytest_hdp.collection import CAMPAIGN, MARKER, RESULT, SETTINGS
+from pytest_hdp.collection import BY_HAND, CAMPAIGN, MARKER, RESULT, SETTINGS
 from pytest_hdp.fixtures import (
     hdp_campaign,
     hdp_case,
@@ -69,8 +69,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SETTINGS] = replace(settings, seed=seed)
     if not worker:
         keep_names(config)
+        from pytest_hdp import grouping, hints
         from pytest_hdp.reporting import Reporting
 
+        grouping.register(config)
+        config.pluginmanager.register(hints.Hints(), "hdp-hints")
         config.stash[REPORTING] = Reporting(config)
         config.pluginmanager.register(config.stash[REPORTING], "hdp-reporting")
         config.pluginmanager.register(latency.LatencyFile(config), "hdp-latency-file")
@@ -111,9 +114,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Tell the campaign what the selected tests want, so that the first of them measures for all."""
     if not any("hdp_campaign" in getattr(item, "fixturenames", ()) for item in session.items):
         return
+    from pytest_hdp.hints import warn_of_variables
     from pytest_hdp.routes import new_campaign
 
     try:
+        warn_of_variables(session.config)
         if (misfit := session.config.stash.get(MISFIT, None)) is not None:
             raise pytest.UsageError(misfit)
         session.config.stash[CAMPAIGN] = new_campaign(session.config, session.items)
@@ -177,9 +182,13 @@ def pytest_runtest_makereport(
     if isinstance(error, UnexpectedVerdict):
         result = result or error.result
     if result is not None and report.when == "call":
-        from pytest_hdp.reporting import attach
+        from pytest_hdp.attach import attach
 
         attach(item, report, result, error if isinstance(error, UnexpectedVerdict) else None)
+    elif report.when == "call" and report.failed and (by_hand := item.stash.get(BY_HAND, None)) is not None:
+        from pytest_hdp.attach import show_evidence
+
+        show_evidence(item, report, by_hand)
     unmeasured.attach(item, report)
     return report
 

@@ -8,22 +8,23 @@ import platform
 import shlex
 import warnings
 from collections import Counter
+from collections.abc import Generator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from _pytest._code.code import ReprFileLocation, TerminalRepr
 
 from pytest_hdp import __version__, handover
+from pytest_hdp.attach import COUNT, RECORD, EvidenceRepr, record_of
 from pytest_hdp.collection import CAMPAIGN, SETTINGS
 from pytest_hdp.fixtures import UNAVAILABLE
 from pytest_hdp.heading import HEADER, header, system
 from pytest_hdp.judge.profile import UNSTATED
-from pytest_hdp.repeating import repeat_command
 from pytest_hdp.report import letters
 from pytest_hdp.report.runfiles import RunFiles
 from pytest_hdp.report.safe import safe
+from pytest_hdp.report.summary import own_reason
 from pytest_hdp.vantagepoints import vantage_of_report
 
 if TYPE_CHECKING:
@@ -31,57 +32,10 @@ if TYPE_CHECKING:
 
     from _pytest._io import TerminalWriter
 
-    from pytest_hdp.judge.result import Result
-    from pytest_hdp.observed import UnexpectedVerdict
     from pytest_hdp.report.lines import Line
     from pytest_hdp.statusline import StatusLine
 
-RECORD = "hdp_record"
-PROPERTY = "hdp_"
-NO_PROPERTY = frozenset({"probes", "hops", "climb"})
-"""What is too long for a property of each test: it is in the results file."""
 GRAVITY = ("failed", "xfailed", "skipped", "passed")
-
-
-class EvidenceRepr(TerminalRepr):
-    """A failure's block of evidence, in the place of a traceback."""
-
-    def __init__(self, block: str, nodeid: str, message: str) -> None:
-        self.block = block
-        self.reprcrash = ReprFileLocation(nodeid, 0, message)
-
-    def toterminal(self, tw: TerminalWriter) -> None:
-        """Print the block."""
-        for line in self.block.splitlines():
-            tw.line(line)
-
-
-def attach(item: pytest.Item, report: pytest.TestReport, result: Result, error: UnexpectedVerdict | None) -> None:
-    """Add a result to the report of its test, and show the evidence instead of a traceback if the verdict failed it."""
-    from pytest_hdp.judge.record import to_record
-
-    record = to_record(result)
-    record["outcome"] = _outcome(report)
-    setattr(report, RECORD, record)
-    properties = [(PROPERTY + name, _property(value)) for name, value in record.items() if name not in NO_PROPERTY]
-    item.user_properties.extend(properties)
-    report.user_properties.extend(properties)
-    if error is not None:
-        from pytest_hdp.report.failure import failure_block
-
-        report.longrepr = failure_block(record, repeat_command(item))
-
-
-def _outcome(report: pytest.TestReport) -> str:
-    if hasattr(report, "wasxfail"):
-        return "xfailed" if report.skipped else "passed"
-    return str(report.outcome)
-
-
-def _property(value: object) -> str | int:
-    if value is None:
-        return ""
-    return value if isinstance(value, str | int) else json.dumps(value)
 
 
 class Reporting:
@@ -125,10 +79,10 @@ class Reporting:
         self, report: pytest.TestReport
     ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
         """A letter for each verdict, so that the progress line is the picture."""
-        record = getattr(report, RECORD, None)
-        if record is None:
+        if (record := record_of(report)) is None:
             return None
-        return letters.status(record["verdict"], record["outcome"])
+        count, own = getattr(report, COUNT, 1), own_reason(record)
+        return letters.status(record["verdict"], record["outcome"], count, own_reason=own)
 
     @property
     def unmeasured(self) -> tuple[str, ...]:
@@ -154,9 +108,10 @@ class Reporting:
         if self._status is not None:
             self._status.erase()
         if report.when == "call":
-            self.notes |= dict.fromkeys(str(value) for name, value in report.user_properties if name == "hdp_note")
-        record = getattr(report, RECORD, None)
-        if record is None:
+            told = {"hdp_note", *(["hdp_detail"] if self.config.get_verbosity() > 0 else [])}
+            self.notes |= dict.fromkeys(str(value) for name, value in report.user_properties if name in told)
+        self._show_evidence_of(report)
+        if (record := record_of(report)) is None:
             self._count_skip(report)
             return
         self._keep(record)
@@ -166,10 +121,14 @@ class Reporting:
             from pytest_hdp.report.capture import train_key
 
             self._tests.setdefault(train_key(record), report.nodeid)
-        if isinstance(report.longrepr, str):
+
+    def _show_evidence_of(self, report: pytest.TestReport) -> None:
+        record = getattr(report, RECORD, None)
+        if record is not None and isinstance(report.longrepr, str):
             vantage = vantage_of_report(report)
             said = record["explanation"] if vantage is None else f"from {vantage}: {record['explanation']}"
-            report.longrepr = EvidenceRepr(report.longrepr, report.nodeid, said)
+            brief = self.config.getoption("tbstyle") == "line"
+            report.longrepr = EvidenceRepr("" if brief else report.longrepr, report.nodeid, said)
 
     def _count_skip(self, report: pytest.TestReport) -> None:
         """Count a test of ours that never got to measure, by its reason, which pytest itself shows with -rs only."""
@@ -210,8 +169,17 @@ class Reporting:
             if _train(record) not in self._by_train:
                 self._keep(record)
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-        """The grid, and the surprises in words."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter, config: pytest.Config
+    ) -> Generator[None]:
+        """The grid, and the surprises in words: last of all, since the last lines are those that stay on the screen."""
+        try:
+            return (yield)
+        finally:
+            self._show(terminalreporter, config)
+
+    def _show(self, terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
         grave = self._files.troubles or self.unmeasured
         told = self.records or self.notes or self.skipped
         if not (told or grave) or (config.get_verbosity() < -1 and not grave):

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 OTHER_FILES = 50
 FILES_OF_A_PATH = 8
+FILES_OF_A_LAB = 60  # of its namespaces' keeper, which are this process's too while it is built
+ALL_NUMBERS = 256
 
 
 def new_campaign(config: pytest.Config, items: Iterable[pytest.Item]) -> Campaign:
@@ -72,6 +74,12 @@ def _check_open_files(campaign: Campaign) -> None:
         key: len({train.protocol for train in wanted}) * (1 if campaign.routes[key].name.agent is None else 2)
         for key, wanted in campaign.wanted.items()
     }
+    for key, route in campaign.routes.items():
+        if route.name.kind == "lab" and (key in sockets or campaign.path_users[key]):
+            whole = (
+                2 * ALL_NUMBERS if campaign.path_users[key] else 0
+            )  # a test with a path of its own may want them all
+            sockets[key] = FILES_OF_A_LAB + max(sockets.get(key, 0), whole)
     needed = OTHER_FILES + max(sockets.values(), default=0)  # the other paths are closed by then or not open yet
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     targets = {key: FILES_OF_A_PATH + size for key, size in sockets.items() if key.startswith("target:")}

@@ -11,7 +11,7 @@ from pytest_hdp.inventory import Parsers, Target, from_file
 from pytest_hdp.judge.expect import Profile, ProfileError, builtin, builtin_names, load_profile
 from pytest_hdp.judge.verdict import Form
 from pytest_hdp.packet.encoding import Encoding
-from pytest_hdp.report.files import make_folder
+from pytest_hdp.report.files import make_folder, open_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,11 @@ def record(text: str) -> Path:
     path = Path(text)
     if path.is_dir() or not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
         raise ValueError(f"{text!r} can't be written; name a file in a folder that exists and that you may write to")
-    return path
+    try:
+        with open_folder(path.parent):
+            return path
+    except OSError as error:
+        raise ValueError(f"{text!r} can't be written ({error.strerror})") from None
 
 
 def report(text: str) -> Path:
@@ -177,7 +181,7 @@ def report(text: str) -> Path:
     try:
         make_folder(path)
     except OSError as error:
-        raise ValueError(f"{text!r} can't be made a folder ({error.strerror}); name another one") from None
+        raise ValueError(f"{text!r} cannot be created as a directory ({error.strerror}); name another one") from None
     if not os.access(path, os.W_OK | os.X_OK):
         raise ValueError(f"{text!r} can't be written; name a folder that you may write to")
     return path

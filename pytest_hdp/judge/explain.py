@@ -109,8 +109,10 @@ def bound_text(came: int, sent: int) -> str:
 
 
 def control_text(facts: Facts) -> str:
-    """Return how the control fared: "the control lost 0 of 70"."""
+    """Return how the control fared: "all 70 control packets arrived", "the control lost 1 of 70"."""
     lost, sent = facts.control
+    if sent > 1 and not lost:
+        return f"all {sent} control packets arrived"
     return f"the control lost {lost} of {sent}"
 
 
@@ -158,7 +160,7 @@ def arrival_text(facts: Facts) -> str:
         ttl, routers = min(steps, key=lambda each: (-steps.count(each), each))
         said += f"; its TTL was {ttl} there"
         if 0 <= routers < _MOST_HOPS:
-            said += f": {_counted(routers, 'router')} on the way"
+            said += f": {counted(routers, 'router')} on the way"
     if names := sorted({name for _, report in facts.target_errors for name in report.changed}):
         said += f"; the quote shows {', '.join(map(plain, names))} changed"
     return said
@@ -172,7 +174,7 @@ def unproven_text(facts: Facts) -> str:
     prove = "proves" if len(unproven) == 1 else "prove"
     changed = sorted({name for report in unproven for name in report.changed})
     quotes = f" (quoted with {', '.join(map(plain, changed))} changed, or made up)" if changed else ""
-    return f", but {_counted(len(unproven), 'ICMP error')} that {prove} nothing{quotes},"
+    return f", but {counted(len(unproven), 'ICMP error')} that {prove} nothing{quotes},"
 
 
 def advice_text(facts: Facts) -> str:
@@ -182,7 +184,13 @@ def advice_text(facts: Facts) -> str:
     return f"; a host answers valid {slug(facts.train.protocol)} only, which --hdp-form=wellformed sends"
 
 
-def _counted(count: int, what: str) -> str:
+def probed_with(protocol: int) -> str:
+    """Return what a sentence says where another number's packets looked for the hop: ", as probed with 47"."""
+    return f", as probed with {protocol}"
+
+
+def counted(count: int, what: str) -> str:
+    """Return "1 probe", "2 probes"."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 

@@ -61,6 +61,10 @@ def to_record(result: Result) -> dict[str, Any]:
         "outcome": result.outcome.value,
         "latency_us": _latency(result.latency_us),
     }
+    if result.expected_errno is not None:
+        record["expected_errno"] = result.expected_errno
+    if result.expected_wire_protocol is not None:
+        record["expected_wire_protocol"] = result.expected_wire_protocol
     if judgement.hops:
         record["hops"] = [_hop(hop) for hop in judgement.hops]
     if judgement.climb is not None:
@@ -104,6 +108,10 @@ def _result(fields: Fields) -> Result:
         expected=expected,
         outcome=fields.word("outcome", Outcome),
         latency_us=_read_latency(fields.fields_or_none("latency_us")),
+        expected_errno=fields.text("expected_errno") if "expected_errno" in fields.values else None,
+        expected_wire_protocol=(
+            fields.number("expected_wire_protocol", 0, 255) if "expected_wire_protocol" in fields.values else None
+        ),
     )
 
 

@@ -122,7 +122,10 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One line of `results.jsonl`: a judgement, where and when it was made, and how it compares with expectations."""
+    """One line of `results.jsonl`: a judgement, where and when it was made, and how it compares with expectations.
+
+    `expected_errno`, `expected_wire_protocol`: what was expected beside the verdict, where that was stated.
+    """
 
     run: str
     time: str
@@ -133,6 +136,8 @@ class Result:
     expected: Verdict | None
     outcome: Outcome
     latency_us: tuple[float, float, float] | None = None
+    expected_errno: str | None = None
+    expected_wire_protocol: int | None = None
 
     @property
     def verdict(self) -> Verdict:

@@ -210,8 +210,8 @@ def silent(facts: Facts) -> Finding | None:
     if facts.has_agent or facts.rejections or not asked or facts.circumstances.agent_gone:
         return None
     said = (
-        f"nothing came back for {len(facts.accepted)} sent{explain.unproven_text(facts)} while the control did: "
-        f"it was dropped on the path, or dropped by {explain.receiver(facts)}, or taken there without an answer"
+        f"{explain.counted(len(facts.accepted), 'probe')} got no reply{explain.unproven_text(facts)} while the control "
+        f"did: dropped on the path, or dropped by {explain.receiver(facts)}, or accepted there without a reply"
         f"{explain.advice_text(facts)}"
     )
     return Finding(Verdict.SILENT, Place.UNKNOWN, said, facts.enough or facts.last_chance)

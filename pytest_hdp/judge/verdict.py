@@ -5,7 +5,14 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Verdict(StrEnum):
+class _Word(StrEnum):
+    """A word that reads as itself in the explanation of an `assert` too: 'lost', not <Verdict.LOST: 'lost'>."""
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
+class Verdict(_Word):
     """What the evidence of a train means, in the order of the ladder's rungs."""
 
     REFUSED_AT_SOCKET = "refused_at_socket"
@@ -33,7 +40,7 @@ class Verdict(StrEnum):
         return Outcome.FAILED
 
 
-class Place(StrEnum):
+class Place(_Word):
     """The rung where the train ended."""
 
     SENDER_SOCKET = "sender's socket()"
@@ -47,21 +54,21 @@ class Place(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Direction(StrEnum):
+class Direction(_Word):
     """`forward` is from source to target."""
 
     FORWARD = "forward"
     REVERSE = "reverse"
 
 
-class Form(StrEnum):
+class Form(_Word):
     """`bare`: HDP right after the IP header. `wellformed`: inside the carrier that the number promises."""
 
     BARE = "bare"
     WELLFORMED = "wellformed"
 
 
-class Outcome(StrEnum):
+class Outcome(_Word):
     """What pytest reports."""
 
     PASSED = "passed"

@@ -41,7 +41,8 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    actions = parser.add_subparsers(dest="lab_action", required=True, metavar="{list,show,run}")
+    actions = parser.add_subparsers(dest="lab_action", metavar="{list,show,run}")
+    parser.set_defaults(show_help=parser.print_help)
     actions.add_parser("list", help="every lab in a line, with its truth")
     name = "a name of `hdp lab list`, several joined by +, a TOML file, or module:Class"
     show = actions.add_parser("show", help="draw the path of a lab, and say what becomes of which number")
@@ -52,7 +53,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     behind = type(run)(prog=run.prog, usage=usage, add_help=False)
     for each in (run, behind):
         each.add_argument("--at", default="client", metavar="NODE", help="client (default), target, second, router1...")
-        each.add_argument("--seed", type=int, default=0, metavar="N", help="of all chance in the boxes (default 0)")
+        each.add_argument("--seed", type=int, default=0, metavar="N", help="seed for the boxes' randomness (default 0)")
     run.add_argument("lab_name", metavar="NAME", help=name)
     for each in (run, behind):
         each.add_argument("lab_command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
@@ -64,6 +65,9 @@ def main(args: argparse.Namespace) -> int:
     """Do what was asked. Returns the exit status: the command's own, 3 if the lab can't be had, 4 for bad input."""
     from pytest_hdp.lab.requirements import LabUnavailable
 
+    if args.lab_action is None:
+        args.show_help(sys.stderr)
+        return _USAGE
     try:
         if args.lab_action == "list":
             return _print(_listing())

@@ -68,7 +68,7 @@ class Nat(Box):
     def description(self) -> str:
         """One line for the catalogue."""
         if self.passes is None:
-            return "translates what its tracker takes, leaks the rest untranslated, lets nothing unasked in"
+            return "NATs what conntrack accepts, forwards the rest un-NATed, drops unsolicited inbound"
         return f"translates {listed(self.passes)}, drops all other numbers and what its tracker calls invalid"
 
     @property

@@ -15,6 +15,7 @@ from pytest_hdp.lab.namespaces import FORWARDING, SYSCTLS, Jobs, checksum_in_sof
 from pytest_hdp.lab.relays import RelayProcess
 from pytest_hdp.lab.requirements import LabUnavailable, program, refused
 from pytest_hdp.lab.wires import Wire
+from pytest_hdp.vantage.interrupts import interrupts_later
 from pytest_hdp.vantage.keeper import Keeper, NamespacesUnavailable
 
 if TYPE_CHECKING:
@@ -77,8 +78,9 @@ class Lab:
         for needed in ("ip", "nft") if any(box.rules for box in self.boxes) else ("ip",):
             program(needed, self.spec.name)
         try:
-            self._keeper = Keeper()
-            self._build(self._keeper)
+            with interrupts_later():
+                self._keeper = Keeper()
+                self._build(self._keeper)
         except NamespacesUnavailable as error:
             raise LabUnavailable(f"lab {self.spec.name} needs network namespaces: {error}") from error
         except OSError as error:
@@ -94,13 +96,14 @@ class Lab:
 
     def close(self) -> None:
         """Take the lab down, with everything that runs in it. May be called again."""
-        for relay in self._relays:
-            relay.close()
-        self._relays.clear()
-        self._namespaces.clear()
-        if self._keeper is not None:
-            self._keeper.close()
-            self._keeper = None
+        with interrupts_later():
+            for relay in self._relays:
+                relay.close()
+            self._relays.clear()
+            self._namespaces.clear()
+            if self._keeper is not None:
+                self._keeper.close()
+                self._keeper = None
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Truth about a train of this number, from end to end."""

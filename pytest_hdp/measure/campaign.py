@@ -58,7 +58,7 @@ class Route:
     open: Callable[[], AbstractContextManager[OpenPath]]
     plan: Plan
     expect: Callable[[Train, Verdict], Expectation | None] = expect_nothing
-    expects: str = "nothing"
+    expects: str = ""
     expect_nat: Callable[[Train], str | None] = expect_no_nat
     privilege: str = ""
     reach: Callable[[], None] | None = None
@@ -154,7 +154,8 @@ class Campaign:
         train = judgement.train
         expectation = route.expect(train, judgement.verdict)
         outcome, _ = assess(judgement, expectation)
-        expected = expectation.verdict if expectation is not None and expectation.stated else None
+        stated = expectation if expectation is not None and expectation.stated else None
+        expected = stated.verdict if stated is not None else None
         if expectation is not None and judgement.verdict in expectation.also and expectation.matches(judgement):
             expected = judgement.verdict
         return Result(
@@ -167,6 +168,8 @@ class Campaign:
             expected=expected,
             outcome=outcome,
             latency_us=train_latency(self._measurements.get(key), train),
+            expected_errno=stated.errno if stated is not None else None,
+            expected_wire_protocol=stated.wire_protocol if stated is not None else None,
         )
 
     def message(self, key: str, result: Result) -> str:

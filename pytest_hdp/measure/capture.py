@@ -1,21 +1,22 @@
 """Keeps the packets of a run for `capture.pcapng`: what the taps at both ends saw of our own, and who each one is.
 
 Nothing of this exists unless a report is asked for. Strangers' packets are left out by the rule by which the ledger
-leaves them out of the evidence. At most `MOST` packets are kept of a path, the first ones.
+leaves them out of the evidence. At most `MOST` packets are kept of a path, and of one packet `MOST_COPIES` at each
+end: the first ones.
 """
 
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import os
-import time
-from contextlib import suppress
+from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.measure.ledger import Entry, Ledger
+from pytest_hdp.measure.ledger import MOST_COPIES, Entry, Ledger
 from pytest_hdp.measure.quotes import read_error
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pytest_hdp.vantage.station import Observation
 
 MOST = 200_000
+MOST_UNREAD = 4 << 20  # bytes of packets that nobody has looked at yet
 SPOOL_EVERY = 0.2  # seconds between two writes to the spool while packets come
 PACKET_OUTGOING = 4
 UDP = 17
@@ -93,18 +95,26 @@ class Capture:
         fresh = [kept for watcher in self._watchers for kept in watcher.drain()]
         full = {watcher.path.name.name for watcher in self._watchers if watcher.full} - self._packets.full
         self._packets.full |= full
+        if self.spool is not None and (fresh or full):
+            try:
+                self._append(self.spool, "".join([*map(_line, fresh), *(json.dumps(name) + "\n" for name in full)]))
+                return
+            except OSError:  # a full disk must not spoil a verdict: from now on they are kept here, and handed over
+                self.spool = None
         if self.spool is None:
             self._packets.kept += fresh
-        elif fresh or full:
-            self._append(self.spool, "".join([*map(_line, fresh), *(json.dumps(name) + "\n" for name in full)]))
 
     def _append(self, folder: Path, text: str) -> None:
-        with suppress(OSError):  # a full disk must not spoil a verdict; whoever writes the report says that it is full
-            if self._file is None:
-                folder.mkdir(parents=True, exist_ok=True)
-                self._file = folder / _SPOOLS.replace("*", str(os.getpid()))
-            with self._file.open("a", encoding="ascii") as stream:
-                stream.write(text)
+        """Add text to the spool, all of it or nothing. Raises OSError."""
+        if self._file is None:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = folder / _SPOOLS.replace("*", str(os.getpid()))
+        with self._file.open("ab", buffering=0) as stream:
+            whole = os.fstat(stream.fileno()).st_size
+            data = text.encode("ascii")
+            if stream.write(data) != len(data):
+                stream.truncate(whole)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 class Watcher:
@@ -116,9 +126,13 @@ class Watcher:
         self._ledger = Ledger(path.run_id)
         self._roles: dict[int, str] = {}
         self._seen: list[tuple[Eye, Observation]] = []
+        self._unread = 0
+        self._kept: list[Kept] = []
+        self._copies: Counter[tuple[int, str]] = Counter()
+        self._name = asdict(path.name)
         self._room = MOST
         self.full = False
-        self._flushed = time.monotonic()
+        self._flushed = self.path.clock.monotonic()
 
     def sent(self, entry: Entry, role: str) -> None:
         """Remember a packet that is about to be sent."""
@@ -136,16 +150,33 @@ class Watcher:
         if not self._room:
             self.full = True
             return
-        self._room -= 1
         self._seen.append((eye, observation))
-        if self._capture.spool is not None and time.monotonic() > self._flushed + SPOOL_EVERY:
+        self._unread += len(observation[3])
+        if self._unread > MOST_UNREAD:
+            self._read()
+        if self._capture.spool is not None and self.path.clock.monotonic() > self._flushed + SPOOL_EVERY:
             self._capture.flush()
 
     def drain(self) -> list[Kept]:
         """Return what was seen since the last time and is ours."""
-        seen, self._seen = self._seen, []
-        self._flushed = time.monotonic()
-        return [kept for eye, observation in seen if (kept := self._identified(eye, observation)) is not None]
+        self._read()
+        kept, self._kept = self._kept, []
+        self._flushed = self.path.clock.monotonic()
+        return kept
+
+    def _read(self) -> None:
+        """Keep what is ours of what was seen."""
+        seen, self._seen, self._unread = self._seen, [], 0
+        for eye, observation in seen:
+            kept = self._identified(eye, observation)
+            if kept is None:
+                continue
+            self._copies[kept.index, kept.vantage] += 1
+            if self._room and self._copies[kept.index, kept.vantage] <= MOST_COPIES:
+                self._kept.append(kept)
+                self._room -= 1
+            else:
+                self.full = True
 
     def _identified(self, eye: Eye, observation: Observation) -> Kept | None:
         _, when, kind, data, _, interface = observation
@@ -154,14 +185,14 @@ class Watcher:
             entry, copy = found
             changed = copy.payload_change
             if self._roles[entry.index] in {CONTROL, BY_HAND} and kind == PACKET_OUTGOING:
-                entry.left.append(copy)  # nobody else notes it, and a short quote is recognised by it
+                entry.keep(entry.left, copy)  # nobody else notes it, and a short quote is recognised by it
         elif (about := read_error(self._ledger, when, data)) is not None and "payload" not in about[1].changed:
             entry, changed = about[0], None
         else:
             return None
         train = entry.train
         return Kept(
-            path=asdict(self.path.name),
+            path=self._name,
             vantage="near" if eye.end is self.path.near else "far",
             address=eye.end.address,
             interface=interface,

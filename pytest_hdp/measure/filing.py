@@ -33,10 +33,10 @@ def file(path: OpenPath, books: Sequence[tuple[Control, Ledger]], eye: Eye, obse
     direction = entry.train.direction
     if eye.kind == "socket":
         if eye.end is path.receiver_end(direction):
-            entry.delivered.append(copy)
+            entry.keep(entry.delivered, copy)
     elif outgoing and eye.end is path.sender_end(direction):
-        entry.left.append(copy)
+        entry.keep(entry.left, copy)
     elif not outgoing and eye.end is path.receiver_end(direction):
-        entry.arrived.append(copy)
+        entry.keep(entry.arrived, copy)
         if direction is Direction.REVERSE and copy.genuine:
             path.came_back(entry.index)

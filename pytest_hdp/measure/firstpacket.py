@@ -110,7 +110,7 @@ class _Single:
         if eye.kind == "socket":
             found = self.ledger.probe(observation[1], observation[3], observation[5])
             if found is not None:
-                found[0].delivered.append(found[1])
+                found[0].keep(found[0].delivered, found[1])
 
 
 def _delivered(entry: Entry) -> bool:

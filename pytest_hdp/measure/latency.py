@@ -143,7 +143,8 @@ class Comparison:
     def _send_all(self, book: Book, trip: OneWay | RoundTrip) -> int:
         """Send everything. A round whose time has come before the host let us begin it is put off: returns how many."""
         sends = [self.ends.sending(kind, trip.sender) for kind in self.kinds]
-        width, clock, wait = len(sends), self.ends.path.clock.time_ns, trip.wait
+        width, wait, time = len(sends), trip.wait, self.ends.path.clock
+        clock, wall = time.monotonic_ns, time.time_ns  # to wait by, which nobody sets, and as the kernel stamps
         data = self.ends.wire(book.packets, trip.sender)
         send, due_at, called_at = trip.sender.station.send, book.due, book.called
         schedule = list(self._schedule(len(data) // width))
@@ -155,8 +156,9 @@ class Comparison:
                 due = begin + offset
                 wait(due)
                 handle, address, port = sends[number % width]
-                due_at[number] = due
-                called_at[number] = clock()
+                late = clock() - due
+                called_at[number] = called = wall()
+                due_at[number] = called - late
                 send(handle, data[number], address, port)
             begin = due
         trip.finish(self._patience(book))

@@ -21,6 +21,8 @@ MAC_OFFSET = 12  # inside the tag: run id (8), index (4)
 UNFORGEABLE = 12  # of the MAC's 16 bytes: 96 bits as sent are no accident and no guess
 ICMP_ERRORS = frozenset({3, 4, 5, 11, 12})
 MOST_REPORTS = 32  # kept of one probe: nobody honest sends more, and a flood must not fill the memory
+MOST_COPIES = 32  # kept of one probe at one place, for the same reason
+MOST_ADDED = 2048  # bytes by which a copy may be longer than its probe: no header and no padding is as long
 
 
 @dataclass(slots=True)
@@ -72,6 +74,11 @@ class Entry:
     replies: list[Reply] = field(default_factory=list)
     _told: tuple[tuple[int, ...], Probe] | None = None
 
+    def keep(self, copies: list[Copy], copy: Copy) -> None:
+        """Add a copy to those seen at one place, if there are not too many; the first genuine one always."""
+        if len(copies) < MOST_COPIES or (copy.genuine and not any(each.genuine for each in copies)):
+            copies.append(copy)
+
     def evidence(self) -> Probe:
         """What has been seen of it so far; made anew only when something was added."""
         counts = (len(self.left), len(self.arrived), len(self.delivered), len(self.icmp), len(self.replies))
@@ -122,7 +129,7 @@ class Ledger:
             return None  # it quotes a probe, and is none
         found = self.index_of(payload)
         entry = self.probes.get(found[1]) if found is not None else None
-        if found is None or entry is None:
+        if found is None or entry is None or len(payload) > len(entry.data) + MOST_ADDED:
             self.strangers += 1
             return None
         sent = entry.data[entry.start :]
@@ -130,7 +137,8 @@ class Ledger:
         if change is STRANGER:
             self.strangers += 1
             return None
-        self._by_packet[data[9], data[4] << 8 | data[5]] = entry
+        if len(self._by_packet) < MOST_COPIES * len(self.probes):  # a far end may make up as many as there are
+            self._by_packet[data[9], data[4] << 8 | data[5]] = entry
         return entry, Copy(time, data, change is None, change, interface)
 
     def icmp_error(self, time: int, data: bytes) -> bool:

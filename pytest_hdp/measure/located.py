@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from pytest_hdp.judge.explain import probed_with
 from pytest_hdp.judge.result import Climb
 from pytest_hdp.judge.verdict import Form, Place, Verdict
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.result import AtTtl, Hop, Judgement
 
 LOCATED = frozenset({Verdict.LOST, Verdict.REJECTED, Verdict.FIRST_ONLY, Verdict.SILENT})
+_DIED = {Verdict.LOST: "lost", Verdict.REJECTED: "rejected", Verdict.FIRST_ONLY: "stopped"}
 FEW = 6  # silent trains that climb themselves: one stands for all that come after them
 
 
@@ -103,12 +105,20 @@ def located(judgement: Judgement, found: Found) -> Judgement:
     judgement = replace(judgement, hops=found.hops, climb=climb)
     if beyond is None:
         return judgement
-    who = f"{last.address} (hop {last.ttl}) was the last to answer" if last is not None else "no hop answered"
-    whose = "" if own else f", asked with {found.train.protocol}"
-    sentence = (
-        f"{judgement.explanation.rstrip('.')}; {who}{whose}, the control passed {beyond.address} (hop {beyond.ttl})."
-    )
+    probed = "" if own else probed_with(found.train.protocol)
+    sentence = f"{judgement.explanation.rstrip('.')}; {_between(judgement.verdict, last, beyond)}{probed}."
     if not own:
         return replace(judgement, explanation=sentence)
     place = Place.HOP if judgement.verdict is Verdict.REJECTED else judgement.place
     return replace(judgement, last_hop=last, place=place, explanation=sentence)
+
+
+def _between(verdict: Verdict, last: Hop | None, beyond: Hop) -> str:
+    """Between which routers it died, in words; of silence, which proves no death, who was the last to answer."""
+    there = f"{beyond.address} (hop {beyond.ttl})"
+    if last is None:
+        return f"no hop answered, before {there} that the control passed"
+    here = f"{last.address} (hop {last.ttl})"
+    if verdict is Verdict.SILENT:
+        return f"the last to answer was {here}, and to the control {there}"
+    return f"{_DIED.get(verdict, 'lost')} between {here} and {there}"

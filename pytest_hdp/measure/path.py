@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pytest_hdp.vantage.station import Observation
 
 TAP_BUFFER = 16 << 20
+MOST_INBOX = 10_000  # packets that somebody else's socket has seen, and they have not taken
 _HDP_HEADER = 12
 _UDP_HEADER = 8
 RUN_ID_OFFSETS = tuple(sorted({_HDP_HEADER, *(_HDP_HEADER + hdp_offset(number) for number in CARRIERS)}))
@@ -231,8 +232,9 @@ class OpenPath:
         for end in self._ends:
             for observation in end.station.poll(0):
                 key = (id(end), observation[0])
-                if key in self._inboxes:
-                    self._inboxes[key].append(observation)
+                if (inbox := self._inboxes.get(key)) is not None:
+                    if len(inbox) < MOST_INBOX:
+                        inbox.append(observation)
                 elif (eye := self.eyes.get(key)) is not None:
                     for subscriber in self.subscribers:
                         subscriber(eye, observation)

@@ -95,7 +95,7 @@ def agentless(
     Raises PlaceError, one line, where raw sockets can't be had.
     """
     if isinstance(source, here) and not can_open_raw():
-        raise PlaceError(f'sending to {target} takes CAP_NET_RAW: run as root (sudo "$(command -v pytest)" ...)')
+        raise PlaceError(f'sending to {target} requires CAP_NET_RAW: run as root (sudo "$(command -v pytest)" ...)')
     key = f"target:{name or target}"
     path_name = PathName("internet", name or target, source.describe(), target, None)
 

@@ -20,17 +20,25 @@ def measured_once(folder: Path, key: str, measure: Callable[[], list[dict[str, A
     """The records that `measure` makes, from the first process that got here; the others wait and read.
 
     `key`: a file name that says what is measured. A process that dies while measuring releases the lock (flock(2)),
-    and the next one measures. The file appears whole or not at all (rename(2)).
+    and the next one measures. The file appears whole or not at all (rename(2)). Where there is no room for it, each
+    process measures for itself.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     done = folder / f"{key}.json"
-    with (folder / f"{key}.lock").open("w") as lock:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / f"{key}.lock").open("w")
+    except OSError:
+        return measure()
+    with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if done.exists():
             records: list[dict[str, Any]] = json.loads(done.read_text(encoding="utf-8"))
             return records
         records = measure()
         unfinished = done.with_suffix(f".{os.getpid()}")
-        unfinished.write_text(json.dumps(records), encoding="utf-8")
-        unfinished.rename(done)
+        try:
+            unfinished.write_text(json.dumps(records), encoding="utf-8")
+            unfinished.rename(done)
+        except OSError:
+            unfinished.unlink(missing_ok=True)
         return records

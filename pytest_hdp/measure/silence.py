@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_hdp.judge.explain import subject
+from pytest_hdp.judge.explain import counted, subject
 from pytest_hdp.judge.facts import REJECTING
 from pytest_hdp.judge.statistics import all_lost_refutes, alpha_per_train
 from pytest_hdp.judge.verdict import Place, Verdict
@@ -87,7 +87,7 @@ def vouched(control: Iterable[RoundControl], rounds: Collection[int], *, echoes:
 def not_proven(judgement: Judgement, beside: int) -> Judgement:
     """Silence that is no verdict yet; `beside`: how often something else was answered right after it."""
     said = (
-        f"{subject(judgement.train)}: nothing came back for {judgement.sent} sent; {beside} of them right before "
+        f"{subject(judgement.train)}: {counted(judgement.sent, 'probe')} got no reply; {beside} of them right before "
         "something that was answered: too few to tell silence from a loss, or from an ICMP budget that was spent."
     )
     return replace(judgement, verdict=Verdict.INCONCLUSIVE, place=Place.UNKNOWN, explanation=said)

@@ -63,8 +63,8 @@ class OneWay:
         self.sender, self._receiver = (ends.near, ends.far) if forward else (ends.far, ends.near)
 
     def wait(self, due: int) -> None:
-        """Receive until then; read the taps if that is long enough."""
-        clock, receive, file = self._ends.path.clock.time_ns, self._receiver.receive, self._book.arrival
+        """Receive until then, by the clock's monotonic_ns(); read the taps if that is long enough."""
+        clock, receive, file = self._ends.path.clock.monotonic_ns, self._receiver.receive, self._book.arrival
         if due - clock() > TAPS:
             while (left := due - clock()) > TAPS:
                 receive(max(0, left - SPIN) / 1e9, file)
@@ -126,8 +126,8 @@ class RoundTrip:
         self._wire: list[bytes] = []
 
     def wait(self, due: int) -> None:
-        """Receive and answer until then."""
-        clock, look = self._ends.path.clock.time_ns, self._ends.path.look
+        """Receive and answer until then, by the clock's monotonic_ns()."""
+        clock, look = self._ends.path.clock.monotonic_ns, self._ends.path.look
         while (left := due - clock()) > 0:
             look(max(0, left - SPIN) / 1e9)
             self._receive()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Verdict
@@ -30,11 +29,15 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """So many trains with one verdict ended `at` a node (its index), between two (and a half), or who knows (None)."""
+    """So many trains with one verdict ended `at` a node (its index), between two (and a half), or who knows (None).
+
+    `numbers`: which they were.
+    """
 
     verdict: str
     at: float | None
     count: int
+    numbers: tuple[int, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,11 @@ def course_of(records: Sequence[Record]) -> Course:
     """Return the picture of records of one path, direction and form."""
     nodes = _nodes(records)
     lasts = _last_hops(records)
-    counted = Counter((fields.word(each, "verdict"), _at(each, nodes, lasts)) for each in records)
+    ended: dict[tuple[str, float | None], list[int]] = {}
+    for each in records:
+        ended.setdefault((fields.word(each, "verdict"), _at(each, nodes, lasts)), []).append(fields.protocol(each))
     rungs = [str(verdict) for verdict in Verdict]
-    ends = [End(verdict, at, count) for (verdict, at), count in counted.items()]
+    ends = [End(verdict, at, len(numbers), tuple(numbers)) for (verdict, at), numbers in ended.items()]
     ends.sort(
         key=lambda end: (
             end.at if end.at is not None else 1e9,

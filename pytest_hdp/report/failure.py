@@ -32,7 +32,7 @@ def _rungs(record: Record) -> list[tuple[str, str]]:
         return said
     for eye, what in _EYES.items():
         seen = fields.observed(record, eye)
-        share = "not observable: no eye there" if seen is None else f"{seen} of {sent} {what}"
+        share = "not observed" if seen is None else f"{seen} of {sent} {what}"
         said.append((eye, f"{share}{_remarks(record, eye)}"))
     return said
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from pytest_hdp.judge.explain import probed_with
 from pytest_hdp.report.safe import safe
 
 Record = Mapping[str, Any]
@@ -80,6 +81,12 @@ def reason(record: Record) -> str:
     return _SUBJECT.sub("", word(record, "explanation", "no explanation recorded"))
 
 
+def cause(record: Record) -> str:
+    """Return the reason without whose packets found the hop: equal for all trains that died at one place."""
+    found_by = number(part(record, "climb"), "with")
+    return reason(record) if found_by is None else reason(record).replace(probed_with(found_by), "")
+
+
 def path_title(record: Record, *, unicode: bool = True) -> str:
     """Return where the train ran: "lab home-nat, 192.0.2.2 -> 198.51.100.2", in the direction it ran."""
     path = part(record, "path")
@@ -100,16 +107,17 @@ def course(record: Record) -> str:
     return ", ".join([*said, "IPv6"] if record.get("ip_version") == 6 else said)
 
 
+def course_key(record: Record) -> tuple[str, ...]:
+    """Return what trains of one course have in common: path, IP version, form and direction."""
+    path = part(record, "path")
+    where = (safe(path.get(k)) for k in ("vantage", "kind", "name", "source", "target", "agent"))
+    return (*where, word(record, "ip_version"), word(record, "form"), word(record, "direction"))
+
+
 def by_course(records: Iterable[Record]) -> list[list[Record]]:
     """Return the records grouped by path, direction, form and IP version, groups and numbers in order."""
-
-    def key(record: Record) -> tuple[str, ...]:
-        path = part(record, "path")
-        where = (safe(path.get(k)) for k in ("vantage", "kind", "name", "source", "target", "agent"))
-        return (*where, word(record, "ip_version"), word(record, "form"), word(record, "direction"))
-
-    ordered = sorted(records, key=lambda record: (key(record), protocol(record)))
-    return [list(group) for _, group in groupby(ordered, key)]
+    ordered = sorted(records, key=lambda record: (course_key(record), protocol(record)))
+    return [list(group) for _, group in groupby(ordered, course_key)]
 
 
 def folded(numbers: Iterable[int]) -> str:
@@ -124,8 +132,8 @@ def folded(numbers: Iterable[int]) -> str:
 
 
 def subjects(records: Sequence[Record]) -> str:
-    """Return the numbers of several records: with keywords if there are up to three, else folded."""
+    """Return the numbers of several records: with keywords if there are up to four, else folded."""
     one_each = {protocol(record): subject(record) for record in records}
-    if len(one_each) <= 3:
+    if len(one_each) <= 4:
         return ", ".join(one_each[key] for key in sorted(one_each))
     return folded(one_each)

@@ -142,14 +142,16 @@ function either.dissector(buffer, pinfo, root)
         return hdp.dissector(buffer, pinfo, root)
     end
     if number ~= UDP or not text or buffer:len() < UDP_HEADER + HEADER + TAG then
-        return usual[number]:call(buffer, pinfo, root)
+        text = nil
     end
     shown = false
-    pcall(usual[number].call, usual[number], buffer, pinfo, root) -- what is not DNS is malformed DNS, under its port
-    if not shown then
+    -- A packet that is malformed, as what is not DNS is under its port, is shown so, and raised here once more.
+    local whole, length = pcall(usual[number].call, usual[number], buffer, pinfo, root)
+    if text and not shown then
         hdp.dissector(buffer(UDP_HEADER):tvb(), pinfo, root)
+        return buffer:len()
     end
-    return buffer:len()
+    return whole and length or buffer:len()
 end
 for number = 0, 255 do
     usual[number] = by_number:get_dissector(number)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from pytest_hdp.judge.record import from_record
-from pytest_hdp.report.files import give_back, write_whole
+from pytest_hdp.report.files import replace, write_whole
 from pytest_hdp.report.safe import safe
 
 if TYPE_CHECKING:
@@ -39,11 +38,7 @@ class LineWriter:
     """
 
     def __init__(self, path: Path) -> None:
-        with suppress(FileNotFoundError):
-            Path(path).unlink()  # and not write through it: it may be somebody else's link, and we may be root
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-        self._descriptor = os.open(path, flags, 0o666)
-        give_back(Path(path))
+        self._descriptor = replace(Path(path), os.O_APPEND)
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Append one record, in one system call where the disk allows, so that processes may share a file."""

@@ -69,15 +69,20 @@ def words(verdict: str) -> str:
     return verdict.replace("_", " ")
 
 
-def status(verdict: str, outcome: str) -> tuple[str, str, tuple[str, dict[str, bool]]]:
+def status(
+    verdict: str, outcome: str, count: int = 1, *, own_reason: bool = False
+) -> tuple[str, str, tuple[str, dict[str, bool]]]:
     """Return what `pytest_report_teststatus` wants: (category, letter, (word, markup)).
 
     The category is pytest's own ("passed", "failed", "xfailed", "skipped"), so that the last line counts as
     users expect: "255 passed, 10 xfailed". The word (seen with -v) is pytest's, then the verdict: "XFAIL
-    refused_at_socket".
+    refused_at_socket". `count`: of how many equal failures it is said, "FAILED 252 lost".
+    `own_reason`: the verdict is not what failed the test, "FAILED (delivered)".
     """
     markup = {colour(verdict, outcome): True}
     if outcome == Outcome.FAILED:
         markup["bold"] = True
-    word = f"{_PYTEST_WORDS.get(outcome, outcome.upper())} {verdict}"
+    many = f"{count} " if count > 1 else ""
+    shown = f"({verdict})" if own_reason else verdict
+    word = f"{_PYTEST_WORDS.get(outcome, outcome.upper())} {many}{shown}"
     return str(outcome), letter(verdict, outcome), (word, markup)

@@ -19,6 +19,8 @@ CAPTURE = "capture.pcapng"
 LATENCY = "latency.json"
 UNMEASURED = "unmeasured"
 """In how a run was made: its paths that could not be measured, a line each."""
+GROWN = "is not complete"
+"""Of a file that grew while tests ended; of one that is written whole or not at all: "was not written"."""
 
 
 class RunFiles:
@@ -40,7 +42,7 @@ class RunFiles:
         if self._report is None or self.troubles:
             return
         path = self._report / "results.jsonl"
-        with self._telling(path):
+        with self._telling(path, GROWN):
             if self._writer is None:
                 from pytest_hdp.report.jsonl import LineWriter
 
@@ -67,7 +69,7 @@ class RunFiles:
             self._writer.close()
         made = {**self._made, UNMEASURED: "\n".join(unmeasured)} if unmeasured else self._made
         if self._report is not None and (records or unmeasured):
-            from pytest_hdp.report.files import write_whole
+            from pytest_hdp.report.files import remove, write_whole
             from pytest_hdp.report.jsonl import write_lines
             from pytest_hdp.report.markdown import markdown
             from pytest_hdp.report.page.document import page
@@ -75,8 +77,9 @@ class RunFiles:
 
             command, system = self._made.get("command"), self._made.get("system")
             if not latency:
-                (self._report / LATENCY).unlink(missing_ok=True)  # an earlier run's, of which all else is replaced too
-            with self._telling(self._report / "results.jsonl") as path:
+                with self._telling(self._report / LATENCY) as path:
+                    remove(path)  # an earlier run's, of which all else is replaced too
+            with self._telling(self._report / "results.jsonl", GROWN) as path:
                 write_lines(path, [*({**first, "made": made} for first in records[:1]), *records[1:]])
             with self._telling(self._report / "results.md") as path:
                 write_whole(path, markdown(records, command=command, system=system, unmeasured=unmeasured))
@@ -106,13 +109,13 @@ class RunFiles:
             write_whole(path, capture(packets, verdicts, tests, **made))
 
     @contextmanager
-    def _telling(self, path: Path) -> Iterator[Path]:
+    def _telling(self, path: Path, what: str = "was not written") -> Iterator[Path]:
         try:
             yield path
         except OSError as error:
-            told = f"{safe(path)} is not complete: {error.strerror or error}"
-            if told not in self.troubles:
-                self.troubles.append(told)
+            known = any(trouble.startswith(f"{safe(path)} ") for trouble in self.troubles)
+            if not known:
+                self.troubles.append(f"{safe(path)} {what}: {error.strerror or error}")
 
 
 def _write_profile(path: Path, records: Sequence[dict[str, Any]]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.verdict import Outcome, Verdict
 from pytest_hdp.report import fields
 from pytest_hdp.report.ends import course_of
+from pytest_hdp.report.headline import advice, of_several
 from pytest_hdp.report.letters import words
 from pytest_hdp.report.safe import safe
 
@@ -49,7 +50,7 @@ _FATES: dict[str, str] = {
 class Story:
     """`headline`: what happened. `lines`: where, a sentence a course. `status`: held against expectations.
 
-    `introduction`: what was done; `glossary`: what the words mean that the lines use.
+    `introduction`: what was done; `glossary`: what the words mean that the lines use; `advice`: what one can do.
     """
 
     headline: str
@@ -58,6 +59,7 @@ class Story:
     surprised: bool
     introduction: str = ""
     glossary: str = ""
+    advice: tuple[str, ...] = ()
 
 
 def story(records: Iterable[Record]) -> Story:
@@ -72,7 +74,9 @@ def story(records: Iterable[Record]) -> Story:
     if len(groups) > SEVERAL:
         lines.append(f"And {len(groups) - SEVERAL} more, below.")
     everything = [record for group in groups for record in group]
-    return Story(headline, tuple(lines), *_status(everything), _introduction(everything), _glossary(everything))
+    status, surprised = _status(everything)
+    introduction, glossary = _introduction(everything), _glossary(everything)
+    return Story(headline, tuple(lines), status, surprised, introduction, glossary, advice(groups))
 
 
 def _introduction(records: Sequence[Record]) -> str:
@@ -144,24 +148,21 @@ def _fate(verdict: str, count: int) -> str:
 
 
 def _of_several(groups: Sequence[Sequence[Record]]) -> str:
-    """Return the range of several courses: "6 to 255 of 255 protocol numbers got through"."""
+    """Return what several courses have come to: of one path in numbers, of several by what broke where."""
     paths = len({str(fields.part(group[0], "path")) for group in groups})
     groups = [_in_header(group) for group in groups]
+    if paths > 1:
+        return of_several(groups)
     decided = [group for group in groups if not _undecided(group)]
     if not decided:
-        return f"What becomes of most protocol numbers is open on {paths} path{'' if paths == 1 else 's'}."
+        return "What becomes of most protocol numbers is open on this path."
+    ways = [f"{_through(group)} of {len(group)} {fields.course(group[0]).split(', ')[0]}" for group in groups]
+    if len(groups) == 2 and ways[0] != ways[1]:
+        return f"Protocol numbers that got through: {', '.join(ways)}."
     shares = sorted((_through(group), len(group)) for group in decided)
     (least, _), (most, total) = shares[0], shares[-1]
-    if paths == 1:
-        ways = [f"{_through(group)} of {len(group)} {fields.course(group[0]).split(', ')[0]}" for group in groups]
-        if len(groups) == 2 and ways[0] != ways[1]:
-            return f"Protocol numbers that got through: {', '.join(ways)}."
-    where = f"on {paths} paths" if paths > 1 else "on this path"
-    if len(decided) < len(groups) and paths > 1:
-        known = len({str(fields.part(group[0], "path")) for group in decided})
-        where = f"on {known} of {paths} paths; on the others most is open"
     amount = f"{least} of {total}" if least == most else f"{least} to {most} of {total}"
-    return f"{amount} protocol numbers got through {where}."
+    return f"{amount} protocol numbers got through on this path."
 
 
 def _line(group: Sequence[Record], *, alone: bool) -> str:
@@ -175,9 +176,12 @@ def _line(group: Sequence[Record], *, alone: bool) -> str:
     for end in sorted(course.ends, key=lambda end: -end.count):
         if end.verdict not in _THROUGH:
             place = course.where(end)
+            elsewhere = any(each.verdict == end.verdict and course.where(each) for each in course.ends)
+            if not place and elsewhere:
+                place = f"hop unknown{_which_few(end.numbers)}"
             fates.append(f"{_fate(end.verdict, end.count)}{f', {place}' if place else ''}")
     undecided = _undecided(inside)
-    through = f"{undecided or _through(inside)} of {len(inside)} {'left open' if undecided else 'got through'}"
+    through = f"{undecided or _through(inside)} of {len(inside)} {'undecided' if undecided else 'got through'}"
     through += "" if undecided else _which([each for each in inside if each.get("verdict") in _THROUGH], len(inside))
     way = fields.course(group[0])
     ends = f"{course.nodes[0].name} \u2192 {course.nodes[-1].name}"
@@ -194,6 +198,10 @@ def _which(records: Sequence[Record], total: int) -> str:
     return f" ({numbers})" if 0 < len(records) < total / 2 and len(numbers) <= LONGEST_LIST / 2 else ""
 
 
+def _which_few(numbers: Sequence[int]) -> str:
+    return f" ({fields.folded(numbers)})" if len(numbers) <= 4 else ""
+
+
 def _outside(records: Sequence[Record]) -> str:
     fates = Counter(fields.word(each, "verdict") for each in records)
     told = ", ".join(_fate(verdict, count) for verdict, count in fates.most_common(3))
@@ -206,9 +214,10 @@ def _status(records: Sequence[Record]) -> tuple[str, bool]:
     if wrong:
         numbers = fields.subjects(wrong)
         which = f": {numbers}" if len(numbers) <= LONGEST_LIST else ""
-        return f"{len(wrong)} of {len(records)} not as expected{which}", True
+        held = any(record.get("expected") is not None for record in wrong)
+        return f"{len(wrong)} of {len(records)} {'not as expected' if held else 'did not get through'}{which}", True
     still_open = sum(record.get("outcome") == Outcome.SKIPPED for record in records)
     if still_open:
-        return f"Nothing unexpected; {still_open} of {len(records)} left open", False
+        return f"Nothing unexpected; {still_open} of {len(records)} undecided", False
     known = sum(record.get("outcome") == Outcome.XFAILED for record in records)
     return ("Everything as expected" if known else "Nothing unexpected"), False

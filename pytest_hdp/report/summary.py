@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 SEVERAL = 4
 """Of so many different sentences about one verdict, all are printed; of more, one as an example."""
 
+_NO_FAILURES = frozenset(verdict for verdict in Verdict if verdict.outcome is not Outcome.FAILED)
+_EXAMPLES = {number: rank for rank, number in enumerate((47, 50, 132, 51, 4, 41, 89, 112, 253))}
+"""The numbers that say most about a path: GRE, ESP, SCTP, AH, IPIP, IPv6, OSPF, VRRP, and one for experiments."""
 _RUNGS: dict[str, int] = {verdict: rung for rung, verdict in enumerate(Verdict)}
 
 
@@ -42,21 +45,52 @@ def by_rung(cell: tuple[str, str]) -> tuple[int, str]:
 def expected_and_got(record: Record) -> str:
     """Return "expected delivered, got lost", or only "lost" where nothing was expected or the two are equal.
 
-    A verdict that was expected can still fail by its errno: then the errno is said.
+    A verdict that was expected can still fail by its errno, or by the number under which it left: then both are said.
+    "delivered, but the test failed" is a test that failed for a reason of its own.
     """
     got = words(fields.word(record, "verdict", "no verdict"))
     errno = fields.word(record, "errno")
     got = f"{got} ({errno})" if errno else got
-    expected = fields.word(record, "expected")
-    return f"expected {words(expected)}, got {got}" if expected and words(expected) != got else got
+    if own_reason(record):
+        return f"{got}, but the test failed"
+    if record.get("expected") is None or _as_expected(record):
+        return got
+    expected = words(fields.word(record, "expected"))
+    if errno := fields.word(record, "expected_errno"):
+        expected = f"{expected} ({errno})"
+    if (number := fields.number(record, "expected_wire_protocol")) is not None:
+        expected, got = f"{expected} to {number}", f"{got} to {fields.number(record, 'wire_protocol')}"
+    return f"expected {expected}, got {got}"
+
+
+def own_reason(record: Record) -> bool:
+    """Return whether a test failed although the verdict is no reason to: it passes, or is open, or was expected so."""
+    if record.get("outcome") != Outcome.FAILED:
+        return False
+    if record.get("expected") is None:
+        return fields.word(record, "verdict") in _NO_FAILURES
+    return _as_expected(record)
+
+
+def _as_expected(record: Record) -> bool:
+    """Return whether the verdict is the expected one, and what was stated beside it, too."""
+    stated = ((key, record.get(f"expected_{key}")) for key in ("errno", "wire_protocol"))
+    return record.get("verdict") == record.get("expected") and all(
+        value is None or record.get(key) == value for key, value in stated
+    )
 
 
 def _grouped(records: Iterable[Record]) -> list[list[Record]]:
     """Return records together that say the same of different numbers."""
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in records:
-        groups.setdefault((expected_and_got(record), fields.reason(record)), []).append(record)
+        groups.setdefault((expected_and_got(record), fields.cause(record)), []).append(record)
     return list(groups.values())
+
+
+def telling(records: Sequence[Record]) -> Record:
+    """Return the record to show as an example: of a number that people know, and that no host treats as its own."""
+    return min(records, key=lambda record: _EXAMPLES.get(fields.protocol(record), len(_EXAMPLES)))
 
 
 def _sentences(records: Iterable[Record]) -> list[tuple[Record, str]]:
@@ -67,10 +101,10 @@ def _sentences(records: Iterable[Record]) -> list[tuple[Record, str]]:
     said = []
     for head, groups in by_head.items():
         if len(groups) <= SEVERAL:
-            said += [(g[0], f"{fields.subjects(g)}: {head}: {fields.reason(g[0])}") for g in groups]
+            said += [(g[0], f"{fields.subjects(g)}: {head}: {fields.cause(g[0])}") for g in groups]
             continue
         everyone = [record for group in groups for record in group]
-        example = groups[0][0]
+        example = telling(everyone)
         of_one = f"for example {fields.subject(example)}: {fields.reason(example)}"
         said.append((example, f"{fields.subjects(everyone)}: {head}; {of_one}"))
     return said
@@ -96,7 +130,8 @@ def surprises(records: Iterable[Record], *, width: int = 80, unicode: bool = Tru
         lines += told
     count = counts_line(everything)
     if not lines:
-        count = f"All as expected. {count}"
+        expected = any(record.get("expected") is not None for record in everything)
+        count = f"{'All as expected' if expected else 'No failures'}. {count}"
     lines += [[(text, None)] for text in wrapped(count, width, "  ")]
     return encodable(lines, unicode=unicode)
 

@@ -19,7 +19,7 @@ import signal
 import socket
 import sys
 import time
-from typing import Any, Sequence  # noqa: UP035 (Python 3.8)
+from typing import Any, Iterator, Sequence  # noqa: UP035 (Python 3.8)
 
 from pytest_hdp.vantage.ahead import Ahead, Refused, check_privilege, drop_privilege
 from pytest_hdp.vantage.station import Observation, Station, _with_room
@@ -33,6 +33,7 @@ _ICMP_ERRORS = (3, 4, 5, 11, 12)
 _TOGETHER = 0.004  # seconds for which observations are gathered into one message
 _CATCH_UP = 0.002  # seconds of delay in sending that are made up for by sending faster
 _MOST_TOGETHER = 500
+_MOST_BYTES = 1 << 20  # of packets in one message, or one packet more: a controller takes twice that
 _AT_ONCE = 32  # instructions between two looks at the sockets, whose buffers are small
 
 
@@ -146,12 +147,12 @@ class Agent:
         return max(0.0, wake_at - now)
 
     def _flush(self) -> None:
-        batch, self._replies = self._replies, []
-        if self._seen:
-            batch.insert(0, ("seen", self._seen))
-            self._seen = []
-        if batch:
-            self._channel.send(batch)
+        seen, self._seen = self._seen, []
+        replies, self._replies = self._replies, []
+        for together in _parts(seen):
+            self._channel.send([("seen", together)])
+        if replies:
+            self._channel.send(replies)
 
     def _see(self) -> None:
         if not self._seen:
@@ -280,6 +281,18 @@ def _check(allowed: bool) -> None:
 def _check_numeric(address: str) -> None:
     """Refuse a name: to look it up, the host would send packets to others."""
     socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+
+
+def _parts(seen: list[Observation]) -> Iterator[list[Observation]]:
+    """Observations in order, in lists that a controller takes as one message each."""
+    start = size = 0
+    for end, observation in enumerate(seen):
+        size += len(observation[3])
+        if size > _MOST_BYTES or end - start == _MOST_TOGETHER:
+            yield seen[start : end + 1]
+            start, size = end + 1, 0
+    if start < len(seen):
+        yield seen[start:]
 
 
 def _is_icmp_error(data: bytes) -> bool:

@@ -32,6 +32,9 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds that nobody can set: for deadlines and for how long something took."""
 
+    def monotonic_ns(self) -> int:
+        """Return the same in nanoseconds: for what microseconds matter to."""
+
     def time_ns(self) -> int:
         """Nanoseconds since the Unix epoch, as the kernel stamps packets: it can be set while we look."""
 
@@ -43,6 +46,7 @@ class SystemClock:
     """The machine's own."""
 
     monotonic = staticmethod(time.monotonic)
+    monotonic_ns = staticmethod(time.monotonic_ns)
     time_ns = staticmethod(time.time_ns)
     waiter = staticmethod(select.epoll)
 

@@ -7,7 +7,7 @@ import os
 import select
 import struct
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -20,19 +20,21 @@ _IPV4_HEADER = 20
 _LARGEST = 1 << 16
 _LATEST = 1 << 63  # ns: what a time is below
 _LONGEST_TEXT = 400  # characters
+_LONGEST_NAME = 64  # characters of an address or of an interface's name
+MOST_WAITING = 24 << 20  # bytes of memory for what has come and nobody has taken: 20,000 packets
 NO_SENSE = (TypeError, ValueError, KeyError, IndexError, OverflowError)  # raised where what was told is no such thing
 
 Told = TypeVar("Told")
 
 
 class Channel(Protocol):
-    """What is needed of an execnet channel."""
+    """What is needed of a channel to an agent."""
 
     def send(self, item: object) -> None:
         """Send a plain value. Raises OSError when the connection is gone."""
 
-    def setcallback(self, callback: Callable[[Any], Any], endmarker: object = ...) -> None:
-        """Call back, in a thread of execnet's, with each value that comes, and with the marker at the end."""
+    def setcallback(self, callback: Callable[..., Any], endmarker: object = ...) -> None:
+        """Call back, in a thread, with each value that comes (and its cost in memory); with the marker at the end."""
 
 
 class Packet(Protocol):
@@ -80,6 +82,43 @@ class Bell:
                 self.descriptor = -1
 
 
+class Inbox:
+    """What one thread has brought and another has not taken yet. Whoever brings more than it holds waits."""
+
+    def __init__(self) -> None:
+        self.bell = Bell()
+        self._items: list[tuple[object, int]] = []
+        self._cost = 0
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def put(self, item: object, cost: int = 0) -> None:
+        """Add something that takes `cost` bytes of memory, once there is room; nothing if it is closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._cost < MOST_WAITING or self._closed)
+            if self._closed:
+                return
+            self._items.append((item, cost))
+            self._cost += cost
+        self.bell.ring()
+
+    def take(self) -> list[tuple[object, int]]:
+        """Return all that is there by now, each with its cost."""
+        self.bell.hush()
+        with self._changed:
+            items, self._items, self._cost = self._items, [], 0
+            self._changed.notify_all()
+        return items
+
+    def close(self) -> None:
+        """Take nothing any more, and let go of whoever waits."""
+        with self._changed:
+            self._closed = True
+            self._items.clear()
+            self._changed.notify_all()
+        self.bell.ring()
+
+
 class Alone:
     """A packet that nobody keeps books of."""
 
@@ -105,6 +144,8 @@ def sound(observation: tuple[Any, ...], *, payload_only: bool) -> bool:
     """Whether an observation is one: what is not holds no packet of ours. `payload_only`: without an IP header."""
     handle, when, kind, data, address, interface = observation
     if not (isinstance(data, bytes) and isinstance(address, str) and isinstance(interface, str)):
+        return False
+    if len(address) > _LONGEST_NAME or len(interface) > _LONGEST_NAME:
         return False
     if not (type(handle) is type(when) is type(kind) is int and len(data) <= _LARGEST and 0 <= when < _LATEST):
         return False
@@ -132,6 +173,14 @@ def told_errnos(value: Sequence[object], count: int) -> list[int]:
     if len(value) != count:
         raise ValueError(count)
     return list(map(told_errno, value))
+
+
+def told_drops(value: Iterable[tuple[object, object]], handles: Container[int]) -> dict[int, int]:
+    """How many packets these sockets have dropped. Raises TypeError, ValueError; KeyError for one that is not ours."""
+    drops = {_whole(handle, _LATEST): _whole(count, _LATEST) for handle, count in value}
+    if strange := [handle for handle in drops if handle not in handles]:
+        raise KeyError(strange[0])
+    return drops
 
 
 def told_port(value: object) -> int:

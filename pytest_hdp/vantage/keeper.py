@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_hdp.vantage.interrupts import interrupts_later
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Self
@@ -164,6 +166,10 @@ class Keeper:
     """
 
     def __init__(self) -> None:
+        with interrupts_later():
+            self._start()
+
+    def _start(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control = ours
         self._namespaces: list[Namespace] = []
@@ -200,6 +206,10 @@ class Keeper:
 
         May be called again.
         """
+        with interrupts_later():
+            self._close()
+
+    def _close(self) -> None:
         self._control.close()  # its process 1 ends with that, and the kernel ends all others before it is gone
         if self._process.returncode is None and not self._ended_in_time():
             self._process.kill()

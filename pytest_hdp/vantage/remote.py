@@ -10,12 +10,11 @@ import errno
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from pytest_hdp.vantage import exchange
-from pytest_hdp.vantage.exchange import AgentGone, Alone, Bell, Channel, Packet, Told, assembled, sound
+from pytest_hdp.vantage.exchange import AgentGone, Alone, Channel, Packet, Told, assembled, sound
 
 if TYPE_CHECKING:
     from pytest_hdp.vantage.station import Observation, Program
@@ -39,11 +38,11 @@ class RemoteStation:
         self._channel = channel
         self._close = close
         self._last_words = last_words
-        self._bell = Bell()
-        self._incoming: deque[object] = deque()
+        self._inbox = exchange.Inbox()
         self._outbox: list[tuple[Any, ...]] = []
         self._observed: list[Observation] = []
-        self._answers: dict[int, tuple[int, Any]] = {}
+        self._observed_cost = 0
+        self._answers: dict[int, tuple[int, Any] | None] = {}  # None: not come yet
         self._asked: dict[int, tuple[float, int]] = {}
         self._unsure: dict[int, Packet] = {}
         self._ahead: dict[tuple[int, int, int], int] = {}
@@ -52,7 +51,7 @@ class RemoteStation:
         self._number = 0
         self._backlog = 0.0
         self._ended = threading.Event()
-        channel.setcallback(self._receive, endmarker=None)
+        channel.setcallback(self._inbox.put, endmarker=None)
         beating = (channel, self._ended, BEAT)
         threading.Thread(target=exchange.beat, args=beating, name="hdp agent's heartbeat", daemon=True).start()
 
@@ -65,11 +64,11 @@ class RemoteStation:
     def close(self) -> None:
         """End the agent and the connection. May be called again."""
         self._lose("it was closed")
-        self._bell.close()
+        self._inbox.bell.close()
 
     def fileno(self) -> int:
         """Return a descriptor that is readable while `poll` has something to return."""
-        return self._bell.descriptor
+        return self._inbox.bell.descriptor
 
     # As a Station
 
@@ -130,9 +129,9 @@ class RemoteStation:
         self.flush()
         self._take()
         if not self._observed and timeout > 0:
-            self._bell.wait(timeout)
+            self._inbox.bell.wait(timeout)
             self._take()
-        observed, self._observed = self._observed, []
+        observed, self._observed, self._observed_cost = self._observed, [], 0
         return observed
 
     def drops(self) -> dict[int, int]:
@@ -187,7 +186,7 @@ class RemoteStation:
         """Wait until all that was handed over is done, and what was seen until then has come."""
         token = self.ask()
         while not self.answered(token):
-            self._bell.wait(PATIENCE)
+            self._inbox.bell.wait(PATIENCE)
             self._take()
         self._stay_readable()
 
@@ -212,17 +211,19 @@ class RemoteStation:
     def _ask(self, word: str, read: Callable[[Any], Told], *arguments: Any) -> Told:
         """Ask, wait for the answer, and `read` it. Raises OSError: the far kernel's; AgentGone, also for nonsense."""
         token = self._request(word, *arguments)
+        self._answers[token] = None
         self.flush()
         deadline = time.monotonic() + PATIENCE
-        while token not in self._answers:
+        while (answer := self._answers[token]) is None:
             if self.gone is None and time.monotonic() > deadline:
                 self._lose(f"it has not answered for {PATIENCE:g} s")
             if self.gone is not None:
                 raise self._missing()
-            self._bell.wait(deadline - time.monotonic())
+            self._inbox.bell.wait(deadline - time.monotonic())
             self._take()
         self._stay_readable()
-        number, value = self._answers.pop(token)
+        del self._answers[token]
+        number, value = answer
         try:
             if not number:
                 return read(value)
@@ -242,26 +243,26 @@ class RemoteStation:
     def _stay_readable(self) -> None:
         """What came with an answer waits for `poll`."""
         if self._observed:
-            self._bell.ring()
-
-    def _receive(self, item: object) -> None:
-        """In execnet's thread."""
-        self._incoming.append(item)
-        self._bell.ring()
+            self._inbox.bell.ring()
 
     def _take(self) -> None:
-        """Sort what has come. What makes no sense ends the connection: it is no agent of ours."""
-        self._bell.hush()
-        while self._incoming and self.gone is None:
-            item = self._incoming.popleft()
+        """Sort what has come by now. What makes no sense ends the connection: it is no agent of ours."""
+        for item, cost in self._inbox.take():
+            if self.gone is not None:
+                return
             if item is None:
                 self._lose(self._last_words())
                 return
+            self._observed_cost += cost
             try:
                 for word, *rest in item:  # type: ignore[attr-defined]
                     self._sort(word, rest)
             except exchange.NO_SENSE:
                 self._lose("what it says makes no sense")
+        if not self._observed:
+            self._observed_cost = 0
+        elif self._observed_cost > exchange.MOST_WAITING:
+            self._lose("it says more than can be taken in")
 
     def _sort(self, word: object, rest: list[Any]) -> None:
         if word == "seen":
@@ -275,18 +276,18 @@ class RemoteStation:
             token, number, value = rest
             if token in self._asked:
                 self._synced(token, *value)
-            else:
-                self._answers[int(token)] = exchange.told_answer(number, value)
+            elif self._answers[token] is None:
+                self._answers[token] = exchange.told_answer(number, value)
         elif word == "gone":
             self._lose(str(rest[0]))
         else:
             raise ValueError(word)
 
-    def _synced(self, token: int, held: float, drops: Iterable[tuple[int, int]]) -> None:
+    def _synced(self, token: int, held: float, drops: Iterable[tuple[object, object]]) -> None:
         asked, last = self._asked.pop(token)
         took = max(0.0, time.monotonic() - asked - max(0.0, float(held)))
         self.lag = min(self.lag or took, took)
-        self._drops.update((int(handle), int(count)) for handle, count in drops)
+        self._drops.update(exchange.told_drops(drops, range(1, self._number + 1)))
         for number in [each for each in self._unsure if each <= last]:
             del self._unsure[number]
 
@@ -294,5 +295,5 @@ class RemoteStation:
         if self.gone is None:
             self.gone = exchange.told_text(why)
             self._ended.set()
+            self._inbox.close()
             self._close()
-            self._bell.ring()

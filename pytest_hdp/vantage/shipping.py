@@ -1,7 +1,7 @@
 """Starting an agent through a command that gives a far Python's standard input and output: ssh, or one of the tests'.
 
-execnet carries the sources there and the messages back. The command runs in a session of its own, so that Ctrl-C at
-the terminal is for the controller alone, and asks nobody anything: neither there nor in a window.
+execnet's protocol carries the sources there and the messages back. The command runs in a session of its own, so that
+Ctrl-C at the terminal is for the controller alone, and asks nobody anything: neither there nor in a window.
 """
 
 from __future__ import annotations
@@ -12,18 +12,20 @@ import os
 import signal
 import subprocess
 import sys
-import threading
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pytest_hdp.vantage.exchange import told_text
+from pytest_hdp.vantage.interrupts import interrupts_later
 from pytest_hdp.vantage.remote import SILENCE, RemoteStation
+from pytest_hdp.vantage.wire import Wire
 
 START_PATIENCE = 30.0  # seconds from the command's start to the agent's first word
 OLDEST = (3, 8)
 _END_PATIENCE = 1.0
-_MOST_STDERR = 65536
 _ROOM = Path(__file__).parent
 _SHIPPED = ("station", "kernel", "ahead", "agent")
 _EXEC = "import sys;exec(sys.argv[1])"
@@ -105,94 +107,65 @@ def start(command: Sequence[str], name: str, terms: Terms) -> RemoteStation:
 
 
 class _Connection:
-    """The command's process, and execnet's gateway over its pipes."""
+    """The command's process, and the wire over its pipes."""
 
     def __init__(self, command: Sequence[str]) -> None:
-        self._stderr = os.memfd_create("stderr")
-        self._gateway: Any = None
-        self._channel: Any = None
         self._ready = False
-        try:
+        with interrupts_later():
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=self._stderr,
+                stderr=subprocess.PIPE,
                 start_new_session=True,
+                bufsize=0,
                 env={**os.environ, "SSH_ASKPASS_REQUIRE": "never"},  # an ssh to a jump host has no BatchMode of ours
             )
+        try:
+            self._wire = Wire(self._process)
         except BaseException:
-            os.close(self._stderr)
+            self._kill()
             raise
 
-    def channel(self, terms: Terms) -> Any:
+    def channel(self, terms: Terms) -> Wire:
         """The channel to an agent that is ready. Raises NotStarted."""
-        late = threading.Event()
-
-        def give_up() -> None:
-            late.set()
-            self._kill()
-
-        watchdog = threading.Timer(START_PATIENCE, give_up)
-        watchdog.daemon = True
-        watchdog.start()
         try:
             word, what = self._first_word(terms)
-        except Exception as error:  # whatever execnet raises over a dead or foreign process
-            if late.is_set():
-                raise NotStarted(None, f"hdp: nothing answered within {START_PATIENCE:g} s") from None
-            status = self._status()
-            if isinstance(error, AssertionError):
-                said = "hdp: something there prints before the agent starts: keep the shell's start-up files quiet"
-                raise NotStarted(status, said) from None
-            raised = _last_line(str(error)) if type(error).__name__ == "RemoteError" else ""
-            raise NotStarted(status, self._printed() or raised) from None
-        finally:
-            watchdog.cancel()
+        except TimeoutError:
+            why = self._wire.failed or f"nothing answered within {START_PATIENCE:g} s"
+            raise NotStarted(None, f"hdp: {why}") from None
+        except (OSError, EOFError, TypeError, ValueError):
+            raise self._not_started() from None
         if word != "ready":
-            raise NotStarted(None, f"hdp: {what}")
+            raise NotStarted(None, f"hdp: {told_text(what)}")
         self._ready = True
-        return self._channel
+        return self._wire
 
-    def _first_word(self, terms: Terms) -> tuple[str, object]:
-        from execnet import XSpec
-        from execnet.gateway import Gateway
-        from execnet.gateway_base import Popen2IO, get_execmodel
-        from execnet.gateway_bootstrap import bootstrap_exec
-
-        class Pipes(Popen2IO):
-            """What execnet calls an IO."""
-
-            def __init__(self, process: subprocess.Popen[bytes]) -> None:
-                super().__init__(process.stdin, process.stdout, get_execmodel("thread"))
-                self._process = process
-
-            def wait(self) -> int | None:
-                return self._process.wait()
-
-            def kill(self) -> None:
-                self._process.kill()
-
-        spec = XSpec("popen//id=hdp//execmodel=thread")
-        pipes = Pipes(self._process)
-        bootstrap_exec(pipes, spec)
-        self._gateway = Gateway(pipes, spec)
-        self._channel = self._gateway.remote_exec(_UNPACK)
+    def _first_word(self, terms: Terms) -> Any:
+        """Send everything there, and return what is answered: a pair, if it is an agent."""
+        deadline = time.monotonic() + START_PATIENCE
+        self._wire.start(_UNPACK, deadline)
         parents = [("pytest_hdp", ""), ("pytest_hdp.vantage", "")]
         sources = [(f"pytest_hdp.vantage.{each}", (_ROOM / f"{each}.py").read_text("utf-8")) for each in _SHIPPED]
-        self._channel.send((asdict(terms), [*parents, *sources]))
-        word, what = self._channel.receive(START_PATIENCE)
-        return str(word), what
+        self._wire.send((asdict(terms), [*parents, *sources]))
+        return self._wire.receive(deadline)
+
+    def _not_started(self) -> NotStarted:
+        """Why there is no agent: what it sent or raised, or what the command printed before it ended."""
+        self._wire.ended.wait(_END_PATIENCE)
+        failed = self._wire.failed
+        if failed and not self._wire.raised:
+            return NotStarted(None, f"hdp: {failed}")
+        status = self._status()
+        return NotStarted(status, self._wire.printed() or failed)
 
     def last_words(self) -> str:
         """Why it ended, in one line: what the agent's Python raised, or what the command printed or how it ended."""
-        with contextlib.suppress(OSError, EOFError):
-            try:
-                self._channel.waitclose(_END_PATIENCE)
-            except self._channel.RemoteError as error:
-                return _last_line(str(error))
+        self._wire.ended.wait(_END_PATIENCE)
+        if self._wire.failed:
+            return self._wire.failed
         status = self._status()
-        return _last_line(self._printed()).removesuffix(".") or f"the connection ended (status {status})"
+        return _last_line(self._wire.printed()).removesuffix(".") or f"the connection ended (status {status})"
 
     def close(self) -> None:
         """End the command and with it the agent. May be called again."""
@@ -202,16 +175,7 @@ class _Connection:
             else:
                 self._kill()
         self._status()
-        if self._gateway is not None:
-            self._gateway.join(_END_PATIENCE)
-        else:
-            for pipe in (self._process.stdin, self._process.stdout):
-                if pipe is not None:
-                    with contextlib.suppress(OSError):
-                        pipe.close()
-        if self._stderr >= 0:
-            os.close(self._stderr)
-            self._stderr = -1
+        self._wire.close(_END_PATIENCE)
 
     def _status(self) -> int:
         try:
@@ -224,11 +188,6 @@ class _Connection:
         """With all that it started: of an ssh that ends like this, the one to the jump host would live on."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-
-    def _printed(self) -> str:
-        if self._stderr < 0:
-            return ""
-        return os.pread(self._stderr, _MOST_STDERR, 0).decode(errors="replace")
 
 
 def _last_line(text: str) -> str:

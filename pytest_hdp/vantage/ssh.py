@@ -29,6 +29,7 @@ _OPTIONS = (
 )
 _WITH_VALUE = [[f"-{letter}"] for letter in "BbcDEeFIiJLlmOoPpQRSWw"]  # ssh(1): what follows these is no host
 _NOT_FOUND = (126, 127)
+_LONGEST = 1000  # characters of a reason, much of which is the far end's
 _UNREACHABLE = (
     "Connection refused",
     "timed out",
@@ -113,7 +114,7 @@ class ssh:  # noqa: N801 (reads as a function)
         try:
             self._ready = start(self._login.command, name, self._login.terms)
         except NotStarted as error:
-            raise PlaceError(f"{name} can't be had: {plain(_reason(self._login, error))}") from None
+            raise PlaceError(f"{name} can't be had: {plain(_reason(self._login, error)[:_LONGEST])}") from None
         except FileNotFoundError:
             raise PlaceError(f"{name} can't be had: there is no program ssh here: install OpenSSH's client") from None
         except (OSError, subprocess.SubprocessError) as error:

@@ -212,7 +212,7 @@ def test_what_is_drawn_is_what_was_recorded(shown):
             assert each["explanation"].endswith(browser.text("#evidence .sentence"))
             seen = {eye: observed(each, eye) for eye in ("sent", "left", "arrived", "delivered")}
             assert {eye: facts[eye] for eye in seen} == {
-                eye: "no eye there" if count is None else str(count) for eye, count in seen.items()
+                eye: "not observed" if count is None else str(count) for eye, count in seen.items()
             }
             assert facts["where"] == each["place"]
 
@@ -251,7 +251,27 @@ def test_many_paths_are_a_matrix(shown, first_only):
     assert count(browser, ".cell") == 1536
     assert count(browser, "#matrix table:first-of-type tbody tr") >= 6
     differing = browser.run("[...document.querySelectorAll('#matrix details tbody tr')].map(r => r.cells[0].innerText)")
-    assert differing == ["47"]
+    assert differing == ["47 (GRE)"]
+
+
+@pytest.mark.parametrize("width", [390, 500, 1280])
+def test_the_strips_of_many_paths_have_room_on_every_screen(shown, browser, first_only, width):
+    browser.look(width=width, height=800, mobile=width < 600)
+    shown(many(first_only))
+    widths = browser.run("[...document.querySelectorAll('#matrix .strip')].map((e) => e.getBoundingClientRect().width)")
+    assert min(widths) >= 200
+    within = (
+        "[...document.querySelectorAll('#matrix .strip')].every((e) => e.getBoundingClientRect().right <= innerWidth)"
+    )
+    assert browser.run(within)
+    assert browser.run("document.documentElement.scrollWidth <= innerWidth")
+    browser.look()
+
+
+def test_what_one_can_do_stands_below_the_headline(shown):
+    records = [{**each, "outcome": "failed"} if each["verdict"] == "lost" else each for each in recorded("allowlist")]
+    shown_page = shown(records)
+    assert "Ask who runs the network between 203.0.113.6 (hop 2) and " in shown_page.text(".advice")
 
 
 def test_many_paths_open_in_under_a_second(shown, browser, first_only):
@@ -283,12 +303,13 @@ def test_nobody_there_is_not_nothing_seen(shown, first_only):
 
 def test_latency_is_drawn_where_there_is_any(shown, first_only):
     histograms = [
-        Histogram("HDP (253)", ((1.0, 2.0, 10), (2.0, 3.0, 40)), "HDP is 0.2 us slower [0.19, 0.21]"),
-        Histogram("UDP", ((1.0, 2.0, 50),), "the other half of each pair <b>"),
+        Histogram("HDP, forward, user level", ((1.0, 2.0, 10), (2.0, 3.0, 40)), "HDP is slower [0.19, 0.21] <b>"),
+        Histogram("UDP, forward, user level", ((1.0, 2.0, 50),), ""),
     ]
     browser = shown(first_only[:3], histograms=histograms)
-    assert count(browser, "#latency svg") == 2
-    assert count(browser, "#latency rect") == 3
+    assert count(browser, "#latency svg") == 1, "what is compared stands on one axis"
+    assert count(browser, "#latency rect.series0") == 2
+    assert count(browser, "#latency rect.series1") == 1
     assert "[0.19, 0.21]" in browser.text("#latency")
     assert "<b>" in browser.text("#latency")
 

@@ -91,7 +91,8 @@ def test_a_silent_drop_on_the_path_is_silent_and_the_last_hop_is_told():
     assert {(each.last_hop.ttl, each.last_hop.address) for each in found.values()} == {(2, "203.0.113.6")}
     for judgement in found.values():
         assert "filtered" not in judgement.explanation
-        assert "203.0.113.6 (hop 2) was the last to answer" in judgement.explanation
+        told = "the last to answer was 203.0.113.6 (hop 2), and to the control 198.51.100.2 (hop 3)"
+        assert told in judgement.explanation
 
 
 def test_a_rejection_names_who_and_why():

@@ -48,13 +48,13 @@ def test_one_command_tells_of_the_own_kernel_and_then_of_the_target(tmp_path):
     assert done.returncode == 0, printed
     order = [printed.index(f"suites/{suite}/test_sweep.py") for suite in ("loopback", "internet", "cloud")]
     assert order == sorted(order)
-    assert f"to {TARGET}, where nobody watches: 3 trains, as fast as its ICMP errors come" in printed
+    assert f"to {TARGET}, no agent there: 3 trains, as fast as its ICMP errors come" in printed
     assert re.search(r"suites/internet/test_sweep\.py \+\+s", printed)
     end = " ".join(printed[printed.index("= IP protocol numbers =") :].split())
     assert "+ 2 reached s 1 silent" in end
     assert f"note: path to {TARGET}: 192.0.2.1 - 203.0.113.6 - {TARGET}, 3 hops" in end
     assert end.count("skipped: ") == 1
-    assert "skipped: this experiment wants eyes at the target" in end
+    assert "skipped: this test needs an agent at the target" in end
     assert "\x1b" not in printed
     records = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
     assert {(each["protocol"], each["ttl"]) for each in records if each["verdict"] == "reached"} == {

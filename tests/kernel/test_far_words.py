@@ -103,6 +103,20 @@ def test_a_round_trip_takes_no_longer_than_it_was_waited_for(left, replied):
         assert control.round_trip == pytest.approx(0.005), "of clocks that differ, each by itself is right"
 
 
+@pytest.mark.parametrize("step", [-1350, 1350], ids=["back", "forward"])
+def test_a_clock_that_is_set_while_an_echo_is_under_way_lengthens_no_wait(monkeypatch, step):
+    """Stamps are by the clock that can be set; how long it can have taken is by the one that can't."""
+    with path_to(near=True) as (_, path):
+        control = Control(path, bytes(8))
+        control.send(Direction.REVERSE, 0, echo=True)
+        (entry,) = control.entries.values()
+        now = time.time_ns
+        monkeypatch.setattr(time, "time_ns", lambda: now() + step * 1_000_000_000)
+        control._replied(entry, time.time_ns())
+        assert control.patience == 0
+        assert entry.replied_at
+
+
 def test_a_latency_that_the_far_end_refuses_leaves_no_socket_open_here():
     with path_to(near=False) as (agent, path):
         before = list(path.near.station._sockets)

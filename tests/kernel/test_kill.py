@@ -30,7 +30,7 @@ INTERRUPTED, WORKER_DIED = 2, 1
 INSTANTS, AT_ONCE = 4 if os.environ.get("TESTS_PROFILE") == "brief" else 20, 4
 LONGEST = 1.0  # seconds after the first process of a lab was seen
 PATIENCE = 60.0
-MARK = "HDP_TEST_KILL"
+MARK = "KILL_TEST"
 
 
 @dataclass

@@ -110,4 +110,5 @@ def test_what_no_router_answers_about_stands_for_nobody(path):
     assert "hop" not in found[trains[0]].explanation
     assert found[trains[1]].last_hop == Hop(1, "198.51.100.1")
     assert found[trains[1]].climb.rungs[1].silent
-    assert "198.51.100.1 (hop 1) was the last to answer, asked with 6" in found[trains[2]].explanation
+    assert found[trains[2]].explanation.endswith("(hop 2), as probed with 6.")
+    assert "; lost between 198.51.100.1 (hop 1) and " in found[trains[2]].explanation

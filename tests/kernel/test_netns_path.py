@@ -69,7 +69,7 @@ def test_finds_what_the_topology_does(run, workers):
     assert len(records) == 510
     assert records[47, "forward"]["last_hop"] == {"ttl": 1, "address": "192.0.2.1"}
     assert records[112, "reverse"]["last_hop"] == {"ttl": 1, "address": "198.51.100.1"}
-    assert "192.0.2.1 (hop 1) was the last to answer" in records[47, "forward"]["explanation"]
+    assert "lost between 192.0.2.1 (hop 1) and 198.51.100.2 (hop 2)" in records[47, "forward"]["explanation"]
     (answer,) = records[50, "forward"]["icmp"]
     assert (answer["from"], answer["type"], answer["code"], answer["authenticated"]) == ("192.0.2.1", 3, 13, True)
 

@@ -267,7 +267,7 @@ def test_control_fails_where_none_came_through_and_contradicts_nobody(run):
 def test_an_experiment_that_no_path_suits_measured_nothing(run):
     done = run(str(SUITES / "test_nat.py"), CLIENT, "--hdp-target=198.51.102.2", "--hdp-protocols=253")
     assert done.status == 4, done.printed
-    assert "198.51.102.2 could not be measured: this experiment wants eyes at the target" in done.words
+    assert "198.51.102.2 could not be measured: this test needs an agent at the target" in done.words
 
 
 MARKED = """

@@ -101,6 +101,14 @@ def test_names_in_labs_are_shown_and_not_obeyed(project):
         assert f"lab {SHOWN_NAME}, " in shown(result)
 
 
+def test_names_in_labs_that_cannot_be_built_are_not_obeyed_either(project):
+    project.write(test_mine=SWEEP)
+    broken = '[[box]]\nkind="nftables"\nrules="no \\u001b[2J such rule"\n'
+    project.pytester.makefile(".toml", mine=f"[lab]\nname={HOSTILE_NAME}\n{broken}")
+    result = project.run("--color=no", "--hdp-lab=mine.toml", "-v", "-rs")
+    assert f"lab {SHOWN_NAME} needs " in shown(result)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -272,6 +280,7 @@ def test_a_full_disk_ends_no_run_and_is_told(project, run_in, size, workers):
     assert "255 passed, 10 xfailed" in done.stdout
     assert "255 delivered" in done.stdout
     assert "hdp: small/results.jsonl is not complete: No space left on device" in done.stdout
+    assert "hdp: small/report.html was not written: No space left on device" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
     assert ".part" not in done.stdout
 
@@ -294,6 +303,19 @@ def test_an_earlier_report_is_replaced_and_no_link_in_it_is_followed(project, ru
     run_in([], "--hdp-report=report")
     assert precious.read_text() == "mine"
     assert [len((report / name).read_text().splitlines()) for name in ("results.jsonl",)] == [1]
+
+
+@pytest.mark.parametrize("option", ["--hdp-report=link", "--hdp-report=link/deeper", "--hdp-record=link/mine.toml"])
+def test_a_folder_that_is_somebody_elses_link_is_refused(project, option):
+    if os.geteuid():
+        pytest.skip("privilege: not root, who alone can make a link somebody else's")
+    project.write(test_mine=SWEEP)
+    folder = project.pytester.mkdir("folder")
+    link = project.pytester.path / "link"
+    link.symlink_to(folder)
+    os.chown(link, 65534, 65534, follow_symlinks=False)
+    assert "a link in it is another user's" in refused(project, option)
+    assert not list(folder.iterdir())
 
 
 def test_files_written_under_sudo_are_given_back(project, run_in, monkeypatch):
@@ -330,6 +352,27 @@ def test_few_open_files_are_enough_for_few_numbers(project, run_in):
     project.write(test_mine=ALL)
     done = run_in(["prlimit", "--nofile=64:64"], "--hdp-protocols=250-256")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_lab_that_would_open_too_many_files_is_told_too(project, run_in):
+    project.write(test_mine=SWEEP)
+    done = run_in(["prlimit", "--nofile=64:64"], "--hdp-lab=home-nat")
+    assert done.returncode == USAGE_ERROR, done.stdout + done.stderr
+    assert "and this process may open 64: allow more (ulimit -n " in done.stderr
+
+
+@pytest.mark.parametrize("size", ["8k", "60k"])
+def test_a_full_folder_for_temporary_files_loses_nothing(project, run_in, size):
+    """Where workers can share neither results nor packets, each measures, and hands its packets over."""
+    may("unshare", "-rm")
+    project.write(test_mine=ALL)
+    project.pytester.mkdir("small")
+    script = f'mount -t tmpfs -o size={size} none small && TMPDIR=$PWD/small exec "$@"'
+    done = run_in(["unshare", "-rm", "sh", "-c", script, "sh"], "-n", "2", "--hdp-report=report")
+    assert done.returncode == 0, done.stdout
+    assert "255 passed, 10 xfailed" in done.stdout
+    assert len((project.pytester.path / "report" / "results.jsonl").read_text().splitlines()) == 265
+    assert (project.pytester.path / "report" / "capture.pcapng").stat().st_size > 400_000
 
 
 # A user namespace of our own, where no more of them are allowed, and a user who is not root and may do nothing.

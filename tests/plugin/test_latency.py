@@ -42,9 +42,8 @@ def mine(project):
 def test_the_sentence_is_in_the_terminal_the_properties_and_the_file(mine):
     result = mine.run(FEW, "--hdp-report=out", "--junitxml=junit.xml")
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(
-        ["note: latency: *", "note: latency: HDP: median * at user level*", "note: latency: UDP:*"]
-    )
+    notes = [line for line in result.outlines if line.startswith("note: ")]
+    assert len(notes) == 1, "one sentence for each direction; the rest is for -v, and for the report"
     (found,), problems = read(mine.pytester.path / "out" / "latency.json")
     assert problems == []
     assert found.setup.rounds == 120
@@ -54,6 +53,13 @@ def test_the_sentence_is_in_the_terminal_the_properties_and_the_file(mine):
     assert properties["hdp_latency_forward_sentence"] == found.sentence
     assert properties["hdp_latency_forward_user_pairs"] == "120"
     assert float(properties["hdp_latency_forward_kernel_low_us"]) == against_udp(found.differences)[Level.KERNEL].low
+
+
+@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "xdist"])
+def test_verbose_tells_the_rest_too(mine, workers):
+    mine.run(FEW, "-v", *workers).stdout.fnmatch_lines(
+        ["note: latency: *", "note: latency: HDP: median * at user level*", "note: latency: UDP:*"]
+    )
 
 
 def test_with_workers_the_file_is_the_same(mine):

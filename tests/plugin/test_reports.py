@@ -79,7 +79,7 @@ def test_a_page_that_cannot_be_written_is_bad_input(project):
     done = project.pytester.run(*again, "there")
     assert (done.ret, done.outlines) == (0, ["there/report.html, there/results.md: 1 train"])
     done = project.pytester.run(*again, "out/results.jsonl")
-    assert (done.ret, done.errlines) == (4, ["hdp: out/results.jsonl can't be written: File exists"])
+    assert (done.ret, done.errlines) == (4, ["hdp: out/results.jsonl can't be written: Not a directory"])
 
 
 def test_github_gets_a_summary_and_an_annotation_for_each_verdict(project, monkeypatch):

@@ -58,3 +58,10 @@ def test_too_little_ran(report: Path, wanted: list[object], problem: str):
 
 def test_the_last_line_counts_as_pytest_does(report: Path):
     assert junit(report, "--line").stdout.startswith("===== 1 passed, 2 skipped, 1 xfailed in ")
+
+
+def test_the_last_line_counts_failures_and_errors(pytester: pytest.Pytester):
+    broken = "import pytest\n@pytest.fixture\ndef broken(): assert 0\n"
+    pytester.makepyfile(broken + "def test_fails(): assert 0\ndef test_errs(broken): pass")
+    pytester.runpytest_subprocess("-p", "no:cacheprovider", "--junitxml=junit.xml")
+    assert junit(pytester.path / "junit.xml", "--line").stdout.startswith("===== 2 failed in ")

@@ -118,6 +118,13 @@ def test_a_module_can_be_read_in_one_sitting(module: Path):
     assert lines <= LONGER.get(name_of(module), 300)
 
 
+@pytest.mark.parametrize("module", sorted((PACKAGE / "measure").glob("*.py")), ids=lambda path: path.name)
+def test_a_measurement_has_no_time_of_its_own(module: Path):
+    """It asks its path's clock, and waits by that: so that a simulated world can have a time of its own."""
+    names = {name.split(".")[0] for name in imported(ast.parse(module.read_text()))}
+    assert not names & {"time", "select", "selectors", "threading"}
+
+
 def test_importing_the_plugin_imports_nothing_slow():
     program = "import sys, pytest_hdp.plugin; print(*sorted({m.split('.')[0] for m in sys.modules}))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -193,9 +193,7 @@ class Planted:
 
 
 def hunt(name: str, most: int = MOST) -> tuple[str, int, str] | None:
-    """How many worlds it takes until a bug is found, by what is not found without it: of the default draw, but for those
-    that `BESIDES` names.
-    """
+    """How many worlds it takes until a bug is found, by what is not found without it."""
     pool = (*DEFAULT, *BESIDES.get(name, ()))
     for seed in range(most):
         with Planted(name):

@@ -55,6 +55,7 @@ def page(
         "glossary": _text(told.glossary),
         "lines": "\n".join(f"<li>{_text(line)}</li>" for line in told.lines),
         "status": _text(told.status),
+        "advice": "".join(f"<li>{_text(line)}</li>" for line in told.advice),
         "tone": "surprised" if told.surprised else "calm",
         "when": _text(_when(times)),
         "trains": f"{len(everything)} train{'' if len(everything) == 1 else 's'}",

@@ -24,20 +24,23 @@ _TIME_EXCEEDED = 11
 _NOT_ASKED = ["not asked", "open"]
 
 
-def of_course(groups: Sequence[Sequence[Record]], group: Sequence[Record]) -> list[Row]:
-    """Return a row for each hop that the control found on this path in this direction, whichever trains it was beside.
+def of_courses(groups: Iterable[Sequence[Record]]) -> list[list[Row]]:
+    """Return, for each course, a row for each hop that the control found there, whichever trains it was beside.
 
-    `groups`: of the whole run; the trains of another form found the same hops.
+    The trains of another form found the same hops: each record is read once, however many courses there are.
     """
-    first = group[0]
-    path, direction = fields.part(first, "path"), fields.word(first, "direction")
-    same = [
-        each
-        for each in groups
-        if (fields.part(each[0], "path"), fields.word(each[0], "direction")) == (path, direction)
-    ]
-    found = {ttl: address for each in same for record in each for ttl, address in _control(record)}
-    return [[ttl, *_NOT_ASKED, f"answered by {found[ttl]}", "seen"] for ttl in sorted(found)][:MOST]
+    found: dict[str, dict[int, str]] = {}
+    ways: list[str] = []
+    for group in groups:
+        path, direction = fields.part(group[0], "path"), fields.word(group[0], "direction")
+        ways.append(str((direction, sorted(map(str, path.items())))))
+        hops = found.setdefault(ways[-1], {})
+        hops.update(hop for record in group for hop in _control(record))
+    rows = {
+        way: [[ttl, *_NOT_ASKED, f"answered by {hops[ttl]}", "seen"] for ttl in sorted(hops)][:MOST]
+        for way, hops in found.items()
+    }
+    return [rows[way] for way in ways]
 
 
 def of_train(record: Record, course: Iterable[Row]) -> dict[str, Any] | None:

@@ -72,8 +72,9 @@ def data(records: Iterable[Record], made: Sequence[Made], histograms: Iterable[l
     return {
         "verdicts": _legend([record for group in groups for record in group]),
         "surprises": _surprises(groups),
-        "courses": [_course(group, hops.of_course(groups, group), texts) for group in groups],
+        "courses": [_course(group, found, texts) for group, found in zip(groups, hops.of_courses(groups), strict=True)],
         "differ": _differing(groups),
+        "expected": any(record.get("expected") is not None for group in groups for record in group),
         "texts": list(texts),
         "latency": latency.shown(histograms),
         "made": [{safe(k): safe(v, limit=10_000) for k, v in each.items() if v} for each in made],
@@ -83,7 +84,8 @@ def data(records: Iterable[Record], made: Sequence[Made], histograms: Iterable[l
 def _legend(records: Sequence[Record]) -> list[dict[str, Any]]:
     """Return each verdict and outcome that occurs, in the ladder's order, with its letter and how many."""
     counts = Counter((fields.word(r, "verdict"), fields.word(r, "outcome")) for r in records)
-    notes = {Outcome.XFAILED: "expected", Outcome.FAILED: "not expected"}
+    held = any(record.get("expected") is not None for record in records)
+    notes = {Outcome.XFAILED: "expected", Outcome.FAILED: "not expected" if held else ""}
     return [
         {
             "verdict": verdict,
@@ -207,9 +209,11 @@ def _differing(groups: Sequence[Sequence[Record]]) -> list[dict[str, Any]]:
     if len(groups) < 2:
         return []
     cells: dict[int, list[list[str] | None]] = {}
+    keywords: dict[int, str] = {}
     for column, group in enumerate(groups):
         for record in group:
             row = cells.setdefault(fields.protocol(record), [None] * len(groups))
+            keywords[fields.protocol(record)] = fields.subject(record)
             row[column] = [fields.word(record, "verdict"), fields.word(record, "outcome")]
     patterns: dict[tuple[tuple[str, ...] | None, ...], list[int]] = {}
     for number, row in sorted(cells.items()):
@@ -217,6 +221,11 @@ def _differing(groups: Sequence[Sequence[Record]]) -> list[dict[str, Any]]:
     rows: list[tuple[int, dict[str, Any]]] = []
     for pattern, numbers in patterns.items():
         if len({cell[0] if cell else None for cell in pattern}) > 1:
-            told = {"numbers": fields.folded(numbers), "count": len(numbers), "cells": pattern}
+            told = {"numbers": _named(numbers, keywords), "count": len(numbers), "cells": pattern}
             rows.append((len(numbers), told))
     return [told for _, told in sorted(rows, key=itemgetter(0))][:200]
+
+
+def _named(numbers: Sequence[int], keywords: Mapping[int, str]) -> str:
+    """Return numbers with their keywords where they are few, else folded."""
+    return ", ".join(keywords[number] for number in numbers) if len(numbers) <= 6 else fields.folded(numbers)

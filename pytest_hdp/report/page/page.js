@@ -28,19 +28,21 @@
   const family = (verdict) => (data.verdicts.find((each) => each.verdict === verdict) || {}).family || "open2";
   const noted = (look) => look.words + (look.note ? ` (${look.note})` : "");
   const named = (train) => `${train.p}${train.k ? " " + train.k : ""}`;
-  const paths = [...new Set(data.courses.map((course) => course.key))];
+  const byPath = new Map();  // by key: its courses, each with its number
+  data.courses.forEach((course, index) => byPath.set(course.key, [...(byPath.get(course.key) ?? []), [course, index]]));
+  const paths = [...byPath.keys()];
   function through(course) {
     const there = course.trains.filter((each) => family(each.v).startsWith("pass")).length;
     const open = course.trains.filter((each) => family(each.v).startsWith("open")).length;
-    return `${there} of ${course.trains.length} numbers got through${open ? `, ${open} left open` : ""}`;
+    return `${there} of ${course.trains.length} numbers got through${open ? `, ${open} undecided` : ""}`;
   }
 
   // --- surprises, first
 
   function showSurprises() {
     for (const [id, title, those] of [
-      ["surprises", "Not as expected", data.surprises.filter((each) => each.failed)],
-      ["open", "Left open", data.surprises.filter((each) => !each.failed)],
+      ["surprises", data.expected ? "Not as expected" : "Did not get through", data.surprises.filter((each) => each.failed)],
+      ["open", "Undecided", data.surprises.filter((each) => !each.failed)],
     ]) {
       const box = $(id);
       if (those.length) box.append(make("h2", {}, title));
@@ -265,8 +267,7 @@
   const routes = [];
   function showCourses() {
     const all = $("grids");
-    for (const key of paths) {
-      const those = data.courses.map((course, index) => [course, index]).filter(([course]) => course.key === key);
+    for (const those of byPath.values()) {
       const section = make("section", { class: "path" }, make("h2", {}, those[0][0].path));
       const list = make("div", { class: "courses" });
       for (const [course, index] of those) {
@@ -307,7 +308,7 @@
         body.append(make("tr", {}, make("td", { class: "num" }, String(index + 1)), make("td", {}, make("a", { href: `#c${index}` }, course.path)),
           make("td", {}, course.course), make("td", {}, through(course)), make("td", {}, strip)));
       });
-      box.append(make("h2", {}, "All paths"), make("div", { class: "scroll" }, make("table", { class: "plain" },
+      box.append(make("h2", {}, "All paths"), make("div", { class: "scroll" }, make("table", { class: "plain paths" },
         make("thead", {}, make("tr", {}, ...["", "path", "direction, form", "in all", "numbers 0 to 255"].map((text) => make("th", { scope: "col" }, text)))), body)));
     }
     if (data.differ.length) {
@@ -375,7 +376,7 @@
     const add = (label, value) => value !== "" && value !== undefined && value !== null && facts.append(make("div", {}, make("dt", {}, label), make("dd", {}, String(value))));
     if (train.o === "failed") add("surprise", train.got);
     add("where", train.place);
-    EYES.forEach((eye, index) => add(eye, train.n[index] === null ? "no eye there" : train.n[index]));
+    EYES.forEach((eye, index) => add(eye, train.n[index] === null ? "not observed" : train.n[index]));
     add("errno", train.errno);
     add("left as", train.wire);
     add("control", train.control[1] ? `${train.control[0]} of ${train.control[1]}` : "none");
@@ -448,25 +449,32 @@
     if (!data.latency.length) return;
     const box = $("latency");
     box.append(make("h2", {}, "Latency"));
-    const all = data.latency.flatMap((each) => each.bins);
-    const low = Math.min(...all.map((bin) => bin[0])), high = Math.max(...all.map((bin) => bin[1]));
-    // Logarithmic, as the bins are: else one packet that came late would press all others into the first pixel.
-    const x = (us) => (640 * Math.log(us / low)) / Math.log(high / low);
     for (const each of data.latency) {
-      if (!each.bins.length) {
-        if (each.sentence) box.append(make("h3", {}, each.label), make("p", { class: "sentence" }, each.sentence));
-        continue;
+      if (each.sentence) box.append(make("p", { class: "sentence" }, each.sentence));
+      if (!each.series.length) continue;
+      const { low, high } = each;
+      // Logarithmic, as the bins are: else one packet that came late would press all others into the first pixel.
+      const x = (us) => (640 * Math.log(us / low)) / Math.log(high / low);
+      const kinds = each.series.map((one) => one.label);
+      const svg = draw("svg", { class: "histogram", viewBox: "0 0 640 150", role: "img", "aria-label": `${each.label}: ${kinds.join(" and ")}. ${each.sentence}` });
+      const shares = each.series.map((one) => one.bins.reduce((sum, bin) => sum + bin[2], 0) || 1);
+      const most = Math.max(...each.series.flatMap((one, index) => one.bins.map((bin) => bin[2] / shares[index])));
+      each.series.forEach((one, index) => {
+        for (const [from, to, count] of one.bins) {
+          if (from < low || to > high) continue;
+          const height = (120 * count) / shares[index] / most;
+          svg.append(draw("rect", { class: `series${index % 2}`, x: x(from), y: 124 - height, width: Math.max(1, x(to) - x(from) - 0.5), height }));
+        }
+      });
+      const ticks = [];
+      for (let ten = 10 ** Math.floor(Math.log10(low)); ten < high; ten *= 10) for (const step of [1, 2, 5]) ticks.push(ten * step);
+      for (const tick of ticks) {
+        if (tick > low && x(tick) > 80 && x(tick) < 560) svg.append(draw("text", { x: x(tick), y: 142, "text-anchor": "middle" }, `${+tick.toPrecision(3)}`));
       }
-      const most = Math.max(1, ...each.bins.map((bin) => bin[2])), svg = draw("svg", { class: "histogram", viewBox: "0 0 640 110", role: "img", "aria-label": `${each.label}: ${each.sentence}` });
-      for (const [from, to, count] of each.bins) {
-        const height = (80 * count) / most;
-        svg.append(draw("rect", { x: x(from), y: 84 - height, width: Math.max(1, x(to) - x(from) - 0.5), height }));
-      }
-      for (let ten = 10 ** Math.ceil(Math.log10(low)); ten < high; ten *= 10) {
-        if (x(ten) > 80 && x(ten) < 560) svg.append(draw("text", { x: x(ten), y: 102, "text-anchor": "middle" }, `${+ten.toPrecision(3)}`));
-      }
-      svg.append(draw("text", { x: 0, y: 102 }, `${+low.toPrecision(3)} µs`), draw("text", { x: 640, y: 102, "text-anchor": "end" }, `${+high.toPrecision(3)} µs`));
-      box.append(make("h3", {}, each.label), make("p", { class: "sentence" }, each.sentence), svg);
+      svg.append(draw("text", { x: 0, y: 142 }, `${+low.toPrecision(3)} µs`), draw("text", { x: 640, y: 142, "text-anchor": "end" }, `${+high.toPrecision(3)} µs`));
+      const key = make("p", { class: "key" }, ...each.series.flatMap((one, index) => [make("span", { class: `swatch series${index % 2}` }), `${one.label} `]),
+        each.beyond ? make("span", { class: "soft" }, `${each.beyond} beyond this axis`) : "");
+      box.append(make("h3", {}, each.label), key, svg);
     }
     box.hidden = false;
   }

@@ -24,7 +24,7 @@ from pytest_hdp.lab.topology import Lab
 INSTANTS = 4 if os.environ.get("TESTS_PROFILE") == "brief" else 20
 LONGEST = 0.6  # seconds into the owner's run: it builds, runs and takes down labs all the time
 PATIENCE = 10.0
-MARK = "HDP_LIFETIME_TEST"
+MARK = "LIFETIME_TEST"
 OWNER = """
 import sys
 from pytest_hdp.lab.catalogue import make

@@ -222,7 +222,7 @@ EXAMPLES = {
     "a hop's error, but past it": Example("haaaa", V.HELD_BY_RECEIVER, P.RECEIVER_KERNEL),
     # 6: lost
     "lost": Example(
-        "lllll", V.LOST, P.PATH, says=("5 of 5 left eth0", f"none reached {TARGET}", "control lost 0 of 320")
+        "lllll", V.LOST, P.PATH, says=("5 of 5 left eth0", f"none reached {TARGET}", "all 320 control packets arrived")
     ),
     "lost, too few": Example("llll", V.INCONCLUSIVE, UNKNOWN, final=False, more=True, says=("0 of 4 arrived",)),
     "lost, too few, at the cap": Example("llll", V.INCONCLUSIVE, UNKNOWN),
@@ -259,7 +259,7 @@ EXAMPLES = {
     "first only, too few": Example("dll", V.INCONCLUSIVE, UNKNOWN, final=False, more=True),
     "first four only": Example("ddddllllllll", V.LOSSY, P.PATH),
     "one of the middle": Example("lllldllllll", V.LOSSY, P.PATH, says=("10 of 11",)),
-    "half": Example("dl" * 15, V.LOSSY, P.PATH, says=("15 of 30", "control lost 0 of 1920")),
+    "half": Example("dl" * 15, V.LOSSY, P.PATH, says=("15 of 30", "all 1920 control packets arrived")),
     "half never leaves": Example("d." * 15, V.LOSSY, P.SENDER_KERNEL),
     "half, no taps": Example("dl" * 15, V.LOSSY, UNKNOWN, eyes=Eyes(left=False, arrived=False)),
     "half, control as bad": Example("dl" * 15, V.DELIVERED, P.RECEIVER_SOCKET, control=((64, 32),) * 30),
@@ -334,7 +334,7 @@ EXAMPLES = {
     "reached nothing yet": Example("lll", V.INCONCLUSIVE, UNKNOWN, eyes=TAP_ONLY),
     # 13: silent
     "silent, enough": Example("lllll", V.SILENT, UNKNOWN, eyes=NO_AGENT, more=True),
-    "silent": Example("lllll", V.SILENT, UNKNOWN, eyes=NO_AGENT, says=("dropped on the path", "without an answer")),
+    "silent": Example("lllll", V.SILENT, UNKNOWN, eyes=NO_AGENT, says=("dropped on the path", "without a reply")),
     "silent, forged": Example("uuuuu", V.SILENT, UNKNOWN, eyes=NO_AGENT, says=("5 ICMP errors that prove nothing",)),
     "silent, no tap": Example("lllll", V.SILENT, UNKNOWN, eyes=Eyes(False, False, False)),
     "silent, few": Example("l", V.SILENT, UNKNOWN, eyes=NO_AGENT, final=False, more=True, options={"minimum_count": 5}),

@@ -86,7 +86,7 @@ def test_a_routers_quote_says_nothing_of_the_arrival():
 def test_silence_leaves_three_explanations_and_names_what_proves_nothing():
     found = judged(error(authenticated=False, changed=("payload",)))
     assert "1 ICMP error that proves nothing (quoted with payload changed, or made up)" in found.explanation
-    open_still = "dropped on the path, or dropped by 198.51.100.2, or taken there without an answer"
+    open_still = "dropped on the path, or dropped by 198.51.100.2, or accepted there without a reply"
     assert open_still in found.explanation
 
 

@@ -26,7 +26,7 @@ schema run time path direction ip_version protocol keyword form verdict place ex
 arrived delivered duplicated reordered modified ttl changed nat icmp last_hop control bound expected outcome latency_us
 """
 
-ADDED = "hops climb probes made"
+ADDED = "expected_errno expected_wire_protocol hops climb probes made"
 
 SCHEMA_FILE = json.loads((resources.files("pytest_hdp.judge") / "results.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA_FILE)
@@ -75,6 +75,8 @@ results = st.builds(
     expected=st.none() | st.sampled_from(Verdict),
     outcome=st.sampled_from(Outcome),
     latency_us=st.none() | st.tuples(microseconds, microseconds, microseconds),
+    expected_errno=st.none() | texts,
+    expected_wire_protocol=st.none() | st.integers(0, 255),
 )
 
 
@@ -139,7 +141,8 @@ def test_a_probe_keeps_when_each_eye_saw_it_first() -> None:
 @given(results)
 def test_fields_their_order_and_the_schema(result: Result) -> None:
     record = to_record(result)
-    assert list(record) == FIELDS.split()
+    stated = [name for name in ("expected_errno", "expected_wire_protocol") if getattr(result, name) is not None]
+    assert list(record) == [*FIELDS.split(), *stated]
     VALIDATOR.validate(record)
 
 

@@ -61,9 +61,9 @@ def test_a_refusal_names_errno_and_place(record: Any):
 def test_an_eye_that_was_not_there_is_not_a_zero(record: Any):
     path = {"kind": "internet", "name": "", "source": "192.0.2.2", "target": "198.51.100.2", "agent": None}
     block = failure_block(lost(record, path=path), COMMAND)
-    assert row(block, "arrived") == row(block, "delivered") == "not observable: no eye there"
+    assert row(block, "arrived") == row(block, "delivered") == "not observed"
     assert row(block, "left").startswith("3 of 3")
-    assert row(failure_block(lost(record, left=None), COMMAND), "left") == "not observable: no eye there"
+    assert row(failure_block(lost(record, left=None), COMMAND), "left") == "not observed"
 
 
 def test_what_changed_on_the_way_is_told_where_it_was_seen(record: Any):

@@ -57,7 +57,7 @@ def test_runs_of_one_path_are_kept_apart(tmp_path, record):
     assert [each["path"]["name"] for each in runs.records] == ["home-nat in monday", "home-nat in friday"]
     assert not runs.problems
     drawn = data_of(page(runs.records, runs.made))
-    assert [row["numbers"] for row in drawn["differ"]] == ["47"]
+    assert [row["numbers"] for row in drawn["differ"]] == ["47 (gre)"]
     twice = load([tmp_path / "monday", tmp_path / "monday"])
     assert [each["path"]["name"] for each in twice.records] == ["home-nat in monday (1)", "home-nat in monday (2)"]
     assert load([tmp_path / "monday"]).records[0]["path"]["name"] == "home-nat"

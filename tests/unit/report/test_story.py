@@ -99,8 +99,8 @@ def test_numbers_that_no_header_holds_are_told_apart(record):
 def test_several_paths(record):
     there = record(6)
     other = {**record(6, "lost", "failed"), "path": {**there["path"], "name": "allowlist"}}
-    told = story([there, record(47), other, {**other, "protocol": 47}])
-    assert told.headline == "0 to 2 of 2 protocol numbers got through on 2 paths."
+    told = story([there, record(47), other, {**other, "protocol": 47, "keyword": "gre"}])
+    assert told.headline == "Tcp, gre lost on the way to allowlist; home-nat: all through."
     assert [line.split(",")[0] for line in told.lines] == ["lab allowlist", "lab home-nat"]
 
 
@@ -108,7 +108,7 @@ def test_a_path_of_which_nothing_is_known_is_not_counted_as_lost(record):
     unknown = record(6, "silent", "skipped")
     unknown["path"] = {**unknown["path"], "name": "allowlist"}
     told = story([record(6), unknown])
-    assert told.headline == "1 of 1 protocol numbers got through on 1 of 2 paths; on the others most is open."
+    assert told.headline == "Allowlist: no answer; home-nat: all through."
 
 
 def test_nothing_and_nonsense(record, hostile_record):

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from pytest_hdp.judge.verdict import Outcome, Verdict
 from pytest_hdp.report.fields import folded, reason
 from pytest_hdp.report.lines import text_of
-from pytest_hdp.report.summary import surprises
+from pytest_hdp.report.summary import expected_and_got, surprises
 
 
 def said(records: list[dict[str, Any]], **how: Any) -> list[str]:
@@ -27,15 +28,15 @@ def test_nothing_measured_says_nothing():
 
 
 def test_equal_surprises_are_one_sentence(record: Any):
-    run = [record(6), *(lost(record, n) for n in (51, 47, 50, 132))]
+    run = [record(6), *(lost(record, n) for n in (51, 47, 50, 132, 148))]
     assert said(run, width=200) == [
-        "47, 50-51, 132: expected delivered, got lost: 3 of 3 left eth0, none arrived.",
-        "5 trains: 4 lost (FAILED), 1 delivered",
+        "47, 50-51, 132, 148: expected delivered, got lost: 3 of 3 left eth0, none arrived.",
+        "6 trains: 5 lost (FAILED), 1 delivered",
     ]
 
 
-def test_up_to_three_numbers_carry_their_keywords(record: Any):
-    assert said([lost(record, 47), lost(record, 132)], width=200)[0].startswith("47 (gre), 132 (sctp): ")
+def test_up_to_four_numbers_carry_their_keywords(record: Any):
+    assert said([lost(record, n) for n in (47, 50, 51, 132)], width=200)[0].startswith("47 (gre), 50, 51, 132 (sctp): ")
 
 
 def test_different_reasons_are_different_sentences(record: Any):
@@ -44,16 +45,37 @@ def test_different_reasons_are_different_sentences(record: Any):
 
 
 def test_many_different_reasons_are_one_sentence_with_an_example(record: Any):
-    run = [lost(record, n, f"{n} of 300 arrived") for n in range(100, 120)]
+    run = [lost(record, n, f"{n} of 300 arrived") for n in range(150, 170)]
     assert said(run, width=200) == [
-        "100-119: expected delivered, got lost; for example 100: 100 of 300 arrived.",
+        "150-169: expected delivered, got lost; for example 150: 150 of 300 arrived.",
         "20 trains: 20 lost (FAILED)",
     ]
 
 
-def test_the_errno_is_part_of_what_was_got(record: Any):
+def test_what_differs_beside_an_equal_verdict_is_named_on_both_sides(record: Any):
+    wrong = record(
+        0, "refused_at_socket", "failed", expected="refused_at_socket", errno="EINVAL", expected_errno="EPERM"
+    )
+    assert "0: expected refused at socket (EPERM), got refused at socket (EINVAL): " in said([wrong], width=200)[0]
+    wrong = record(256, "renumbered", "failed", expected="renumbered", wire_protocol=1, expected_wire_protocol=0)
+    assert "256: expected renumbered to 0, got renumbered to 1: " in said([wrong], width=200)[0]
+
+
+@pytest.mark.parametrize("expected", [None, "delivered"])
+def test_a_test_that_failed_by_itself_is_not_said_to_have_failed_by_its_verdict(record: Any, expected: str | None):
+    assert said([record(47, "delivered", "failed", expected=expected)])[0].startswith(
+        "47 (gre): delivered, but the test failed: "
+    )
     wrong = record(0, "refused_at_socket", "failed", expected="refused_at_socket", errno="EINVAL")
-    assert "0: expected refused at socket, got refused at socket (EINVAL): " in said([wrong], width=200)[0]
+    assert "0: refused at socket (EINVAL), but the test failed: " in said([wrong], width=200)[0]
+
+
+def test_sides_that_read_the_same_are_never_both_told(record: Any):
+    for verdict in Verdict:
+        for outcome in Outcome:
+            for errno in (None, "EINVAL"):
+                told = expected_and_got(record(7, verdict, outcome, expected=verdict, errno=errno))
+                assert "expected" not in told, (verdict, outcome, errno)
 
 
 def test_a_delivery_that_was_not_expected_is_a_surprise(record: Any):
@@ -133,3 +155,16 @@ def test_numbers_are_folded(numbers: list[int], text: str):
 )
 def test_the_subject_is_taken_off_the_reason(explanation: str, text: str):
     assert reason({"explanation": explanation}) == text
+
+
+def test_trains_of_one_cause_are_one_sentence_whoever_looked_for_the_hop(record: Any):
+    here = "lost between 203.0.113.6 (hop 2) and 198.51.100.2 (hop 3)"
+    run = [lost(record, 47, here, climb={}), lost(record, 50, f"{here}, as probed with 47", climb={"with": 47})]
+    lines = said(run, width=200)
+    assert lines[0] == f"47 (gre), 50: expected delivered, got lost: {here}."
+    assert len(lines) == 2
+
+
+def test_the_example_of_many_is_one_that_says_something_of_the_path(record: Any):
+    run = [record(n, "silent", "skipped", explanation=f"{n}: {n} probes.", expected=None) for n in (1, 6, 17, 50, 47)]
+    assert "for example 47 (gre): 47 probes." in said(run, width=200)[0]

@@ -51,6 +51,10 @@ class SimClock:
         """Seconds since the world began."""
         return self.now / SECOND
 
+    def monotonic_ns(self) -> int:
+        """Nanoseconds since the world began."""
+        return self.now
+
     def time_ns(self) -> int:
         """What the wall clock shows."""
         return self.wall + self.now

@@ -1,0 +1,33 @@
+"""Meet far ends that mean harm, one after the other, and print as JSON what came of each."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import time
+
+from pytest_hdp.vantage.exchange import AgentGone
+from pytest_hdp.vantage.places import PlaceError
+from pytest_hdp.vantage.ssh import ssh
+
+PATIENCE = 15.0
+
+
+def meet(kind: str) -> str:
+    os.environ["HOSTILE"] = kind
+    try:
+        with ssh("far").station() as station:
+            ends = time.monotonic() + PATIENCE
+            while station.gone is None and time.monotonic() < ends:
+                try:
+                    station.discard(station.sender(socket.AF_INET, 253))
+                except AgentGone:
+                    break
+            return str(station.gone)
+    except PlaceError as error:
+        return str(error)
+
+
+print(json.dumps({kind: meet(kind) for kind in sys.argv[1:]}))

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_hdp.report import fields
+from pytest_hdp.report.headline import advice, of_several
+from pytest_hdp.report.story import story
+
+HOPS = [{"ttl": 1, "address": "192.0.2.1"}, {"ttl": 2, "address": "100.64.0.1"}]
+
+
+def to(name: str, each: dict[str, Any], **path: Any) -> dict[str, Any]:
+    return {**each, "path": {**each["path"], "kind": "internet", "name": name, **path}}
+
+
+def told(*records: dict[str, Any]) -> str:
+    return of_several(fields.by_course(records))
+
+
+def test_what_broke_and_where_comes_first(record: Any):
+    broken = [to("paris", record(n, "lost", "failed")) for n in (47, 132)]
+    fine = [to("tokyo", record(47)), to("tokyo", record(132))]
+    quiet = [to("office", record(n, "silent", "skipped"), agent=None) for n in (47, 132)]
+    assert told(*fine, *quiet, *broken) == (
+        "Gre, sctp lost on the way to paris; office: no answer; tokyo: all through."
+    )
+
+
+def test_of_many_numbers_it_counts_and_of_many_paths_too(record: Any):
+    many = [to("paris", record(n, "lost", "failed")) for n in range(10, 40)]
+    assert told(*many, to("paris", record(6)), to("tokyo", record(6))) == (
+        "Only 1 of 31 got through to paris; tokyo: all through."
+    )
+    assert told(*(to(f"p{n}", record(6)) for n in range(5))).endswith("; 2 more paths below.")
+
+
+def test_the_way_back_is_told_apart(record: Any):
+    back = to("paris", record(47, "rejected", "failed", direction="reverse"))
+    assert told(to("paris", record(47)), back, to("tokyo", record(47))).startswith(
+        "Gre rejected on the way from paris; "
+    )
+
+
+def test_what_is_lost_both_ways_is_told_once(record: Any):
+    there = to("paris", record(47, "lost", "failed"))
+    assert told(there, {**there, "direction": "reverse"}, to("tokyo", record(47))).startswith(
+        "Gre lost on the way to and from paris; "
+    )
+
+
+def test_what_one_can_do_names_the_hops_and_the_agent(record: Any):
+    lost = record(47, "lost", "failed", hops=HOPS, last_hop=HOPS[0])
+    held = record(50, "held_by_receiver", "failed")
+    silent = to("office", record(51, "silent", "skipped"), agent=None)
+    said = advice(fields.by_course([lost, held, silent]))
+    assert any("between 192.0.2.1 (hop 1) and 100.64.0.1 (hop 2)" in each for each in said)
+    assert any(each.startswith("50 held back at the receiver") for each in said)
+    assert any("--hdp-agent=ssh=USER@HOST" in each for each in said)
+    assert advice(fields.by_course([record(6), record(0, "lost", "xfailed")])) == ()
+
+
+def test_one_that_ended_nobody_knows_where_is_named(record: Any):
+    found = [record(n, "lost", "failed", hops=HOPS, last_hop=HOPS[0]) for n in (50, 51)]
+    [line] = story([*found, record(47, "rejected", "failed"), record(6)]).lines
+    assert "2 lost on the path, between " in line
+    unknown = {**record(1, "lost", "failed"), "form": "bare"}
+    [line] = story([*found, unknown, record(6)]).lines
+    assert "1 lost on the path, hop unknown (1)" in line
+
+
+def test_hostile_records_make_a_harmless_headline(hostile_record: dict[str, Any], record: Any):
+    groups = fields.by_course([hostile_record, record(6), {}])
+    assert of_several(groups).isprintable()
+    assert all(each.isprintable() for each in advice(groups))
