@@ -39,8 +39,7 @@ class OpenPath:
 
     `buffer`: receive buffer of each socket in bytes; None keeps the system's. Everything seen is filtered in the
     kernel by this path's run id. `lab`: the lab it runs through, if it is emulated. `witness`: keeps its packets.
-    `confirmed`: where the far end may send to.
-    `token`: so many bytes that nobody can foretell.
+    `confirmed`: where the far end may send to. `token`: gives so many bytes that nobody can foretell.
     """
 
     def __init__(
