@@ -13,7 +13,7 @@ pytest_plugins = ["pytester"]
 BRIEF = os.environ.get("TESTS_PROFILE") == "brief"
 """CI, as a second user: only what may depend on who runs it; fewer numbers and instants in some of that."""
 collect_ignore = (
-    ["unit", "browser"]
+    ["unit", "browser", "world"]
     + [
         f"kernel/{name}"
         for name in ("ssh", "test_truth.py", "test_strangers.py", "test_latency.py", "test_agentless.py")
