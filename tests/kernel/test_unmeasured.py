@@ -253,7 +253,7 @@ def test_a_target_that_no_test_is_about_needs_no_privilege(tmp_path):
     assert "1 delivered" in done.stdout
     done = start(loopback, SWEEP)
     assert done.returncode == 4
-    assert "ERROR: sending to 198.51.101.2 takes CAP_NET_RAW" in done.stderr
+    assert "ERROR: sending to 198.51.101.2 requires CAP_NET_RAW" in done.stderr
 
 
 def test_control_fails_where_none_came_through_and_contradicts_nobody(run):
