@@ -19,7 +19,7 @@ from pytest_hdp.measure.engine import Measurement
 from pytest_hdp.measure.path import OpenPath
 from pytest_hdp.vantage import kernel
 from pytest_hdp.vantage.opener import Opener
-from pytest_hdp.vantage.places import Place, PlaceError, can_open_raw, here, loopback_place
+from pytest_hdp.vantage.places import Place, PlaceError, can_open_raw, check_kernel, here, loopback_place
 from pytest_hdp.vantage.station import Station
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ def agentless(
     Raises PlaceError, one line, where raw sockets can't be had.
     """
     if isinstance(source, here) and not can_open_raw():
+        check_kernel()
         raise PlaceError(f'sending to {target} requires CAP_NET_RAW: run as root (sudo "$(command -v pytest)" ...)')
     key = f"target:{name or target}"
     path_name = PathName("internet", name or target, source.describe(), target, None)
