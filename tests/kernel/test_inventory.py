@@ -30,7 +30,7 @@ for n in 2 3 4 5; do
   ip -n s$n addr add 198.51.$n.2/24 dev s; ip -n s$n link set s up; ip -n s$n route add default via 198.51.$n.1
 done
 ip -n client route add default via 192.0.2.1
-ip netns exec router sysctl -qw net.ipv4.ip_forward=1
+ip netns exec router sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
 ip netns exec router nft -f - <<'END'
 table inet t { chain f { type filter hook forward priority 0; ip daddr 198.51.3.2 ip protocol 47 drop; }; }
 END

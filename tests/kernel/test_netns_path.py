@@ -22,7 +22,7 @@ ip -n router addr add 192.0.2.1/24 dev rc; ip -n router link set rc up
 ip -n router addr add 198.51.100.1/24 dev rs; ip -n router link set rs up
 ip -n server addr add 198.51.100.2/24 dev s; ip -n server link set s up
 ip -n client route add default via 192.0.2.1; ip -n server route add default via 198.51.100.1
-ip netns exec router sysctl -qw net.ipv4.ip_forward=1
+ip netns exec router sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
 ip netns exec router nft -f - <<'END'
 table inet t { chain f { type filter hook forward priority 0
   ip daddr 198.51.100.2 ip protocol 47 drop

@@ -31,7 +31,7 @@ for n in paris tokyo target; do
   ip -n router link set $n up; ip -n router addr add 198.51.$i.1/24 dev $n
   ip -n $n addr add 198.51.$i.2/24 dev e; ip -n $n link set e up; ip -n $n route add default via 198.51.$i.1
 done
-ip netns exec router sysctl -qw net.ipv4.ip_forward=1
+ip netns exec router sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
 ip netns exec router nft -f - <<'END'
 table inet t { chain f { type filter hook forward priority 0; ip saddr 198.51.2.2 ip protocol 47 drop; }; }
 END
