@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.result import AtTtl, Hop, Judgement
 
 LOCATED = frozenset({Verdict.LOST, Verdict.REJECTED, Verdict.FIRST_ONLY, Verdict.SILENT})
+_UNANSWERED = "no hop answered, and the control passed"
 _DIED = {Verdict.LOST: "lost", Verdict.REJECTED: "rejected", Verdict.FIRST_ONLY: "stopped"}
 FEW = 6  # silent trains that climb themselves: one stands for all that come after them
 
@@ -98,27 +99,34 @@ def _not_before_who_rejected(judgement: Judgement, found: Found) -> tuple[Hop | 
     return last, beyond
 
 
-def located(judgement: Judgement, found: Found) -> Judgement:
-    """A judgement with the place where its train died, in its sentence and, if it climbed itself, in `last_hop`."""
+def located(judgement: Judgement, found: Found, *, hidden: bool = False) -> Judgement:
+    """A judgement with the place where its train died, in its sentence and, if it climbed itself, in `last_hop`.
+
+    `hidden`: a translator stands on the way, and may let a number pass untranslated: then no error about it comes back
+    from behind, so that its silence there proves no death.
+    """
     own, (last, beyond) = found.train == judgement.train, _not_before_who_rejected(judgement, found)
     climb = Climb(found.rungs) if own else Climb(by=found.train.protocol)
     judgement = replace(judgement, hops=found.hops, climb=climb)
     if beyond is None:
         return judgement
     probed = "" if own else probed_with(found.train.protocol)
-    sentence = f"{judgement.explanation.rstrip('.')}; {_between(judgement.verdict, last, beyond)}{probed}."
+    sentence = f"{judgement.explanation.rstrip('.')}; {_between(judgement, last, beyond, hidden=hidden)}{probed}."
     if not own:
         return replace(judgement, explanation=sentence)
     place = Place.HOP if judgement.verdict is Verdict.REJECTED else judgement.place
     return replace(judgement, last_hop=last, place=place, explanation=sentence)
 
 
-def _between(verdict: Verdict, last: Hop | None, beyond: Hop) -> str:
-    """Between which routers it died, in words; of silence, which proves no death, who was the last to answer."""
-    there = f"{beyond.address} (hop {beyond.ttl})"
+def _between(judgement: Judgement, last: Hop | None, beyond: Hop, *, hidden: bool) -> str:
+    """Between which routers it died, in words; of silence that proves no death, who was the last to answer."""
+    verdict, there = judgement.verdict, f"{beyond.address} (hop {beyond.ttl})"
+    unproven = verdict is Verdict.SILENT or (
+        hidden and verdict is not Verdict.REJECTED and judgement.nat.state != "translated"
+    )
     if last is None:
-        return f"no hop answered, before {there} that the control passed"
+        return f"no hop answered, and {there} answered the control" if unproven else f"{_UNANSWERED} {there}"
     here = f"{last.address} (hop {last.ttl})"
-    if verdict is Verdict.SILENT:
+    if unproven:
         return f"the last to answer was {here}, and to the control {there}"
     return f"{_DIED.get(verdict, 'lost')} between {here} and {there}"

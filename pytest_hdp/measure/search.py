@@ -10,8 +10,15 @@ from pytest_hdp.measure.located import located, representatives
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.result import Judgement
+    from pytest_hdp.judge.verdict import Direction
     from pytest_hdp.measure.knowledge import Knowledge
     from pytest_hdp.measure.waiting import Waiting
+
+
+def _translated(know: Knowledge, direction: Direction) -> bool:
+    """Whether the receiver saw this direction's control come from another address than the sender has."""
+    seen = know.control.source_seen.get(direction)
+    return seen is not None and seen[0] != know.path.sender_end(direction).address
 
 
 def find_places(know: Knowledge) -> Waiting[None]:
@@ -28,6 +35,7 @@ def find_places(know: Knowledge) -> Waiting[None]:
     yield from ask_again([locator for locator, _ in climbs])
     for locator, groups in climbs:
         for train, group in groups.items():
-            know.to_locate |= {each.train: located(each, locator.found(train)) for each in group}
+            place, hidden = locator.found(train), _translated(know, locator.direction)
+            know.to_locate |= {each.train: located(each, place, hidden=hidden) for each in group}
     know.settle_all(list(know.to_locate.values()))
     know.searches.clear()

@@ -344,7 +344,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "control lost": ({"explanation": "while the control lost 1 of 9"}, "the control lost 1 of 9, and really 0"),
     "who answered": ({"explanation": "9.9.9.9 answered 1 with that (ICMP 3/13)"}, "9.9.9.9 answered 0 with 3/13"),
     "refused": ({"explanation": "sendto() refused 2 of 5"}, "0 were refused"),
-    "beyond": ({"explanation": "the control passed 1.1.1.1 (hop 1)"}, "only the control is said to have passed hop 1"),
+    "beyond": (
+        {"explanation": "lost between 1.1.1.1 (hop 0) and 1.1.1.2 (hop 1)"},
+        "it is said to have died before hop 1",
+    ),
     "came first": ({"explanation": "the first came through and none of the 4 after"}, "more came first"),
     "did not come": ({"explanation": "3 of 5 did not come through"}, "3 of 5 did not come through, and really"),
 }

@@ -9,25 +9,27 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_hdp.measure.trips import OneWay, RoundTrip
+from pytest_hdp.vantage.clock import SystemClock
 
 DUE = 5_000_000  # ns from now
 NEVER = 10.0  # seconds
 
 
-@pytest.fixture(params=[-1350, 1350], ids=["back", "ahead"])
-def step(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = time.time_ns
-    monkeypatch.setattr(time, "time_ns", lambda: now() + request.param * 1_000_000_000)
+class SetClock(SystemClock):
+    """One that was set by so many seconds."""
+
+    def __init__(self, seconds: int) -> None:
+        self.time_ns = lambda: time.time_ns() + seconds * 1_000_000_000
 
 
-@pytest.mark.usefixtures("step")
+@pytest.mark.parametrize("step", [-1350, 1350], ids=["back", "ahead"])
 @pytest.mark.parametrize("way", [OneWay, RoundTrip])
-def test_the_wait_for_the_next_packet(way):
+def test_the_wait_for_the_next_packet(way, step):
     def look(_: float) -> None:
         assert time.monotonic() < began + NEVER, "it would wait for ever"
 
     end = SimpleNamespace(inbox=deque(), receive=lambda seconds, _: look(seconds))
-    ends = SimpleNamespace(near=end, far=end, path=SimpleNamespace(look=look))
+    ends = SimpleNamespace(near=end, far=end, path=SimpleNamespace(look=look, clock=SetClock(step)))
     trip = SimpleNamespace(_ends=ends, _receiver=end, _book=SimpleNamespace(arrival=None), _receive=lambda: None)
     began = time.monotonic()
     due = time.monotonic_ns() + DUE

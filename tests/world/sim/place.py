@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from sim.truth import Truth
     from sim.world import World
 
-_BEYOND = re.compile(r"the control passed \S+ \(hop (\d+)\)")
-_LAST = re.compile(r"(\S+) \(hop (\d+)\) was the last to answer, asked with (\d+)")
-_BESIDE = re.compile(r"asked with \d+")
+_BEYOND = re.compile(r"(?:between \S+ \(hop \d+\) and|no hop answered, and the control passed) \S+ \(hop (\d+)\)")
+_LAST = re.compile(r"between (\S+) \(hop (\d+)\) and \S+ \(hop \d+\), as probed with (\d+)")
+_BESIDE = re.compile(r"as probed with \d+")
 DCCP = 33  # of which no simulated translator corrects the checksum, as few real ones do
 PLACES = {
     Verdict.REFUSED_AT_SOCKET: {Place.SENDER_SOCKET},
@@ -60,12 +60,12 @@ def _beyond(judgement: Judgement, truth: Truth) -> Iterator[str]:
     beyond = _BEYOND.search(judgement.explanation)
     if beyond is None or _BESIDE.search(judgement.explanation) or "loop" in truth.why:
         return
-    if truth.partly or truth.unheard:
-        return  # silence at a TTL may be the same chance; and errors about what is not translated do not come back
+    if truth.partly:
+        return  # silence at a TTL may be the same chance
     if truth.hop is None and judgement.verdict in {Verdict.LOST, Verdict.REJECTED}:
         yield f"it has no hop to die at: {judgement.explanation}"
     if truth.hop is not None and int(beyond[1]) <= truth.hop:
-        yield f"only the control is said to have passed hop {beyond[1]}, and it gets to hop {truth.hop}"
+        yield f"it is said to have died before hop {beyond[1]}, and it gets to hop {truth.hop}"
 
 
 def _routers(world: World, judgement: Judgement) -> Iterator[str]:
