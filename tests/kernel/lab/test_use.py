@@ -171,6 +171,7 @@ def test_the_worked_example_of_the_documentation_does_what_it_says(open_lab: Ope
             assert set(seen[number].icmp) == errors
 
 
+@pytest.mark.needs("ping")
 def test_the_python_examples_of_the_documentation(open_lab: OpenLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     box, use = re.findall(r"```python\n(.*?)```", DOCUMENTATION.read_text(encoding="utf-8"), re.DOTALL)
     (tmp_path / "oneway_in_docs.py").write_text(box, encoding="utf-8")
