@@ -230,7 +230,7 @@ class Reporting:
             self._finish(session)
             reporter = self.config.pluginmanager.getplugin("terminalreporter")
             if not shown and reporter is not None:
-                self.pytest_terminal_summary(reporter, self.config)
+                self._show(reporter, self.config)
 
     def _finish(self, session: pytest.Session) -> None:
         """Write the files; that one can't be is told, and no success."""

@@ -234,3 +234,7 @@ class Agentless:
     def judge_now(self, train: Train) -> Judgement:
         """Judge a train by what is known when it has to end early."""
         return self.asking.judge(train)
+
+    def rounds_to_tell(self) -> int:
+        """None: a round is one probe and its echoes here."""
+        return 0

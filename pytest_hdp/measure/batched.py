@@ -176,3 +176,7 @@ class Batched:
     def seconds_left(self) -> float | None:
         """Seconds that it will still take, as far as anybody knows."""
         return None
+
+    def rounds_to_tell(self) -> int:
+        """How many rounds the user is told of."""
+        return self.know.rounds

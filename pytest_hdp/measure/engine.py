@@ -44,6 +44,9 @@ class Strategy(Protocol):
     def seconds_left(self) -> float | None:
         """Seconds that it will still take; None where nobody can say."""
 
+    def rounds_to_tell(self) -> int:
+        """How many rounds the user is told of; 0 where rounds would mean nothing to them."""
+
 
 def strategy_for(path: OpenPath) -> Callable[[Knowledge], Strategy]:
     """What kind of measurement a path takes: at the target's own pace where nobody watches its end."""
@@ -73,6 +76,7 @@ class Measurement:
         self.know = Knowledge(path, plan)
         self.strategy = (strategy or strategy_for(path))(self.know)
         self.wakes_at = 0.0
+        self._begun = False
         self._failure: Exception | None = None
         self._progress = Teller(on_progress, path.clock)
         self._work = self.strategy.script()
@@ -110,7 +114,9 @@ class Measurement:
         That the path is gone is raised as such each time.
         """
         try:
-            self.path.look(0)
+            if self._begun:
+                self.path.look(0)
+            self._begun = True
             self.wakes_at = next(self._work)
         except StopIteration:  # the last step settles what is left, and yields no more
             self._leave()
@@ -140,6 +146,8 @@ class Measurement:
     def stop(self) -> dict[Train, Judgement]:
         """End early: judge by what is known what is not settled yet, unless nothing was sent of it."""
         self._work.close()
+        if not self.done:
+            self.path.look(0)  # what was sent last has left by now, and nobody has looked
         self._report(over=True)
         self._leave()
         know = self.know
@@ -156,6 +164,6 @@ class Measurement:
 
     def _report(self, *, over: bool = False) -> None:
         """Tell whoever asked how far it got; `over`: nothing more will come."""
-        know, left = self.know, self.strategy.seconds_left()
-        left = left if left is not None else self._progress.rest_of_rounds(self.plan, know.rounds)
-        self._progress.tell(self.plan, know.rounds, know.settled, know.to_locate, left=left, over=over)
+        know, left, rounds = self.know, self.strategy.seconds_left(), self.strategy.rounds_to_tell()
+        left = left if left is not None else self._progress.rest_of_rounds(self.plan, rounds)
+        self._progress.tell(self.plan, rounds, know.settled, know.to_locate, left=left, over=over)

@@ -55,7 +55,8 @@ class Entry:
     """A probe that was sent, or whose sending was refused, and what has been seen of it.
 
     `data`: the IP payload as sent; the HDP header stands at `start`, `size` bytes of header, tag and content follow.
-    `sent_at`: ns of the wall clock, which may be set; `asked_at`: seconds of the clock that nobody can set.
+    `sent_at`: ns of the wall clock, which may be set; `asked_at`: seconds of the clock that nobody can set. `handed`:
+    to sendto(), unless who sends it was interrupted before.
     """
 
     index: int
@@ -66,6 +67,7 @@ class Entry:
     size: int = 0
     sent_at: int = 0
     asked_at: float = 0.0
+    handed: bool = True
     errno: str | None = None
     left: list[Copy] = field(default_factory=list)
     arrived: list[Copy] = field(default_factory=list)
@@ -160,7 +162,7 @@ class Ledger:
         return TrainEvidence(
             train=train,
             socket_errno=socket_errno,
-            probes=tuple(entry.evidence() for entry in self.trains.get(train, ())),
+            probes=tuple(entry.evidence() for entry in self.trains.get(train, ()) if entry.handed),
         )
 
 

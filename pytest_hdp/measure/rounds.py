@@ -142,3 +142,7 @@ class Rounds:
     def seconds_left(self) -> float | None:
         """Seconds that it will still take, as far as anybody knows."""
         return None
+
+    def rounds_to_tell(self) -> int:
+        """How many rounds the user is told of."""
+        return self.know.rounds

@@ -42,10 +42,12 @@ def send_probe(
         wrapped = carrier.wrap(train.protocol & 255, hdp, source=end.address, destination=address)
     data = wrapped or hdp
     entry = Entry(index, number, train, data, data.find(hdp), len(hdp), now, path.clock.monotonic())
+    entry.handed = False
     ledger.add(entry)
     if path.witness is not None:
         path.witness.sent(entry, ledger.purpose)
     handle = path.sender(train.direction, train.protocol)
     if isinstance(handle, int):
         path.send(end, handle, data, address, entry)
+    entry.handed = True
     return entry

@@ -309,7 +309,6 @@ def test_what_is_kept_belongs_to_who_called_sudo(bench, tmp_path, monkeypatch):
         ("send 127.0.0.1 --udp --all", "not allowed with"),
         ("send 127.0.0.1 --udp --protocol 47", "not allowed with"),
         ("shout", "invalid choice"),
-        ("", "COMMAND"),
     ],
 )
 def test_bad_input_is_one_line_and_status_4(bench, arguments, said):

@@ -374,7 +374,7 @@ def test_a_keeper_killed_in_mid_measurement_hangs_nothing(start):
     run.hear(rb"trains")  # what tries whether namespaces may be had at all is over by then
     os.kill(run.find("keeper_process"), signal.SIGKILL)
     status, printed = run.end()
-    assert status in {0, 1}, printed
+    assert status in {0, 1, 4}, printed  # 4: nothing of that lab could be measured
     run.gone()
 
 

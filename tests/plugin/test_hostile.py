@@ -238,7 +238,7 @@ def test_a_test_that_fails_for_a_reason_of_its_own_does_not_blame_the_expectatio
     project.write(test_mine=SWEEP.replace("hdp_probe.check()", "assert not hdp_probe.verdict"))
     result = project.run("--tb=no")
     result.assert_outcomes(failed=1)
-    assert "253 (experimental-1): delivered: 3 of 3 arrived as sent" in shown(result)
+    assert "253 (experimental-1): delivered, but the test failed: 3 of 3 arrived as sent" in shown(result)
 
 
 ALL = "import pytest\n\n@pytest.mark.hdp(default='-1-263')\ndef test_it(hdp_probe): hdp_probe.check()\n"
@@ -251,7 +251,17 @@ def run_in(project, monkeypatch):
         monkeypatch.delenv(variable)
 
     def run(before: list[str], *arguments: str) -> subprocess.CompletedProcess[str]:
-        own = [sys.executable, "-m", "pytest", *project.loaded, "-p", "no:cacheprovider", "--color=no"]
+        own = [
+            sys.executable,
+            "-m",
+            "pytest",
+            *project.loaded,
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:rerunfailures",
+            "--color=no",
+        ]
         return subprocess.run(
             [*before, *own, *arguments],
             cwd=project.pytester.path,
