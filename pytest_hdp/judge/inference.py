@@ -100,9 +100,18 @@ def obstacle(facts: Facts) -> tuple[str, bool]:
         return _unproven(facts)
     if facts.rejections:
         return "ICMP errors came only in rounds whose control was lost", False
-    counted = any(probe.round in facts.counting_rounds for probe in facts.accepted)
-    seen = "no probe was seen leaving in a round whose control came through"
-    return seen if counted else "none of the probes fell in a round whose control came through", False
+    return _none_counts(facts), False
+
+
+def _none_counts(facts: Facts) -> str:
+    """Return why no round says anything about this train, though rounds of others do."""
+    mine = {probe.round for probe in facts.accepted}
+    if mine & facts.counting_rounds:
+        return "no probe was seen leaving in a round whose control came through"
+    spoiled = sorted({explain.plain(eye) for c in facts.circumstances.control if c.round in mine for eye in c.spoiled})
+    if spoiled:
+        return f"every round in which it was sent was spoiled ({'; '.join(spoiled)}), so its silence means nothing"
+    return "in no round in which it was sent did the control come through"
 
 
 def _nothing_sent(facts: Facts) -> str:

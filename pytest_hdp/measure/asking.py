@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 ECHOES = 2  # beside each probe
 FAST_GAP = 0.003  # seconds between the packets of a burst: well under a thousand a second
 LEAST_WAIT = 0.05  # seconds for an answer, however near the target is
+LONGEST_WAIT = 5.0  # seconds, whatever one late answer made of the round-trip time: RFC 6298 doubts for long
 FIRST_WAIT = 1.0  # seconds, while nothing is known of the round-trip time
 MOST_HOPS = 3  # rejecting routers whose budget is watched
 RECENT = 512  # probes among which the answers before and after a silent one are looked for
@@ -83,7 +84,7 @@ class Asking:
             return self.know.plan.timeout
         if self.know.control.round_trip is None:
             return FIRST_WAIT
-        return max(LEAST_WAIT, 2 * self.know.control.patience)
+        return min(LONGEST_WAIT, max(LEAST_WAIT, 2 * self.know.control.patience))
 
     def ask_together(self, trains: Sequence[Train], behind: Sequence[Train] = ()) -> Waiting[tuple[list[Entry], bool]]:
         """Ask for all of these, one right behind the other, wait for the answers, and conclude.

@@ -11,7 +11,7 @@ from sim.families import FAMILIES, faulty
 from sim.finding import measured, told
 
 SEEDS: dict[str, tuple[int, *tuple[str, ...]]] = {
-    "longer-way": (2000618, "far-firewall-rejects", "longer-way"),
+    "longer-way": (4953, "target-translated", "far-firewall-rejects", "longer-way"),
     "longer-way-dead": (3, "longer-way-dead"),
     "nat-pool": (4, "nat-pool"),
     "prohibited-routes-watched": (5, "prohibited-routes-watched"),

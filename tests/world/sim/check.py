@@ -60,7 +60,11 @@ def _train(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
         yield f"{number}{judgement.verdict} is not {allowed} ({truth.why}): {judgement.explanation}"
         return
     yield from counts(world, judgement, truth, fates_of(world, judgement.train))
-    if judgement.arrived and judgement.verdict is not Verdict.MODIFIED and judgement.nat.state != truth.nat:
+    if (
+        judgement.nat.source is not None
+        and judgement.verdict is not Verdict.MODIFIED
+        and judgement.nat.state != truth.nat
+    ):
         yield f"NAT {judgement.nat.state} is not {truth.nat}"
     yield from places(world, judgement, truth)
     if judgement.verdict is Verdict.INCONCLUSIVE:

@@ -21,6 +21,7 @@ _ARRIVED = re.compile(r"left [^,;]*, (\d+) arrived at")
 _CAME = re.compile(r", (\d+) came to its socket")
 _NO_FEWER = re.compile(r"(\d+) of (\d+) arrived as sent")
 _CONTROL = re.compile(r"the control lost (\d+) of (\d+)")
+_ALL_CAME = re.compile(r"all (\d+) control packets arrived")
 _ANSWERED = re.compile(r"(\d+\.\d+\.\d+\.\d+) answered (\d+) with [^()]*\(ICMP (\d+)/(\d+)\)")
 _REFUSED = re.compile(r"sendto\(\) refused (\d+) of (\d+)")
 _BOUND = re.compile(r"(\d+) of (\d+) arrived: delivery probability below ([\d.]+) % at 95 %")
@@ -82,6 +83,7 @@ def _numbers(pattern: re.Pattern[str], said: str) -> list[tuple[int, ...]]:
 def _control(world: World, judgement: Judgement) -> Iterator[str]:
     """The control's loss, as far as it had been sent when the sentence was made."""
     claims = _CONTROL.findall(judgement.explanation)
+    claims += [("0", sent) for sent in _ALL_CAME.findall(judgement.explanation)]
     if not claims or not world.blueprint.agent:
         return
     fates = controls_of(world, judgement.train.direction)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -106,7 +106,8 @@ def _with(truth: Truth, passed: frozenset[Verdict]) -> Truth:
     if passed <= {V.MODIFIED, V.DELIVERED}:  # a quote with other bytes proves nothing: LOST is the less to be said
         more = passed & {V.MODIFIED} if truth.arrives else {V.LOST} if V.REJECTED in truth.verdicts else set()
         return replace(truth, verdicts=truth.verdicts | more, partly=True)
-    return replace(truth, verdicts=truth.verdicts | (passed - {V.MODIFIED}) | {V.INCONCLUSIVE}, partly=True)
+    more = passed if truth.arrives else passed - {V.MODIFIED}
+    return replace(truth, verdicts=truth.verdicts | more | {V.INCONCLUSIVE}, partly=True)
 
 
 def _twins(world: World, train: Train) -> bool:
@@ -132,14 +133,15 @@ def _journey(world: World, view: View) -> Iterator[tuple[object, list[Effect], V
         yield world.near, [Effect("no-socket", where="near")], view
     for rule in blueprint.near_output if forward else blueprint.far_output:
         yield world.near if forward else world.far, _listed(rule.effect(view)), view
-    for element in elements_of(world, view):
-        if isinstance(element, Router):
-            yield element, element.effects(view), view
-            continue
-        effect = element.effect(view)  # type: ignore[attr-defined]
-        yield element, _listed(effect), view
-        if effect is not None and isinstance(element, Mangle) and element.to is not None:
-            view = replace(view, number=element.to)
+    for part in _parts(world, view.way):
+        for element in _along(part, view):
+            if isinstance(element, Router):
+                yield element, element.effects(view), view
+                continue
+            effect = element.effect(view)  # type: ignore[attr-defined]
+            yield element, _listed(effect), view
+            if effect is not None and isinstance(element, Mangle) and element.to is not None:
+                view = replace(view, number=element.to)
     for rule in blueprint.far_inputs if forward else blueprint.near_inputs:
         yield world.far if forward else world.near, _listed(rule.effect(view)), view
     if not forward and view.number in blueprint.near_refusals:
@@ -147,13 +149,19 @@ def _journey(world: World, view: View) -> Iterator[tuple[object, list[Effect], V
 
 
 def elements_of(world: World, view: View) -> Iterator[object]:
-    """What a train passes on its way, in its order; of a tunnel it sees nothing."""
-    if world.blueprint.tunnel:
-        return
-    elements = world.network.elements
-    for element in elements if view.way == FORWARD else reversed(elements):
-        route = getattr(element, "route", None)
-        yield from [element] if route is None else route(view)
+    """What a train passes on its way under one number, in its order; of a tunnel it sees nothing."""
+    for part in _parts(world, view.way):
+        yield from _along(part, view)
+
+
+def _parts(world: World, way: int) -> Sequence[object]:
+    elements = [] if world.blueprint.tunnel else world.network.elements
+    return elements if way == FORWARD else elements[::-1]
+
+
+def _along(part: object, view: View) -> Sequence[object]:
+    route = getattr(part, "route", None)
+    return [part] if route is None else route(view)
 
 
 def _listed(effect: Effect | None) -> list[Effect]:
@@ -237,6 +245,12 @@ def _arrived(world: World, view: View, way: _Way) -> Truth:
 def _made(world: World, verdicts: set[Verdict], way: _Way, hop: int | None, why: str) -> Truth:
     blueprint = world.blueprint
     mute = not (blueprint.agent or blueprint.answers)
-    if blueprint.excuses or blueprint.loss or mute:
+    if blueprint.excuses or blueprint.loss or mute or (V.SILENT in verdicts and _unprovable(world)):
         verdicts = verdicts | {V.INCONCLUSIVE}
     return Truth(frozenset(verdicts), way.nat, hop, why)
+
+
+def _unprovable(world: World) -> bool:
+    """Whether silence may stay unproven: a router that rejects has few errors, or who measures got no time."""
+    routers = [each for each in world.network.elements if isinstance(each, Router)]
+    return bool(world.clock.stalled) or any(each.bucket.each and each.rules for each in routers)

@@ -47,7 +47,7 @@ def dead_branch(print_: Blueprint) -> None:
     print_.notes.append("two ways by number, one is dead")
 
 
-@family(group="ways", fault="D20: what takes a longer way is not waited for at the control's last TTL")
+@family(group="ways", fault="D20: a longer way is not waited for at the TTL at which the control is there")
 def longer_way(print_: Blueprint) -> None:
     """Some numbers take a longer way, and arrive."""
     numbers = _longer(print_, dead=False)
