@@ -131,11 +131,23 @@ class Layout:
         if refusal:
             return Truth(Verdict.REFUSED_AT_SOCKET, errno=refusal)
         truth = self._composed(protocol, direction, form, traffic)
-        if protocol == TCP and form is Form.WELLFORMED and any(map(self._misses_resets, range(len(self._forward)))):
-            other = self._composed(protocol, direction, form, replace(traffic, reset=False))
-            truth = replace(truth, also=truth.also | other.also | {other.verdict} | _UNSURE)
-            if truth.nat == "translated":  # a SYN that is out of turn for the tracker leaves as it is
-                truth = replace(truth, nat=BY_CHANCE, nat_source=None)
+        if protocol == TCP and form is Form.WELLFORMED and self._nats():
+            truth = self._with_late_reset(truth, direction, traffic)
+        return truth
+
+    def _with_late_reset(self, truth: Truth, direction: Direction, traffic: Traffic) -> Truth:
+        """Add what may be true instead where the target's reset is not the first thing that answers a SYN.
+
+        Where nothing but routers are behind the translator, a SYN the other way may still overtake it: each processor
+        has a queue of its own for what has come (`enqueue_to_backlog` in net/core/dev.c).
+        """
+        missed = any(map(self._misses_resets, range(len(self._forward))))
+        if not missed and direction is Direction.FORWARD:
+            return truth
+        other = self._composed(TCP, direction, Form.WELLFORMED, replace(traffic, reset=False))
+        truth = replace(truth, also=truth.also | other.also | {other.verdict} | _UNSURE)
+        if truth.nat == "translated":  # a SYN that is out of turn for the tracker leaves as it is
+            truth = replace(truth, nat=BY_CHANCE, nat_source=None)
         return truth
 
     def _misses_resets(self, place: int) -> bool:
@@ -212,7 +224,7 @@ class Layout:
             wellformed and any(box.spoils(protocol) for _, box in boxes)
             for boxes in (self._forward[:place], self._forward[place + 1 :])
         )
-        reset = traffic.reset or not self._misses_resets(place)
+        reset = traffic.reset
         if direction is Direction.FORWARD:
             return replace(traffic, spoiled=near, reset=reset)
         return replace(traffic, spoiled=far, reset=reset, solicited=traffic.solicited and not near)

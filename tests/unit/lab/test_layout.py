@@ -211,3 +211,14 @@ def test_every_catalogue_box_can_be_named_in_a_file():
 def test_too_many_routers_are_refused():
     with pytest.raises(ValueError, match="at most 60"):
         layout([Router()] * 61)
+
+
+def test_a_syn_in_reverse_may_overtake_the_targets_reset_at_every_translator():
+    answer = Traffic(solicited=True)
+    behind = layout([Nat(), Router()])
+    truth = behind.expected(6, REVERSE, WELLFORMED, answer)
+    assert truth.verdict is Verdict.LOST
+    assert {Verdict.DELIVERED, Verdict.LOSSY, Verdict.INCONCLUSIVE} <= truth.also
+    assert not behind.expected(6, FORWARD, WELLFORMED).also
+    assert not behind.expected(6, REVERSE, BARE, answer).also
+    assert not layout([Router()]).expected(6, REVERSE, WELLFORMED, answer).also
