@@ -39,7 +39,7 @@ _SO_RCVBUFFORCE = 33
 _SO_TIMESTAMPNS = 35
 _SO_LOCK_FILTER = 44
 _SO_MEMINFO = 55
-_SK_MEMINFO_DROPS = 8
+_SK_MEMINFO = (0, 1, 8)  # bytes of buffer taken, bytes that there are, drops
 _IPV6_HDRINCL = 36
 _IP_PKTINFO = 8
 _IP_MTU = 14
@@ -58,6 +58,7 @@ _SEND_PATIENCE = 0.5  # seconds for which a full send queue is waited for
 _SLOTS = 64  # packets that one recvmmsg(2) may bring
 _LARGEST = 1 << 16  # bytes of an IP packet, rounded up
 _TURNS = 64  # calls for one socket before the next has its turn
+_OVERHEAD = mmap.PAGESIZE + 4096  # bytes of a buffer that a packet takes beyond its own, at most: skb->truesize
 _DROP_ALL = struct.pack("=HBBI", 6, 0, 0, 0)
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -96,7 +97,7 @@ class Station:
         self._sockets: dict[int, socket.socket] = {}
         self._sendto: dict[int, Callable[[bytes, tuple[str, int]], int]] = {}
         self._readers: dict[int, _Reader] = {}
-        self._counted: set[int] = set()
+        self._counted: dict[int, Overflow] = {}
         self._source: list[tuple[int, int, bytes]] = []
         self._epoll = select.epoll()
         self._batch = _Batch()
@@ -117,7 +118,7 @@ class Station:
         """Close one socket; what it had received and `poll` had not fetched is lost."""
         opened = self._sockets.pop(handle)
         del self._sendto[handle]
-        self._counted.discard(handle)
+        self._counted.pop(handle, None)
         if self._readers.pop(opened.fileno(), None) is not None:
             self._epoll.unregister(opened.fileno())
         opened.close()
@@ -264,7 +265,7 @@ class Station:
 
     def drops(self) -> dict[int, int]:
         """Packets that passed the filter and found no room in the receive buffer, per handle, since it was opened."""
-        return {handle: _dropped(self._sockets[handle]) for handle in self._counted}
+        return {handle: overflow.total(*_buffer(self._sockets[handle])) for handle, overflow in self._counted.items()}
 
     # Inside
 
@@ -285,10 +286,11 @@ class Station:
 
     def _keep_reader(self, opened: socket.socket, counted: bool = True) -> int:
         handle = self._keep(opened)
-        self._readers[opened.fileno()] = _Reader(handle, opened)
+        overflow = Overflow(certain=opened.family == _AF_PACKET or opened.type != socket.SOCK_RAW)
+        self._readers[opened.fileno()] = _Reader(handle, opened, overflow)
         self._epoll.register(opened.fileno(), select.EPOLLIN)
         if counted:
-            self._counted.add(handle)
+            self._counted[handle] = overflow
         return handle
 
     def _outgoing_interface(self, family: int, target: str) -> int:
@@ -312,11 +314,36 @@ class Station:
         raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))
 
 
+class Overflow:
+    """Counts a socket's drops that may have been for want of room.
+
+    raw_rcv() also counts what an IPsec policy refuses (net/ipv4/raw.c). A drop is no overflow if what was read since
+    the last count and what waits now cannot have filled the buffer. `certain`: such a socket has no other drops.
+    """
+
+    def __init__(self, certain: bool) -> None:
+        self._certain = certain
+        self._held = 0  # bytes of the buffer that what was read since the last count took, at most
+        self._seen = self._overflows = 0
+
+    def read(self, count: int, size: int) -> None:
+        """Take note that so many packets, of so many bytes together, were read."""
+        self._held += count * _OVERHEAD + size
+
+    def total(self, waiting: int, room: int, drops: int) -> int:
+        """Return the overflows so far; now `waiting` of `room` bytes are taken, and the kernel counts `drops`."""
+        if self._certain or self._held + waiting >= room:
+            self._overflows += drops - self._seen
+        self._held, self._seen = 0, drops
+        return self._overflows
+
+
 class _Reader:
     """A socket that receives, and what its addresses mean."""
 
-    def __init__(self, handle: int, opened: socket.socket) -> None:
+    def __init__(self, handle: int, opened: socket.socket, overflow: Overflow) -> None:
         self.handle = handle
+        self.overflow = overflow
         self.descriptor = opened.fileno()
         self.family = int(opened.family)
         self._interfaces: dict[int, str] = {}
@@ -399,11 +426,13 @@ class _Batch:
     def _append_inet(self, reader: _Reader, count: int, seen: list[Observation]) -> None:
         handle, data, start, family, text = reader.handle, self._data, 0, reader.family, socket.inet_ntop
         form = self._INET6 if family == socket.AF_INET6 else self._INET
+        before = len(seen)
         names = form.iter_unpack(self._names[: self._NAME * count])
         for (length,), (seconds, nanoseconds), (address,) in zip(*self._sizes_and_stamps(count), names):  # noqa: B905
             time_ns = seconds * 1000000000 + nanoseconds
             seen.append((handle, time_ns, -1, data[start : start + length], text(family, address), ""))
             start += _LARGEST
+        reader.overflow.read(count, sum([len(each[3]) for each in seen[before:]]))
 
     def _sizes_and_stamps(self, count: int) -> tuple[Iterator[tuple[int]], Iterator[tuple[int, int]]]:
         lengths = self._LENGTH.iter_unpack(self._lengths[: self._HEADER.size * count])
@@ -461,9 +490,9 @@ def _drain(opened: socket.socket) -> None:
         return
 
 
-def _dropped(opened: socket.socket) -> int:
-    content = opened.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 64)
-    return int(struct.unpack_from("=I", content, 4 * _SK_MEMINFO_DROPS)[0])
+def _buffer(opened: socket.socket) -> list[int]:
+    content = struct.unpack("=9I", opened.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 36))
+    return [content[each] for each in _SK_MEMINFO]
 
 
 def _interface_index(opened: socket.socket, name: str) -> int:

@@ -173,6 +173,34 @@ def test_drops_count_what_found_no_room(station, gather, kind):
     assert station.drops() == {eye: dropped}  # reading does not reset it
 
 
+def test_what_an_ipsec_policy_refuses_is_no_overflow(space, station, gather):
+    """The kernel counts it as a drop of the socket, whose buffer is empty: net/ipv4/raw.c."""
+    commands = "echo 0 >/proc/sys/net/ipv4/conf/lo/disable_policy && ip xfrm policy add dir in proto 253 action block"
+    status, said = space.run(["/bin/sh", "-c", commands])
+    if status:
+        pytest.skip(f"kernel: no IPsec policies: {said}")
+    station.tap("lo", OURS)
+    eye = station.listen(socket.AF_INET, 253, OURS)
+    other = station.listen(socket.AF_INET, 254, OURS)
+    send_all(station, station.sender(socket.AF_INET, 253), numbered(40))
+    send_all(station, station.sender(socket.AF_INET, 254), numbered(40))
+    gather(station, lambda seen: sum(each[0] == other for each in seen) == 40)
+    assert struct.unpack("=9I", station.opened(eye).getsockopt(socket.SOL_SOCKET, SO_MEMINFO, 36))[8] == 40
+    assert set(station.drops().values()) == {0}
+    assert station.drops()[eye] == 0
+
+
+def test_a_refusal_beside_a_full_buffer_may_be_an_overflow(station, gather):
+    eye = station.listen(socket.AF_INET, 253, OURS, buffer=1)
+    send_all(station, station.sender(socket.AF_INET, 253), numbered(50))
+    assert station.drops()[eye] > 0
+    assert station.poll(0)
+    before = station.drops()[eye]
+    send_all(station, station.sender(socket.AF_INET, 253), numbered(50))
+    seen = station.poll(1)  # what was read meanwhile had filled it
+    assert station.drops()[eye] - before == 50 - len(seen) > 0
+
+
 def test_a_filtered_datagram_socket_has_no_drop_count(opened, gather):
     """Since the kernel counts what its filter rejects: a stranger could have a round called spoiled."""
     station, sockets = opened

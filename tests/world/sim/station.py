@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_hdp.packet.ip import parse_ipv4
 from pytest_hdp.vantage import bpf
-from pytest_hdp.vantage.station import Observation
+from pytest_hdp.vantage.station import Observation, Overflow
 from sim.bpf import Filter, compiled
 from sim.host import ROOM, udp
 from sim.packet import UDP, Packet
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sim.host import Host
 
 SENDING = 2_000  # ns that one sendto(2) takes
+TAKEN = 832  # bytes of a receive buffer that a small packet takes: FACTS 5
 
 
 @dataclass(slots=True)
@@ -36,8 +37,10 @@ class Socket:
     room: int = ROOM
     ttl: int = 64
     drops: int = 0
+    refused: int = 0
     waiting: int = 0
     header: bool = False
+    overflow: Overflow = field(default_factory=lambda: Overflow(certain=False))
 
 
 @dataclass(slots=True)
@@ -92,8 +95,11 @@ class SimStation:
     def tap(self, interface: str | None, program: Any, buffer: int | None = None) -> int:
         """As Station.tap."""
         return self._keep(
-            Socket(self._next, "tap", 0, _compiled(program), interface=interface, room=self.tap_room)
-        ).handle
+            Socket(
+                self._next, "tap", 0, _compiled(program), interface=interface, room=self.tap_room,
+                overflow=Overflow(certain=True),
+            )
+        ).handle  # fmt: skip
 
     def listen(self, family: int, protocol: int, program: Any, buffer: int | None = None, address: str = "") -> int:
         """As Station.listen."""
@@ -153,12 +159,18 @@ class SimStation:
         seen = list(self._queue)
         self._queue.clear()
         for handle in {observation[0] for observation in seen} & self._sockets.keys():
-            self._sockets[handle].waiting = 0
+            opened = self._sockets[handle]
+            opened.overflow.read(opened.waiting, opened.waiting * TAKEN)
+            opened.waiting = 0
         return seen
 
     def drops(self) -> dict[int, int]:
         """As Station.drops."""
-        return {each.handle: each.drops for each in self._sockets.values() if each.kind in ("tap", "raw")}
+        return {
+            each.handle: each.overflow.total(each.waiting * TAKEN, each.room * TAKEN, each.drops)
+            for each in self._sockets.values()
+            if each.kind in ("tap", "raw")
+        }
 
     # What the host hands over
 
@@ -197,6 +209,7 @@ class SimStation:
         """Count a policy's refusal as a drop, as raw_rcv() does (net/ipv4/raw.c)."""
         for opened in self._raw.get(protocol, ()):
             opened.drops += 1
+            opened.refused += 1
 
     def _see(self, opened: Socket, kind: int, data: bytes, address: str, interface: str) -> None:
         if opened.waiting >= opened.room:
@@ -209,8 +222,8 @@ class SimStation:
 
     @property
     def overflowed(self) -> bool:
-        """Whether any socket here ever dropped a packet."""
-        return any(each.drops for each in self._sockets.values())
+        """Whether any socket here ever dropped a packet for want of room."""
+        return any(each.drops > each.refused for each in self._sockets.values())
 
     @property
     def _next(self) -> int:

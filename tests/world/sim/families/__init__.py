@@ -1,6 +1,20 @@
 """What a world may have beyond plain routers: each family adds one thing to a blueprint, and says so in its notes."""
 
-from sim.families import agents, boxes, clocks, faults, faults_eyes, firewalls, hostile, hosts, icmp, loss, nat, ways
+from sim.families import (
+    agents,
+    boxes,
+    clocks,
+    eyes,
+    faults,
+    faults_eyes,
+    firewalls,
+    hostile,
+    hosts,
+    icmp,
+    loss,
+    nat,
+    ways,
+)
 from sim.families.registry import FAMILIES, Family, default, family, faulty
 
 DEFAULT = default()
@@ -12,6 +26,7 @@ __all__ = [
     "agents",
     "boxes",
     "clocks",
+    "eyes",
     "family",
     "faults",
     "faults_eyes",

@@ -6,6 +6,7 @@ from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Form
 from sim.blueprint import OUTSIDE, Blueprint, HostRule
 from sim.elements import Effect, Loop, Nat, NumberFilter, Router, Unreachable
+from sim.families.eyes import held
 from sim.families.registry import MS, family
 from sim.host import Bucket
 
@@ -19,37 +20,8 @@ def second_interface_held(print_: Blueprint) -> None:
         far.comes_by = lambda packet: "eth1" if packet.protocol in numbers else None  # type: ignore[attr-defined]
 
     print_.prepare.append(prepare)
-    print_.far_inputs.append(_held(numbers))
+    print_.far_inputs.append(held(numbers))
     print_.notes.append(f"{sorted(numbers)} come in by eth1, and are dropped there")
-
-
-@family(agent=True, fault="C12: a policy's refusal is counted as a drop, and called an overflow")
-def policy_drops(print_: Blueprint) -> None:
-    """The target's IPsec policy refuses some numbers, which the kernel counts as drops of the socket."""
-    numbers = print_.some_numbers() - {1, 17}
-    rule = _held(numbers)
-
-    def plan(world: object) -> None:
-        far = world.far  # type: ignore[attr-defined]
-
-        def refuse(packet: object) -> None:
-            number = packet.protocol  # type: ignore[attr-defined]
-            if number in numbers:
-                for station in far.stations:
-                    station.refuse(number)
-
-        far.watchers.append(refuse)
-
-    print_.events.append(plan)
-    print_.far_inputs.append(rule)
-    print_.notes.append(f"the target's IPsec policy refuses {sorted(numbers)}")
-
-
-def _held(numbers: frozenset[int]) -> HostRule:
-    return HostRule(
-        lambda packet: "drop" if packet.protocol in numbers else None,
-        lambda view: Effect("held-by-receiver", where="far") if view.way == 1 and view.number in numbers else None,
-    )
 
 
 @family(agent=True, group="loss", alone=True, fault="C14: finality is counted over what was not watched")
