@@ -224,10 +224,9 @@ class Layout:
             wellformed and any(box.spoils(protocol) for _, box in boxes)
             for boxes in (self._forward[:place], self._forward[place + 1 :])
         )
-        reset = traffic.reset
         if direction is Direction.FORWARD:
-            return replace(traffic, spoiled=near, reset=reset)
-        return replace(traffic, spoiled=far, reset=reset, solicited=traffic.solicited and not near)
+            return replace(traffic, spoiled=near)
+        return replace(traffic, spoiled=far, solicited=traffic.solicited and not near)
 
     @cached_property
     def _forward(self) -> tuple[tuple[int, Box], ...]:
@@ -236,10 +235,9 @@ class Layout:
         for box in self.boxes:
             number += box.where is Where.ROUTER
             path.append((number, box))
-        first, last = (Where.CLIENT, Where.TARGET)
-        ordered = [each for each in path if each[1].where is first]
-        ordered += [each for each in path if each[1].where not in (first, last)]
-        ordered += [(len(self.nodes) - 1, box) for _, box in path if box.where is last]
+        ordered = [each for each in path if each[1].where is Where.CLIENT]
+        ordered += [each for each in path if each[1].where not in (Where.CLIENT, Where.TARGET)]
+        ordered += [(len(self.nodes) - 1, box) for _, box in path if box.where is Where.TARGET]
         return tuple(ordered)
 
     def _located(self, truth: Truth, position: int, box: Box, direction: Direction, *, leaked: bool) -> Truth:
@@ -256,12 +254,10 @@ class Layout:
                 return _at_the_end(truth)
             answering = self.routers[:: 1 if direction is Direction.FORWARD else -1][reached - own]
             limited = box.where is not Where.WIRE and answering.sysctls.get("ipv4/icmp_ratemask") != 0
-            also = (
-                truth.also | {Verdict.LOST} if limited else truth.also
-            )  # a relay's errors are its own, and not limited
+            # a relay's errors are its own, and not limited
+            also = truth.also | {Verdict.LOST} if limited else truth.also
             truth = replace(truth, icmp_from=hops[reached - own].address, also=also)
-            if truth.icmp == _TIME_EXCEEDED:
-                reached += 1  # to where its TTL expires it comes
+            reached += truth.icmp == _TIME_EXCEEDED  # to where its TTL expires it comes
         if leaked:  # what is beyond the NAT has no route back to the source it sees
             truth = Truth(Verdict.LOST, box=truth.box)
             reached = min(reached, *self._nats())
