@@ -3,6 +3,7 @@
     python tests/bench/bench.py                      # everything but nmap in the lab: about three minutes
     python tests/bench/bench.py --only sweep build   # some of it: sweep, loopback, start, lab, build
     python tests/bench/bench.py --nmap-lab           # nmap through home-nat too: four to five minutes more
+    python tests/bench/bench.py --old ../before      # another checkout against this one, command by command
 
 Packets go to loopback, and to hosts inside network namespaces of its own. What is compared is run in turn, so that
 whatever else the machine does falls on all alike, and a ratio is the median of the ratios within each turn.
@@ -66,9 +67,12 @@ class Timings:
         self.cpu.append(time.process_time() - cpu)
         self.wall.append(time.perf_counter() - wall)
 
-    def process(self, argv: Sequence[str], cwd: Path = CHECKOUT) -> str:
-        """Run a program to its end, its processor time and that of all it waited for counted. Returns what it said."""
-        environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONPYCACHEPREFIX": COMPILED.name}
+    def process(self, argv: Sequence[str], cwd: Path = CHECKOUT, checkout: Path = CHECKOUT) -> str:
+        """Run a program to its end, its processor time and that of all it waited for counted. Returns what it said.
+
+        `checkout`: whose plugin it loads.
+        """
+        environment = {**os.environ, "PYTHONPATH": str(checkout), "PYTHONPYCACHEPREFIX": COMPILED.name}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         started = time.perf_counter()
         running = subprocess.Popen(
@@ -261,6 +265,30 @@ def build(options: argparse.Namespace) -> list[Timings]:
 
 
 PARTS = (sweep, loopback, start, lab, build)
+AS_LONG = 1.05
+"""How many times as long as before a command may take, at an equal count of rounds."""
+
+
+def before(options: argparse.Namespace) -> list[Timings]:
+    """An older checkout and this one, in turn"""
+    sweeping = "suites/internet/test_sweep.py"
+    commands = {
+        "loopback": ["suites/loopback"],
+        "the loopback sweep alone": ["suites/loopback/test_sweep.py"],
+        **{f"{name}, 5 rounds": [sweeping, f"--hdp-lab={name}", "--hdp-count=5"] for name in LABS},
+    }
+    rows = []
+    for what, arguments in commands.items():
+        now = Timings(what, shlex.join(["pytest", *arguments]), f"{AS_LONG} x before", Timings("before"))
+        for _ in range(1 + options.runs):
+            for row, checkout in ((now.against, options.old), (now, CHECKOUT)):
+                assert row is not None
+                row.process([*PYTEST, *arguments], checkout, checkout)
+        for row in (now, now.against):
+            assert row is not None
+            row.forget_first()
+            rows.append(row)
+    return rows
 
 
 def main() -> None:
@@ -271,13 +299,15 @@ def main() -> None:
         "--runs", type=int, default=7, help="of whole processes (default 7); quick ones are run oftener"
     )
     parser.add_argument("--nmap-lab", action="store_true", help="nmap through home-nat too, once: 200 to 280 s")
+    parser.add_argument("--old", type=Path, metavar="CHECKOUT", help="compare it with this one, and nothing else")
     options = parser.parse_args()
+    options.old = options.old and options.old.resolve()
     versions = f"{platform.python_implementation()} {platform.python_version()}"
     pytests = f"pytest {importlib.metadata.version('pytest')}"
     load = os.getloadavg()[0]
     print(f"{platform.system()} {platform.release()}, {os.cpu_count()} cores, {versions}, {pytests}, load {load:.1f}\n")
-    for part in PARTS:
-        if part.__name__ in options.only:
+    for part in PARTS if options.old is None else (before,):
+        if part is before or part.__name__ in options.only:
             print(table((part.__doc__ or "").strip(), part(options)), flush=True)
 
 
