@@ -31,7 +31,7 @@ _spec.loader.exec_module(truth)
 
 SPARED = (frozenset({1, 6, 17}), frozenset({1, 17}), frozenset({1, 6, 17, 47, 50, 51}), frozenset({1, 17, 132, 253}))
 OTHERS = (3, 89, 112, 200, 253)
-SHUT = 60  # seconds of silence after which another packet passes: more than a busy machine takes for a round
+SHUT = truth.SHUT
 NUMBERS = tuple(sorted({*CARRIERS, *OTHERS}))
 """What is swept: all that has a carrier of its own or a rule to itself in some box, and a few that have neither."""
 
