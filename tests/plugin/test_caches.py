@@ -37,17 +37,17 @@ def read_only():
     return before
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["serial", "2 workers"])
-@pytest.mark.parametrize("strict", ["ini", "option"])
+@pytest.mark.parametrize(("workers", "strict"), [((), "ini"), (("-n", "2"), "option")], ids=["serial", "2 workers"])
 def test_a_folder_that_nobody_may_write(project, run, read_only, tmp_path_factory, workers, strict):
     project.write(test_mine=SWEEP)
     if strict == "ini":
         project.pytester.makeini(STRICT)
     report = tmp_path_factory.mktemp("report")
-    done = run(f"--hdp-report={report}", *workers, *(["-Werror"] if strict == "option" else []), before=read_only)
+    few = "--hdp-protocols=0-20"
+    done = run(few, f"--hdp-report={report}", *workers, *(["-Werror"] if strict == "option" else []), before=read_only)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "255 passed, 1 xfailed" in done.stdout
-    assert "255 delivered" in done.stdout
+    assert "20 passed, 1 xfailed" in done.stdout
+    assert "20 delivered" in done.stdout
     assert done.stdout.count("PytestCacheWarning: could not create cache path") in (1, 2)  # failures, and names
     assert "Traceback" not in done.stdout + done.stderr
     assert {"results.jsonl", "results.md", "report.html", "capture.pcapng"} <= {each.name for each in report.iterdir()}

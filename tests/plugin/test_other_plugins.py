@@ -23,7 +23,7 @@ def records(project) -> list[dict]:
 @pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "xdist"])
 def test_a_flaky_test_is_one_test_that_passed_and_was_run_again(project, workers):
     project.write(test_flaky=FLAKY.format(failures=2))
-    result = project.run("--reruns=3", "--hdp-report=out", "--junit-xml=junit.xml", *workers)
+    result = project.run_alone("--reruns=3", "--hdp-report=out", "--junit-xml=junit.xml", *workers)
     printed = result.stdout.str()
     assert re.search(r"^=+ 1 passed, 2 rerun in ", printed, re.MULTILINE)
     assert "FAILURES" not in printed
@@ -37,7 +37,7 @@ def test_a_flaky_test_is_one_test_that_passed_and_was_run_again(project, workers
 
 def test_a_test_that_fails_every_time_failed_once(project):
     project.write(test_flaky=FLAKY.format(failures=9))
-    result = project.run("--reruns=2", "--hdp-report=out")
+    result = project.run_alone("--reruns=2", "--hdp-report=out")
     printed = result.stdout.str()
     assert re.search(r"^=+ 1 failed, 2 rerun in ", printed, re.MULTILINE)
     assert "test_flaky.py RRX" in printed
@@ -48,7 +48,7 @@ def test_a_verdict_that_fails_is_shown_once(project):
     project.write(
         test_sweep="import pytest\n@pytest.mark.hdp(protocols='256')\ndef test_it(hdp_probe): hdp_probe.check()\n"
     )
-    result = project.run("--reruns=1", "--hdp-expect=none", "-rR")
+    result = project.run_alone("--reruns=1", "--hdp-expect=none", "-rR")
     assert re.search(r"^=+ 1 failed, 1 rerun in ", result.stdout.str(), re.MULTILINE)
 
 
@@ -57,7 +57,7 @@ def test_parts_of_a_test_have_their_own_letters_and_the_train_counts_once(projec
         test_parts="import pytest\n\n@pytest.mark.hdp(protocols='47')\ndef test_parts(hdp_probe, subtests):\n"
         "    with subtests.test('one'): assert 0\n    with subtests.test('two'): assert 1\n"
     )
-    result = project.run("--hdp-report=out", "-v")
+    result = project.run_alone("--hdp-report=out", "-v")
     printed = result.stdout.str()
     assert "SUBFAILED[one] test_parts.py::test_parts[p047-gre]" in printed
     assert "SUBPASSED" in printed
@@ -76,6 +76,6 @@ def test_the_outcome_is_the_one_that_the_last_hook_gave(project):
     project.write(
         test_sweep="import pytest\n@pytest.mark.hdp(protocols='256')\ndef test_it(hdp_probe): hdp_probe.check()\n"
     )
-    result = project.run("--hdp-expect=none", "--hdp-report=out")
+    result = project.run_alone("--hdp-expect=none", "--hdp-report=out")
     result.assert_outcomes(xfailed=1)
     assert [record["outcome"] for record in records(project)] == ["xfailed"]

@@ -65,7 +65,7 @@ def test_fits_the_terminal(sweep, monkeypatch, columns):
 def test_without_utf8_everything_is_ascii(sweep, monkeypatch):
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     monkeypatch.setenv("PYTHONUTF8", "0")
-    result = sweep.run("--hdp-expect=none")
+    result = sweep.run_alone("--hdp-expect=none")
     assert text(result).isascii()
     assert "10 failed, 255 passed" in text(result)
 
