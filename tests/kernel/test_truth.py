@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_hdp.judge.verdict import Form, Verdict
+from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.lab import catalogue
 from pytest_hdp.vantage.places import can_open_raw, can_unshare
 
@@ -18,7 +18,7 @@ _spec.loader.exec_module(truth)
 pytestmark = pytest.mark.skipif(
     not (can_open_raw() or can_unshare()), reason="privilege: neither raw sockets nor user namespaces"
 )
-SWEEPS = 3  # on the real kernel; of loss itself the worlds (tests/world) have thousands, `truth.py` hundreds
+NOBODY_ACCUSED = {Verdict.DELIVERED, Verdict.INCONCLUSIVE}
 
 
 @pytest.mark.parametrize("name", catalogue.names())
@@ -27,13 +27,6 @@ def test_lab(name):
     print(truth.matrix(found.counts))
     assert not found.wrong
     unsure = sum(count for (_, seen), count in found.counts.items() if seen is Verdict.INCONCLUSIVE)
+    if name in truth.LOSSES:  # of loss itself the worlds (tests/world) have thousands, `truth.py` hundreds
+        assert {seen for said, seen in found.counts if said is Verdict.DELIVERED} <= NOBODY_ACCUSED
     assert unsure <= (found.counts.total() if name == "rate-limited" else found.counts.total() // 50)
-
-
-@pytest.mark.parametrize("name", truth.LOSSES)
-def test_independent_loss_accuses_nobody(name):
-    found = truth.Comparison()
-    for seed in range(SWEEPS):
-        found.add(truth.sweep(name, seed, forms=(Form.BARE,)))
-    assert not found.wrong
-    assert {seen for _, seen in found.counts} <= {Verdict.DELIVERED, Verdict.INCONCLUSIVE}
