@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
+from itertools import islice
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -13,18 +15,43 @@ pytest_plugins = ["pytester"]
 BRIEF = os.environ.get("TESTS_PROFILE") == "brief"
 """CI, as a second user: only what may depend on who runs it; fewer numbers and instants in some of that."""
 collect_ignore = (
-    ["unit", "browser", "world"]
+    ["unit", "browser", "world", "kernel/ssh"]
     + [
-        f"kernel/{name}"
-        for name in ("ssh", "test_truth.py", "test_strangers.py", "test_latency.py", "test_agentless.py")
-    ]
-    + [
-        f"kernel/{name}.py"
-        for name in ("test_vantage_points", "test_provider_profiles", "test_inventory", "test_ci_command")
+        f"kernel/test_{name}.py"
+        for name in [
+            "agentless",
+            "aimed",
+            "capture_run",
+            "ci_command",
+            "compositions",
+            "far_words",
+            "hostile_far_end",
+            "inventory",
+            "latency",
+            "provider_profiles",
+            "strangers",
+            "truth",
+            "unmeasured",
+            "vantage_points",
+        ]
     ]
     + [
         f"plugin/test_{name}.py"
-        for name in ("packaging", "options", "pytest_ways", "terminal", "hostile", "latency", "reports")
+        for name in [
+            "bad_input",
+            "comparing_docs",
+            "failed_asserts",
+            "grouping",
+            "hints",
+            "hostile",
+            "latency",
+            "options",
+            "other_plugins",
+            "packaging",
+            "pytest_ways",
+            "reports",
+            "terminal",
+        ]
     ]
     if BRIEF
     else []
@@ -49,6 +76,25 @@ os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*programs): skip the test where one of these programs is not installed")
+    config.addinivalue_line("markers", "long: a test of ten seconds and more begins before all others, on its worker")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Share out what takes long among the workers, as their first tests: alone at the end it would be waited for."""
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    together: dict[Path, list[pytest.Item]] = {}  # a file's have fixtures in common
+    for item in items:
+        if item.get_closest_marker("long"):
+            together.setdefault(item.path, []).append(item)
+    rest = iter([item for item in items if not item.get_closest_marker("long")])
+    shares = [[item for each in islice(together.values(), at, None, workers) for item in each] for at in range(workers)]
+    left, ordered = len(items), []
+    for at, share in enumerate(shares):  # in parts as large as those that xdist's "worksteal" begins with
+        size = left // (workers - at)
+        ordered += [*share, *islice(rest, max(0, size - len(share)))]
+        left -= size
+    items[:] = [*ordered, *rest]
 
 
 @pytest.hookimpl(tryfirst=True)

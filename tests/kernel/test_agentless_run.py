@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(
 
 def command(lab: str, *arguments: str) -> list[str]:
     run = [sys.executable, "-m", "pytest_hdp.cli", "lab", "run", lab, "--", sys.executable, "-m", "pytest"]
-    return [*run, "-p", "no:cacheprovider", f"--hdp-target={TARGET}", *arguments]
+    return [*run, "-pno:cacheprovider", "-pno:hypothesispytest", f"--hdp-target={TARGET}", *arguments]
 
 
 def environment() -> dict[str, str]:
@@ -37,6 +37,7 @@ def environment() -> dict[str, str]:
     return {**usual, "TERM": "xterm", "PYTHONPATH": str(TOP)}
 
 
+@pytest.mark.long
 def test_one_command_tells_of_the_own_kernel_and_then_of_the_target(tmp_path):
     """From the checkout's root, nothing but --hdp-target; here with fewer numbers, and without what takes long."""
     few = ["--hdp-protocols=253,47,6", "-k", "not payload"]
@@ -105,7 +106,7 @@ def test_ctrl_c_keeps_what_is_known_of_a_slow_target(tmp_path):
 @pytest.mark.parametrize("suite", ["internet", "cloud"])
 def test_without_a_target_a_suite_is_one_skip(suite):
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"suites/{suite}"],
+        [sys.executable, "-mpytest", "-pno:cacheprovider", "-pno:hypothesispytest", f"suites/{suite}"],
         cwd=TOP, env=environment(), capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == 0

@@ -32,7 +32,7 @@ def command(monkeypatch: pytest.MonkeyPatch):
 
     def build(*arguments: str) -> list[str]:
         script = 'ip link set lo up && exec "$@"'
-        pytest_command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+        pytest_command = [sys.executable, "-mpytest", "-pno:cacheprovider", "-pno:hypothesispytest", *arguments]
         return ["unshare", "-rn", "sh", "-c", script, "sh", *pytest_command]
 
     return build

@@ -139,7 +139,10 @@ def harmless(done: Done) -> None:
 
 
 def sweep(protocols: str) -> list[str]:
-    own = ["-p", "no:cacheprovider", "-p", "no:xdist", "--color=no", "--rootdir=.", "-c", os.devnull]
+    own = [
+        "-pno:cacheprovider", "-pno:hypothesispytest",
+        "-p", "no:xdist", "--color=no", "--rootdir=.", "-c", os.devnull,
+    ]  # fmt: skip
     loaded = [] if INSTALLED else ["-p", "pytest_hdp.plugin"]
     where = ["--hdp-target=127.0.0.1", "--hdp-agent=ssh=far", "--hdp-report=report", f"--hdp-protocols={protocols}"]
     return ["-m", "pytest", str(SWEEP), *loaded, *own, *where, "--hdp-rate=200"]
@@ -173,6 +176,7 @@ def test_what_is_no_agent_is_one_line_and_status_4(run, kind):
     assert line == f"ERROR: the agent ssh=far can't be had: {FROM_THE_START[kind]}"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["a list of 2000 million", "one inside the other, said", "packets without end"])
 def test_an_agent_that_turns_hostile_leaves_what_is_not_known_inconclusive(run, kind):
     done = run(kind, 30, sweep("1-40"))

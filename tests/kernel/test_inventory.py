@@ -79,7 +79,7 @@ def run(tmp_path: Path):
 
     def start(*arguments: str) -> Done:
         report = tmp_path / "report"
-        command = f'exec {sys.executable} -m pytest -p no:cacheprovider --hdp-report={report} "$@"'
+        command = f'exec {sys.executable} -mpytest -pno:cacheprovider -pno:hypothesispytest --hdp-report={report} "$@"'
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("HDP_", "PYTEST_"))}
         environment["PYTHONPATH"] = str(TOP)
         started = time.monotonic()
@@ -148,6 +148,7 @@ def test_tags_are_marks_and_names_are_in_the_ids(run, choice, left):
     assert done.printed.count("test_control[") == len(left)
 
 
+@pytest.mark.long
 def test_many_silent_targets_cost_the_time_of_one(run):
     """Stock Linux hosts, one ICMP error a second: four of them one after the other would take four times as long."""
     ten = ("--hdp-protocols=253,254,47,50,51,132,4,41,112,89", "--hdp-source=netns=client", "--hdp-locate=none")

@@ -48,7 +48,10 @@ def run(tmp_path: Path):
         report = tmp_path / "report"
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("HDP_", "PYTEST_"))}
         environment["PYTHONPATH"] = str(TOP)
-        command = [*before, sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--hdp-report={report}"]
+        command = [
+            *before, sys.executable, "-mpytest", "-pno:cacheprovider", "-pno:hypothesispytest",
+            f"--hdp-report={report}",
+        ]  # fmt: skip
         done = subprocess.run(
             [*command, *arguments],
             cwd=tmp_path,

@@ -59,7 +59,10 @@ def sweep(tmp_path: Path):
                 name = f"lab{number}.toml"
                 (tmp_path / name).write_text(lab)
             names.append(name)
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", SWEEP, f"--hdp-lab={','.join(names)}"]
+        command = [
+            sys.executable, "-mpytest", "-pno:cacheprovider", "-pno:hypothesispytest",
+            SWEEP, f"--hdp-lab={','.join(names)}",
+        ]  # fmt: skip
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("HDP_", "PYTEST_"))}
         done = subprocess.run(
             [*command, "--hdp-report=out", "--hdp-locate=none", *options],

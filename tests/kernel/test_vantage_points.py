@@ -19,7 +19,8 @@ from pytest_hdp import __version__
 TOP = Path(__file__).parents[2]
 PACKAGE = TOP / "pytest_hdp"
 
-ALONE = "-p no:rerunfailures"  # whose workers connect to the loopback of the host that began: not theirs
+ALONE = "-pno:cacheprovider -pno:hypothesispytest -pno:rerunfailures"
+"""Workers of the last connect to the loopback of the host that began: not theirs."""
 
 # two hosts and a target around a router that lets no GRE through from paris
 TOPOLOGY = """
@@ -58,7 +59,7 @@ class Run:
     ):
         report = self.folder / "report"
         shutil.rmtree(report, ignore_errors=True)
-        pytest_command = f'ip netns exec {at} {sys.executable} -m pytest -p no:cacheprovider {ALONE} {option} "$@"'
+        pytest_command = f'ip netns exec {at} {sys.executable} -m pytest {ALONE} {option} "$@"'
         script = f"{TOPOLOGY}\n{before}\n{pytest_command}"
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("HDP_", "PYTEST_"))}
         environment |= {"PYTHONPATH": str(TOP), "COLUMNS": "200"}

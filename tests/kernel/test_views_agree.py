@@ -41,7 +41,10 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.mktemp("views")
     labs = [f"--hdp-lab={name}" for name in LABS]
     files = [f"--hdp-report={folder}", f"--junitxml={folder / 'junit.xml'}"]
-    usual = ["-m", "pytest", "-p", "no:cacheprovider", "suites/internet/test_sweep.py", f"--hdp-protocols={NUMBERS}"]
+    usual = [
+        "-mpytest", "-pno:cacheprovider", "-pno:hypothesispytest",
+        "suites/internet/test_sweep.py", f"--hdp-protocols={NUMBERS}",
+    ]  # fmt: skip
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("HDP_", "PYTEST_"))}
     environment |= {"COLUMNS": "80", "PYTHONPATH": str(TOP), "PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(

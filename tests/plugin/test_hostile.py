@@ -30,7 +30,7 @@ def shown(result: pytest.RunResult) -> str:
 
 def refused(project, *arguments: str) -> str:
     """Run, see it refused in one short line before anything is collected, and return the line."""
-    own = (*project.loaded, "-p", "no:cacheprovider", "--color=no")
+    own = (*project.loaded, "-pno:cacheprovider", "-pno:hypothesispytest", "--color=no")
     result = project.pytester.runpytest_inprocess(*own, *arguments)  # five times as fast as a process of its own
     assert result.ret == USAGE_ERROR, shown(result)[-2000:]
     (line,) = [line for line in shown(result).splitlines() if line.strip()]
@@ -258,6 +258,7 @@ def run_in(project, monkeypatch):
             *project.loaded,
             "-p",
             "no:cacheprovider",
+            "-pno:hypothesispytest",
             "-p",
             "no:rerunfailures",
             "--color=no",

@@ -119,7 +119,7 @@ def test_what_does_not_get_through_is_skipped_with_the_counts(project):
 def test_without_eyes_it_is_skipped(project):
     project.write(test_mine=CHECKED)
     own = ["unshare", "-rn", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]  # every user has raw sockets there
-    command = [*own, sys.executable, "-m", "pytest", *project.loaded, "-p", "no:cacheprovider"]
+    command = [*own, sys.executable, "-mpytest", *project.loaded, "-pno:cacheprovider", "-pno:hypothesispytest"]
     project.pytester.run(*command, "--hdp-target=127.0.0.1", "-rs").assert_outcomes(skipped=1)
 
 

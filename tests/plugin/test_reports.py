@@ -115,7 +115,7 @@ def run_on_a_terminal(folder: Path, *arguments: str) -> str:
 
 
 LINE = re.compile("\x1bD\x1b\\[A\x1b7\r\x1b\\[B\x1b\\[2K([^\x1b]*)\x1b8")
-SLOW = ("-p", "no:cacheprovider", "--hdp-protocols=253-254", "--hdp-count=1500")
+SLOW = ("-pno:cacheprovider", "-pno:hypothesispytest", "--hdp-protocols=253-254", "--hdp-count=1500")
 
 
 def test_a_terminal_shows_how_far_it_is_and_clears_it(project):

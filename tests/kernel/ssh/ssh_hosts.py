@@ -138,7 +138,10 @@ class Hosts:
         self._runs += 1
         report, output = self.folder / f"report{self._runs}", self.folder / f"output{self._runs}"
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("HDP_", "PYTEST_"))}
-        argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--hdp-report={report}", *arguments]
+        argv = [
+            sys.executable, "-mpytest", "-pno:cacheprovider", "-pno:hypothesispytest",
+            f"--hdp-report={report}", *arguments,
+        ]  # fmt: skip
         with Path(os.devnull).open() as nothing, output.open("w") as written:
             descriptors = nothing.fileno(), written.fileno(), written.fileno()
             running = self.lab.namespace(self.lab.client).start(

@@ -101,6 +101,7 @@ def test_ctrl_c_during_the_login_leaves_nothing(managed: Managed):
     assert "Traceback" not in done.printed
 
 
+@pytest.mark.long
 def test_the_way_of_ssh_vanishes(started):
     """Nothing is closed and nothing refused: no packet comes through any more. The probes' own way is as it was."""
     managed, wait = started
@@ -118,6 +119,7 @@ def test_the_way_of_ssh_vanishes(started):
     wait_until(lambda: not managed.agents() and not managed.raw_sockets(), vanished + SILENCE + 2 - time.monotonic())
 
 
+@pytest.mark.long
 def test_the_clients_own_link_goes_down(hosts_of):
     """What can't be sent then, as the control can't, says nothing of its number."""
     hosts = hosts_of("transparent")

@@ -59,6 +59,7 @@ def essence(record: dict) -> tuple:
     return record["verdict"], record["nat"]["state"], record["ttl"], hop and hop["address"], tuple(record["changed"])
 
 
+@pytest.mark.long
 def test_finds_what_an_agent_in_the_namespace_finds(hosts, watched):
     done = hosts.sweep(hosts.agent(SUDO_USER, "drop"))
     assert len(done.records) == 510, done.printed
@@ -91,6 +92,7 @@ def test_workers_measure_once(hosts):
     wait_until(lambda: not hosts.agents(), 5)
 
 
+@pytest.mark.long
 def test_all_suites(hosts):
     done = hosts.run(
         "suites/internet", "suites/cloud", f"--hdp-target={hosts.address}", f"--hdp-agent={hosts.agent()}",
