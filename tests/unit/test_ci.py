@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,14 +23,18 @@ def test_expected(): assert 0
 """
 
 
-@pytest.fixture
-def report(pytester: pytest.Pytester) -> Path:
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return what pytest wrote about one passed and one unprivileged test in tests/kernel, and two others."""
-    folder = pytester.mkdir("tests") / "kernel"
-    folder.mkdir()
-    (folder / "test_real.py").write_text(TESTS)
-    pytester.runpytest_subprocess("-p", "no:cacheprovider", "--junitxml=junit.xml", "--rootdir=.", "tests")
-    return pytester.path / "junit.xml"
+    top = tmp_path_factory.mktemp("top")
+    (top / "tests" / "kernel").mkdir(parents=True)
+    (top / "tests" / "kernel" / "test_real.py").write_text(TESTS)
+    options = ("-pno:cacheprovider", "-pno:hypothesispytest", "-pno:hdp", "--junitxml=junit.xml", "--rootdir=.")
+    usual = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    subprocess.run(
+        [sys.executable, "-mpytest", *options, "tests"], cwd=top, env=usual, stdout=subprocess.DEVNULL, check=True
+    )
+    return top / "junit.xml"
 
 
 def junit(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -63,5 +68,5 @@ def test_the_last_line_counts_as_pytest_does(report: Path):
 def test_the_last_line_counts_failures_and_errors(pytester: pytest.Pytester):
     broken = "import pytest\n@pytest.fixture\ndef broken(): assert 0\n"
     pytester.makepyfile(broken + "def test_fails(): assert 0\ndef test_errs(broken): pass")
-    pytester.runpytest_subprocess("-p", "no:cacheprovider", "--junitxml=junit.xml")
+    pytester.runpytest_subprocess("-pno:cacheprovider", "-pno:hypothesispytest", "--junitxml=junit.xml")
     assert junit(pytester.path / "junit.xml", "--line").stdout.startswith("===== 2 failed in ")

@@ -29,7 +29,7 @@ def test_a_missing_program_is_a_skip_that_is_counted(pytester: pytest.Pytester, 
     text = CONFTEST.read_text(encoding="utf-8").replace('pytest_plugins = ["pytester"]\n', "")
     pytester.makeconftest(text)
     pytester.makepyfile(TESTS)
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-rs", *workers)
+    result = pytester.runpytest_subprocess("-pno:cacheprovider", "-pno:hypothesispytest", "-rs", *workers)
     result.assert_outcomes(passed=1, skipped=4)
     assert "needs no-such-program: 2 tests did not run for want of it" in result.outlines
     assert "privilege: 1 tests did not run for want of it" in result.outlines
@@ -40,4 +40,4 @@ def test_the_systems_programs_are_found_by_every_user(pytester: pytest.Pytester,
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     pytester.makeconftest(CONFTEST.read_text(encoding="utf-8").replace('pytest_plugins = ["pytester"]\n', ""))
     pytester.makepyfile("import os\ndef test_path(): assert os.environ['PATH'].endswith(':/usr/sbin:/sbin')")
-    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
+    pytester.runpytest_subprocess("-pno:cacheprovider", "-pno:hypothesispytest").assert_outcomes(passed=1)
