@@ -27,7 +27,7 @@ TOP = Path(__file__).parents[2]
 LOOPBACK = "suites/loopback/test_sweep.py"
 INTERNET = "suites/internet/test_sweep.py"
 INTERRUPTED, WORKER_DIED = 2, 1
-INSTANTS, AT_ONCE = 4 if os.environ.get("TESTS_PROFILE") == "brief" else 20, 4
+INSTANTS, AT_ONCE = 4 if os.environ.get("TESTS_PROFILE") == "brief" else 12, 4
 LONGEST = 1.0  # seconds after the first process of a lab was seen
 PATIENCE = 60.0
 MARK = "KILL_TEST"
@@ -141,7 +141,10 @@ def start(tmp_path: Path) -> Iterator:
         report = tmp_path / f"report{len(runs)}"
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("HDP_", "PYTEST_"))}
         environment |= {"PYTHONPATH": str(TOP), "PYTHONUNBUFFERED": "1", MARK: mark.partition("=")[2]}
-        command = [*before, sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"--hdp-report={report}"]
+        command = [
+            *before, sys.executable, "-mpytest", "-pno:cacheprovider", "-pno:hypothesispytest",
+            f"--hdp-report={report}",
+        ]  # fmt: skip
         process = subprocess.Popen(
             [*command, *arguments],
             cwd=TOP,
@@ -213,7 +216,7 @@ SWEEP = (LOOPBACK, "--hdp-protocols=0-48,256", "-p", "ctrl_c")
 SENT_SLOWLY = "--hdp-rate=2000"  # a few packets between two looks
 
 
-@pytest.mark.parametrize("call", [1, 2, 25, 50])
+@pytest.mark.parametrize("call", [1, 2, 50])
 def test_ctrl_c_between_tests_keeps_every_record_so_far(start, tmp_path, call):
     run = start(*SWEEP, before=interrupting(tmp_path, "pytest_hdp.observed:Observed.check", call))
     printed = interrupted(run)
@@ -226,9 +229,7 @@ def test_ctrl_c_between_tests_keeps_every_record_so_far(start, tmp_path, call):
     assert set(map(int, rows)) == known
 
 
-@pytest.mark.parametrize(
-    ("call", "known"), [(1, False), (10, True), (40, True), (100, True)], ids=["1st", "10th", "40th", "100th"]
-)
+@pytest.mark.parametrize(("call", "known"), [(1, False), (10, True), (100, True)], ids=["1st", "10th", "100th"])
 def test_ctrl_c_while_measuring_keeps_what_is_known_by_then(start, tmp_path, call, known):
     run = start(*SWEEP, SENT_SLOWLY, before=interrupting(tmp_path, "pytest_hdp.measure.path:OpenPath.look", call))
     printed = interrupted(run)
@@ -244,10 +245,8 @@ def test_ctrl_c_while_measuring_keeps_what_is_known_by_then(start, tmp_path, cal
     ("where", "call"),
     [
         ("pytest_hdp.vantage.keeper:Keeper.__init__", 1),
-        ("pytest_hdp.vantage.keeper:Keeper.ask", 1),
         ("pytest_hdp.vantage.keeper:Keeper.ask", 9),
         ("pytest_hdp.lab.topology:Lab.close", 1),
-        ("pytest_hdp.measure.path:OpenPath.look", 1),
         ("pytest_hdp.measure.path:OpenPath.look", 30),
     ],
 )
@@ -271,9 +270,8 @@ def test_ctrl_c_to_all_processes_of_the_terminal(start):
 WORKERS = ("-n", "2")
 
 
-@pytest.mark.parametrize("call", [40, 100])
-def test_ctrl_c_while_a_worker_measures_keeps_what_is_known_by_then(start, tmp_path, call):
-    at = interrupting(tmp_path, "pytest_hdp.measure.path:OpenPath.look", call, everybody=True)
+def test_ctrl_c_while_a_worker_measures_keeps_what_is_known_by_then(start, tmp_path):
+    at = interrupting(tmp_path, "pytest_hdp.measure.path:OpenPath.look", 60, everybody=True)
     run = start(*SWEEP, SENT_SLOWLY, *WORKERS, before=at)
     printed = interrupted(run)
     verdicts = {number: each["verdict"] for number, each in run.records().items()}
@@ -327,7 +325,7 @@ def test_kill_9_at_any_instant_leaves_nothing(start, batch):
     assert host() == before
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGABRT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.usefixtures("lab_allowed")
 def test_any_other_signal_leaves_nothing_either(start, number):
     run = start(INTERNET, "--hdp-lab=home-nat-loss-5", "--hdp-protocols=1-100")
@@ -382,7 +380,7 @@ def test_an_interrupt_between_two_tests_is_no_internal_error(tmp_path: Path) -> 
     """Most of a run of a thousand quick tests is spent in pytest's hooks, so that is where Ctrl-C mostly hits."""
     (tmp_path / "interrupter.py").write_text("def pytest_runtest_makereport():\n    raise KeyboardInterrupt\n")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "interrupter", LOOPBACK],
+        [sys.executable, "-mpytest", "-pno:cacheprovider", "-pno:hypothesispytest", "-p", "interrupter", LOOPBACK],
         cwd=TOP, env={**os.environ, "PYTHONPATH": f"{tmp_path}:{TOP}"}, capture_output=True, text=True,
         timeout=PATIENCE, check=False,
     )  # fmt: skip

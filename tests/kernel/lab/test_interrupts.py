@@ -18,7 +18,7 @@ from pytest_hdp.lab.topology import Lab
 from pytest_hdp.vantage.interrupts import interrupts_later
 
 WATCHED = ("pytest_hdp/lab/", "pytest_hdp/vantage/", "subprocess.py", "contextlib.py")
-SAMPLES = 40
+SAMPLES = 5 if os.environ.get("TESTS_PROFILE") == "brief" else 20
 
 
 class CtrlC:
@@ -55,6 +55,7 @@ def build(at: int) -> CtrlC:
     return pressed
 
 
+@pytest.mark.long
 def test_a_lab_that_is_being_built_is_taken_down_whole(monkeypatch):
     complaints: list[object] = []
     monkeypatch.setattr(sys, "unraisablehook", complaints.append)
