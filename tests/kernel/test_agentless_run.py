@@ -40,7 +40,7 @@ def environment() -> dict[str, str]:
 @pytest.mark.long
 def test_one_command_tells_of_the_own_kernel_and_then_of_the_target(tmp_path):
     """From the checkout's root, nothing but --hdp-target; here with fewer numbers, and without what takes long."""
-    few = ["--hdp-protocols=253,47,6", "-k", "not payload"]
+    few = ["--hdp-protocols=253,47,6", "--hdp-latency-pairs=100", "-k", "not payload"]
     done = subprocess.run(
         command("home-nat", *few, f"--hdp-report={tmp_path}"),
         cwd=TOP, env=environment(), capture_output=True, text=True, timeout=PATIENCE, check=False,

@@ -96,7 +96,7 @@ def test_workers_measure_once(hosts):
 def test_all_suites(hosts):
     done = hosts.run(
         "suites/internet", "suites/cloud", f"--hdp-target={hosts.address}", f"--hdp-agent={hosts.agent()}",
-        "--hdp-protocols=253", "--hdp-form=both",
+        "--hdp-protocols=253", "--hdp-form=both", "--hdp-latency-pairs=100",
     )  # fmt: skip
     assert done.status == 0, done.printed
     assert set(done.verdicts.values()) == {"delivered"}
