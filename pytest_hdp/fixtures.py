@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.campaign import Campaign
     from pytest_hdp.measure.engine import Measurement
     from pytest_hdp.measure.path import OpenPath
+    from pytest_hdp.measure.pathcheck import Tried
 
 
 UNAVAILABLE = "hdp_unavailable"
@@ -33,6 +34,7 @@ class Path:
         self._campaign = campaign
         self._route = route
         self._test = test
+        self._tried: Tried | None = None
 
     @property
     def name(self) -> PathName:
@@ -94,18 +96,33 @@ class Path:
         return result
 
     def control(self, count: int = 5) -> tuple[int, int]:
-        """Send so many control packets forward: how many, and how many of them came through."""
-        from pytest_hdp.measure.meeting import through
+        """Send so many control packets forward: how many, and how many of them came through.
+
+        They are UDP datagrams with an agent and ICMP echoes without; with one, echoes too where no datagram comes.
+        """
+        from pytest_hdp.measure.pathcheck import try_path
 
         pace = self._campaign.routes[self._route].plan.pace
-        return through(self.open, count, pace.least_timeout)
+        self._tried = try_path(self.open, count, pace.least_timeout)
+        return self._tried.sent, self._tried.came
+
+    @property
+    def control_problem(self) -> str | None:
+        """Why the last `control()` says nothing of the path, in one line; None if something came through."""
+        return self._tried.problem(self.name.target) if self._tried is not None else None
+
+    @property
+    def control_note(self) -> str | None:
+        """What the last `control()` found out beside the path, such as that no UDP comes through; None: nothing."""
+        return self._tried.note() if self._tried is not None else None
 
     def hops(self) -> str:
         """The routers between here and the target, in words."""
         from pytest_hdp.measure.hops import hops, told
 
         pace = self._campaign.routes[self._route].plan.pace
-        return told(self.name.target, hops(self.open, pace.least_timeout))
+        echo = self._tried is not None and self._tried.echo
+        return told(self.name.target, hops(self.open, pace.least_timeout, echo=echo))
 
 
 def _contents(measurement: Measurement, encoding: Encoding) -> tuple[bytes | None, ...]:

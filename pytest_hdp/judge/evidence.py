@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from pytest_hdp.judge.verdict import Direction, Form
 
@@ -93,9 +94,36 @@ class TrainEvidence:
     probes: tuple[Probe, ...] = ()
 
 
+class Means(StrEnum):
+    """By what the control of one direction is counted: the first of these that comes through there.
+
+    `USUAL`: datagrams at the receiver's socket, or without an agent echoes that were answered. `INTERFACE`: datagrams
+    at the receiver's interface, since none came to the socket. `ECHOES`: echo requests there, since no datagram came.
+    `NOTHING`: nothing came through.
+    """
+
+    USUAL = "usual"
+    INTERFACE = "interface"
+    ECHOES = "echoes"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What the control of a direction is, and what kept it from coming through.
+
+    `errno`: with which the sender's own sendto() refused all of its datagrams, if it did. `errors`: source, type and
+    code of the ICMP errors about it, and how often each came.
+    """
+
+    means: Means = Means.USUAL
+    errno: str | None = None
+    errors: tuple[tuple[str, int, int, int], ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class RoundControl:
-    """The control of one round: well-formed UDP datagrams (with an agent) or ICMP echoes (without) that came through.
+    """The control of one round: how many packets of what it is counted by (`Reference`) were sent and came through.
 
     `spoiled`: an eye dropped packets during this round (say, for want of buffer), by name; such a round is no
     evidence against anything. `refused`: how many more sendto() refused.
@@ -129,7 +157,7 @@ class Circumstances:
     address that the receiver saw on the control, to tell what NAT did; "withheld": why no probe was sent, if none
     was; "unconfirmed": why no more is sent to the address that the far end saw; "elsewhere": why the eyes may be at
     another host than the target, if nothing came to them. `minimum_count`: probes that every train gets; before that
-    nothing is final, and no train is called lost, first_only or lossy.
+    nothing is final, and no train is called lost, first_only or lossy. `reference`: what the control is.
     """
 
     control: tuple[RoundControl, ...]
@@ -140,3 +168,4 @@ class Circumstances:
     agent_gone: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     minimum_count: int = 1
+    reference: Reference = Reference()

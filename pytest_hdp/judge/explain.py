@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from pytest_hdp.judge.evidence import Means
 from pytest_hdp.judge.statistics import upper_bound
 from pytest_hdp.judge.verdict import Form
 from pytest_hdp.packet.registry import slug
@@ -51,6 +52,7 @@ ANSWERED_IF_VALID = frozenset({1, 6, 17, 136})
 """Numbers that hosts answer when the message is valid, and drop otherwise: ICMP echo, TCP, UDP and UDP-Lite."""
 
 _MOST_HOPS = 40
+_MOST_KINDS = 3
 
 
 def plain(text: str) -> str:
@@ -109,11 +111,39 @@ def bound_text(came: int, sent: int) -> str:
 
 
 def control_text(facts: Facts) -> str:
-    """Return how the control fared: "all 70 control packets arrived", "the control lost 1 of 70"."""
+    """Return how the control fared: "all 70 control packets arrived", "the control lost 1 of 70", and what it was."""
     lost, sent = facts.control
-    if sent > 1 and not lost:
-        return f"all {sent} control packets arrived"
-    return f"the control lost {lost} of {sent}"
+    said = f"all {sent} control packets arrived" if sent > 1 and not lost else f"the control lost {lost} of {sent}"
+    return said + reference_text(facts)
+
+
+def reference_text(facts: Facts) -> str:
+    """Return what the control was, in brackets, where it was not the usual one: " (echoes, since ...)"."""
+    reference = facts.circumstances.reference
+    refused = f"sendto() refused the control's UDP with {plain(reference.errno)}" if reference.errno else ""
+    if reference.means is Means.INTERFACE:
+        return f" at {receiver_tap(facts)} (UDP, none of which came to its socket)"
+    if reference.means is Means.ECHOES:
+        return f" (ICMP echoes, since {refused or 'none of its UDP came through'})"
+    return f" ({refused})" if refused else ""
+
+
+def control_errors_text(facts: Facts) -> str:
+    """Return who said what about the control: "; 100.64.0.1 answered 9 of it with host unreachable (ICMP 3/1)"."""
+    errors = sorted(facts.circumstances.reference.errors, key=lambda each: (-each[3], each))
+    said = [
+        f"{plain(source)} answered {count} of it with {icmp_text(kind, code)}" for source, kind, code, count in errors
+    ]
+    return "".join(f"; {each}" for each in said[:_MOST_KINDS])
+
+
+def control_at_socket_text(facts: Facts, arrived: Iterable[Probe]) -> str:
+    """Return whether the control came to a socket of the receiver's when these probes did not."""
+    means = facts.circumstances.reference.means
+    if means is Means.INTERFACE:
+        return ", nor did the control's UDP"
+    beside = means is Means.USUAL and any(p.round in facts.counting_rounds for p in arrived)
+    return ", while the control did" if beside else ""
 
 
 def icmp_text(type_: int, code: int) -> str:

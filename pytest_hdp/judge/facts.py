@@ -2,9 +2,9 @@
 
 Two rules make the counts safe to do statistics on:
 
-- A probe that came through counts wherever it was seen. A probe that did not counts only if its round's
-  control came through and no eye dropped packets in that round. Leaving out losses can only speak for the
-  train.
+- A probe that came through counts wherever it was seen. A probe that did not counts only if no eye dropped packets
+  in its round, and if that round's control came through or the probe itself came off the path. Leaving out losses can
+  only speak for the train.
 - Loss comes in bursts, so several probes of one round are one trial, not several: the train's trials are its
   rounds.
 """
@@ -78,9 +78,9 @@ class Facts:
     `probes`: in the order they were sent. `refused`: those that sendto() refused for a reason that may lie in the
     packet; `stranded`: those that had no way out, as the control. `accepted`: those that it took; `fates`: the same,
     with what became of them. `rejections`: authenticated ICMP errors that say a packet was dropped, with the probe that
-    each is about. `clean_control`: the control of the rounds in which no eye dropped packets; `control`: its (lost,
-    sent), rounds that it did not survive included, since leaving them out would make it look better than it is;
-    `counting_rounds`: those that may speak against a train.
+    each is about. `spoiled_rounds`: those in which an eye dropped packets; `clean_control`: the control of the others;
+    `control`: its (lost, sent), rounds that it did not survive included, since leaving them out would make it look
+    better than it is; `counting_rounds`: those that may speak against a train.
     """
 
     def __init__(self, evidence: TrainEvidence, circumstances: Circumstances) -> None:
@@ -101,8 +101,8 @@ class Facts:
             if report.authenticated and report.type in REJECTING
         ]
         self.replied = any(probe.replies for probe in self.probes)
-        spoiled = {c.round for c in circumstances.control if c.spoiled}
-        self.clean_control = [c for c in circumstances.control if c.round not in spoiled]
+        self.spoiled_rounds = {c.round for c in circumstances.control if c.spoiled}
+        self.clean_control = [c for c in circumstances.control if c.round not in self.spoiled_rounds]
         self.counting_rounds = {c.round for c in self.clean_control if c.delivered > 0}
         sent = sum(c.sent for c in self.clean_control)
         self.control = max(0, sent - sum(min(c.delivered, c.sent) for c in self.clean_control)), sent
@@ -183,9 +183,11 @@ class Facts:
         return self._trials((f.probe, bool(f.last)) for f in self.fates)
 
     def _trials(self, outcomes: Iterable[tuple[Probe, bool]]) -> tuple[Trial, ...]:
-        return tuple(
-            Trial(probe.round, came) for probe, came in outcomes if came or probe.round in self.counting_rounds
-        )
+        return tuple(Trial(probe.round, came) for probe, came in outcomes if came or self._counts(probe))
+
+    def _counts(self, probe: Probe) -> bool:
+        """Whether it counts that a probe did not come: what came off the path and no further takes no control."""
+        return probe.round in self.counting_rounds or bool(probe.arrived and probe.round not in self.spoiled_rounds)
 
     def _explained(self, probe: Probe) -> Probe:
         """Leave out the altered copies at the socket that the interface explains: somebody sent them beside the probe.

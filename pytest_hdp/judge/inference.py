@@ -106,8 +106,9 @@ def obstacle(facts: Facts) -> tuple[str, bool]:
 def _none_counts(facts: Facts) -> str:
     """Return why no round says anything about this train, though rounds of others do."""
     mine = {probe.round for probe in facts.accepted}
-    if mine & facts.counting_rounds:
-        return "no probe was seen leaving in a round whose control came through"
+    if beside := [probe for probe in facts.accepted if probe.round in facts.counting_rounds]:
+        sent = explain.counted(len(beside), "probe")
+        return f"of {sent} sent in rounds whose control came through, none was seen leaving"
     spoiled = sorted({explain.plain(eye) for c in facts.circumstances.control if c.round in mine for eye in c.spoiled})
     if spoiled:
         return f"every round in which it was sent was spoiled ({'; '.join(spoiled)}), so its silence means nothing"
@@ -129,13 +130,15 @@ def _no_counting_round(facts: Facts) -> str:
     control = facts.circumstances.control
     spoiled = sorted({explain.plain(eye) for c in control for eye in c.spoiled})
     if not any(c.sent for c in control):
-        if any(c.refused for c in facts.circumstances.control):
-            return "no control could be sent either"
+        if any(c.refused for c in control):
+            errno = facts.circumstances.reference.errno
+            return "no control could be sent either" + (f" ({explain.plain(errno)})" if errno else "")
         return "no control was sent" if facts.has_agent else "nothing came back, neither a control nor an answer"
     if not facts.clean_control:
         return f"every round was spoiled ({'; '.join(spoiled)}), so what was not seen means nothing"
     also = f" in the rounds that were not spoiled ({'; '.join(spoiled)})" if spoiled else " in any round"
-    return f"the control was lost too: none came through{also}"
+    errors = explain.control_errors_text(facts)
+    return f"the control was lost too: none came through{also}{explain.reference_text(facts)}{errors}"
 
 
 def _unproven(facts: Facts) -> tuple[str, bool]:

@@ -153,16 +153,19 @@ def lossy(facts: Facts) -> Finding | None:
 
 
 def held_by_receiver(facts: Facts) -> Finding | None:
-    """9: seen as sent at the receiver's interface, never at its socket, while the control came to a socket there."""
+    """9: seen as sent at the receiver's interface, never at its socket, where no eye dropped packets.
+
+    That takes no control: it came off the path, and what came to the interface and not to a socket was kept.
+    """
     eyes = facts.circumstances.eyes
     if not (eyes.arrived and eyes.delivered) or facts.circumstances.agent_gone:
         return None
     arrived = [p for p in facts.accepted if facts.intact(p.arrived)]
-    if any(p.delivered for p in facts.accepted) or not any(p.round in facts.counting_rounds for p in arrived):
+    if any(p.delivered for p in facts.accepted) or all(p.round in facts.spoiled_rounds for p in arrived):
         return None
     said = (
-        f"{len(arrived)} of {len(facts.accepted)} arrived at {explain.receiver_tap(facts)} "
-        "and none came to its socket, while the control did: the receiver's kernel or its firewall keeps it"
+        f"{len(arrived)} of {len(facts.accepted)} arrived at {explain.receiver_tap(facts)} and none came to its socket"
+        f"{explain.control_at_socket_text(facts, arrived)}: the receiver's kernel or its firewall keeps it"
     )
     return Finding(Verdict.HELD_BY_RECEIVER, Place.RECEIVER_KERNEL, said, facts.enough)
 
@@ -220,7 +223,7 @@ def silent(facts: Facts) -> Finding | None:
 def inconclusive(facts: Facts) -> Finding:
     """14: none of the above is proven. Says what is in the way, and what was seen all the same."""
     reason, final = inference.obstacle(facts)
-    said = f"{reason}; {explain.journey_text(facts)}" if facts.accepted else reason
+    said = _journey(facts, reason) if facts.accepted else reason
     return Finding(Verdict.INCONCLUSIVE, Place.UNKNOWN, said, final or facts.last_chance)
 
 

@@ -30,7 +30,7 @@ from pytest_hdp.measure.waiting import Waiting, look_until, pause
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
-    from pytest_hdp.measure.control import ControlEntry
+    from pytest_hdp.measure.counting import ControlEntry
     from pytest_hdp.measure.ends import Eye
     from pytest_hdp.measure.knowledge import Knowledge
     from pytest_hdp.measure.ledger import Entry

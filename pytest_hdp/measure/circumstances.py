@@ -51,6 +51,7 @@ def shared_by(
         minimum_count=plan.pace.rounds,
         names=names,
         agent_gone=path.gone,
+        reference=control.reference(direction),
     )
 
 

@@ -52,6 +52,10 @@ class Confirmed:
         """Whether any number of packets may go there."""
         return address in self.own or address in self._confirmed
 
+    def tried(self, address: str) -> bool:
+        """Whether any packet has gone to a learnt address."""
+        return bool(self.spent[address]) or address in self._confirmed
+
     def take(self, address: str, index: int) -> bool:
         """Whether this packet may go there; it is counted then."""
         if self.free(address):

@@ -11,15 +11,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.evidence import RoundControl, Train
+from pytest_hdp.judge.evidence import Means, Reference, Train
+from pytest_hdp.judge.facts import REJECTING
 from pytest_hdp.judge.verdict import Direction, Form
+from pytest_hdp.measure import counting
 from pytest_hdp.measure.capture import CONTROL
 from pytest_hdp.measure.confirmed import possible
+from pytest_hdp.measure.counting import ControlEntry
 from pytest_hdp.measure.ledger import HDP_SIZE, ICMP_ERRORS, MAC_OFFSET, TAG_SIZE, as_sent, payload_of
 from pytest_hdp.measure.sending import sealed
 from pytest_hdp.packet.icmp import build_echo, parse_error
 
 if TYPE_CHECKING:
+    from pytest_hdp.judge.evidence import RoundControl
     from pytest_hdp.measure.ends import Eye
     from pytest_hdp.measure.path import OpenPath
     from pytest_hdp.vantage.station import Observation
@@ -32,40 +36,9 @@ MEETING = -1  # round number of the control packets that only find out whether t
 CARRIER_HEADER = 8  # bytes of a UDP or an ICMP echo header
 NANOSECONDS = 1_000_000_000
 _RUN_ID = 8  # bytes, at the start of the tag
+KINDS = (Means.USUAL, Means.INTERFACE, Means.ECHOES)  # the first of these that comes through is what counts
 _ERROR_TYPES = frozenset(bytes([number]) for number in ICMP_ERRORS)
 SLACK = 100_000_000  # ns by which a far end may be ahead of when it was to send
-
-
-@dataclass(slots=True)
-class ControlEntry:
-    """A control packet: times in ns, 0 until it happened; `expired_at`: the router that let its TTL expire.
-
-    `data`: what follows its UDP or ICMP header, as sent. `asked_at`: when, by the
-    clock that nobody can set, in seconds.
-    """
-
-    index: int
-    round: int
-    direction: Direction
-    echo: bool
-    data: bytes = b""
-    asked_at: float = 0.0
-    sent_at: int = 0
-    errno: str | None = None
-    left_at: int = 0
-    arrived_at: int = 0
-    delivered_at: int = 0
-    replied_at: int = 0
-    expired_at: str | None = None
-
-    @property
-    def came(self) -> bool:
-        """It arrived, or its receiver answered."""
-        return bool(self.delivered_at or self.replied_at)
-
-    def is_answered(self) -> bool:
-        """It came, or a router let its TTL expire."""
-        return self.came or self.expired_at is not None
 
 
 @dataclass(slots=True)
@@ -73,9 +46,9 @@ class Control:
     """Sends control packets over a path, and keeps what became of them.
 
     `source_seen`: by direction, the address and port from which the receiver saw the control come (what a NAT made
-    of it), once one arrived. `round_trip`, `variation`: seconds, smoothed as by RFC 6298. `transit`: the longest that
-    a datagram took, where both ends have one clock. `asked_back`: it was tried whether what the far end sends there
-    comes back.
+    of it), once one arrived; port 0: an echo's. `round_trip`, `variation`: seconds, smoothed as by RFC 6298.
+    `transit`: the longest that a datagram took, where both ends have one clock. `asked_back`: it was tried whether what
+    the far end sends there comes back.
     """
 
     path: OpenPath
@@ -87,6 +60,7 @@ class Control:
     transit: float = 0.0
     asked_back: bool = False
     _aimed: dict[Direction, tuple[str, int]] = field(default_factory=dict)
+    _came: set[tuple[Direction, Means]] = field(default_factory=set)
 
     def send(self, direction: Direction, number: int, *, echo: bool = False) -> ControlEntry:
         """Send one control packet in round `number`: a UDP datagram, or an ICMP echo request."""
@@ -109,8 +83,13 @@ class Control:
         return entry
 
     def is_echo(self, direction: Direction, position: int) -> bool:
-        """Which kind the control at a position of a round is: all echoes without eyes at the receiver, else some."""
-        return self.path.receiver_end(direction) is None or position % 8 == 7
+        """Which kind the control at a position of a round is: all echoes without eyes at the receiver, else some.
+
+        Most, where no datagram comes through and echoes do.
+        """
+        if self.path.receiver_end(direction) is None:
+            return True
+        return (position % 8 == 7) is not (self.means(direction) is Means.ECHOES)
 
     def aim(self, direction: Direction, address: str, port: int) -> None:
         """Send this direction's datagrams there from now on."""
@@ -161,6 +140,7 @@ class Control:
                 return False
             if eye.end is self.path.receiver_end(entry.direction) and not entry.delivered_at:
                 entry.delivered_at = when
+                self._came.add((entry.direction, Means.USUAL))
                 self._came_after(entry, when - entry.sent_at)
             return True
         payload = payload_of(data)
@@ -193,8 +173,12 @@ class Control:
         same = entry.echo is (error.quote[9] == ICMP) and entry.data.startswith(seen)
         if not same or len(seen) < HDP_SIZE + TAG_SIZE:
             return False
-        if kind != PACKET_OUTGOING and error.type == TIME_EXCEEDED and eye.end is self.path.sender_end(entry.direction):
-            entry.expired_at = ".".join(map(str, data[12:16]))
+        if kind != PACKET_OUTGOING and eye.end is self.path.sender_end(entry.direction):
+            source = ".".join(map(str, data[12:16]))
+            if error.type == TIME_EXCEEDED:
+                entry.expired_at = source
+            if error.type in REJECTING:
+                entry.error = entry.error or (source, error.type, error.code)
         return True
 
     def _observe_tap(self, entry: ControlEntry, eye: Eye, when: int, kind: int, data: bytes) -> None:
@@ -207,15 +191,19 @@ class Control:
             entry.left_at = entry.left_at or when
         elif not outgoing and eye.end is self.path.receiver_end(entry.direction):
             entry.arrived_at = entry.arrived_at or when
+            self._came.add((entry.direction, Means.ECHOES if entry.echo else Means.INTERFACE))
             if entry.direction is Direction.REVERSE:
                 self.path.came_back(entry.index)
-            if not entry.echo and entry.direction not in self.source_seen:
-                self._learn_source(entry.direction, eye, data, header)
+            self._learn_source(entry, eye, data, header)
 
-    def _learn_source(self, direction: Direction, eye: Eye, data: bytes, header: int) -> None:
+    def _learn_source(self, entry: ControlEntry, eye: Eye, data: bytes, header: int) -> None:
+        """Learn from the first datagram; from an echo until then, unless packets have gone to where it came from."""
         source, port = ".".join(map(str, data[12:16])), int.from_bytes(data[header : header + 2], "big")
+        known = self.source_seen.get(entry.direction)
+        if known is not None and (entry.echo or known[1] or self.path.confirmed.tried(known[0])):
+            return
         if possible(source):
-            self.source_seen[direction] = source, port
+            self.source_seen[entry.direction] = source, 0 if entry.echo else port
             self.path.learn_address(eye.end, ".".join(map(str, data[16:20])))
 
     def _replied(self, entry: ControlEntry, when: int) -> None:
@@ -251,23 +239,24 @@ class Control:
         """Seconds after which an answer is not to be expected any more: RFC 6298 section 2, with its K of 4."""
         return 2 * self.transit if self.round_trip is None else self.round_trip + 4 * self.variation
 
+    def means(self, direction: Direction) -> Means:
+        """By what this direction's control is counted, as far as anything has come through."""
+        if self.path.receiver_end(direction) is None:
+            return Means.USUAL
+        return next((each for each in KINDS if (direction, each) in self._came), Means.NOTHING)
+
+    def reference(self, direction: Direction) -> Reference:
+        """What this direction's control is."""
+        sent = self._sent(direction)
+        return Reference(self.means(direction), counting.refused_with(sent), counting.errors_of(sent))
+
     def rounds(self, direction: Direction, spoiled: dict[int, tuple[str, ...]]) -> tuple[RoundControl, ...]:
         """The control of each round in one direction; `spoiled`: by round, the eyes that dropped packets."""
-        counts: dict[int, list[int]] = {}
-        with_eyes = self.path.receiver_end(direction) is not None
-        for entry in self.entries.values():
-            if entry.direction is direction and entry.echo is not with_eyes and entry.round >= 0:
-                count = counts.setdefault(entry.round, [0, 0, 0, 0])
-                if entry.errno:
-                    count[3] += 1
-                    continue
-                count[0] += 1
-                count[1] += bool(entry.delivered_at if with_eyes else entry.replied_at)
-                count[2] += bool(entry.left_at)
-        return tuple(
-            RoundControl(number, sent, delivered, left, spoiled.get(number, ()), refused)
-            for number, (sent, delivered, left, refused) in sorted(counts.items())
-        )
+        eyes = self.path.receiver_end(direction) is not None
+        return counting.by_round(self._sent(direction), Reference(self.means(direction)), spoiled, eyes=eyes)
+
+    def _sent(self, direction: Direction) -> list[ControlEntry]:
+        return [each for each in self.entries.values() if each.direction is direction]
 
     def outstanding(self, since: float = -math.inf) -> bool:
         """Some control packet sent after `since` (seconds of the clock) has neither arrived nor been answered yet."""
@@ -293,7 +282,7 @@ class Control:
         """Where datagrams of this direction are sent."""
         if direction in self._aimed:
             return self._aimed[direction][1]
-        if direction is Direction.REVERSE and Direction.FORWARD in self.source_seen:
-            return self.source_seen[Direction.FORWARD][1]
+        if direction is Direction.REVERSE and (seen := self.source_seen.get(Direction.FORWARD)) and seen[1]:
+            return seen[1]
         end = self.path.receiver_end(direction)
         return self.path.controls[id(end)][1] if end is not None else 9  # discard, RFC 863

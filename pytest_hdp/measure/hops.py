@@ -19,17 +19,18 @@ USUAL_TTL = 64
 GIVES_UP = 4  # hops in a row without an answer
 
 
-def hops(path: OpenPath, timeout: float) -> list[str | None]:
+def hops(path: OpenPath, timeout: float, *, echo: bool = False) -> list[str | None]:
     """The routers that let a control's TTL expire, nearest first; None: it kept silent. The target is the last.
 
-    Without the target at the end no control came through. `timeout`: seconds that each answer is waited for.
+    Without the target at the end no control came through. `timeout`: seconds that each answer is waited for. `echo`:
+    the control is an echo, where nobody watches the target's end in any case.
     """
     control = Control(path, bytes(CARRIER_HEADER))
 
     def file(eye: Eye, observation: Observation) -> None:
         control.observe(eye, observation)
 
-    echo = path.receiver_end(Direction.FORWARD) is None
+    echo = echo or path.receiver_end(Direction.FORWARD) is None
     near = path.sender_end(Direction.FORWARD)
     handle = path.sender(Direction.FORWARD, ICMP) if echo else path.controls[id(near)][0]
     found: list[str | None] = []

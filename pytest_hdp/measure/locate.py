@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.attributes import counted
 from pytest_hdp.judge.result import AtTtl, Hop
-from pytest_hdp.measure.control import Control, ControlEntry
+from pytest_hdp.measure.control import Control
+from pytest_hdp.measure.counting import ControlEntry
 from pytest_hdp.measure.ledger import Entry, Ledger
 from pytest_hdp.measure.located import Found
 from pytest_hdp.measure.sending import send_probe
@@ -121,12 +122,13 @@ class Rung:
 
 
 class Locator:
-    """Climbs the TTLs for the representatives of one direction."""
+    """Climbs the TTLs for the representatives of one direction. `echo`: the control is one, with eyes too."""
 
-    def __init__(self, path: OpenPath, direction: Direction, content: bytes) -> None:
+    def __init__(self, path: OpenPath, direction: Direction, content: bytes, *, echo: bool = False) -> None:
         self.path = path
         self.direction = direction
         self.content = content
+        self.echo = echo or path.receiver_end(direction) is None
         self.ledger = Ledger(path.run_id, "locate")
         self.control = Control(path, content)
         self.rungs: list[Rung] = []
@@ -206,12 +208,11 @@ class Locator:
                 sender.station.set_ttl(handle, ttl)
                 probes[train] = send_probe(self.path, self.ledger, train, ttl, self.content, self._address)
                 sender.station.set_ttl(handle, USUAL_TTL)
-        echo = self.path.receiver_end(self.direction) is None
-        control = self.path.sender(self.direction, ICMP) if echo else self.path.controls[id(sender)][0]
+        control = self.path.sender(self.direction, ICMP) if self.echo else self.path.controls[id(sender)][0]
         if not isinstance(control, int):
             return Attempt(probes, None)
         sender.station.set_ttl(control, ttl)
-        sent = self.control.send(self.direction, ttl, echo=echo)
+        sent = self.control.send(self.direction, ttl, echo=self.echo)
         sender.station.set_ttl(control, USUAL_TTL)
         return Attempt(probes, sent)
 

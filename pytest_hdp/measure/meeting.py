@@ -139,20 +139,3 @@ def meet(path: OpenPath) -> None:
 def _came_through(ledger: Ledger, train: Train) -> bool:
     sent = ledger.trains.get(replace(train, direction=Direction.FORWARD))
     return sent is None or any(copy.genuine for each in sent for copy in (*each.arrived, *each.delivered))
-
-
-def through(path: OpenPath, count: int, timeout: float) -> tuple[int, int]:
-    """Send `count` control packets forward, one by one: how many, and how many came through or were answered."""
-    control = Control(path, bytes(CARRIER_HEADER))
-
-    def file(eye: Eye, observation: Observation) -> None:
-        control.observe(eye, observation)
-
-    path.subscribers.append(file)
-    for number in range(count):
-        control.send(Direction.FORWARD, number, echo=path.receiver_end(Direction.FORWARD) is None)
-        deadline = path.clock.monotonic() + timeout + path.lag
-        drive(path, look_until(path.clock, deadline, lambda: not control.outstanding()))
-    path.settle()
-    path.subscribers.remove(file)
-    return count, sum(bool(entry.delivered_at or entry.replied_at) for entry in control.entries.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_hdp.judge.evidence import Means
 from pytest_hdp.measure.locate import Locator, ask_again
 from pytest_hdp.measure.located import located, representatives
 
@@ -27,7 +28,8 @@ def find_places(know: Knowledge) -> Waiting[None]:
     for direction in know.directions if know.path.gone is None else ():
         found = [each for train, each in know.to_locate.items() if train.direction is direction]
         if groups := representatives(found, every=know.plan.locate == "all"):
-            locator = Locator(know.path, direction, know.content)
+            echo = know.control.means(direction) is Means.ECHOES
+            locator = Locator(know.path, direction, know.content, echo=echo)
             climbs.append((locator, groups))
             know.searches.append((locator.control, locator.ledger))
             control = know.control

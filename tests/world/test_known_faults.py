@@ -17,7 +17,7 @@ SEEDS: dict[str, tuple[int, *tuple[str, ...]]] = {
     "prohibited-routes-watched": (5, "prohibited-routes-watched"),
     "several-firewalls": (5, "several-firewalls"),
     "small-socket-buffers": (2003791, "small-socket-buffers"),
-    "udp-blocked": (3, "udp-blocked"),
+    "udp-blocked": (11000168, "length-filter", "udp-blocked", "nat-linux"),
 }
 """Of the families in which not every world shows the fault: a seed, and the families of its world."""
 

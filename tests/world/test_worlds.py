@@ -23,6 +23,9 @@ FOUND = (
     ("far-firewall", "clock-steps", 743),
     ("clock-steps-often", "first-only", "renumbered-on-path", 916),  # the order of probes was the wall clock's
     ("first-only", "nat-by-address", 646),  # reverse's first packet came before forward's had
+    ("udp-blocked", 3),  # all else was inconclusive
+    ("far-firewall-takes-all", 1),  # and what the target's firewall kept, as the control
+    ("near-firewall-takes-udp", 1),  # the sender's own firewall refused the control
 )
 """Families and seed of the worlds that showed faults which are mended."""
 

@@ -12,7 +12,9 @@ from pytest_hdp.judge.evidence import (
     Circumstances,
     Eyes,
     IcmpReport,
+    Means,
     Probe,
+    Reference,
     Reply,
     RoundControl,
     Sighting,
@@ -128,6 +130,7 @@ class Example:
             agent_gone=self.options.get("agent_gone"),
             names=self.options.get("names", NAMES),
             minimum_count=self.options.get("minimum_count", min(5, rounds)),
+            reference=self.options.get("reference", Reference()),
         )
 
     def judge(self, ladder: Any = RUNGS) -> Judgement:
@@ -226,6 +229,35 @@ EXAMPLES = {
     ),
     "lost, too few": Example("llll", V.INCONCLUSIVE, UNKNOWN, final=False, more=True, says=("0 of 4 arrived",)),
     "lost, too few, at the cap": Example("llll", V.INCONCLUSIVE, UNKNOWN),
+    "lost beside echoes": Example(
+        "lllll",
+        V.LOST,
+        P.PATH,
+        says=("all 320 control packets arrived (ICMP echoes, since none of its UDP came through)",),
+        options={"reference": Reference(Means.ECHOES)},
+    ),
+    "lost beside echoes, UDP refused": Example(
+        "lllll",
+        V.LOST,
+        P.PATH,
+        says=("(ICMP echoes, since sendto() refused the control's UDP with EPERM)",),
+        options={"reference": Reference(Means.ECHOES, "EPERM")},
+    ),
+    "lost beside UDP that its firewall takes": Example(
+        "lllll",
+        V.LOST,
+        P.PATH,
+        says=(f"arrived at eth1 of {TARGET} (UDP, none of which came to its socket)",),
+        options={"reference": Reference(Means.INTERFACE)},
+    ),
+    "nothing could be sent": Example(
+        "lllll",
+        V.INCONCLUSIVE,
+        UNKNOWN,
+        control=((0, 0),) * 5,
+        says=("no control could be sent either (EPERM)",),
+        options={"reference": Reference(Means.NOTHING, "EPERM"), "control_refused": 44},
+    ),
     "lost, control too small": Example("lllll", V.INCONCLUSIVE, UNKNOWN, final=False, more=True, control=((1, 1),) * 5),
     "lost, control lossy": Example("lllll", V.INCONCLUSIVE, UNKNOWN, control=((64, 50),) * 5),
     "lost, control lossy, long": Example("l" * 20, V.LOST, P.PATH, control=((64, 50),) * 20),
@@ -281,7 +313,25 @@ EXAMPLES = {
         "aaaaa", V.HELD_BY_RECEIVER, P.RECEIVER_KERNEL, says=("5 of 5 arrived at eth1", "none came to its socket")
     ),
     "held by receiver, overflow": Example("aaaaa", V.INCONCLUSIVE, UNKNOWN, options={"spoiled": ("receiver socket",)}),
-    "held by receiver, control too": Example("aaaaa", V.INCONCLUSIVE, UNKNOWN, control=((64, 0),) * 5),
+    "held by receiver, control too": Example("aaaaa", V.HELD_BY_RECEIVER, P.RECEIVER_KERNEL, control=((64, 0),) * 5),
+    "held by receiver, the control at its socket": Example(
+        "aaaaa", V.HELD_BY_RECEIVER, P.RECEIVER_KERNEL, says=("none came to its socket, while the control did",)
+    ),
+    "held by receiver, as the control's UDP": Example(
+        "aaaaa",
+        V.HELD_BY_RECEIVER,
+        P.RECEIVER_KERNEL,
+        says=("none came to its socket, nor did the control's UDP",),
+        options={"reference": Reference(Means.INTERFACE)},
+    ),
+    "held by receiver, beside echoes": Example(
+        "aaaaa",
+        V.HELD_BY_RECEIVER,
+        P.RECEIVER_KERNEL,
+        says=("none came to its socket: the receiver's kernel",),
+        options={"reference": Reference(Means.ECHOES, "EPERM")},
+    ),
+    "held by receiver, no control": Example("aaaaa", V.HELD_BY_RECEIVER, P.RECEIVER_KERNEL, control=((0, 0),) * 5),
     "held by receiver, one of them mangled": Example("aabaa", V.HELD_BY_RECEIVER, P.RECEIVER_KERNEL),
     "held by receiver, beside altered copies": Example("ccccc", V.HELD_BY_RECEIVER, P.RECEIVER_KERNEL),
     # 10: modified

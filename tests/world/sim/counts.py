@@ -8,7 +8,7 @@ from math import comb
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction, Verdict
-from sim.controls import controls_of
+from sim.controls import came_through, controls_of
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
@@ -86,8 +86,8 @@ def _control(world: World, judgement: Judgement) -> Iterator[str]:
     claims += [("0", sent) for sent in _ALL_CAME.findall(judgement.explanation)]
     if not claims or not world.blueprint.agent:
         return
-    fates = controls_of(world, judgement.train.direction)
-    lost = sum(not fate.delivered for fate in fates)
+    fates = controls_of(world, judgement.train.direction, judgement.explanation)
+    lost = sum(not came_through(fate, judgement.explanation) for fate in fates)
     for said_lost, said_sent in claims:
         gone, sent = int(said_lost), int(said_sent)
         if sent > len(fates) or sent - gone > len(fates) - lost or (gone > lost and not _eyes_fail(world)):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from sim.controls import controls_of
+from sim.controls import AT_INTERFACE, AT_SOCKET, ECHOES, came_through, controls_of
 from sim.elements import Branches, Router
 
 if TYPE_CHECKING:
@@ -28,11 +28,14 @@ def reasons(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
     if "eyes closed" in said:
         yield f"no agent has died: {said}"
     if "the control was lost too" in said and world.blueprint.agent and not world.clock.stalled:
-        fates = controls_of(world, judgement.train.direction)
-        came = sum(fate.delivered > 0 for fate in fates)
-        if came > len(fates) // 2 and not _spoiled(world):
-            yield f"the control was not lost: {came} of {len(fates)} came: {said}"
-    if "no control was sent" in said and controls_of(world, judgement.train.direction):
+        for kind in (AT_SOCKET, AT_INTERFACE, ECHOES):
+            fates = controls_of(world, judgement.train.direction, kind)
+            through = sum(came_through(fate, kind) for fate in fates)
+            if through > len(fates) // 2 and not _spoiled(world):
+                yield f"the control was not lost: {through} of {len(fates)} came {kind}: {said}"
+    if "no control was sent" in said and any(
+        controls_of(world, judgement.train.direction, kind) for kind in (AT_SOCKET, ECHOES)
+    ):
         yield f"controls were sent: {said}"
     if "too few to tell" in said and not (truth.partly or _loses(world)):
         yield f"nothing is lost by chance here: {said}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction
-from sim.blueprint import WELL_KNOWN, Blueprint, HostRule
-from sim.elements import Branches, Effect, Established, FirstLost, NumberFilter, SharedLimit, independent
+from sim.blueprint import Blueprint, HostRule
+from sim.elements import Branches, Established, FirstLost, NumberFilter, SharedLimit, independent
 from sim.elements.boxes import by_number
 from sim.families.registry import MS, SECOND, family, own
 from sim.families.stateful import HostState
@@ -69,14 +69,6 @@ def heavy_loss(print_: Blueprint) -> None:
     print_.notes.append(f"{share:.0%} of all packets are lost")
 
 
-@family(agent=True, group="control", fault="B5: UDP is blocked, and everything else becomes inconclusive")
-def udp_blocked(print_: Blueprint) -> None:
-    """A router drops UDP, and one other number."""
-    numbers = frozenset({17, print_.chance.choice(WELL_KNOWN[4:])})
-    print_.a_router().rules.append(NumberFilter(numbers, EITHER))
-    print_.notes.append(f"a router drops {sorted(numbers)}")
-
-
 @family(agent=True, group="control", fault="B5: all but TCP and SCTP is blocked, and everything becomes inconclusive")
 def tcp_and_sctp_only(print_: Blueprint) -> None:
     """A router lets TCP and SCTP pass, and nothing else."""
@@ -93,30 +85,3 @@ def dead_branch_of_control(print_: Blueprint) -> None:
     each = [branch(print_, f"way {chr(97 + at)}", 1, 50_000, dead=at == dead) for at in range(2)]
     print_.extra.append((1, Branches("branches", tuple(each), pick)))
     print_.notes.append("two ways by number, the control's is dead")
-
-
-@family(agent=True, group="control", fault="B6: what came to the interface and not to the socket needs no control")
-def far_firewall_takes_all(print_: Blueprint) -> None:
-    """The target's own firewall drops some numbers, and UDP."""
-    numbers = print_.some_numbers() | {17}
-    print_.far_inputs.append(
-        HostRule(
-            lambda packet: "drop" if packet.protocol in numbers else None,
-            lambda view: Effect("held-by-receiver", where="far") if view.way == 1 and view.number in numbers else None,
-        )
-    )
-    print_.notes.append(f"the target's firewall drops {sorted(numbers)}")
-
-
-@family(agent=True, group="control", fault="B7: the sender's own firewall refuses the control")
-def near_firewall_takes_udp(print_: Blueprint) -> None:
-    """The sender's own firewall refuses UDP."""
-    print_.near_output.append(
-        HostRule(
-            lambda packet: "drop" if packet.protocol == 17 else None,
-            lambda view: Effect("refused-at-send", where="near") if view.way == 1 and view.number == 17 else None,
-        )
-    )
-    numbers = print_.some_numbers() - {1, 17}
-    print_.a_router().rules.append(NumberFilter(numbers, EITHER))
-    print_.notes.append(f"the sender's firewall refuses UDP, and a router drops {sorted(numbers)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim.blueprint import Blueprint, HostRule
+from sim.blueprint import WELL_KNOWN, Blueprint, HostRule
 from sim.elements import (
     Effect,
     Established,
@@ -17,6 +17,7 @@ from sim.families.registry import MS, SECOND, family, own
 from sim.families.stateful import HostState
 from sim.host import Bucket
 
+EITHER = frozenset({1, -1})
 REJECTIONS = ("reject 3 13", "reject 3 10", "reject 3 9", "reject 3 1", "reject 3 2", "reject 3 3")
 
 
@@ -168,3 +169,41 @@ def receiver_firewall(print_: Blueprint) -> None:
         )
     )
     print_.notes.append(f"the sender's firewall lets no {sorted(numbers)} in")
+
+
+# --- what takes the control
+
+
+@family(agent=True, group="control", fault="B5: UDP is blocked, and everything else becomes inconclusive")
+def udp_blocked(print_: Blueprint) -> None:
+    """A router drops UDP, and one other number."""
+    numbers = frozenset({17, print_.chance.choice(WELL_KNOWN[4:])})
+    print_.a_router().rules.append(NumberFilter(numbers, EITHER))
+    print_.notes.append(f"a router drops {sorted(numbers)}")
+
+
+@family(agent=True, group="control")
+def far_firewall_takes_all(print_: Blueprint) -> None:
+    """The target's own firewall drops some numbers, and UDP."""
+    numbers = print_.some_numbers() | {17}
+    print_.far_inputs.append(
+        HostRule(
+            lambda packet: "drop" if packet.protocol in numbers else None,
+            lambda view: Effect("held-by-receiver", where="far") if view.way == 1 and view.number in numbers else None,
+        )
+    )
+    print_.notes.append(f"the target's firewall drops {sorted(numbers)}")
+
+
+@family(agent=True, group="control")
+def near_firewall_takes_udp(print_: Blueprint) -> None:
+    """The sender's own firewall refuses UDP."""
+    print_.near_output.append(
+        HostRule(
+            lambda packet: "drop" if packet.protocol == 17 else None,
+            lambda view: Effect("refused-at-send", where="near") if view.way == 1 and view.number == 17 else None,
+        )
+    )
+    numbers = print_.some_numbers() - {1, 17}
+    print_.a_router().rules.append(NumberFilter(numbers, EITHER))
+    print_.notes.append(f"the sender's firewall refuses UDP, and a router drops {sorted(numbers)}")

@@ -1,0 +1,101 @@
+"""A packet of the control, what of the control counts in one direction, and how that fared in each round. No I/O."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.evidence import Means, Reference, RoundControl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pytest_hdp.judge.verdict import Direction
+
+
+@dataclass(slots=True)
+class ControlEntry:
+    """A control packet: times in ns, 0 until it happened; `expired_at`: the router that let its TTL expire.
+
+    `error`: source, type and code of the first ICMP error about it that says it was dropped. `data`: what follows its
+    UDP or ICMP header, as sent. `asked_at`: when, by the clock that nobody can set, in seconds.
+    """
+
+    index: int
+    round: int
+    direction: Direction
+    echo: bool
+    data: bytes = b""
+    asked_at: float = 0.0
+    sent_at: int = 0
+    errno: str | None = None
+    left_at: int = 0
+    arrived_at: int = 0
+    delivered_at: int = 0
+    replied_at: int = 0
+    expired_at: str | None = None
+    error: tuple[str, int, int] | None = None
+
+    @property
+    def came(self) -> bool:
+        """It arrived, or its receiver answered."""
+        return bool(self.arrived_at or self.delivered_at or self.replied_at)
+
+    def is_answered(self) -> bool:
+        """It came, or a router let its TTL expire."""
+        return self.came or self.expired_at is not None
+
+
+def came_by(entry: ControlEntry, means: Means) -> bool:
+    """Whether a control packet came through, where the control is counted by these means; with eyes at the receiver."""
+    if means is Means.USUAL:
+        return bool(entry.delivered_at)
+    return bool(entry.arrived_at or entry.delivered_at)
+
+
+def is_counted(entry: ControlEntry, means: Means) -> bool:
+    """Whether a packet is one of those that these means count: where nothing comes through, all of them."""
+    return means is Means.NOTHING or entry.echo is (means is Means.ECHOES)
+
+
+def refused_with(entries: Iterable[ControlEntry]) -> str | None:
+    """The errno with which sendto() refused all datagrams, the commonest of several; None if it took any."""
+    datagrams = [each.errno for each in entries if not each.echo]
+    errnos = Counter(errno for errno in datagrams if errno)
+    if not errnos or errnos.total() < len(datagrams):
+        return None
+    return min(errnos, key=lambda each: (-errnos[each], each))
+
+
+def errors_of(entries: Iterable[ControlEntry]) -> tuple[tuple[str, int, int, int], ...]:
+    """The ICMP errors about the control, and how often each came."""
+    counts = Counter(each.error for each in entries if each.error is not None)
+    return tuple((*error, count) for error, count in sorted(counts.items()))
+
+
+def by_round(
+    entries: Iterable[ControlEntry], reference: Reference, spoiled: Mapping[int, tuple[str, ...]], *, eyes: bool
+) -> tuple[RoundControl, ...]:
+    """The control of each round. `spoiled`: by round, the eyes that dropped packets; `eyes`: at the receiver.
+
+    Without eyes there, echoes count that were answered. That the sender's eye was open any kind of control shows.
+    """
+    counts: dict[int, list[int]] = {}
+    means = reference.means
+    for entry in entries:
+        if entry.round < 0:
+            continue
+        count = counts.setdefault(entry.round, [0, 0, 0, 0])
+        count[2] += bool(entry.left_at)
+        if not (is_counted(entry, means) if eyes else entry.echo):
+            continue
+        if entry.errno:
+            count[3] += 1
+            continue
+        count[0] += 1
+        count[1] += came_by(entry, means) if eyes else bool(entry.replied_at)
+    return tuple(
+        RoundControl(number, sent, came, left, spoiled.get(number, ()), refused)
+        for number, (sent, came, left, refused) in sorted(counts.items())
+    )

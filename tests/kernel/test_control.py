@@ -1,0 +1,120 @@
+"""The control where networks take it: another one tells, and what was measured beside it is said as it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parents[2]
+SUITE = ("suites/internet/test_sweep.py", "suites/internet/test_control.py")
+
+# near 192.0.2.2 - one - two - far 198.51.100.2
+LINE = """
+set -e
+for n in near one two far; do
+  ip netns add $n; ip -n $n link set lo up; ip netns exec $n sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
+done
+link() { # namespace address, namespace address
+  ip link add name to-$3 netns $1 type veth peer name to-$1 netns $3
+  ip -n $1 addr add $2 dev to-$3; ip -n $1 link set to-$3 up; ip -n $3 addr add $4 dev to-$1; ip -n $3 link set to-$1 up
+}
+link near 192.0.2.2/24 one 192.0.2.1/24
+link one 203.0.113.1/30 two 203.0.113.2/30
+link two 198.51.100.1/24 far 198.51.100.2/24
+ip -n near route add default via 192.0.2.1; ip -n far route add default via 198.51.100.1
+ip -n one route add 198.51.100.0/24 via 203.0.113.2; ip -n two route add 192.0.2.0/24 via 203.0.113.1
+rules() { # namespace, hook, rules
+  ip netns exec $1 nft "table ip t { chain $2 { type filter hook $2 priority 0; $3; }; }"
+}
+"""
+ENDS = ("--hdp-source=netns=near", "--hdp-agent=netns=far", "--hdp-target=198.51.100.2")
+Run = Callable[..., tuple[int, str, dict[tuple[int, str], dict]]]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run pytest beside the line, with rules of the test's, all in namespaces that end with the process."""
+    if subprocess.run(["unshare", "-rnm", "true"], check=False).returncode:
+        pytest.skip("privilege: neither root nor user namespaces")
+
+    def start(rules: str, *arguments: str) -> tuple[int, str, dict[tuple[int, str], dict]]:
+        report = tmp_path / "report"
+        pytest_command = f'{sys.executable} -m pytest -p no:cacheprovider --hdp-report={report} "$@"'
+        script = f"mount -t tmpfs none /run && {LINE}\n{rules}\n{pytest_command}"
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("HDP_", "PYTEST_"))}
+        command = ["unshare", "-rnm", "bash", "-c", script, "bash", *SUITE, *ENDS, *arguments]
+        done = subprocess.run(
+            command, cwd=TOP, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        printed = done.stdout + done.stderr
+        results = report / "results.jsonl"
+        assert results.exists(), printed
+        records = [json.loads(line) for line in results.read_text().splitlines()]
+        return done.returncode, " ".join(printed.split()), {(r["protocol"], r["direction"]): r for r in records}
+
+    return start
+
+
+def verdicts(records: dict[tuple[int, str], dict]) -> dict[tuple[int, str], str]:
+    """What did not get through, and as what."""
+    return {key: each["verdict"] for key, each in records.items() if each["verdict"] != "delivered"}
+
+
+def test_echoes_tell_where_a_router_drops_udp(run: Run) -> None:
+    status, printed, records = run(
+        "rules two forward 'iifname to-one ip protocol { 17, 47 } drop'", "--hdp-protocols=1,6,17,47,132,253"
+    )
+    assert verdicts(records) == {(17, "forward"): "lost", (47, "forward"): "lost"}, printed
+    assert status == 1
+    assert "no path" not in printed
+    assert "no UDP came through; ICMP echoes did, 10 of 10" in printed
+    said = records[47, "forward"]
+    assert "(ICMP echoes, since none of its UDP came through)" in said["explanation"]
+    assert "lost between 203.0.113.2 (hop 2) and 198.51.100.2 (hop 3)" in said["explanation"] or said["last_hop"]
+    assert said["control"]["sent"] == said["control"]["delivered"] > 150
+
+
+def test_the_senders_own_firewall_may_refuse_the_control(run: Run) -> None:
+    rules = "rules near output 'ip protocol 17 drop'; rules two forward 'iifname to-one ip protocol 47 drop'"
+    status, printed, records = run(rules, "--hdp-protocols=17,47,253")
+    assert verdicts(records) == {(17, "forward"): "refused_at_send", (47, "forward"): "lost"}, printed
+    assert status == 1
+    assert "no path" not in printed
+    assert "sendto() refused UDP with EPERM (the sender's local firewall drops it on output)" in printed
+    assert "since sendto() refused the control's UDP with EPERM" in records[47, "forward"]["explanation"]
+
+
+def test_where_the_senders_firewall_refuses_everything_the_path_is_not_blamed(run: Run) -> None:
+    status, printed, records = run("rules near output 'drop'", "--hdp-protocols=47,253", "-k", "forward or control")
+    assert set(verdicts(records).values()) == {"refused_at_send"}, printed
+    assert status == 1
+    assert "no path" not in printed
+    assert "nothing was sent to 198.51.100.2: sendto() refused UDP with EPERM" in printed
+
+
+@pytest.mark.parametrize("echo", ["ip protocol 1 accept; ", ""], ids=["but echoes", "and echoes"])
+def test_what_the_targets_firewall_keeps_takes_no_control(run: Run, echo: str) -> None:
+    rules = f"rules far input 'iifname lo accept; {echo}drop'"
+    status, printed, records = run(rules, "--hdp-protocols=47,50,253", "-k", "forward or control")
+    assert set(verdicts(records).items()) == {((n, "forward"), "held_by_receiver") for n in (47, 50, 253)}, printed
+    assert status == 1
+    assert "no path" not in printed
+    for record in records.values():
+        assert "none came to its socket, nor did the control's UDP" in record["explanation"]
+        assert record["bound"] is not None
+
+
+def test_who_says_no_to_the_control_is_named(run: Run) -> None:
+    """Between the ends there is nothing at all: a router has no way on, and says so."""
+    status, printed, records = run("ip -n one route del 198.51.100.0/24", "--hdp-protocols=47,253")
+    assert set(verdicts(records).values()) <= {"inconclusive", "rejected"}, printed
+    assert status == 1
+    assert "no path to 198.51.100.2" in printed
+    assert "192.0.2.1 answered" in printed
+    assert "no control was sent" not in printed
