@@ -65,7 +65,8 @@ def _beyond(judgement: Judgement, truth: Truth) -> Iterator[str]:
     if truth.hop is None and judgement.verdict in {Verdict.LOST, Verdict.REJECTED}:
         yield f"it has no hop to die at: {judgement.explanation}"
     if truth.hop is not None and int(beyond[1]) <= truth.hop:
-        yield f"it is said to have died before hop {beyond[1]}, and it gets to hop {truth.hop}"
+        number = "D20: " if truth.unheard else ""
+        yield f"{number}it is said to have died before hop {beyond[1]}, and it gets to hop {truth.hop}"
 
 
 def _routers(world: World, judgement: Judgement) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction, Form, Verdict
-from sim.elements import Effect, Mangle, Router, View
+from sim.elements import Effect, Mangle, Replayer, Router, View
 from sim.network import FORWARD, REVERSE
 from sim.packet import ICMP, UDP
 
@@ -251,6 +251,9 @@ def _made(world: World, verdicts: set[Verdict], way: _Way, hop: int | None, why:
 
 
 def _unprovable(world: World) -> bool:
-    """Whether silence may stay unproven: a router that rejects has few errors, or who measures got no time."""
+    """Whether silence may stay unproven: a router that rejects has few errors, who measures got no time, or somebody's
+    replays take from the target's errors."""
+    if world.blueprint.target_bucket.each and any(isinstance(each, Replayer) for each in world.network.elements):
+        return True
     routers = [each for each in world.network.elements if isinstance(each, Router)]
     return bool(world.clock.stalled) or any(each.bucket.each and each.rules for each in routers)

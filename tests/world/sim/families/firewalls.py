@@ -195,7 +195,7 @@ def far_firewall_takes_all(print_: Blueprint) -> None:
     print_.notes.append(f"the target's firewall drops {sorted(numbers)}")
 
 
-@family(agent=True, group="control")
+@family(agent=True, group="control", fault="B7: the sender's own firewall refuses the control")
 def near_firewall_takes_udp(print_: Blueprint) -> None:
     """The sender's own firewall refuses UDP."""
     print_.near_output.append(
