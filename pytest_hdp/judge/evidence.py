@@ -158,6 +158,8 @@ class Circumstances:
     was; "unconfirmed": why no more is sent to the address that the far end saw; "elsewhere": why the eyes may be at
     another host than the target, if nothing came to them. `minimum_count`: probes that every train gets; before that
     nothing is final, and no train is called lost, first_only or lossy. `reference`: what the control is.
+    `firewall_says_port`: the target said "port unreachable" to numbers that no kernel handles, so that it is its
+    firewall which says so.
     """
 
     control: tuple[RoundControl, ...]
@@ -169,3 +171,4 @@ class Circumstances:
     names: Mapping[str, str] = field(default_factory=dict)
     minimum_count: int = 1
     reference: Reference = Reference()
+    firewall_says_port: bool = False

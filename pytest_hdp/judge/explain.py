@@ -169,6 +169,20 @@ def rejections_text(rejections: Iterable[tuple[Probe, IcmpReport]]) -> str:
     return ", ".join(said) + (f" and {len(ranked) - 3} more kinds of error came" if len(ranked) > 3 else "")
 
 
+def either_text(facts: Facts) -> str:
+    """Return who may have said "port unreachable", where two may have."""
+    said = f"{rejections_text(facts.ambiguous)}, and that is"
+    if facts.circumstances.firewall_says_port:
+        return (
+            f"{said} either its stack, for a port that nobody has, or its firewall, which says so of numbers that no "
+            "kernel handles, too: only an agent there tells which"
+        )
+    return (
+        f"{said} either its firewall (REJECT, as it comes), or its kernel's own handler of {facts.train.protocol}, "
+        "which has no tunnel or IPsec state for this packet: only an agent there tells which"
+    )
+
+
 def replies_text(facts: Facts) -> str:
     """Return what the target replied, and what proves it: "replied to 1 of 3 with TCP RST, which holds our ..."."""
     replied = [probe.replies[0] for probe in facts.accepted if probe.replies]

@@ -33,6 +33,13 @@ TRANSIENT = {"ENOBUFS", "EAGAIN", "EWOULDBLOCK", "ENOMEM", "EINTR"}
 NO_WAY_OUT = {"ENETDOWN", "ENETUNREACH", "EHOSTUNREACH", "EADDRNOTAVAIL"}
 """Errors of sendto() that speak of the sender's own link, routes and addresses, where the control met one too."""
 
+OF_A_TUNNEL = frozenset({4, 41, 47, 50, 51, 108, 137})
+"""Numbers whose handler in Linux says "port unreachable" where no tunnel or IPsec state takes the packet
+(net/ipv4/tunnel4.c, ip_gre.c, xfrm4_protocol.c)."""
+
+WITH_A_PORT = frozenset({17, 136})
+"""Numbers of which a stack says "port unreachable" for a port that nobody has: UDP and UDP-Lite (net/ipv4/udp.c)."""
+
 GOOD_FAITH = {"source", "destination", "ttl", "dscp", "ecn", "identification", "flags", "options"}
 """Header fields that routers and translators rewrite for a living; a change there is reported and is no harm."""
 
@@ -143,14 +150,23 @@ class Facts:
 
     @cached_property
     def target_errors(self) -> list[tuple[Probe, IcmpReport]]:
-        """Without an agent: the authenticated "protocol (or port) unreachable" that only the target's stack sends."""
+        """Without an agent: the authenticated "protocol (or port) unreachable" that the target's own stack sends.
+
+        A port is unreachable only where there are ports; of any other number it is what a firewall's REJECT says.
+        """
         if self.has_agent:
             return []
-        return [
-            (probe, report)
-            for probe, report in self.rejections
-            if self.from_target(report.source) and report.type == 3 and report.code in {2, 3}
-        ]
+        by_firewall = self.circumstances.firewall_says_port or self.train.protocol not in WITH_A_PORT
+        codes = {2} if by_firewall else {2, 3}
+        return [(p, r) for p, r in self.rejections if self.from_target(r.source) and r.type == 3 and r.code in codes]
+
+    @cached_property
+    def ambiguous(self) -> list[tuple[Probe, IcmpReport]]:
+        """Without an agent: the target's "port unreachable" that either its firewall sends or the stack behind it."""
+        firewall = self.circumstances.firewall_says_port
+        if self.has_agent or self.train.protocol not in (WITH_A_PORT if firewall else OF_A_TUNNEL):
+            return []
+        return [(p, r) for p, r in self.rejections if self.from_target(r.source) and (r.type, r.code) == (3, 3)]
 
     def from_target(self, address: str) -> bool:
         """Whether an address is the target's."""

@@ -98,6 +98,13 @@ def obstacle(facts: Facts) -> tuple[str, bool]:
         return explain.name(facts, "elsewhere", _no_counting_round(facts)), elsewhere and facts.enough
     if facts.has_agent:
         return _unproven(facts)
+    return _unanswered(facts)
+
+
+def _unanswered(facts: Facts) -> tuple[str, bool]:
+    """Without an agent."""
+    if facts.ambiguous:
+        return explain.either_text(facts), True
     if facts.rejections:
         return "ICMP errors came only in rounds whose control was lost", False
     return _none_counts(facts), False

@@ -99,15 +99,17 @@ def renumbered(facts: Facts) -> Finding | None:
 def rejected(facts: Facts) -> Finding | None:
     """5: authenticated ICMP errors while the control was alive, and nothing delivered.
 
-    Without an agent, a target that says "protocol unreachable" was reached: that is for rung 12. An error
-    from a hop rejects the train only if nothing got past that hop; once the far eyes have closed, only if it was
-    every probe's fate.
+    Without an agent, a target that says "protocol unreachable" was reached: that is for rung 12; and what may be its
+    firewall's word or its stack's is for rung 14. An error from a hop rejects the train only if nothing got past that
+    hop; once the far eyes have closed, only if it was every probe's fate, and there were enough of them.
     """
-    errors = [(p, r) for p, r in facts.rejections if p.round in facts.counting_rounds]
+    rejections = [each for each in facts.rejections if each not in facts.ambiguous]
+    errors = [(p, r) for p, r in rejections if p.round in facts.counting_rounds]
     if not errors or any(p.delivered for p in facts.accepted) or facts.target_errors or facts.replied:
         return None
-    if facts.circumstances.agent_gone and len({p.index for p, _ in errors}) < len(facts.accepted):
-        return None
+    every = len({p.index for p, _ in errors}) == len(facts.accepted)
+    if facts.circumstances.agent_gone and not (facts.enough and every):
+        return None  # a first packet that was rejected proves nothing about the next
     by_target = [(p, r) for p, r in errors if facts.from_target(r.source)]
     crossed = sum(fate.crossed for fate in facts.fates)
     if crossed and not by_target:

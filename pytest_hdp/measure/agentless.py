@@ -71,6 +71,7 @@ class Agentless:
         if empty_at is not None:
             yield from self._ask_at_pace(Budget(empty_at))
         yield from self._ask_the_rest()
+        yield from self.asking.ask_references()
         for train in know.open_trains():
             know.settle(self.asking.judge(train))
         yield from self._locate()
@@ -172,7 +173,8 @@ class Agentless:
         """Suspect what was asked in vain before the last that was answered; ask again for what was asked behind it."""
         answered = [position for position, entry in enumerate(entries) if over(entry)]
         before = {entry.train for entry in entries[: answered[-1] if answered else 0]}
-        silent = [train for train in new if train not in self.asking.suspects and not self.know.judged(train)]
+        known = self.asking.references.unexplained.union(self.asking.suspects)
+        silent = [train for train in new if train not in known and not self.know.judged(train)]
         self.asking.suspects += [train for train in silent if train in before]
         self._queue.extendleft(reversed([train for train in silent if train not in before]))
 

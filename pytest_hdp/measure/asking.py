@@ -10,14 +10,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Circumstances, IcmpReport, RoundControl, Train
+from pytest_hdp.judge.facts import WITH_A_PORT
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure.answers import file_answer
 from pytest_hdp.measure.budget import NEAR, WITNESSES, Budget, Sent, certainly_there
 from pytest_hdp.measure.control import MEETING, NANOSECONDS, PACKET_OUTGOING
+from pytest_hdp.measure.references import REFERENCES, REST, References
 from pytest_hdp.measure.silence import (
     BUDGET_SPENT,
     Step,
     by_stack_of,
+    by_word_of,
     lost_of,
     not_proven,
     over,
@@ -51,7 +54,7 @@ class Asking:
     `budget`: the target's, once it is known to have one. `suspects`: numbers that were silent, and are asked again.
     `silences`: how often beside an answer. `speakers`: by address, what each that sends errors is known to answer.
     `sent`: when each probe was. `climbed`: when trains climbed last. `certain`: steps that tell how much is lost,
-    where echoes do not. `gap`: seconds between the packets of a burst.
+    where echoes do not. `gap`: seconds between the packets of a burst. `references`: whose word an answer is.
     """
 
     def __init__(self, know: Knowledge) -> None:
@@ -63,6 +66,7 @@ class Asking:
         self.sent: dict[int, Sent] = {}
         self.climbed: Sent | None = None
         self.certain: list[Step] = []
+        self.references = References(know.path.name.target, know.ledger.trains)
         self.gap = max(FAST_GAP, (1 + ECHOES) / know.plan.pace.rate)
         self._echoes: dict[int, list[ControlEntry]] = {}
         self._came: dict[tuple[int, str], float] = {}
@@ -71,6 +75,7 @@ class Asking:
         self._loss: tuple[int, int] | None = None
         self._asked_for = frozenset(know.plan.trains)
         self._seen: Circumstances | None = None
+        self._stack_speaks = False
 
     @property
     def calibrator(self) -> Train | None:
@@ -188,8 +193,9 @@ class Asking:
         if self.know.control.round_trip is None and 0 < took <= self.know.clock.monotonic() - entry.asked_at:
             self.know.control.learn(took)
         target = report.source == self.know.path.name.target
-        if target and not self.by_target(entry):
-            return  # its firewall's word, which says nothing about what its stack would have said
+        if target and not self._stack_speaks and self._by_stack(entry):
+            self._stack_speaks = True  # what its firewall said tells nothing about what its stack would have said
+            self.speakers[report.source] = entry.train
         if target or len(self.speakers) <= MOST_HOPS:
             self.speakers.setdefault(report.source, entry.train)
 
@@ -227,7 +233,8 @@ class Asking:
 
     def suspect(self, trains: Sequence[Train]) -> None:
         """Count these as silent so far, unless more is known."""
-        self.suspects += [each for each in trains if each not in self.suspects and not self.know.judged(each)]
+        known = self.references.unexplained.union(self.suspects)
+        self.suspects += [each for each in trains if each not in known and not self.know.judged(each)]
 
     def hop_witnesses(self) -> list[Train]:
         """What is known to be answered by each router that rejects, twice."""
@@ -235,8 +242,21 @@ class Asking:
         return [train for address, train in self.speakers.items() if address != target for _ in range(WITNESSES)]
 
     def by_target(self, entry: Entry) -> bool:
-        """Whether the target's own stack answered this probe."""
-        return by_stack_of(self.know.path.name.target, entry)
+        """Whether the target answered this probe: by its stack, or, where that keeps silent, by its firewall."""
+        return self._by_stack(entry) if self._stack_speaks else by_word_of(self.know.path.name.target, entry)
+
+    def _by_stack(self, entry: Entry) -> bool:
+        datagram = entry.train.protocol in WITH_A_PORT and self.references.firewall_says_port
+        return not datagram and by_stack_of(self.know.path.name.target, entry)
+
+    def ask_references(self) -> Waiting[None]:
+        """Ask for numbers that no kernel handles, where it hangs on these what an answer means."""
+        tries = 0
+        while self.references.to_ask(tries):
+            tries += 1
+            rest = self.budget.earned_in if self.budget is not None else REST
+            yield from pause(self.know.clock, min(LONGEST_WAIT, max(REST, rest)))
+            yield from self.ask_together(REFERENCES)
 
     def settle_one(self, train: Train) -> bool:
         """Judge a train. Whether that was new."""
@@ -244,7 +264,10 @@ class Asking:
             self.suspects.remove(train)
         if self.know.judged(train) or train not in self._asked_for:
             return False
-        self.know.settle(self.judge(train))
+        judgement = self.judge(train)
+        if self.references.are_lacking(judgement):
+            return False
+        self.know.settle(judgement)
         return True
 
     def judge(self, train: Train) -> Judgement:
@@ -259,7 +282,7 @@ class Asking:
         if self._seen is None:
             usual = self.know.circumstances(train, more_rounds=False)
             control = vouched(usual.control, self._vouched, echoes=self._echoed(usual.control))
-            self._seen = replace(usual, control=control)
+            self._seen = replace(usual, control=control, firewall_says_port=bool(self.references.firewall_says_port))
         return self._seen
 
     def _forget_circumstances(self) -> None:

@@ -36,8 +36,10 @@ class Found:
 
 
 def worth_locating(judgement: Judgement, how: str) -> bool:
-    """Whether to look for where it died; `how`: as asked for, "none" for never."""
-    return judgement.verdict in LOCATED and how != "none" and not never_answered(judgement.train)
+    """Whether to look for where it died; `how`: as asked for, "none" for never. What the target rejected got there."""
+    if judgement.place is Place.TARGET or how == "none":
+        return False
+    return judgement.verdict in LOCATED and not never_answered(judgement.train)
 
 
 def never_answered(train: Train) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.verdict import Form
 from pytest_hdp.measure.ledger import Entry
 from pytest_hdp.packet import carrier
+from pytest_hdp.packet.checksums import checksum
 from pytest_hdp.packet.hdp import Header
 
 if TYPE_CHECKING:
@@ -21,6 +22,15 @@ def sealed(path: OpenPath, protocol: int, index: int, content: bytes, now: int, 
     """HDP header (sent at `now`, ns), tag and encoded content of a packet under a protocol number."""
     header = Header(ports.source_port, ports.destination_port, now).pack()
     return header + path.sealer.seal(protocol, index, header, content) + content
+
+
+def balanced(hdp: bytes) -> bytes:
+    """A packet with two bytes behind it that make its Internet checksum right.
+
+    Of numbers whose protocol it does not know, netfilter's reject answers only such (nf_reject_verify_csum).
+    """
+    even = hdp + bytes(len(hdp) & 1)
+    return even + checksum(even).to_bytes(2, "big")
 
 
 def send_probe(
@@ -39,7 +49,7 @@ def send_probe(
     end = path.sender_end(train.direction)
     wrapped = None
     if train.form is Form.WELLFORMED:
-        wrapped = carrier.wrap(train.protocol & 255, hdp, source=end.address, destination=address)
+        wrapped = carrier.wrap(train.protocol & 255, hdp, source=end.address, destination=address) or balanced(hdp)
     data = wrapped or hdp
     entry = Entry(index, number, train, data, data.find(hdp), len(hdp), now, path.clock.monotonic())
     entry.handed = False

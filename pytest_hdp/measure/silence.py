@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_hdp.judge.explain import counted, subject
-from pytest_hdp.judge.facts import REJECTING
+from pytest_hdp.judge.facts import REJECTING, WITH_A_PORT
 from pytest_hdp.judge.statistics import all_lost_refutes, alpha_per_train
 from pytest_hdp.judge.verdict import Place, Verdict
 
@@ -36,10 +36,15 @@ def over(entry: Entry) -> bool:
 
 def by_stack_of(target: str, entry: Entry) -> bool:
     """Whether the target's own stack answered: protocol unreachable, or port unreachable to a datagram."""
+    codes = {2, 3} if entry.train.protocol in WITH_A_PORT else {2}
     return any(
-        each.authenticated and each.source == target and (each.type, each.code) in {(3, 2), (3, 3)}
-        for each in entry.icmp
+        each.authenticated and each.source == target and each.type == 3 and each.code in codes for each in entry.icmp
     )
+
+
+def by_word_of(target: str, entry: Entry) -> bool:
+    """Whether an error came from the target's address: its stack's, or its firewall's."""
+    return any(rejecting(each) and each.source == target for each in entry.icmp)
 
 
 def proven(silences: int, loss: tuple[int, int], plan: Plan) -> bool:

@@ -24,11 +24,12 @@ LEFT = Sighting(1, 47, True, SOURCE, TARGET, 64)
 SENT = Probe(1, 0, 1, left=(LEFT,))
 
 
-def judged(*probes: Probe, train: Train = TRAIN):
+def judged(*probes: Probe, train: Train = TRAIN, firewall: bool = False):
     circumstances = Circumstances(
         control=tuple(RoundControl(probe.round, 1, 1, 1) for probe in probes),
         eyes=Eyes(arrived=False, delivered=False),
         names={"source": SOURCE, "target": TARGET, "sender_interface": "eth0"},
+        firewall_says_port=firewall,
     )
     return judge(TrainEvidence(train, probes=probes), circumstances)
 
@@ -42,7 +43,7 @@ def error(source: str = TARGET, kind: int = 3, code: int = 2, **more) -> Probe:
     ("probe", "verdict", "place"),
     [
         (error(), Verdict.REACHED, Place.TARGET),
-        (error(code=3), Verdict.REACHED, Place.TARGET),
+        (error(code=3), Verdict.INCONCLUSIVE, Place.UNKNOWN),
         (error(code=13), Verdict.REJECTED, Place.TARGET),
         (error(ROUTER), Verdict.REJECTED, Place.HOP),
         (error(ROUTER, 11, 0), Verdict.REJECTED, Place.HOP),
@@ -55,6 +56,38 @@ def error(source: str = TARGET, kind: int = 3, code: int = 2, **more) -> Probe:
 def test_only_the_target_itself_is_reached(probe, verdict, place):
     found = judged(probe)
     assert (found.verdict, found.place) == (verdict, place)
+
+
+@pytest.mark.parametrize(
+    ("number", "firewall", "verdict"),
+    [
+        (132, False, Verdict.REJECTED),  # a number whose stack has other means
+        (89, False, Verdict.REJECTED),
+        (253, True, Verdict.REJECTED),
+        (17, False, Verdict.REACHED),  # a port that nobody has
+        (136, False, Verdict.REACHED),
+        (17, True, Verdict.INCONCLUSIVE),
+        *((number, True, Verdict.REJECTED) for number in (4, 41, 47, 50, 51, 108)),
+        *((number, False, Verdict.INCONCLUSIVE) for number in (4, 41, 47, 50, 51, 108)),
+    ],
+)
+def test_port_unreachable_is_a_firewalls_word_where_no_stack_says_so(number, firewall, verdict):
+    left = replace(LEFT, protocol=number)
+    found = judged(replace(error(code=3), left=(left,)), train=Train(number), firewall=firewall)
+    assert found.verdict is verdict
+    assert "198.51.100.2 answered 1 with port unreachable (ICMP 3/3)" in found.explanation
+    assert ("either its" in found.explanation) is (verdict is Verdict.INCONCLUSIVE)
+
+
+def test_port_unreachable_from_elsewhere_is_a_rejection_for_every_number():
+    for number in (17, 47, 253):
+        probe = replace(error(ROUTER, code=3), left=(replace(LEFT, protocol=number),))
+        assert judged(probe, train=Train(number)).verdict is Verdict.REJECTED
+
+
+def test_what_its_stack_said_besides_decides():
+    reports = (IcmpReport(2, TARGET, 3, 3, authenticated=True), IcmpReport(3, TARGET, 3, 2, authenticated=True))
+    assert judged(replace(SENT, icmp=reports)).verdict is Verdict.REACHED
 
 
 def test_a_reply_and_its_proof_are_told():

@@ -10,6 +10,7 @@ import pytest
 from pytest_hdp.judge.evidence import IcmpReport, RoundControl, Train
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.ledger import Entry
+from pytest_hdp.measure.references import References
 from pytest_hdp.measure.silence import lost_of, proven, unanswered_of, vouched
 
 KNOWN, OTHER, SILENT = Train(253), Train(47), Train(6)
@@ -28,6 +29,25 @@ def test_what_was_not_answered_counts_as_lost_if_it_is_answered_at_times():
     assert unanswered_of([(step, False)], {OTHER}) == (0, 1)
     assert unanswered_of([(step, True)], set()) == (0, 0)
     assert unanswered_of([(step, True), (step, False)], {KNOWN, OTHER}) == (2, 4)
+
+
+def answered(code: int, source: str = "198.51.100.2") -> Entry:
+    return Entry(0, 0, KNOWN, b"", icmp=[IcmpReport(0, source, 3, code, authenticated=True)])
+
+
+@pytest.mark.parametrize(
+    ("trains", "known"),
+    [
+        ({}, None),
+        ({Train(89): [answered(3)], Train(200): [Entry(0, 0, KNOWN, b"")]}, None),
+        ({Train(200): [answered(3, "192.0.2.1")]}, None),
+        ({Train(200): [answered(3)]}, True),
+        ({Train(253): [answered(2)]}, False),
+        ({Train(253): [answered(2)], Train(200): [answered(3)]}, False),
+    ],
+)
+def test_the_word_of_numbers_that_no_kernel_handles_is_the_firewalls(trains, known):
+    assert References("198.51.100.2", trains).firewall_says_port is known
 
 
 def test_where_half_of_the_answers_are_lost_five_silences_prove_nothing():

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from sim.world import World
 
 V = Verdict
+OF_A_TUNNEL = frozenset({4, 41, 47, 50, 51, 108, 137})  # whose handlers in a kernel say "port unreachable" too
+WITH_A_PORT = frozenset({17, 136})
 # Of what is lost by chance every claim that counts is true, if more is lost than of the control.
 PARTLY = {
     "lossy": {V.LOSSY, V.LOST, V.FIRST_ONLY, V.DELIVERED, V.INCONCLUSIVE},
@@ -196,6 +198,8 @@ def _ended(world: World, view: View, effect: Effect, element: object, way: _Way)
         "held-by-sender": {V.HELD_BY_SENDER},
         "held-by-receiver": {V.HELD_BY_RECEIVER},
     }
+    if effect.kind == "handled":
+        return replace(_made(world, {V.INCONCLUSIVE}, way, None, why), arrives=True)
     if effect.kind in ("reject", "loop"):
         return _rejected(world, view, effect, element, way, why)
     at_receiver = effect.kind == "held-by-receiver" or element is (world.far if view.way == FORWARD else world.near)
@@ -217,10 +221,26 @@ def _rejected(world: World, view: View, effect: Effect, element: object, way: _W
         or any(isinstance(each, Router) and (not each.speaks or each.short) for each in speakers)
     )
     verdicts = {lost} if unheard else {V.REJECTED}
+    if at_host and effect.detail == (3, 3) and not (unheard or world.blueprint.agent):
+        verdicts = _port_unreachable(world, view)
     if world.blueprint.loss:
         verdicts.add(lost)
     made = _made(world, verdicts, way, None if effect.kind == "loop" else len(way.hops), why)
     return replace(made, arrives=at_host)
+
+
+def _port_unreachable(world: World, view: View) -> set[Verdict]:
+    """It is the firewall's word where numbers that no kernel handles bring it too, or where no kernel says so."""
+    references = [_stopped(world, View(number, False, FORWARD, 130)) for number in (253, 254, 200)]
+    rejected = [stop is not None and (stop.kind, stop.where) == ("reject", "far") for stop in references]
+    if view.number in WITH_A_PORT:
+        return {V.INCONCLUSIVE} if all(rejected) else {V.INCONCLUSIVE, V.REACHED}
+    return {V.REJECTED} if all(rejected) or view.number not in OF_A_TUNNEL else {V.REJECTED, V.INCONCLUSIVE}
+
+
+def _stopped(world: World, view: View) -> Effect | None:
+    """What stops a number on its way, if anything does."""
+    return next((e for _, effects, _ in _journey(world, view) for e in effects if e.kind not in PASSING), None)
 
 
 def _arrived(world: World, view: View, way: _Way) -> Truth:

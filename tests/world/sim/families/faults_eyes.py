@@ -53,19 +53,6 @@ def stale_checksum(print_: Blueprint) -> None:
     print_.notes.append("NAT that corrects no checksum of DCCP's")
 
 
-@family(agent=False, fault="D18: port unreachable for a number without ports comes from a firewall")
-def port_unreachable(print_: Blueprint) -> None:
-    """The target's firewall rejects some numbers with port unreachable, the default of REJECT."""
-    numbers = print_.some_numbers() - {1, 6, 17}
-    print_.far_inputs.append(
-        HostRule(
-            lambda packet: "reject 3 3" if packet.protocol in numbers and packet.quote is None else None,
-            lambda view: Effect("reject", (3, 3), "far") if view.way == 1 and view.number in numbers else None,
-        )
-    )
-    print_.notes.append(f"the target's firewall answers {sorted(numbers)} with port unreachable")
-
-
 @family(fault="D20: the hop of another number is told as this number's")
 def several_firewalls(print_: Blueprint) -> None:
     """Each router drops a number of its own."""

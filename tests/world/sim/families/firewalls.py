@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_hdp.judge.evidence import Train
 from sim.blueprint import WELL_KNOWN, Blueprint, HostRule
 from sim.elements import (
     Effect,
@@ -12,12 +13,15 @@ from sim.elements import (
     Limit,
     Lossy,
     NumberFilter,
+    View,
 )
 from sim.families.registry import MS, SECOND, family, own
 from sim.families.stateful import HostState
 from sim.host import Bucket
+from sim.packet import Packet
 
 EITHER = frozenset({1, -1})
+CHECKED = frozenset({47, 50, 51, 132})  # of which netfilter's reject asks for no checksum over all of it
 REJECTIONS = ("reject 3 13", "reject 3 10", "reject 3 9", "reject 3 1", "reject 3 2", "reject 3 3")
 
 
@@ -125,11 +129,68 @@ def far_firewall(print_: Blueprint) -> None:
     print_.notes.append(f"the target's firewall drops {sorted(numbers)}")
 
 
+@family(agent=False)
+def port_unreachable(print_: Blueprint) -> None:
+    """The target's firewall rejects some numbers with port unreachable, the default of REJECT."""
+    _says_port(print_, print_.some_numbers() - {1, 17, 136})
+
+
+@family(agent=False)
+def port_unreachable_for_all(print_: Blueprint) -> None:
+    """The target's firewall rejects all but echoes with port unreachable."""
+    _says_port(print_, frozenset(range(2, 256)))
+
+
+def _says_port(print_: Blueprint, numbers: frozenset[int]) -> None:
+    print_.far_inputs.append(
+        HostRule(
+            lambda packet: "reject 3 3" if packet.protocol in numbers and packet.quote is None else None,
+            lambda view: Effect("reject", (3, 3), "far") if view.way == 1 and view.number in numbers else None,
+        )
+    )
+    print_.notes.append(f"the target's firewall answers {sorted(numbers)[:5]} with port unreachable")
+
+
+@family(agent=False)
+def tunnel_handlers(print_: Blueprint) -> None:
+    """The target's kernel has handlers for tunnels and IPsec, and says port unreachable of what is not for these."""
+    numbers = frozenset(print_.chance.sample((4, 41, 47, 50, 51, 108), print_.chance.randint(1, 6)))
+    print_.trains = tuple(sorted({*print_.trains, *map(Train, numbers)}))
+    print_.far_inputs.append(
+        HostRule(
+            lambda packet: "reject 3 3" if packet.protocol in numbers and packet.quote is None else None,
+            lambda view: Effect("handled", (3, 3), "far") if view.way == 1 and view.number in numbers else None,
+        )
+    )
+    print_.notes.append(f"the target's kernel handles {sorted(numbers)}")
+
+
+@family(agent=False)
+def far_firewall_says_little(print_: Blueprint) -> None:
+    """The target's firewall rejects what it can check, and drops all else but echoes: firewalld's default."""
+    word = print_.chance.choice(("reject 3 13", "reject 3 10"))
+    code = tuple(map(int, word.split()[1:]))
+
+    def judge(packet: Packet) -> str | None:
+        if packet.protocol == 1 or packet.quote is not None:
+            return None
+        return word if packet.protocol in CHECKED or (packet.valid and packet.protocol == 17) else "drop"
+
+    def effect(view: View) -> Effect | None:
+        if view.way != 1 or view.number == 1:
+            return None
+        checked = view.number in CHECKED or (view.wellformed and view.number == 17)
+        return Effect("reject", code, "far") if checked else Effect("drop", where="far")
+
+    print_.far_inputs.append(HostRule(judge, effect))
+    print_.notes.append(f"the target's firewall answers {sorted(CHECKED)} with {word}, and drops all else")
+
+
 @family()
 def far_firewall_rejects(print_: Blueprint) -> None:
     """The target's own firewall rejects some numbers; without an agent not as a closed port does."""
     numbers = print_.some_numbers() - {1, 17}
-    word = print_.chance.choice([each for each in REJECTIONS if print_.agent or each not in REJECTIONS[-2:]])
+    word = print_.chance.choice([each for each in REJECTIONS if print_.agent or each != "reject 3 2"])
     code = tuple(map(int, word.split()[1:]))
     print_.far_inputs.append(
         HostRule(

@@ -1,0 +1,94 @@
+"""A target that says no: whether its firewall did or its kernel, as kernels and firewalls come."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pytest
+
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.result import PathName
+from pytest_hdp.judge.verdict import Form, Place, Verdict
+from pytest_hdp.lab.boxes import Box, Router, Where, filter_chain
+from pytest_hdp.lab.topology import Lab, LabSpec
+from pytest_hdp.measure import plan
+from pytest_hdp.measure.ends import End
+from pytest_hdp.measure.engine import Measurement
+from pytest_hdp.measure.path import OpenPath
+from pytest_hdp.vantage.places import can_open_raw, can_unshare
+from pytest_hdp.vantage.station import Station
+
+pytestmark = pytest.mark.skipif(
+    not (can_open_raw() or can_unshare()), reason="privilege: neither raw sockets nor user namespaces"
+)
+QUICK = {"ipv4/icmp_ratemask": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Firewall(Box):
+    """A target's own firewall: these rules of an input chain."""
+
+    said: str
+    where: ClassVar[Where] = Where.TARGET
+
+    @property
+    def rules(self):
+        return filter_chain("input", self.said)
+
+
+def measured(said, trains):
+    """What is said of some trains to a target with such rules."""
+    boxes = (Router(), Firewall(said), Router())
+    with Lab(LabSpec("own", "for this test", boxes)) as lab, Station(lab.socket_factory(lab.client)) as station:
+        assert not lab.namespace(lab.target).set_sysctls(QUICK)
+        name = PathName("internet", "target", lab.client_address, lab.target_address, None)
+        with OpenPath(name, End(station, lab.client_address, "eth0"), None) as path:
+            return Measurement(path, plan.Plan(tuple(trains), plan.AGENTLESS, seed=1)).run()
+
+
+def verdicts(found):
+    return {train.protocol: judgement.verdict for train, judgement in found.items()}
+
+
+REJECT_ALL = "icmp type echo-request accept\nreject"  # "reject" by itself says port unreachable
+
+
+def test_the_usual_reject_is_a_firewalls_word():
+    """It answers what it can check: bare HDP under 253 has no right checksum. Asked as it likes it, that tells."""
+    found = measured(REJECT_ALL, map(Train, (47, 50, 51, 132)))
+    assert set(verdicts(found).values()) == {Verdict.REJECTED}
+    assert {each.place for each in found.values()} == {Place.TARGET}
+    assert {each.climb for each in found.values()} == {None}
+    assert "198.51.100.2 answered 1 with port unreachable (ICMP 3/3)" in found[Train(47)].explanation
+
+
+def test_a_closed_port_behind_a_firewall_that_says_the_same_proves_nothing():
+    train = Train(17, form=Form.WELLFORMED)
+    found = measured(REJECT_ALL, [train])[train]
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "its stack, for a port that nobody has, or its firewall" in found.explanation
+    assert measured("ip protocol 47 reject", [train])[train].verdict is Verdict.REACHED
+
+
+def test_a_rule_for_one_number_may_be_its_kernels_own_handler():
+    found = measured("ip protocol { 47, 132 } reject", map(Train, (47, 132, 253)))
+    assert verdicts(found) == {47: Verdict.INCONCLUSIVE, 132: Verdict.REJECTED, 253: Verdict.REACHED}
+    assert (
+        "either its firewall (REJECT, as it comes), or its kernel's own handler of 47" in found[Train(47)].explanation
+    )
+
+
+FIREWALLD = """
+ct state established,related accept
+iifname "lo" accept
+ct state invalid drop
+icmp type echo-request accept
+tcp dport 22 accept
+reject with icmpx type admin-prohibited
+"""
+
+
+def test_a_firewalls_answer_serves_to_tell_silence():
+    """Nothing else of this host ever answers: its default rules reject what they can check, and drop the rest."""
+    found = measured(FIREWALLD.replace("icmpx type", "icmp type"), map(Train, (2, 47, 50, 51, 89, 253)))
+    rejected = dict.fromkeys((47, 50, 51), Verdict.REJECTED)
+    assert verdicts(found) == {**rejected, **dict.fromkeys((2, 89, 253), Verdict.SILENT)}
