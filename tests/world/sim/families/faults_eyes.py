@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Form
-from sim.blueprint import OUTSIDE, Blueprint, HostRule
-from sim.elements import Effect, Loop, Nat, NumberFilter, Router, Unreachable
+from sim.blueprint import OUTSIDE, Blueprint
+from sim.elements import Loop, Nat, NumberFilter, Router, Unreachable
 from sim.families.eyes import held
 from sim.families.registry import MS, family
 from sim.host import Bucket
