@@ -112,7 +112,7 @@ OPTIONS = (
     _Option(
         "locate",
         "HOW",
-        "find the hop where trains died: groups (default, one of each verdict), all, none",
+        "find the hop where trains died: groups (default, a few of each verdict), all, none",
         values.locate,
     ),
     _Option("seed", "N", "seed for the shuffled order in each round (default: a new one, printed)", values.seed),

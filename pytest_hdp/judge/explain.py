@@ -228,9 +228,9 @@ def advice_text(facts: Facts) -> str:
     return f"; a host answers valid {slug(facts.train.protocol)} only, which --hdp-form=wellformed sends"
 
 
-def probed_with(protocol: int) -> str:
-    """Return what a sentence says where another number's packets looked for the hop: ", as probed with 47"."""
-    return f", as probed with {protocol}"
+def probed_with(protocol: int, others: int = 0) -> str:
+    """Return what a sentence says where other numbers looked for the hop: ", if it fares as 47 and 3 more did"."""
+    return f", if it fares as {protocol}{f' and {others} more' if others else ''} did: it was not asked itself"
 
 
 def counted(count: int, what: str) -> str:

@@ -213,8 +213,8 @@ class Agentless:
         """
         if not self.know.to_locate:
             return
-        groups = {train: self._kinds.group_of(judgement) for train, judgement in self.know.to_locate.items()}
-        climbers = [train for train in groups if self._kinds.wants(groups[train], every=self.know.plan.locate == "all")]
+        every = self.know.plan.locate == "all"
+        climbers = [train for train, each in self.know.to_locate.items() if self._kinds.wants(each, every=every)]
         if climbers:
             locator = Locator(self.know.path, Direction.FORWARD, self.know.content)
             self.know.searches.append((locator.control, locator.ledger))

@@ -4,10 +4,14 @@ Silence of the test packet alone says nothing: the control must have been answer
 router sends one ICMP error a second to each peer, after a burst of six (icmp_ratelimit, icmp(7)), so few are asked for
 at a time, and the control comes last: if that is answered, the budget was there for what came before it. Only what
 stays in doubt is asked again when the budget has had time to fill, all of it after the same wait.
+
+A number may take another way than the control, by policy or among ways of equal cost, or go in a circle. So each climbs
+as far as its own packets are answered, also beyond the TTL at which the control is there.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,6 +24,7 @@ from pytest_hdp.measure.ledger import Entry, Ledger
 from pytest_hdp.measure.located import Found
 from pytest_hdp.measure.sending import send_probe
 from pytest_hdp.measure.waiting import Waiting, look_until, pause
+from pytest_hdp.measure.way import Way
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
@@ -34,6 +39,7 @@ AT_ONCE = 4  # test packets before a control: with it, within the burst of a sto
 BUDGET = 1.05  # seconds in which such a router earns one more ICMP error
 WAITS = 2  # for the budget, in a row without any answer, before what is in doubt stays so
 USUAL_TTL = 64
+GIVES_UP = 2  # TTLs in a row at which nobody answers on a way that the control does not take
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,11 @@ class Attempt:
         reports = entry.icmp if entry is not None else ()
         return next((each.source for each in reports if each.type == TIME_EXCEEDED and each.authenticated), None)
 
+    def heard_of(self, train: Train) -> bool:
+        """Whether an error about it came, or it came through."""
+        entry = self.probes.get(train)
+        return entry is not None and bool(entry.arrived or entry.delivered or any(i.authenticated for i in entry.icmp))
+
     @property
     def expired_at(self) -> str | None:
         """The router that let the control's TTL expire."""
@@ -62,7 +73,7 @@ class Attempt:
 
     def is_complete(self) -> bool:
         """Everything was answered that can be."""
-        return self.arrived or (self.expired_at is not None and all(map(self.answered_by, self.probes)))
+        return (self.arrived or self.expired_at is not None) and all(map(self.heard_of, self.probes))
 
     @property
     def fruitful(self) -> bool:
@@ -96,9 +107,19 @@ class Rung:
         beside = sum(attempt.expired_at is not None for attempt in self.asked(train))
         return beside >= TRIES and self.answered_by(train) is None
 
+    def heard_of(self, train: Train) -> bool:
+        """Whether anything is known of where its packets with this TTL came to."""
+        return any(attempt.heard_of(train) for attempt in self.attempts)
+
     def asked(self, train: Train) -> list[Attempt]:
         """The attempts in which a packet of this train was sent."""
         return [attempt for attempt in self.attempts if train in attempt.probes]
+
+    def told_alone(self, train: Train) -> bool:
+        """Only the control was seen here: the train's own were silent, or somebody before has rejected them."""
+        if self.control_answered_by() is not None and self.heard_of(train):
+            return True
+        return bool(self.asked(train)) and (self.control_arrived or self.silent(train))
 
     def told(self, train: Train) -> AtTtl:
         """All that this TTL brought to one train, and to the controls sent right after its packets."""
@@ -114,18 +135,18 @@ class Rung:
             silent=self.silent(train) and not any(each.authenticated for each in errors),
         )
 
-    def in_doubt(self) -> list[Train]:
-        """Those that were not answered, without that meaning anything."""
-        if self.control_arrived:
-            return []
-        return [train for train in self.trains if self.answered_by(train) is None and not self.silent(train)]
-
 
 class Locator:
-    """Climbs the TTLs for the representatives of one direction. `echo`: the control is one, with eyes too."""
+    """Climbs the TTLs for some trains of one direction.
 
-    def __init__(self, path: OpenPath, direction: Direction, content: bytes, *, echo: bool = False) -> None:
+    `echo`: the control is one, with eyes too. `until`: no longer, in seconds of the path's clock.
+    """
+
+    def __init__(
+        self, path: OpenPath, direction: Direction, content: bytes, *, echo: bool = False, until: float = math.inf
+    ) -> None:
         self.path = path
+        self.until = until
         self.direction = direction
         self.content = content
         self.echo = echo or path.receiver_end(direction) is None
@@ -144,14 +165,28 @@ class Locator:
             rung = Rung(ttl, alive)
             self.rungs.append(rung)
             yield from self.ask(rung, TRIES)
-            alive = [train for train in alive if not rung.silent(train)]
-            if rung.control_arrived or not alive or self.path.gone is not None:
+            alive = [train for train in alive if self._goes_on(train, rung)]
+            if not alive or self.path.gone is not None or self._late():
                 return
+
+    def _late(self) -> bool:
+        return self.path.clock.monotonic() > self.until
+
+    def _goes_on(self, train: Train, rung: Rung) -> bool:
+        """Whether a higher TTL may bring more."""
+        way = self.way(train)
+        if rung.answered_by(train) is not None:
+            return way.circle is None and not (rung.control_arrived and way.stuck)
+        if rung.heard_of(train):
+            return False
+        if way.elsewhere and way.last is not None:
+            return rung.ttl - way.last.ttl < GIVES_UP
+        return not (rung.control_arrived or rung.silent(train))
 
     def ask(self, rung: Rung, tries: int) -> Waiting[bool]:
         """Ask for those in doubt, until so many attempts in a row brought nothing. Whether any brought something."""
         fruitless, fruitful = 0, False
-        while fruitless < tries and (trains := rung.in_doubt()):
+        while fruitless < tries and not (fruitless and self._late()) and (trains := self.doubts(rung)):
             attempt = self._send(rung.ttl, trains[:AT_ONCE])
             rung.attempts.append(attempt)
             deadline = self.path.clock.monotonic() + self._timeout
@@ -160,26 +195,39 @@ class Locator:
             fruitful = fruitful or attempt.fruitful
         return fruitful
 
+    def doubts(self, rung: Rung) -> list[Train]:
+        """Those that were not answered, without that meaning anything."""
+        return [train for train in rung.trains if not rung.heard_of(train) and not self._is_told(train, rung)]
+
+    def _is_told(self, train: Train, rung: Rung) -> bool:
+        """Whether its silence has been looked at often enough: once where the control is there, if it goes that way."""
+        if not rung.control_arrived:
+            return rung.silent(train)
+        return len(rung.asked(train)) >= (TRIES if self.way(train).elsewhere else 1)
+
     def in_doubt(self) -> list[Rung]:
         """The rungs where some train may have been answered if the budget had allowed it, and that would tell more."""
-        return [rung for rung in self.rungs if any(self._would_tell(rung, train) for train in rung.in_doubt())]
+        return [rung for rung in self.rungs if any(self._would_tell(rung, train) for train in self.doubts(rung))]
+
+    def way(self, train: Train) -> Way:
+        """The way of this train, as far as routers let its TTL expire, and where only the control was seen."""
+        way = Way()
+        for rung in self.rungs:
+            address, answered = rung.answered_by(train), rung.control_answered_by()
+            control = Hop(rung.ttl, answered or self._receiver_address())
+            if address is not None:
+                way.answered(Hop(rung.ttl, address), control, known=answered is not None or rung.control_arrived)
+            elif rung.told_alone(train):
+                way.unanswered(control)
+        return way
 
     def last_hop(self, train: Train) -> tuple[Hop | None, Hop | None]:
         """The last router that let this train's TTL expire, and the first place beyond where only the control was seen.
 
         The second is None if no control was seen beyond the first: then nothing is known of what follows.
         """
-        last, beyond = None, None
-        for rung in self.rungs:
-            address = rung.answered_by(train)
-            if address is not None and last is not None and address == last.address:
-                # it lets the TTL expire whatever that was: a box before it has set it, and it goes no further
-                beyond = beyond or Hop(rung.ttl, rung.control_answered_by() or self._receiver_address())
-            elif address is not None:
-                last, beyond = Hop(rung.ttl, address), None
-            elif beyond is None and (rung.control_arrived or rung.silent(train)):
-                beyond = Hop(rung.ttl, rung.control_answered_by() or self._receiver_address())
-        return last, beyond
+        way = self.way(train)
+        return way.last, way.beyond
 
     def hops(self) -> tuple[Hop, ...]:
         """The routers that answered the control, by TTL."""
@@ -189,7 +237,8 @@ class Locator:
     def found(self, train: Train) -> Found:
         """All that climbing for a train has brought."""
         rungs = tuple(rung.told(train) for rung in self.rungs if rung.asked(train))
-        return Found(train, *self.last_hop(train), self.hops(), rungs)
+        way = self.way(train)
+        return Found(train, *self.last_hop(train), self.hops(), rungs, way.elsewhere, way.circle)
 
     def _would_tell(self, rung: Rung, train: Train) -> bool:
         last, beyond = self.last_hop(train)
@@ -217,11 +266,17 @@ class Locator:
         return Attempt(probes, sent)
 
 
-def ask_again(locators: Sequence[Locator]) -> Waiting[None]:
-    """Ask for all that stayed in doubt, each time after a wait in which every router earns one more error."""
+def ask_again(locators: Sequence[Locator], until: float = math.inf) -> Waiting[None]:
+    """Ask for all that stayed in doubt, each time after a wait in which every router earns one more error.
+
+    `until`: no longer than this, in seconds of the path's clock.
+    """
     fruitless = 0
     while fruitless < WAITS and (doubts := [(each, rung) for each in locators for rung in each.in_doubt()]):
-        yield from pause(doubts[0][0].path.clock, BUDGET)
+        clock = doubts[0][0].path.clock
+        if clock.monotonic() + BUDGET > until:
+            return
+        yield from pause(clock, BUDGET)
         fruitful = False
         for locator, rung in doubts:
             if locator.path.gone is not None:

@@ -1,13 +1,15 @@
 """Which trains climb to find where they died, whom they stand for, and what that adds to a judgement.
 
-One representative stands for all trains with the same verdict, unless all are asked for.
+More than one of each group climbs, and all of it where these die at different places, as far as there is time. What
+was not asked is not claimed: of the others it is said what became of those that were.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.explain import probed_with
@@ -19,20 +21,30 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.result import AtTtl, Hop, Judgement
 
 LOCATED = frozenset({Verdict.LOST, Verdict.REJECTED, Verdict.FIRST_ONLY, Verdict.SILENT})
-_UNANSWERED = "no hop answered, and the control passed"
 _DIED = {Verdict.LOST: "lost", Verdict.REJECTED: "rejected", Verdict.FIRST_ONLY: "stopped"}
-FEW = 6  # silent trains that climb themselves: one stands for all that come after them
+FEW = 6  # trains of one group that climb themselves
+TOLD = 2  # of those whose ICMP error tells who rejected them
+TIME_EXCEEDED = 11
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What climbing for one train has brought: see `Locator.last_hop`, `Locator.hops` and `Rung.told`."""
+    """What climbing for one train has brought: see `Way`, `Locator.hops` and `Rung.told`."""
 
     train: Train
     last: Hop | None
     beyond: Hop | None
     hops: tuple[Hop, ...] = ()
     rungs: tuple[AtTtl, ...] = ()
+    elsewhere: bool = False
+    circle: tuple[Hop, Hop] | None = None
+
+    @property
+    def place(self) -> tuple[object, ...] | None:
+        """Where it ended, as far as that is known."""
+        if self.circle is None and self.beyond is None and not self.elsewhere:
+            return None
+        return self.last, self.beyond, self.elsewhere, self.circle
 
 
 def worth_locating(judgement: Judgement, how: str) -> bool:
@@ -49,51 +61,63 @@ def never_answered(train: Train) -> bool:
 
 @dataclass(slots=True)
 class Kinds:
-    """Which trains have climbed, where they die bit by bit, and what they stand for: those of one group."""
+    """Which trains have climbed, and where they die bit by bit: those of one group are asked by more than one."""
 
     _climbed: Counter[object] = field(default_factory=Counter)
-    _examples: dict[object, Found] = field(default_factory=dict)
+    _found: dict[object, list[Found]] = field(default_factory=dict)
 
     @staticmethod
     def group_of(judgement: Judgement) -> object:
-        """What trains have in common that probably die at one place: verdict, form and ICMP answer."""
-        return judgement.verdict, judgement.train.form, _answers(judgement)
+        """What trains have in common that probably die at one place: direction, verdict, form and ICMP answer."""
+        train = judgement.train
+        return train.direction, judgement.verdict, train.form, _answers(judgement)
 
-    def wants(self, group: object, *, every: bool) -> bool:
-        """Whether one more of this group is to climb, and count it then. Silence may have many causes."""
-        silence = isinstance(group, tuple) and group[0] is Verdict.SILENT
-        wanted = every or self._climbed[group] < (FEW if silence else 1)
+    def wants(self, judgement: Judgement, *, every: bool, apart: bool = False) -> bool:
+        """Whether one more of this one's group is to climb, and count it then.
+
+        Who rejects says so to each; silence and loss may have many places. `apart`: all climb where two are known.
+        """
+        group = self.group_of(judgement)
+        few = TOLD if judgement.verdict is Verdict.REJECTED else FEW
+        wanted = every or self._climbed[group] < few or (apart and len(self._places(group)) > 1)
         self._climbed[group] += wanted
         return wanted
 
-    def climbed(self, judgement: Judgement, found: Found) -> Judgement:
+    def climbed(self, judgement: Judgement, found: Found, *, hidden: bool = False) -> Judgement:
         """The judgement of one that has climbed, with what was found."""
-        self._examples.setdefault(self.group_of(judgement), found)
-        return located(judgement, found)
+        self._found.setdefault(self.group_of(judgement), []).append(found)
+        return located(judgement, found, hidden=hidden)
 
-    def stands_for(self, judgement: Judgement) -> Judgement:
-        """The judgement of one that has not, with what was found for another one of its group."""
-        return located(judgement, self._examples[self.group_of(judgement)])
+    def stands_for(self, judgement: Judgement, *, hidden: bool = False) -> Judgement:
+        """The judgement of one that has not, with what was found of all others of its group, if that is one place."""
+        group = self.group_of(judgement)
+        found = [each for each in self._found.get(group, ()) if each.place is not None]
+        if len(self._places(group)) != 1:
+            climbed = self._found.get(group)
+            return replace(judgement, hops=climbed[0].hops) if climbed else judgement
+        return located(judgement, found[0], hidden=hidden, others=len(found) - 1)
+
+    def _places(self, group: object) -> set[object]:
+        return {each.place for each in self._found.get(group, ()) if each.place is not None}
 
 
 def _answers(judgement: Judgement) -> tuple[tuple[str, int, int], ...]:
     return tuple((count.source, count.type, count.code) for count in judgement.icmp if count.authenticated)
 
 
-def representatives(judgements: Iterable[Judgement], *, every: bool) -> dict[Train, list[Judgement]]:
-    """Trains to climb for, each with the judgements it stands for: those of equal verdict, form and ICMP answer."""
-    groups: dict[tuple[object, ...], list[Judgement]] = {}
+def in_turn(judgements: Iterable[Judgement], group_of: Callable[[Judgement], object]) -> list[Judgement]:
+    """One of each group, then the next of each: what there is time for is known of all of them."""
+    groups: dict[object, list[Judgement]] = {}
     for judgement in judgements:
-        key = (judgement.train,) if every else (judgement.verdict, judgement.train.form, _answers(judgement))
-        groups.setdefault(key, []).append(judgement)
-    return {group[0].train: group for group in groups.values()}
+        groups.setdefault(group_of(judgement), []).append(judgement)
+    return [each for one_of_each in zip_longest(*groups.values()) for each in one_of_each if each is not None]
 
 
 def _not_before_who_rejected(judgement: Judgement, found: Found) -> tuple[Hop | None, Hop | None]:
     """Who rejected a train has had it, whatever its silence at a TTL seems to say: it got there at least."""
     sources = {count.source for count in judgement.icmp if count.authenticated}
     last, beyond = found.last, found.beyond
-    for hop in found.hops if judgement.verdict is Verdict.REJECTED else ():
+    for hop in found.hops if judgement.verdict is Verdict.REJECTED and not found.elsewhere else ():
         if hop.address in sources and (last is None or hop.ttl > last.ttl):
             last = hop
     if last is not None and beyond is not None and beyond.ttl <= last.ttl:
@@ -101,34 +125,59 @@ def _not_before_who_rejected(judgement: Judgement, found: Found) -> tuple[Hop | 
     return last, beyond
 
 
-def located(judgement: Judgement, found: Found, *, hidden: bool = False) -> Judgement:
+def located(judgement: Judgement, found: Found, *, hidden: bool = False, others: int = 0) -> Judgement:
     """A judgement with the place where its train died, in its sentence and, if it climbed itself, in `last_hop`.
 
     `hidden`: a translator stands on the way, and may let a number pass untranslated: then no error about it comes back
-    from behind, so that its silence there proves no death.
+    from behind, so that its silence there proves no death. `others`: so many more climbed in its place, all to one end.
     """
     own, (last, beyond) = found.train == judgement.train, _not_before_who_rejected(judgement, found)
     climb = Climb(found.rungs) if own else Climb(by=found.train.protocol)
     judgement = replace(judgement, hops=found.hops, climb=climb)
-    if beyond is None:
+    said = _ending(judgement, found, last, beyond, hidden=hidden)
+    if said is None:
         return judgement
-    probed = "" if own else probed_with(found.train.protocol)
-    sentence = f"{judgement.explanation.rstrip('.')}; {_between(judgement, last, beyond, hidden=hidden)}{probed}."
+    probed = "" if own else probed_with(found.train.protocol, others)
+    sentence = f"{judgement.explanation.rstrip('.')}; {said}{probed}."
     if not own:
         return replace(judgement, explanation=sentence)
-    place = Place.HOP if judgement.verdict is Verdict.REJECTED else judgement.place
-    return replace(judgement, last_hop=last, place=place, explanation=sentence)
+    return replace(judgement, last_hop=last, explanation=sentence)
+
+
+def _ending(judgement: Judgement, found: Found, last: Hop | None, beyond: Hop | None, *, hidden: bool) -> str | None:
+    """Where it ended, in words, if anything is known of that."""
+    if found.circle is not None:
+        sends, to = map(_named, found.circle)
+        return f"a routing loop: {sends} sends it back to {to}"
+    if found.elsewhere and last is not None:
+        died = _DIED.get(judgement.verdict)
+        said = f"{died} beyond {_named(last)}" if died else f"the last to answer was {_named(last)}"
+        return f"{said}, on another way than the control's"
+    if beyond is None:
+        by = {count.source for count in judgement.icmp if count.authenticated}
+        at = last is not None and judgement.verdict is Verdict.REJECTED and last.address in by
+        return f"rejected at {_named(last)}" if at and last is not None else None
+    said = _between(judgement, last, beyond, hidden=hidden)
+    errors = {count.type for count in judgement.icmp if count.authenticated}
+    if judgement.verdict is Verdict.REJECTED and errors == {TIME_EXCEEDED}:
+        return f"{said}, where its TTL ran out: in a loop, or since a box has lowered it"
+    return said
+
+
+def _named(hop: Hop) -> str:
+    return f"{hop.address} (hop {hop.ttl})"
 
 
 def _between(judgement: Judgement, last: Hop | None, beyond: Hop, *, hidden: bool) -> str:
     """Between which routers it died, in words; of silence that proves no death, who was the last to answer."""
-    verdict, there = judgement.verdict, f"{beyond.address} (hop {beyond.ttl})"
+    verdict, there = judgement.verdict, _named(beyond)
     unproven = verdict is Verdict.SILENT or (
         hidden and verdict is not Verdict.REJECTED and judgement.nat.state != "translated"
     )
+    if last is None and unproven:
+        return f"no hop answered, and {there} answered the control"
     if last is None:
-        return f"no hop answered, and {there} answered the control" if unproven else f"{_UNANSWERED} {there}"
-    here = f"{last.address} (hop {last.ttl})"
+        return f"{_DIED.get(verdict, 'lost')} between the sender and {there}: no hop answered, and the control passed"
     if unproven:
-        return f"the last to answer was {here}, and to the control {there}"
-    return f"{_DIED.get(verdict, 'lost')} between {here} and {there}"
+        return f"the last to answer was {_named(last)}, and to the control {there}"
+    return f"{_DIED.get(verdict, 'lost')} between {_named(last)} and {there}"

@@ -66,7 +66,7 @@ def _named(node: Node) -> str:
 def course_of(records: Sequence[Record]) -> Course:
     """Return the picture of records of one path, direction and form."""
     nodes = _nodes(records)
-    lasts = _last_hops(records)
+    lasts = _last_hops(records, nodes)
     ended: dict[tuple[str, float | None], list[int]] = {}
     for each in records:
         ended.setdefault((fields.word(each, "verdict"), _at(each, nodes, lasts)), []).append(fields.protocol(each))
@@ -90,42 +90,33 @@ def _nodes(records: Sequence[Record]) -> tuple[Node, ...]:
     if records[0].get("direction") == "reverse":
         ends.reverse()
         whos.reverse()
+    control = [hop for record in records for hop in fields.parts(record, "hops")]
     found = {
         ttl: safe(hop.get("address"))
-        for record in records
-        for hop in [*fields.parts(record, "hops"), fields.part(record, "last_hop")]
+        for hop in control or [fields.part(record, "last_hop") for record in records]  # which may stand on another way
         if (ttl := fields.number(hop, "ttl")) is not None and 0 < ttl <= MOST_HOPS
     }
     hops = [Node(found.get(ttl, ""), f"hop {ttl}") for ttl in range(1, max(found, default=0) + 1)]
     return Node(ends[0], whos[0]), *(hops or [Node("", "the path")]), Node(ends[1], whos[1])
 
 
-Kind = tuple[object, ...]
+def _last_hops(records: Sequence[Record], nodes: Sequence[Node]) -> dict[int, int]:
+    """Return by number the TTL of the last hop that answered; 0 if none did and the control found hops.
 
-
-def _kind(record: Record) -> Kind:
-    """Return what makes trains die at one place: the locator asks with one of each kind."""
-    icmp = fields.parts(record, "icmp")
-    never = fields.protocol(record) == 1 and record.get("form") == "bare"  # no router answers about it: nobody asked
-    answers = sorted(
-        (safe(i.get("from")), safe(i.get("type")), safe(i.get("code"))) for i in icmp if i.get("authenticated")
-    )
-    return fields.word(record, "verdict"), never, *answers
-
-
-def _last_hops(records: Sequence[Record]) -> dict[Kind, int]:
-    """Return by kind the TTL of the last hop that answered; 0 if none did and the control found hops."""
-    lasts: dict[Kind, int] = {}
+    Of those that climbed: the others point to one of these. A hop that is none of the path's is another way's.
+    """
+    lasts: dict[int, int] = {}
     for record in records:
-        ttl = fields.number(fields.part(record, "last_hop"), "ttl")
-        if ttl is not None:
-            lasts[_kind(record)] = ttl
-        elif "no hop answered" in fields.word(record, "explanation"):
-            lasts.setdefault(_kind(record), 0)
+        last = fields.part(record, "last_hop")
+        ttl = fields.number(last, "ttl")
+        if ttl is not None and 0 < ttl < len(nodes) and nodes[ttl].name == safe(last.get("address")):
+            lasts[fields.protocol(record)] = ttl
+        elif ttl is None and "no hop answered" in fields.word(record, "explanation"):
+            lasts[fields.protocol(record)] = 0
     return lasts
 
 
-def _at(record: Record, nodes: tuple[Node, ...], lasts: dict[Kind, int]) -> float | None:
+def _at(record: Record, nodes: tuple[Node, ...], lasts: dict[int, int]) -> float | None:
     verdict = fields.word(record, "verdict")
     last = len(nodes) - 1
     if verdict in _AT_SENDER:
@@ -136,7 +127,7 @@ def _at(record: Record, nodes: tuple[Node, ...], lasts: dict[Kind, int]) -> floa
     return _on_path(record, nodes, lasts) if verdict in _ON_PATH else None
 
 
-def _on_path(record: Record, nodes: tuple[Node, ...], lasts: dict[Kind, int]) -> float | None:
+def _on_path(record: Record, nodes: tuple[Node, ...], lasts: dict[int, int]) -> float | None:
     last = len(nodes) - 1
     if record.get("verdict") == Verdict.REJECTED:
         names = [node.name for node in nodes]
@@ -145,5 +136,6 @@ def _on_path(record: Record, nodes: tuple[Node, ...], lasts: dict[Kind, int]) ->
                 return names.index(source, 1)
     if last == 2 and not nodes[1].name:
         return 1
-    after = lasts.get(_kind(record))
+    by = fields.number(fields.part(record, "climb"), "with")
+    after = lasts.get(fields.protocol(record) if by is None else by)
     return None if after is None else min(after, last - 1) + 0.5

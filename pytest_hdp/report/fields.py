@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from pytest_hdp.judge.explain import probed_with
 from pytest_hdp.report.safe import safe
 
 Record = Mapping[str, Any]
@@ -79,12 +78,6 @@ def subject(record: Record) -> str:
 def reason(record: Record) -> str:
     """Return the explanation without the "132 (sctp), forward: " that it may begin with."""
     return _SUBJECT.sub("", word(record, "explanation", "no explanation recorded"))
-
-
-def cause(record: Record) -> str:
-    """Return the reason without whose packets found the hop: equal for all trains that died at one place."""
-    found_by = number(part(record, "climb"), "with")
-    return reason(record) if found_by is None else reason(record).replace(probed_with(found_by), "")
 
 
 def path_title(record: Record, *, unicode: bool = True) -> str:

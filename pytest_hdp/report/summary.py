@@ -84,7 +84,7 @@ def _grouped(records: Iterable[Record]) -> list[list[Record]]:
     """Return records together that say the same of different numbers."""
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in records:
-        groups.setdefault((expected_and_got(record), fields.cause(record)), []).append(record)
+        groups.setdefault((expected_and_got(record), fields.reason(record)), []).append(record)
     return list(groups.values())
 
 
@@ -101,7 +101,7 @@ def _sentences(records: Iterable[Record]) -> list[tuple[Record, str]]:
     said = []
     for head, groups in by_head.items():
         if len(groups) <= SEVERAL:
-            said += [(g[0], f"{fields.subjects(g)}: {head}: {fields.cause(g[0])}") for g in groups]
+            said += [(g[0], f"{fields.subjects(g)}: {head}: {fields.reason(g[0])}") for g in groups]
             continue
         everyone = [record for group in groups for record in group]
         example = telling(everyone)

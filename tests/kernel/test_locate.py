@@ -74,7 +74,8 @@ def expired(address: str) -> tuple[IcmpCount, ...]:
 
 
 def test_a_judgement_tells_which_hop_answered_what(path):
-    asked = plan.Plan((LOST, Train(201), Train(6)), plan.LAB)
+    others = tuple(map(Train, range(201, 208)))
+    asked = plan.Plan((LOST, *others, Train(6)), plan.LAB)
     found = Measurement(path, asked).run()
     climb = found[LOST].climb
     assert climb is not None
@@ -84,9 +85,14 @@ def test_a_judgement_tells_which_hop_answered_what(path):
     ]
     [last] = climb.rungs[2:]
     assert (last.ttl, last.icmp, last.control, last.control_arrived) == (3, (), 0, 1)
-    assert found[Train(201)].climb == Climb(by=LOST.protocol)
+    assert found[Train(201)].climb.by is None
+    assert found[Train(207)].climb == Climb(by=LOST.protocol)
+    assert found[Train(207)].last_hop is None
+    assert found[Train(207)].explanation.endswith(
+        "(hop 3), if it fares as 200 and 5 more did: it was not asked itself."
+    )
     assert found[Train(6)].climb is None
-    assert found[LOST].hops == found[Train(201)].hops == (Hop(1, "192.0.2.1"), Hop(2, "203.0.113.6"))
+    assert found[LOST].hops == found[Train(207)].hops == (Hop(1, "192.0.2.1"), Hop(2, "203.0.113.6"))
 
 
 @pytest.mark.parametrize("path", ["reject"], indirect=True)
@@ -110,5 +116,5 @@ def test_what_no_router_answers_about_stands_for_nobody(path):
     assert "hop" not in found[trains[0]].explanation
     assert found[trains[1]].last_hop == Hop(1, "198.51.100.1")
     assert found[trains[1]].climb.rungs[1].silent
-    assert found[trains[2]].explanation.endswith("(hop 2), as probed with 6.")
+    assert found[trains[2]].last_hop == Hop(1, "198.51.100.1")
     assert "; lost between 198.51.100.1 (hop 1) and " in found[trains[2]].explanation

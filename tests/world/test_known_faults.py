@@ -11,12 +11,9 @@ from sim.families import FAMILIES, faulty
 from sim.finding import measured, told
 
 SEEDS: dict[str, tuple[int, *tuple[str, ...]]] = {
-    "longer-way": (4953, "target-translated", "far-firewall-rejects", "longer-way"),
-    "longer-way-dead": (3, "longer-way-dead"),
     "near-firewall-takes-udp": (382, "established-outward", "near-firewall-takes-udp"),
     "nat-pool": (4, "nat-pool"),
     "prohibited-routes-watched": (5, "prohibited-routes-watched"),
-    "several-firewalls": (5, "several-firewalls"),
     "small-socket-buffers": (2003791, "small-socket-buffers"),
     "udp-blocked": (11000168, "length-filter", "udp-blocked", "nat-linux"),
 }

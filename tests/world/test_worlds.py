@@ -26,6 +26,10 @@ FOUND = (
     ("udp-blocked", 3),  # all else was inconclusive
     ("far-firewall-takes-all", 1),  # and what the target's firewall kept, as the control
     ("near-firewall-takes-udp", 1),  # the sender's own firewall refused the control
+    ("target-translated", "far-firewall-rejects", "longer-way", 4953),  # the control was there, and all else was late
+    ("longer-way-dead", 3),  # its own way was not followed
+    ("several-firewalls", 5),  # one number's place was told as another's
+    ("routing-loop", 1),  # nobody called it one
 )
 """Families and seed of the worlds that showed faults which are mended."""
 

@@ -17,7 +17,7 @@ def test_all_got_through(record):
 
 def test_where_they_died_by_the_one_that_climbed(record):
     one = lost(record, 47, last_hop={"ttl": 1, "address": "192.0.2.1"})
-    told = story([record(6), one, lost(record, 50)])
+    told = story([record(6), one, lost(record, 50, climb={"with": 47})])
     assert told.headline == "1 of 3 protocol numbers got through; 2 lost on the path."
     assert told.lines == (
         "Forward, bare, 192.0.2.2 → 198.51.100.2: 1 of 3 got through (6); "
@@ -25,7 +25,7 @@ def test_where_they_died_by_the_one_that_climbed(record):
     )
     assert told.status == "2 of 3 not as expected: 47 (gre), 50"
     assert told.surprised
-    course = course_of([record(6), one, lost(record, 50)])
+    course = course_of([record(6), one, lost(record, 50, climb={"with": 47})])
     assert course.nodes == (
         Node("192.0.2.2", "source"),
         Node("192.0.2.1", "hop 1"),
@@ -33,6 +33,14 @@ def test_where_they_died_by_the_one_that_climbed(record):
         Node("198.51.100.2", "target"),
     )
     assert course.ends == (End("lost", 1.5, 2), End("delivered", 3, 1))
+
+
+def test_what_nobody_looked_for_or_on_another_way_has_no_place_on_the_path(record):
+    one = lost(record, 47, last_hop={"ttl": 1, "address": "192.0.2.1"})
+    other_way = lost(record, 50, last_hop={"ttl": 2, "address": "172.16.0.1"})
+    course = course_of([record(6), one, other_way, lost(record, 51)])
+    assert [node.name for node in course.nodes][1:-1] == ["192.0.2.1", "100.64.0.1"]
+    assert course.ends == (End("lost", 1.5, 1), End("delivered", 3, 1), End("lost", None, 2))
 
 
 def test_a_rejection_is_at_who_sent_it_if_that_is_proven(record):

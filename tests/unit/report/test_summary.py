@@ -157,12 +157,14 @@ def test_the_subject_is_taken_off_the_reason(explanation: str, text: str):
     assert reason({"explanation": explanation}) == text
 
 
-def test_trains_of_one_cause_are_one_sentence_whoever_looked_for_the_hop(record: Any):
+def test_what_was_not_asked_is_told_apart(record: Any):
     here = "lost between 203.0.113.6 (hop 2) and 198.51.100.2 (hop 3)"
-    run = [lost(record, 47, here, climb={}), lost(record, 50, f"{here}, as probed with 47", climb={"with": 47})]
+    beside = f"{here}, if it fares as 47 did: it was not asked itself"
+    run = [lost(record, 47, here, climb={}), *(lost(record, n, beside, climb={"with": 47}) for n in (50, 51))]
     lines = said(run, width=200)
-    assert lines[0] == f"47 (gre), 50: expected delivered, got lost: {here}."
-    assert len(lines) == 2
+    assert lines[0] == f"47 (gre): expected delivered, got lost: {here}."
+    assert lines[1] == f"50, 51: expected delivered, got lost: {beside}."
+    assert len(lines) == 3
 
 
 def test_the_example_of_many_is_one_that_says_something_of_the_path(record: Any):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sim.network import Fate
     from sim.world import World
 
-KNOWN = ("A4:", "B7:", "C17:", "D20:")
+KNOWN = ("A4:", "B7:", "C17:")
 MOST_SECONDS = 20_000
 
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Form, Place, Verdict
 from sim.elements import Router, View
 from sim.network import FORWARD, REVERSE
 from sim.packet import ICMP, UDP
-from sim.truth import elements_of
+from sim.truth import elements_of, truth_of
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
     from sim.truth import Truth
     from sim.world import World
 
-_BEYOND = re.compile(r"(?:between \S+ \(hop \d+\) and|no hop answered, and the control passed) \S+ \(hop (\d+)\)")
-_LAST = re.compile(r"between (\S+) \(hop (\d+)\) and \S+ \(hop \d+\), as probed with (\d+)")
-_BESIDE = re.compile(r"as probed with \d+")
+_BEYOND = re.compile(r"(?:between \S+ \(hop \d+\) and|between the sender and) \S+ \(hop (\d+)\)")
+_LAST = re.compile(r"(?:between|beyond) (\S+) \(hop (\d+)\).*, if it fares as (\d+)")
+_BESIDE = re.compile(r", if it fares as \d+")
+_CIRCLE = re.compile(r"a routing loop: (\S+) \(hop (\d+)\) sends it back to (\S+) \(hop (\d+)\)")
 DCCP = 33  # of which no simulated translator corrects the checksum, as few real ones do
 PLACES = {
     Verdict.REFUSED_AT_SOCKET: {Place.SENDER_SOCKET},
@@ -96,8 +98,9 @@ def _known(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
     if judgement.verdict not in {Verdict.LOST, Verdict.REJECTED}:
         return
     for address, ttl, number in _LAST.findall(said):
-        if truth.hop is not None and int(ttl) != truth.hop:
-            yield f"D20: {address} (hop {ttl}) is the place of {number}, and it dies at hop {truth.hop}: {said}"
+        other = truth_of(world, replace(judgement.train, protocol=int(number)))
+        if int(ttl) > len(other.hops) or other.hops[int(ttl) - 1] != address:
+            yield f"D20: {address} (hop {ttl}) is not on the way of {number}: {said}"
     if truth.hop and judgement.last_hop is None and not _BESIDE.search(said) and _all_speak(world, truth):
         yield f"D20: it dies at hop {truth.hop}, which nobody says: {said}"
     elif (

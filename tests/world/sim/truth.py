@@ -225,7 +225,7 @@ def _rejected(world: World, view: View, effect: Effect, element: object, way: _W
         verdicts = _port_unreachable(world, view)
     if world.blueprint.loss:
         verdicts.add(lost)
-    made = _made(world, verdicts, way, None if effect.kind == "loop" else len(way.hops), why)
+    made = _made(world, verdicts, way, None if effect.kind == "loop" or at_host else len(way.hops), why)
     return replace(made, arrives=at_host)
 
 

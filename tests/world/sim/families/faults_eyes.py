@@ -5,7 +5,7 @@ from __future__ import annotations
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Form
 from sim.blueprint import OUTSIDE, Blueprint
-from sim.elements import Loop, Nat, NumberFilter, Router, Unreachable
+from sim.elements import Nat, Unreachable
 from sim.families.eyes import held
 from sim.families.registry import MS, family
 from sim.host import Bucket
@@ -51,22 +51,3 @@ def stale_checksum(print_: Blueprint) -> None:
     print_.extra.append((1, Nat("nat", OUTSIDE, "address")))
     print_.outside |= {OUTSIDE}
     print_.notes.append("NAT that corrects no checksum of DCCP's")
-
-
-@family(fault="D20: the hop of another number is told as this number's")
-def several_firewalls(print_: Blueprint) -> None:
-    """Each router drops a number of its own."""
-    numbers = [number for number in print_.numbers if number not in (1, 17)]
-    for at, number in enumerate(numbers):
-        print_.routers[at % len(print_.routers)].rules.append(NumberFilter(frozenset({number}), frozenset({1, -1})))
-    print_.notes.append("each router drops a number of its own")
-
-
-@family(fault="D20: a loop is called a loop")
-def routing_loop(print_: Blueprint) -> None:
-    """Some numbers are sent in a circle behind a router."""
-    numbers = print_.some_numbers() - {1, 17}
-    first, second = print_.routers[0], Router("circle", "172.30.0.1", bucket=Bucket(0, 6))
-    first.bucket = Bucket(0, 6)
-    print_.extra.append((2, Loop("loop", numbers, first, second)))
-    print_.notes.append(f"{sorted(numbers)} are sent in a circle behind {first.name}")

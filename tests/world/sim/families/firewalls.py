@@ -39,6 +39,15 @@ def number_filter(print_: Blueprint) -> None:
 
 
 @family()
+def several_firewalls(print_: Blueprint) -> None:
+    """Each router drops a number of its own."""
+    numbers = [number for number in print_.numbers if number not in (1, 17)]
+    for at, number in enumerate(numbers):
+        print_.routers[at % len(print_.routers)].rules.append(NumberFilter(frozenset({number}), frozenset({1, -1})))
+    print_.notes.append("each router drops a number of its own")
+
+
+@family()
 def number_reject(print_: Blueprint) -> None:
     """A router rejects some numbers, with an error for each packet."""
     word = print_.chance.choice(REJECTIONS)

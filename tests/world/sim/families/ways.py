@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sim.blueprint import Blueprint
-from sim.elements import Branches, Link, NumberFilter, Router
+from sim.elements import Branches, Link, Loop, NumberFilter, Router
 from sim.elements.boxes import Pick, by_address_and_number, by_number, by_port
 from sim.families.registry import MS, family, own
 from sim.host import Bucket
@@ -47,14 +47,14 @@ def dead_branch(print_: Blueprint) -> None:
     print_.notes.append("two ways by number, one is dead")
 
 
-@family(group="ways", fault="D20: a longer way is not waited for at the TTL at which the control is there")
+@family(group="ways")
 def longer_way(print_: Blueprint) -> None:
     """Some numbers take a longer way, and arrive."""
     numbers = _longer(print_, dead=False)
     print_.notes.append(f"{sorted(numbers)} take a longer way")
 
 
-@family(group="ways", fault="D20: a number that takes another way has its own hops")
+@family(group="ways")
 def longer_way_dead(print_: Blueprint) -> None:
     """Some numbers take a longer way, and die there."""
     numbers = _longer(print_, dead=True)
@@ -72,6 +72,16 @@ def _longer(print_: Blueprint, *, dead: bool) -> frozenset[int]:
 def among(numbers: frozenset[int]) -> Pick:
     """The second way for these numbers, both ways."""
     return lambda number, _way, _ports: number in numbers
+
+
+@family()
+def routing_loop(print_: Blueprint) -> None:
+    """Some numbers are sent in a circle behind a router."""
+    numbers = print_.some_numbers() - {1, 17}
+    first, second = print_.routers[0], Router("circle", "172.30.0.1", bucket=Bucket(0, 6))
+    first.bucket = Bucket(0, 6)
+    print_.extra.append((2, Loop("loop", numbers, first, second)))
+    print_.notes.append(f"{sorted(numbers)} are sent in a circle behind {first.name}")
 
 
 @family(agent=True, group="ways", alone=True)
