@@ -95,7 +95,8 @@ def _known(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
     stale = judgement.train.protocol == DCCP and judgement.train.form is Form.WELLFORMED
     if stale and judgement.arrived and truth.nat == "translated" and "checksum" not in said:
         yield f"C17: its checksum is stale, and nobody says so: {said}"
-    if judgement.verdict not in {Verdict.LOST, Verdict.REJECTED}:
+    nobody = judgement.train.protocol == ICMP and judgement.train.form is Form.BARE  # reads as an ICMP error
+    if judgement.verdict not in {Verdict.LOST, Verdict.REJECTED} or nobody:
         return
     for address, ttl, number in _LAST.findall(said):
         other = truth_of(world, replace(judgement.train, protocol=int(number)))
