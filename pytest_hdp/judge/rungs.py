@@ -101,10 +101,11 @@ def rejected(facts: Facts) -> Finding | None:
 
     Without an agent, a target that says "protocol unreachable" was reached: that is for rung 12; and what may be its
     firewall's word or its stack's is for rung 14. An error from a hop rejects the train only if nothing got past that
-    hop; once the far eyes have closed, only if it was every probe's fate, and there were enough of them.
+    hop; once the far eyes have closed, only if it was every probe's fate, and there were enough of them, and the
+    target's "protocol unreachable" only tells that nobody listens there any more.
     """
     rejections = [each for each in facts.rejections if each not in facts.ambiguous]
-    errors = [(p, r) for p, r in rejections if p.round in facts.counting_rounds]
+    errors = [(p, r) for p, r in rejections if p.round in facts.counting_rounds and not _unheard(facts, r)]
     if not errors or any(p.delivered for p in facts.accepted) or facts.target_errors or facts.replied:
         return None
     every = len({p.index for p, _ in errors}) == len(facts.accepted)
@@ -234,6 +235,12 @@ def _seen(probe: Probe) -> bool:
     return bool(
         probe.left or probe.arrived or probe.delivered or probe.replies or any(r.authenticated for r in probe.icmp)
     )
+
+
+def _unheard(facts: Facts, report: IcmpReport) -> bool:
+    """Whether an error is of the target's stack, whose socket for this number was closed with the agent."""
+    stack = report.type == 3 and report.code in {2, 3}
+    return facts.circumstances.agent_gone is not None and stack and facts.from_target(report.source)
 
 
 def _rejection_place(facts: Facts, by_target: list[tuple[Probe, IcmpReport]], crossed: int) -> Place:

@@ -24,7 +24,7 @@ def file(path: OpenPath, books: Sequence[tuple[Control, Ledger]], eye: Eye, obse
             return
     _, when, kind, data, _, interface = observation
     outgoing = kind == PACKET_OUTGOING
-    if eye.kind == "tap" and not outgoing and any(ledger.icmp_error(when, data) for _, ledger in books):
+    if eye.kind == "tap" and not outgoing and _is_error(path, books, eye, when, data):
         return
     found = books[0][1].probe(when, data, interface)
     if found is None:
@@ -40,3 +40,8 @@ def file(path: OpenPath, books: Sequence[tuple[Control, Ledger]], eye: Eye, obse
         entry.keep(entry.arrived, copy)
         if direction is Direction.REVERSE and copy.genuine:
             path.came_back(entry.index)
+
+
+def _is_error(path: OpenPath, books: Sequence[tuple[Control, Ledger]], eye: Eye, when: int, data: bytes) -> bool:
+    """Whether it is an ICMP error about a probe, filed if it came to who sent that."""
+    return any(ledger.icmp_error(when, data, lambda way: eye.end is path.sender_end(way)) for _, ledger in books)

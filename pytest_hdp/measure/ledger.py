@@ -7,13 +7,15 @@ attributed to the probe only if most of the MAC is as sent, which a stranger can
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from pytest_hdp.judge.evidence import IcmpReport, Probe, Reply, Sighting, Train, TrainEvidence
+from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.quotes import changed_fields, read_error
 from pytest_hdp.packet.ip import IPv4, parse_ipv4
+from pytest_hdp.vantage.exchange import NOBODY_KNOWS
 
 HDP_SIZE = 12
 TAG_SIZE = 28
@@ -74,7 +76,7 @@ class Entry:
     delivered: list[Copy] = field(default_factory=list)
     icmp: list[IcmpReport] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
-    _told: tuple[tuple[int, ...], Probe] | None = None
+    _told: tuple[tuple[str | None, tuple[int, ...]], Probe] | None = None
 
     def keep(self, copies: list[Copy], copy: Copy) -> None:
         """Add a copy to those seen at one place, if there are not too many; the first genuine one always."""
@@ -84,8 +86,8 @@ class Entry:
     def evidence(self) -> Probe:
         """What has been seen of it so far; made anew only when something was added."""
         counts = (len(self.left), len(self.arrived), len(self.delivered), len(self.icmp), len(self.replies))
-        if self._told is None or self._told[0] != counts:
-            self._told = counts, _probe_evidence(self)
+        if self._told is None or self._told[0] != (self.errno, counts):  # a far end refuses what was handed over, later
+            self._told = (self.errno, counts), _probe_evidence(self)
         return self._told[1]
 
     @property
@@ -96,6 +98,13 @@ class Entry:
             or any(copy.genuine for copy in self.delivered)
             or any(copy.protocol != self.train.protocol for copy in self.left)
         )
+
+
+Sends = Callable[[Direction], bool]
+
+
+def _any(_: Direction) -> bool:
+    return True
 
 
 class Ledger:
@@ -143,12 +152,18 @@ class Ledger:
             self._by_packet[data[9], data[4] << 8 | data[5]] = entry
         return entry, Copy(time, data, change is None, change, interface)
 
-    def icmp_error(self, time: int, data: bytes) -> bool:
-        """File an ICMP error under the probe that it quotes. False if it is not an ICMP error about one of ours."""
+    def icmp_error(self, time: int, data: bytes, sends: Sends = _any) -> bool:
+        """File an ICMP error under the probe that it quotes. False if it is not an ICMP error about one of ours.
+
+        `sends`: whether who saw it sends in a direction. Errors go to who sent what they are about: whoever else shows
+        one has made it up.
+        """
         found = read_error(self, time, data)
         if found is None:
             return False
         entry, report = found
+        if not sends(entry.train.direction):
+            return True
         if len(entry.icmp) < MOST_REPORTS and not any(replace(known, time=time) == report for known in entry.icmp):
             entry.icmp.append(report)
         return True
@@ -228,11 +243,12 @@ def _dotted(address: bytes) -> str:
 
 def _probe_evidence(entry: Entry) -> Probe:
     reference = entry.left[0] if entry.left else None
+    seen = entry.left or entry.arrived or entry.delivered or any(each.authenticated for each in entry.icmp)
     return Probe(
         index=entry.index,
         round=entry.round,
         sent_at=entry.sent_at,
-        errno=entry.errno,
+        errno=None if entry.errno == NOBODY_KNOWS and seen else entry.errno,
         left=_sightings(entry.left, None),
         arrived=_sightings(entry.arrived, reference),
         delivered=_sightings(entry.delivered, reference),

@@ -19,9 +19,9 @@ import signal
 import socket
 import sys
 import time
-from typing import Any, Iterator, Sequence  # noqa: UP035 (Python 3.8)
+from typing import Any, Iterator, NoReturn, Sequence  # noqa: UP035 (Python 3.8)
 
-from pytest_hdp.vantage.ahead import Ahead, Refused, check_privilege, drop_privilege
+from pytest_hdp.vantage.ahead import Ahead, Refused, check, check_numeric, check_privilege, drop_privilege
 from pytest_hdp.vantage.station import Observation, Station, _with_room
 
 # what its controller may have opened, and which of the arguments are a buffer's size
@@ -55,7 +55,7 @@ def serve(channel: Any, terms: dict[str, Any]) -> None:
     except Refused as error:
         channel.send(("refused", str(error)))
         return
-    agent = Agent(channel, sockets, terms)
+    agent = Agent(channel, Station(sockets), sockets, terms)
     channel.send(("ready", user))
     agent.run()
 
@@ -67,10 +67,10 @@ class Agent:
     ("answer", token, errno or 0, value or text), ("gone", reason).
     """
 
-    def __init__(self, channel: Any, sockets: Ahead, terms: dict[str, Any]) -> None:
+    def __init__(self, channel: Any, station: Station, sockets: Ahead, terms: dict[str, Any]) -> None:
         self._channel = channel
         self._sockets = sockets
-        self._station = Station(sockets)
+        self._station = station
         self._peers = set(terms["peers"])
         self._named: str | None = None  # the address beside the peers; and how many packets may yet go there
         self._unconfirmed = MOST_UNCONFIRMED
@@ -79,7 +79,7 @@ class Agent:
         self._sources: set[str] = set()
         self._budget, self._left = terms["budget"], terms["budget"]
         self._lifetime, self._silence = terms["lifetime"], terms["silence"]
-        self._ends = time.monotonic() + self._lifetime
+        self._ends = self._now() + self._lifetime
         self._todo: collections.deque[tuple[float, tuple[Any, ...]]] = collections.deque()
         self._due = 0.0
         self._ours: dict[int, int] = {}  # handles: the controller's, and the station's
@@ -87,29 +87,28 @@ class Agent:
         self._seen: list[Observation] = []
         self._seen_first = 0.0
         self._replies: list[tuple[Any, ...]] = []
-        self._wakeup, self._waking = os.pipe()
-        for each in (self._wakeup, self._waking):
+        self._waking = -1
+
+    def run(self) -> None:
+        """Do what is due, see what comes, until the end. Never returns."""
+        wakeup, self._waking = os.pipe()
+        for each in (wakeup, self._waking):
             os.set_blocking(each, False)
         # The kernel's own alarm ends the process, whatever it may be stuck in.
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
         self._still_alive()
-        channel.setcallback(self._receive, endmarker=None)
-
-    def run(self) -> None:
-        """Do what is due, see what comes, until the end. Never returns."""
+        self._channel.setcallback(self._receive, endmarker=None)
         waiting = select.epoll()
         waiting.register(self._station.fileno(), select.EPOLLIN)
-        waiting.register(self._wakeup, select.EPOLLIN)
+        waiting.register(wakeup, select.EPOLLIN)
         while True:
             pause = self._work()
             for descriptor, _ in waiting.poll(pause):
-                if descriptor == self._wakeup:
-                    os.read(self._wakeup, 4096)
+                if descriptor == wakeup:
+                    os.read(wakeup, 4096)
                 else:
                     self._see()
-            if time.monotonic() >= self._ends:
-                self._end(f"its lifetime of {self._lifetime:g} s is over")
 
     # In execnet's receiving thread
 
@@ -117,27 +116,35 @@ class Agent:
         if batch is None:
             os._exit(0)  # the connection is gone, and with the process go its sockets
         self._still_alive()
-        now = time.monotonic()
-        self._todo.extend((now, tuple(each)) for each in batch)
+        self._take(batch)
         with contextlib.suppress(BlockingIOError):
             os.write(self._waking, b".")
 
     def _still_alive(self) -> None:
-        signal.alarm(max(1, min(self._silence, int(self._ends - time.monotonic()) + 2)))
+        signal.alarm(max(1, min(self._silence, int(self._ends - self._now()) + 2)))
 
-    # In the main thread
+    # What hangs on no process, and on no clock but this
+
+    def _now(self) -> float:
+        return time.monotonic()
+
+    def _take(self, batch: Any) -> None:
+        now = self._now()
+        self._todo.extend((now, tuple(each)) for each in batch)
 
     def _work(self) -> float:
         """Do all that is due. Returns the seconds until there is more to do."""
+        if self._now() >= self._ends:
+            self._end(f"its lifetime of {self._lifetime:g} s is over")
         for _ in range(min(_AT_ONCE, len(self._todo))):
-            if self._due > (now := time.monotonic()):
+            if self._due > (now := self._now()):
                 break
             arrived, (word, *arguments) = self._todo.popleft()
             if word == "sync":
                 self._sync(arguments[0], now - arrived)
             else:
                 getattr(self, "_do_" + word)(*arguments)
-        now = time.monotonic()
+        now = self._now()
         flush_at = self._seen_first + _TOGETHER if self._seen else self._ends
         if self._replies or flush_at <= now or len(self._seen) >= _MOST_TOGETHER:
             self._flush()
@@ -156,7 +163,7 @@ class Agent:
 
     def _see(self) -> None:
         if not self._seen:
-            self._seen_first = time.monotonic()
+            self._seen_first = self._now()
         for handle, when, kind, data, address, interface in self._station.poll(0):
             if handle in self._theirs:
                 self._seen.append((self._theirs[handle], when, kind, data, address, interface))
@@ -164,9 +171,12 @@ class Agent:
             if kind == 0 and len(data) >= 20 and not full and not _is_icmp_error(data) and 0 < data[12] < 224:
                 self._sources.add(socket.inet_ntoa(data[12:16]))  # of one host: none that leads to many
 
-    def _end(self, reason: str) -> None:
+    def _end(self, reason: str) -> NoReturn:
         self._replies.append(("gone", reason))
         self._flush()
+        self._leave()
+
+    def _leave(self) -> NoReturn:
         os._exit(0)
 
     def _answer(self, token: int, act: Any, *arguments: Any) -> None:
@@ -184,7 +194,7 @@ class Agent:
         self._answer(token, self._open_ahead, family, kind, protocols)
 
     def _open_ahead(self, family: int, kind: int, protocols: Sequence[int]) -> list[int]:
-        _check(family in _FAMILIES and kind == socket.SOCK_RAW)
+        check(family in _FAMILIES and kind == socket.SOCK_RAW)
         opened: list[int] = _with_room(self._sockets.open, family, kind, protocols)
         return opened
 
@@ -192,7 +202,7 @@ class Agent:
         self._answer(token, self._route, target)
 
     def _route(self, target: str) -> tuple[str, str, int]:
-        _check_numeric(target)
+        check_numeric(target)
         return self._station.route(target)
 
     def _do_open(self, token: int, handle: int, how: str, arguments: Sequence[Any]) -> None:
@@ -209,9 +219,9 @@ class Agent:
 
     def _open(self, handle: int, how: str, arguments: list[Any]) -> int:
         if how in ("listen", "sender"):
-            _check(arguments[0] in _FAMILIES)
+            check(arguments[0] in _FAMILIES)
         for address in arguments[:1] if how == "datagram" else arguments[4:5] if how == "listen" else ():
-            _check_numeric(address or "0.0.0.0")  # noqa: S104 (as a station reads it)
+            check_numeric(address or "0.0.0.0")  # noqa: S104 (as a station reads it)
         opened = getattr(self._station, how)(*arguments)
         ours, port = opened if how == "datagram" else (opened, 0)
         self._ours[handle], self._theirs[ours] = ours, handle
@@ -229,11 +239,11 @@ class Agent:
     def _do_source(self, address: str) -> None:
         """As its controller saw a packet come in; that it has this address is for its own kernel to say."""
         with contextlib.suppress(OSError):
-            _check_numeric(address)
+            check_numeric(address)
             self._station.send_from(address)
 
     def _do_pause(self, seconds: float) -> None:
-        self._due = max(self._due, time.monotonic() - _CATCH_UP) + seconds
+        self._due = max(self._due, self._now() - _CATCH_UP) + seconds
 
     def _do_send(self, number: int, handle: int, data: bytes, address: str, port: int) -> None:
         if address not in self._peers:
@@ -270,17 +280,6 @@ class Agent:
         self._see()
         drops = [(self._theirs[ours], count) for ours, count in self._station.drops().items() if count]
         self._replies.append(("answer", token, 0, (held, drops)))
-
-
-def _check(allowed: bool) -> None:
-    """Refuse what a station would do, and an agent does for nobody: no sockets but those of IP."""
-    if not allowed:
-        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-
-
-def _check_numeric(address: str) -> None:
-    """Refuse a name: to look it up, the host would send packets to others."""
-    socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
 
 
 def _parts(seen: list[Observation]) -> Iterator[list[Observation]]:

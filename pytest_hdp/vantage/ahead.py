@@ -1,4 +1,4 @@
-"""Sockets that an agent opens before it is asked for them, so that it can then give up its privilege for good.
+"""Sockets that an agent opens ahead, so that it can give up its privilege for good, and what it does for nobody.
 
 Standard library only, Python 3.8 or later; shipped as source with agent.py.
 """
@@ -126,3 +126,14 @@ def drop_privilege() -> None:
     except PermissionError:
         return
     raise Refused("privilege can't be given up there: raw sockets can still be opened")
+
+
+def check(allowed: bool) -> None:
+    """Refuse what a station would do, and an agent does for nobody: no sockets but those of IP."""
+    if not allowed:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+
+def check_numeric(address: str) -> None:
+    """Refuse a name: to look it up, the host would send packets to others."""
+    socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)

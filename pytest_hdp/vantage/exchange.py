@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import select
 import struct
 import threading
 from collections.abc import Callable, Container, Iterable, Sequence
@@ -14,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from pytest_hdp.judge.explain import plain
 
 if TYPE_CHECKING:
+    from pytest_hdp.vantage.clock import Bell
     from pytest_hdp.vantage.station import Program
 
 _IPV4_HEADER = 20
@@ -23,6 +21,8 @@ _LONGEST_TEXT = 400  # characters
 _LONGEST_NAME = 64  # characters of an address or of an interface's name
 MOST_WAITING = 24 << 20  # bytes of memory for what has come and nobody has taken: 20,000 packets
 NO_SENSE = (TypeError, ValueError, KeyError, IndexError, OverflowError)  # raised where what was told is no such thing
+
+NOBODY_KNOWS = "EINTR"  # an errno that says nothing of the number: it may have been sent or not
 
 Told = TypeVar("Told")
 
@@ -48,45 +48,11 @@ class AgentGone(OSError):  # noqa: N818
     """Raised where an agent is needed that is not there any more."""
 
 
-class Bell:
-    """Rung by one thread, waited for by another, also together with sockets: readable from ring to hush."""
-
-    def __init__(self) -> None:
-        self.descriptor = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._lock = threading.Lock()
-
-    def ring(self) -> None:
-        """Make it readable; nothing if it is closed."""
-        with self._lock:
-            if self.descriptor >= 0:
-                os.eventfd_write(self.descriptor, 1)
-
-    def hush(self) -> None:
-        """Make it unreadable."""
-        with contextlib.suppress(BlockingIOError, ValueError):  # ValueError: it is closed
-            os.eventfd_read(self.descriptor)
-
-    def wait(self, seconds: float) -> None:
-        """Wait until it rings, at most so long."""
-        if self.descriptor < 0:
-            return
-        waiting = select.poll()  # not select(), which takes no descriptor above 1023
-        waiting.register(self.descriptor, select.POLLIN)
-        waiting.poll(max(0.0, seconds) * 1000)
-
-    def close(self) -> None:
-        """Close the descriptor. May be called again."""
-        with self._lock:
-            if self.descriptor >= 0:
-                os.close(self.descriptor)
-                self.descriptor = -1
-
-
 class Inbox:
     """What one thread has brought and another has not taken yet. Whoever brings more than it holds waits."""
 
-    def __init__(self) -> None:
-        self.bell = Bell()
+    def __init__(self, bell: Bell) -> None:
+        self.bell = bell
         self._items: list[tuple[object, int]] = []
         self._cost = 0
         self._closed = False
@@ -124,6 +90,35 @@ class Alone:
 
     errno: str | None = None
     sent_at: int = 0
+
+
+class Handed:
+    """Packets that were handed over, by number, until it is known what became of them."""
+
+    def __init__(self) -> None:
+        self._unsure: dict[int, Packet] = {}
+        self._lost = False
+
+    def add(self, number: int, packet: Packet) -> None:
+        """Take one more; numbers go up."""
+        self._unsure[number] = packet
+        if self._lost:
+            self.lose()
+
+    def refuse(self, number: int, name: object) -> None:
+        """The far end's kernel refused one. Raises KeyError if there is no such packet."""
+        self._unsure[number].errno = told_text(name)
+
+    def done(self, last: int) -> None:
+        """All up to this number were sent, or refused."""
+        self._unsure = {number: packet for number, packet in self._unsure.items() if number > last}
+
+    def lose(self) -> None:
+        """Nobody will ever tell what became of these, and nothing is sent any more."""
+        self._lost = True
+        for packet in self._unsure.values():
+            packet.errno = packet.errno or NOBODY_KNOWS
+        self._unsure.clear()
 
 
 def beat(channel: Channel, ended: threading.Event, every: float) -> None:

@@ -9,51 +9,52 @@ from __future__ import annotations
 import errno
 import os
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from pytest_hdp.vantage import exchange
+from pytest_hdp.vantage.clock import SYSTEM, Clock
 from pytest_hdp.vantage.exchange import AgentGone, Alone, Channel, Packet, Told, assembled, sound
 
 if TYPE_CHECKING:
     from pytest_hdp.vantage.station import Observation, Program
 
 SILENCE = 30  # seconds without a word from here, after which an agent ends
-BEAT = 5.0  # seconds between two words
 PATIENCE = 15.0  # seconds that an answer may take
 
 
 class RemoteStation:
     """A Station's methods, at the other end of a channel. Used by one thread; a context manager.
 
-    `gone`: None, or why the far end is not there any more, in one line. Then nothing is sent, nothing comes, and what
-    would open a socket raises AgentGone. `lag`: seconds of the shortest round trip through the channel so far.
+    `why`: tells why the connection ended. `gone`: None, or why the far end is not there any more, in one line. Then
+    nothing is sent, nothing comes, what would open a socket raises AgentGone, and `ended` is set. `lag`: seconds of the
+    shortest round trip through the channel so far.
     """
 
-    def __init__(self, channel: Channel, name: str, close: Callable[[], None], last_words: Callable[[], str]) -> None:
+    def __init__(
+        self, channel: Channel, name: str, close: Callable[[], None], why: Callable[[], str], clock: Clock = SYSTEM
+    ) -> None:
         self.name = name
         self.gone: str | None = None
         self.lag = 0.0
         self._channel = channel
-        self._close = close
-        self._last_words = last_words
-        self._inbox = exchange.Inbox()
+        self._close, self._last_words = close, why
+        self._clock = clock
+        self._inbox = exchange.Inbox(clock.bell())
         self._outbox: list[tuple[Any, ...]] = []
         self._observed: list[Observation] = []
         self._observed_cost = 0
         self._answers: dict[int, tuple[int, Any] | None] = {}  # None: not come yet
         self._asked: dict[int, tuple[float, int]] = {}
-        self._unsure: dict[int, Packet] = {}
+        self._handed = exchange.Handed()
         self._ahead: dict[tuple[int, int, int], int] = {}
         self._drops: dict[int, int] = {}
         self._payload_only: set[int] = set()
         self._number = 0
         self._backlog = 0.0
-        self._ended = threading.Event()
+        self.ended = threading.Event()
         channel.setcallback(self._inbox.put, endmarker=None)
-        beating = (channel, self._ended, BEAT)
-        threading.Thread(target=exchange.beat, args=beating, name="hdp agent's heartbeat", daemon=True).start()
 
     def __enter__(self) -> Self:
         return self
@@ -76,9 +77,8 @@ class RemoteStation:
         """Open these at once; `listen` and `sender` then need no answer. Raises AgentGone."""
         wanted = [each for each in protocols if (int(family), int(kind), each) not in self._ahead]
         if wanted:
-            told = self._ask(
-                "ahead", lambda value: exchange.told_errnos(value, len(wanted)), int(family), int(kind), wanted
-            )
+            read = partial(exchange.told_errnos, count=len(wanted))
+            told = self._ask("ahead", read, int(family), int(kind), wanted)
             self._ahead.update(((int(family), int(kind), one), each) for one, each in zip(wanted, told, strict=True))
 
     def tap(self, interface: str | None, program: Program, buffer: int | None = None) -> int:
@@ -141,12 +141,12 @@ class RemoteStation:
     # As only a far one does
 
     def send_later(self, handle: int, data: bytes, address: str, port: int, packet: Packet) -> None:
-        """Hand over a packet. `packet.errno` is set when the far end says that it was refused.
+        """Hand over a packet. `packet.errno` is set when the far end says that it was refused, or is gone.
 
         `packet.sent_at` is put off by the pauses before it.
         """
         self._number += 1
-        self._unsure[self._number] = packet
+        self._handed.add(self._number, packet)
         packet.sent_at += int(self._backlog * 1e9)
         self._outbox.append(("send", self._number, handle, data, address, port))
 
@@ -167,18 +167,20 @@ class RemoteStation:
             try:
                 self._channel.send(batch)
             except OSError:
-                self._lose(self._last_words())
+                why = self._last_words()
+                self._take()  # what it said before it ended
+                self._lose(why)
 
     def ask(self) -> int:
         """Ask to be told when all that was handed over is done. Returns a token for `answered`."""
         token = self._request("sync")
-        self._asked[token] = time.monotonic(), self._number
+        self._asked[token] = self._clock.monotonic(), self._number
         self.flush()
         return token
 
     def answered(self, token: int) -> bool:
         """Whether that is so, and all that was seen until then has come; an agent that is gone has nothing to add."""
-        if self.gone is None and token in self._asked and time.monotonic() > self._asked[token][0] + PATIENCE:
+        if self.gone is None and token in self._asked and self._clock.monotonic() >= self._asked[token][0] + PATIENCE:
             self._lose(f"it has not answered for {PATIENCE:g} s")
         return self.gone is not None or token not in self._asked
 
@@ -213,13 +215,13 @@ class RemoteStation:
         token = self._request(word, *arguments)
         self._answers[token] = None
         self.flush()
-        deadline = time.monotonic() + PATIENCE
+        deadline = self._clock.monotonic() + PATIENCE
         while (answer := self._answers[token]) is None:
-            if self.gone is None and time.monotonic() > deadline:
+            if self.gone is None and self._clock.monotonic() >= deadline:
                 self._lose(f"it has not answered for {PATIENCE:g} s")
             if self.gone is not None:
                 raise self._missing()
-            self._inbox.bell.wait(deadline - time.monotonic())
+            self._inbox.bell.wait(deadline - self._clock.monotonic())
             self._take()
         self._stay_readable()
         del self._answers[token]
@@ -270,8 +272,7 @@ class RemoteStation:
                 if sound(observation, payload_only=observation[0] in self._payload_only):
                     self._observed.append(observation)
         elif word == "refused":
-            number, name = rest
-            self._unsure[number].errno = exchange.told_text(name)
+            self._handed.refuse(*rest)
         elif word == "answer":
             token, number, value = rest
             if token in self._asked:
@@ -285,15 +286,15 @@ class RemoteStation:
 
     def _synced(self, token: int, held: float, drops: Iterable[tuple[object, object]]) -> None:
         asked, last = self._asked.pop(token)
-        took = max(0.0, time.monotonic() - asked - max(0.0, float(held)))
+        took = max(0.0, self._clock.monotonic() - asked - max(0.0, float(held)))
         self.lag = min(self.lag or took, took)
         self._drops.update(exchange.told_drops(drops, range(1, self._number + 1)))
-        for number in [each for each in self._unsure if each <= last]:
-            del self._unsure[number]
+        self._handed.done(last)
 
     def _lose(self, why: str) -> None:
         if self.gone is None:
             self.gone = exchange.told_text(why)
-            self._ended.set()
+            self._handed.lose()
+            self.ended.set()
             self._inbox.close()
             self._close()

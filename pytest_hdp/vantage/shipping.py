@@ -12,17 +12,19 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_hdp.vantage.exchange import told_text
+from pytest_hdp.vantage.exchange import beat, told_text
 from pytest_hdp.vantage.interrupts import interrupts_later
 from pytest_hdp.vantage.remote import SILENCE, RemoteStation
 from pytest_hdp.vantage.wire import Wire
 
+BEAT = 5.0  # seconds between two words to an agent
 START_PATIENCE = 30.0  # seconds from the command's start to the agent's first word
 OLDEST = (3, 8)
 _END_PATIENCE = 1.0
@@ -103,7 +105,10 @@ def start(command: Sequence[str], name: str, terms: Terms) -> RemoteStation:
     except BaseException:
         connection.close()
         raise
-    return RemoteStation(channel, name, connection.close, connection.last_words)
+    station = RemoteStation(channel, name, connection.close, connection.last_words)
+    beating = (channel, station.ended, BEAT)
+    threading.Thread(target=beat, args=beating, name="hdp agent's heartbeat", daemon=True).start()
+    return station
 
 
 class _Connection:

@@ -18,8 +18,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from pytest_hdp.vantage.clock import EventBell
 from pytest_hdp.vantage.decoding import MOST_BYTES, Nonsense, decode
-from pytest_hdp.vantage.exchange import Bell, told_text
+from pytest_hdp.vantage.exchange import told_text
 
 WRITE_PATIENCE = 15.0  # seconds that a far end may take to read what is sent to it
 MOST_PRINTED = 1 << 24  # bytes on the standard error, after which a far end is ended
@@ -92,7 +93,7 @@ class Wire:
         self._callback: Callable[[object, int], Any] | None = None
         self._changed = threading.Condition()
         self._writing = threading.Lock()
-        self._stop, self._over = Bell(), Bell()
+        self._stop, self._over = EventBell(), EventBell()
         self._closed = False
         os.set_blocking(process.stdin.fileno(), False)
         self._reader = threading.Thread(target=self._read, name="hdp agent's messages", daemon=True)

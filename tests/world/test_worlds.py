@@ -30,6 +30,11 @@ FOUND = (
     ("longer-way-dead", 3),  # its own way was not followed
     ("several-firewalls", 5),  # one number's place was told as another's
     ("routing-loop", 1),  # nobody called it one
+    ("agent-dies", 84),  # what was handed over to a far end that died counted as sent
+    ("agent-spends-all", 163),  # "protocol unreachable" of a host whose agent was gone rejected a number
+    ("agent-spends-all", "clock-steps", 140),  # why the agent ended was not told
+    ("agent-stalls", "duplication", 56),  # at the very end of its patience it looked without end
+    ("agent-lies", 50),  # a far end showed errors about packets that it had not sent
 )
 """Families and seed of the worlds that showed faults which are mended."""
 

@@ -14,7 +14,8 @@ from pytest_hdp.lab.boxes import Router
 from pytest_hdp.lab.filters import RateLimited
 from pytest_hdp.lab.topology import LabSpec
 from pytest_hdp.vantage.keeper import Namespace
-from pytest_hdp.vantage.remote import BEAT, PATIENCE, SILENCE
+from pytest_hdp.vantage.remote import PATIENCE, SILENCE
+from pytest_hdp.vantage.shipping import BEAT
 
 # Eight of 253 and 254 pass, so they stay undecided for long after the others are settled.
 STINGY = LabSpec("stingy", "eight, then one a second", (Router(), RateLimited(1, 8), Router()))

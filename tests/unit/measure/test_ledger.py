@@ -5,12 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.verdict import Form
+from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.measure.ledger import Entry, Ledger, content_of
 from pytest_hdp.packet.carrier import wrap
 from pytest_hdp.packet.hdp import Header
 from pytest_hdp.packet.ip import build_ipv4
 from pytest_hdp.packet.tag import Sealer
+from pytest_hdp.vantage.exchange import NOBODY_KNOWS
 
 RUN = b"\x01\x02\x03\x04\x05\x06\x07\x08"
 SEALER = Sealer(b"s" * 32, RUN)
@@ -216,3 +217,26 @@ def test_the_first_fragment_of_what_left_is_genuine(ledger):
     cut = ip(hdp_bytes(1)[:48], flags=1)
     _, copy = ledger.probe(5, cut, "eth0")
     assert copy.genuine
+
+
+def test_what_a_far_end_refused_and_tells_later_was_not_sent(ledger):
+    entry = ledger.probes[1]
+    assert ledger.evidence(TRAIN, None).probes[0].errno is None
+    entry.errno = "EPERM"
+    assert ledger.evidence(TRAIN, None).probes[0].errno == "EPERM"
+
+
+def test_of_what_nobody_knows_whether_it_was_sent_a_copy_tells(ledger):
+    entry = ledger.probes[2]
+    entry.errno = NOBODY_KNOWS
+    assert ledger.evidence(TRAIN, None).probes[1].errno == NOBODY_KNOWS
+    entry.arrived.append(ledger.probe(5, ip(hdp_bytes(2)), "lo")[1])
+    assert ledger.evidence(TRAIN, None).probes[1].errno is None
+
+
+def test_an_error_that_is_shown_by_who_sent_nothing_is_made_up(ledger):
+    error = icmp(3, 13, ip(hdp_bytes(1)))
+    assert ledger.icmp_error(5, error, lambda way: way is Direction.REVERSE)
+    assert not ledger.probes[1].icmp
+    assert ledger.icmp_error(5, error, lambda way: way is Direction.FORWARD)
+    assert ledger.probes[1].icmp

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from pytest_hdp.vantage import wire
+from pytest_hdp.vantage.clock import EventBell
 from pytest_hdp.vantage.exchange import MOST_WAITING, Inbox
 from pytest_hdp.vantage.shipping import NotStarted, Terms, start
 from pytest_hdp.vantage.wire import Wire
@@ -52,7 +53,7 @@ def test_a_write_ends_with_who_should_read_it():
 
 
 def test_what_nobody_takes_stays_in_the_pipe():
-    inbox = Inbox()
+    inbox = Inbox(EventBell())
     with wired(ENDLESS) as (connected, process):
         connected.receive(time.monotonic() + 30)
         connected.setcallback(inbox.put)

@@ -10,6 +10,7 @@ from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.measure.plan import AGENTLESS, LAB, REMOTE, Pace
 from pytest_hdp.packet.carrier import CARRIERS
+from pytest_hdp.vantage.shipping import Terms
 from sim.elements import Effect, Link, Router, View
 from sim.host import HANDLED, ROOM, Bucket, Host, Rule
 
@@ -28,11 +29,26 @@ class HostRule:
 
 
 @dataclass(slots=True)
+class FarEnd:
+    """The far end behind an agent's pipe. `delay`, `jitter`: ns that a message takes there; `terms`: the agent's.
+
+    `lies`: the kinds that it tells, `often` in 1.
+    """
+
+    delay: int
+    jitter: int = 0
+    terms: Terms = field(default_factory=Terms)
+    lies: tuple[str, ...] = ()
+    often: float = 1.0
+
+
+@dataclass(slots=True)
 class Blueprint:
     """A world in parts. `loss`: the share of all packets that the path loses, at worst; `heavy`: if that is most of
     them. `excuses`: what makes an `inconclusive` of any train believable. `outside`: addresses of translators, to which
-    answers go. `prepare` is called with both hosts before the path is opened, `events` with the world when it stands.
-    `notes`: what families did, one line each.
+    answers go. `far_end`: there is a pipe to the far station; `gone`: how what it dies of may begin. `prepare` is
+    called with both hosts before the path is opened, `events` with the world when it stands. `notes`: what
+    families did, one line each.
     """
 
     seed: int
@@ -64,9 +80,11 @@ class Blueprint:
     room: int = ROOM
     tap_room: int = 1 << 16
     tunnel: bool = False
+    far_end: FarEnd | None = None
     outside: set[str] = field(default_factory=set)
     prepare: list[Callable[[Host, Host], None]] = field(default_factory=list)
     excuses: set[str] = field(default_factory=set)
+    gone: tuple[str, ...] = ()
     events: list[Callable[..., None]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 

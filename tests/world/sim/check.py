@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction, Verdict
+from pytest_hdp.vantage.agent import MOST_UNCONFIRMED
 from sim.counts import counts, too_few
+from sim.honesty import honest
 from sim.place import places
 from sim.reasons import reasons
 from sim.truth import Truth, truth_of
@@ -42,6 +44,10 @@ def _safety(world: World) -> Iterator[str]:
         for address, count in host.sent_to.items():
             if address not in mine:
                 yield f"{host.name} sent {count} packets to {address}, a stranger"
+    if world.agent is not None:
+        strange = {address: count for address, count in world.agent.pipe.asked.items() if address not in mine}
+        if sum(strange.values()) > MOST_UNCONFIRMED:
+            yield f"the far end was asked to send to strangers: {strange}"
 
 
 def _bounds(world: World) -> Iterator[str]:
@@ -54,6 +60,9 @@ def _bounds(world: World) -> Iterator[str]:
 
 
 def _train(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
+    if world.agent is not None and world.agent.liar is not None:
+        yield from honest(world, judgement, truth, fates_of(world, judgement.train))
+        return
     if judgement.verdict not in truth.verdicts:
         allowed = "/".join(sorted(truth.verdicts))
         number = "A4: " if judgement.verdict is Verdict.DELIVERED and too_few(judgement) else ""

@@ -63,6 +63,10 @@ class SimClock:
         """In the place of select.epoll."""
         return SimWaiter(self)
 
+    def bell(self) -> SimBell:
+        """In the place of an eventfd."""
+        return SimBell(self)
+
     # As the world uses it
 
     def descriptor(self, source: Source) -> int:
@@ -120,6 +124,35 @@ class SimClock:
                 return True
         self.now = max(self.now, deadline)
         return False
+
+
+class SimBell:
+    """A pytest_hdp.vantage.clock.Bell in simulated time."""
+
+    def __init__(self, clock: SimClock) -> None:
+        self._clock = clock
+        self._rung = False
+        self.descriptor = clock.descriptor(self)
+
+    def ring(self) -> None:
+        """As Bell.ring."""
+        self._rung = True
+        self._clock.told += 1
+
+    def hush(self) -> None:
+        """As Bell.hush."""
+        self._rung = False
+
+    def wait(self, seconds: float) -> None:
+        """As Bell.wait."""
+        self._clock.wait(seconds, self.readable)
+
+    def readable(self) -> bool:
+        """Whether it was rung."""
+        return self._rung
+
+    def close(self) -> None:
+        """Nothing to free."""
 
 
 class SimWaiter:

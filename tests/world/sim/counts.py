@@ -43,7 +43,7 @@ def counts(world: World, judgement: Judgement, truth: Truth, fates: list[Fate]) 
     ):
         if said > true:
             yield f"{name} {said}, and really {true}"
-    if world.blueprint.agent and judgement.sent != len(taken):
+    if world.blueprint.agent and world.agent is None and judgement.sent != len(taken):
         yield f"sent {judgement.sent}, and really {len(taken)}"
     if judgement.verdict is Verdict.LOST and arrived and not (world.blueprint.loss or truth.partly):
         yield f"lost, and {arrived} arrived: {judgement.explanation}"
@@ -52,7 +52,7 @@ def counts(world: World, judgement: Judgement, truth: Truth, fates: list[Fate]) 
         yield f"duplicated {judgement.duplicated}, and really {surplus}"
     yield from _sentence(judgement, len(left), arrived)
     yield from _control(world, judgement)
-    yield from _answers(world, judgement, fates)
+    yield from answers(world, judgement, fates)
     yield from _bound(judgement)
 
 
@@ -100,7 +100,7 @@ def _eyes_fail(world: World) -> bool:
     return late or any(station.overflowed for host in (world.near, world.far) for station in host.stations)
 
 
-def _answers(world: World, judgement: Judgement, fates: list[Fate]) -> Iterator[str]:
+def answers(world: World, judgement: Judgement, fates: list[Fate]) -> Iterator[str]:
     """Whoever is said to have answered has, so often at least."""
     mine = {fate.number for fate in fates}
     blueprint, errors = world.blueprint, world.network.errors

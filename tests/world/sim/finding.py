@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from pytest_hdp.measure.ends import PathUnavailable
 from sim.check import wrong
 from sim.world import World, draw
 
@@ -42,6 +43,8 @@ def measured(
     try:
         world.run()
         outcome.found = wrong(world, known=known)
+    except PathUnavailable as error:
+        outcome.found = [] if _gone_before(world, str(error)) else [f"PathUnavailable: {error}"]
     except Exception as error:
         at = traceback.extract_tb(error.__traceback__)[-1]
         outcome.found = [f"{type(error).__name__}: {error} ({at.filename.rpartition('/')[2]}, line {at.lineno})"]
@@ -50,6 +53,11 @@ def measured(
     outcome.verdicts.update(str(each.verdict) for each in world.judgements.values())
     outcome.seconds, outcome.packets = world.clock.now / 1e9, len(world.network.fates)
     return world, outcome
+
+
+def _gone_before(world: World, said: str) -> bool:
+    """Whether the far end was gone before anything was sent, as the world has it."""
+    return not world.network.fates and any(f"is gone: {why}" in said for why in world.blueprint.gone)
 
 
 def replay(outcome: Outcome, families: Sequence[str] | None = None) -> str:

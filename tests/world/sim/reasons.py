@@ -25,8 +25,8 @@ def reasons(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
         stations = [each for host in (world.near, world.far) if address in host.addresses for each in host.stations]
         if not any(each.overflowed for each in stations):
             yield f"no {kind} overflowed at {address}: {said}"
-    if "eyes closed" in said:
-        yield f"no agent has died: {said}"
+    if "eyes closed" in said and not any(f"is gone: {why}" in said for why in world.blueprint.gone):
+        yield f"no agent has died of that: {said}"
     if "the control was lost too" in said and world.blueprint.agent and not world.clock.stalled:
         for kind in (AT_SOCKET, AT_INTERFACE, ECHOES):
             fates = controls_of(world, judgement.train.direction, kind)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +47,8 @@ class Socket:
 class SimStation:
     """Sockets under small handles, at one host. `tap_room`, `room`: packets that a receive buffer holds.
 
-    `refusals`: errnos of socket(), by number; `ahead`: ns by which its stamps are ahead of the clock.
+    `refusals`: errnos of socket(), by number; `ahead`: ns by which its stamps are ahead of the clock. `waiting`: called
+    with each thing that there is to read; who has that needs no time to send or to look.
     """
 
     host: Host
@@ -63,6 +64,7 @@ class SimStation:
     _raw: dict[int, list[Socket]] = field(default_factory=dict)
     _datagrams: list[Socket] = field(default_factory=list)
     _opened: int = 0
+    waiting: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
         self.host.stations.append(self)
@@ -141,7 +143,8 @@ class SimStation:
 
     def send(self, handle: int, data: bytes, address: str, port: int = 0) -> str | None:
         """As Station.send."""
-        self.host.network.clock.spend(SENDING)
+        if self.waiting is None:
+            self.host.network.clock.spend(SENDING)
         opened = self._sockets[handle]
         source = self._source or (opened.address if opened.address not in ("", "0.0.0.0") else self.host.address)
         if opened.header:
@@ -153,7 +156,8 @@ class SimStation:
 
     def poll(self, timeout: float) -> list[Observation]:
         """As Station.poll."""
-        self.host.network.clock.wait(timeout, self.readable)
+        if self.waiting is None:
+            self.host.network.clock.wait(timeout, self.readable)
         if not self._queue:
             return []
         seen = list(self._queue)
@@ -202,8 +206,7 @@ class SimStation:
 
     def tell(self, handle: int, time: int, kind: int, data: bytes, address: str) -> None:
         """Tell something that no socket saw."""
-        self.host.network.clock.told += 1
-        self._queue.append((handle, time, kind, data, address, ""))
+        self._tell((handle, time, kind, data, address, ""))
 
     def refuse(self, protocol: int) -> None:
         """Count a policy's refusal as a drop, as raw_rcv() does (net/ipv4/raw.c)."""
@@ -216,9 +219,14 @@ class SimStation:
             opened.drops += 1
             return
         opened.waiting += 1
-        clock = self.host.network.clock
-        clock.told += 1
-        self._queue.append((opened.handle, clock.time_ns() + self.ahead, kind, data, address, interface))
+        stamp = self.host.network.clock.time_ns() + self.ahead
+        self._tell((opened.handle, stamp, kind, data, address, interface))
+
+    def _tell(self, observation: Observation) -> None:
+        self.host.network.clock.told += 1
+        self._queue.append(observation)
+        if self.waiting is not None:
+            self.waiting()
 
     @property
     def overflowed(self) -> bool:
@@ -242,13 +250,17 @@ class SimStation:
             return self._raw.setdefault(opened.protocol, [])
         return {"tap": self._taps, "datagram": self._datagrams}.get(opened.kind)
 
+    def refused(self, protocol: int) -> int:
+        """The errno of socket(), or 0."""
+        if protocol in self.refusals:
+            return self.refusals[protocol]
+        if protocol == 0:
+            return errno.EPROTONOSUPPORT
+        return 0 if 0 < protocol <= 262 else errno.EINVAL
+
     def _check(self, protocol: int) -> None:
-        number = self.refusals.get(protocol)
-        if number is None and protocol == 0:
-            number = errno.EPROTONOSUPPORT
-        if number is None and not 0 < protocol <= 262:
-            number = errno.EINVAL
-        if number is not None:
+        number = self.refused(protocol)
+        if number:
             raise OSError(number, os.strerror(number))
 
 

@@ -13,10 +13,13 @@ from pytest_hdp.measure.ends import End
 from pytest_hdp.measure.engine import Measurement
 from pytest_hdp.measure.path import OpenPath
 from pytest_hdp.measure.plan import Plan
+from pytest_hdp.vantage.remote import RemoteStation
+from sim.agent import Pipe, SimAgent
 from sim.blueprint import Blueprint, plain
 from sim.clock import SimClock
 from sim.families import DEFAULT, FAMILIES
 from sim.host import Host, Rule
+from sim.liar import Liar
 from sim.network import FORWARD, REVERSE, Network
 from sim.station import SimStation
 
@@ -29,7 +32,7 @@ MOST_AT_ONCE = 3
 
 @dataclass(slots=True)
 class World:
-    """A world put together. `families`: what it was drawn from."""
+    """A world put together. `families`: what it was drawn from. `agent`: at the far end of a pipe, if there is one."""
 
     blueprint: Blueprint
     families: tuple[str, ...]
@@ -39,6 +42,7 @@ class World:
     far: Host
     path: OpenPath
     measurement: Measurement
+    agent: SimAgent | None = None
     judgements: dict[Train, Judgement] = field(default_factory=dict)
     _by_payload: dict[bytes, list[Fate]] = field(default_factory=dict)
 
@@ -98,21 +102,30 @@ def build(blueprint: Blueprint, families: tuple[str, ...], *, trace: bool, ties:
         prepare(near, far)
     agent = "netns=far" if blueprint.agent else None
     name = PathName("netns", blueprint.target, blueprint.near_address, blueprint.target, agent)
-    ends = (
-        End(_station(blueprint, near), blueprint.near_address, blueprint.near_tap),
-        End(_station(blueprint, far), blueprint.far_address, blueprint.far_tap, blueprint.far_bind)
-        if blueprint.agent
-        else None,
-    )
-    path = OpenPath(name, *ends, clock=clock, token=tokens.randbytes)
+    near_end = End(_station(blueprint, near), blueprint.near_address, blueprint.near_tap)
+    far_end, agent = _far_end(blueprint, far) if blueprint.agent else (None, None)
+    path = OpenPath(name, near_end, far_end, clock=clock, token=tokens.randbytes)
     near.stations[0].refusals |= blueprint.near_refusals
     network.run_id = path.run_id
     plan = Plan(blueprint.trains, blueprint.pace, seed=blueprint.seed)
     measuring = Measurement(path, plan)
-    world = World(blueprint, families, clock, network, near, far, path, measuring)
+    world = World(blueprint, families, clock, network, near, far, path, measuring, agent)
     for event in blueprint.events:
         event(world)
     return world
+
+
+def _far_end(blueprint: Blueprint, far: Host) -> tuple[End, SimAgent | None]:
+    station: SimStation | RemoteStation = _station(blueprint, far)
+    agent, tap, there = None, blueprint.far_tap, blueprint.far_end
+    if there is not None:
+        clock, seed = far.network.clock, f"pipe {blueprint.seed}"
+        agent = SimAgent(Pipe(clock, there.delay, there.jitter, random.Random(seed)), far.stations[0], there.terms)
+        station = RemoteStation(agent.pipe, "the agent ssh=far", agent.pipe.close, agent.pipe.why, clock)
+        tap = None if tap == far.interface else tap
+        if there.lies:
+            agent.liar = Liar(agent, random.Random(f"lies {blueprint.seed}"), there.lies, there.often)
+    return End(station, blueprint.far_address, tap, blueprint.far_bind), agent
 
 
 def _station(blueprint: Blueprint, host: Host) -> SimStation:

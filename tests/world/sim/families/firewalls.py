@@ -277,3 +277,17 @@ def near_firewall_takes_udp(print_: Blueprint) -> None:
     numbers = print_.some_numbers() - {1, 17}
     print_.a_router().rules.append(NumberFilter(numbers, EITHER))
     print_.notes.append(f"the sender's firewall refuses UDP, and a router drops {sorted(numbers)}")
+
+
+@family(agent=True)
+def far_firewall_refuses(print_: Blueprint) -> None:
+    """The target's own firewall refuses some numbers that are to be sent there, or drops them behind sendto()."""
+    numbers, word = print_.some_numbers() - {1, 17}, print_.chance.choice(("drop", "hold"))
+    kind = "refused-at-send" if word == "drop" else "held-by-sender"
+    print_.far_output.append(
+        HostRule(
+            lambda packet: word if packet.protocol in numbers else None,
+            lambda view: Effect(kind, where="far") if view.number in numbers and view.way == -1 else None,
+        )
+    )
+    print_.notes.append(f"the target's firewall, outward: {word} {sorted(numbers)}")
