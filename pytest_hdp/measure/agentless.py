@@ -42,6 +42,7 @@ FRUITLESS = 36  # steps in a row that bring nothing, before it ends
 LEISURE = 1.0  # seconds between such steps, at most
 MOST_SUSPECTS = 64  # silent numbers asked in one step
 LONGEST_REST = 6.0  # seconds: a Linux router that rejects by its routes takes two errors' worth, and saves up five
+LONGEST_DOUBT = 600.0  # seconds for which silent numbers are asked again, once there is nothing else to ask
 LONGER = 1.5  # so much longer is rested if that was not enough
 # in turn, until one is answered; UDP to a port that nobody has is for paths that let only the usual through
 CALIBRATORS = ((Train(253), Train(254)), (Train(200),), (Train(17, form=Form.WELLFORMED),))
@@ -57,6 +58,7 @@ class Agentless:
         self._kinds = Kinds()
         self._share = MOST_SUSPECTS  # of the silent numbers are asked in one step
         self._rest = 0.0  # seconds before such a step
+        self._doubts_until = math.inf
 
     def script(self) -> Waiting[None]:
         """Measure all of it."""
@@ -88,7 +90,7 @@ class Agentless:
         Returns when its budget was found empty, or None if it never was.
         """
         fruitless = 0
-        while (self._queue or self.asking.suspects) and fruitless < FRUITLESS:
+        while self._more_to_ask() and fruitless < FRUITLESS:
             new = [self._queue.popleft() for _ in range(min(BURST, len(self._queue)))]
             calibrator = self.asking.calibrator
             if calibrator is None and not new:
@@ -113,7 +115,7 @@ class Agentless:
     def _ask_at_pace(self, budget: Budget) -> Waiting[None]:
         """Ask as often as the target has an error to send, silent numbers right before each that it answers."""
         self.asking.budget, fruitless, barren, doubted = budget, 0, 0, None
-        while (self._queue or self.asking.suspects) and self._goes_on(budget, max(fruitless, barren)):
+        while self._more_to_ask() and self._goes_on(budget, max(fruitless, barren)):
             careful = fruitless > 0 or doubted is not None
             yield from pause(self.know.clock, budget.ready(careful=careful) - self.know.clock.monotonic())
             calibrating = not self._queue or budget.most is None or fruitless >= PATIENCE
@@ -160,6 +162,13 @@ class Agentless:
         """Ask nothing for so long that the witnesses will tell of all these silences (see `certainly_there`)."""
         if suspects:
             yield from pause(self.know.clock, 2 * ((suspects + WITNESSES) * self.asking.gap + self.asking.wait))
+
+    def _more_to_ask(self) -> bool:
+        """Whether there is anything left to ask, and time for it: each silence may take long, and they are many."""
+        now = self.know.clock.monotonic()
+        if not self._queue and self._doubts_until == math.inf:
+            self._doubts_until = now + LONGEST_DOUBT
+        return bool(self._queue) or (bool(self.asking.suspects) and now < self._doubts_until)
 
     def _goes_on(self, budget: Budget, fruitless: int) -> bool:
         return budget.guess <= LONGEST_GAP and fruitless < FRUITLESS

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 LOCATED = frozenset({Verdict.LOST, Verdict.REJECTED, Verdict.FIRST_ONLY, Verdict.SILENT})
 _DIED = {Verdict.LOST: "lost", Verdict.REJECTED: "rejected", Verdict.FIRST_ONLY: "stopped"}
+TRACKED = frozenset({1, 6, 17, 33, 58, 132, 136})  # numbers whose headers some Linux' connection tracking checks
 FEW = 6  # trains of one group that climb themselves
 TOLD = 2  # of those whose ICMP error tells who rejected them
 TIME_EXCEEDED = 11
@@ -129,11 +130,13 @@ def located(judgement: Judgement, found: Found, *, hidden: bool = False, others:
     """A judgement with the place where its train died, in its sentence and, if it climbed itself, in `last_hop`.
 
     `hidden`: a translator stands on the way, and may let a number pass untranslated: then no error about it comes back
-    from behind, so that its silence there proves no death. `others`: so many more climbed in its place, all to one end.
+    from behind, so that its silence there proves no death; nor does it where a firewall can't read what it is about.
+    `others`: so many more climbed in its place, all to one end.
     """
     own, (last, beyond) = found.train == judgement.train, _not_before_who_rejected(judgement, found)
     climb = Climb(found.rungs) if own else Climb(by=found.train.protocol)
     judgement = replace(judgement, hops=found.hops, climb=climb)
+    hidden = (hidden and judgement.nat.state != "translated") or _unreadable(found.train)
     said = _ending(judgement, found, last, beyond, hidden=hidden)
     if said is None:
         return judgement
@@ -168,12 +171,15 @@ def _named(hop: Hop) -> str:
     return f"{hop.address} (hop {hop.ttl})"
 
 
+def _unreadable(train: Train) -> bool:
+    """Whether connection tracking takes it for no message of its protocol, and an error about it for nobody's."""
+    return train.form is Form.BARE and train.protocol in TRACKED
+
+
 def _between(judgement: Judgement, last: Hop | None, beyond: Hop, *, hidden: bool) -> str:
     """Between which routers it died, in words; of silence that proves no death, who was the last to answer."""
     verdict, there = judgement.verdict, _named(beyond)
-    unproven = verdict is Verdict.SILENT or (
-        hidden and verdict is not Verdict.REJECTED and judgement.nat.state != "translated"
-    )
+    unproven = verdict is Verdict.SILENT or (hidden and verdict is not Verdict.REJECTED)
     if last is None and unproven:
         return f"no hop answered, and {there} answered the control"
     if last is None:

@@ -117,4 +117,4 @@ def test_what_no_router_answers_about_stands_for_nobody(path):
     assert found[trains[1]].last_hop == Hop(1, "198.51.100.1")
     assert found[trains[1]].climb.rungs[1].silent
     assert found[trains[2]].last_hop == Hop(1, "198.51.100.1")
-    assert "; lost between 198.51.100.1 (hop 1) and " in found[trains[2]].explanation
+    assert "; the last to answer was 198.51.100.1 (hop 1), and to the control " in found[trains[2]].explanation

@@ -9,7 +9,7 @@ import pytest
 from planted import BUGS, hunt
 
 FEW = 200
-RARE = ("second copy", "overflowed")
+RARE = ("second copy", "overflowed", "without the tag", "one in twenty")
 
 
 @pytest.mark.parametrize("name", [each for each in BUGS if not any(word in each for word in RARE)])

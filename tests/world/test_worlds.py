@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 from sim.families import DEFAULT, FAMILIES
 from sim.finding import measured, record, told
 
-WORLDS, CHUNK = 2000, 50
+WORLDS, CHUNK, AGAIN = 2000, 50, 25
 BY_CHANCE = {"loss-independent", "loss-bursty", "loss-periodic", "late-packets", "late-answers", "lossy-numbers"}
 """Families in which the order of packets decides which of them are lost."""
 FOUND = (
@@ -30,6 +28,10 @@ FOUND = (
     ("longer-way-dead", 3),  # its own way was not followed
     ("several-firewalls", 5),  # one number's place was told as another's
     ("routing-loop", 1),  # nobody called it one
+    ("late-answers", "prohibited-routes", 11002239),  # silent numbers were asked again for twenty minutes and more
+    ("length-filter", "prohibited-routes", "late-answers", 11005220),
+    # errors about what a firewall cannot read told of a death elsewhere
+    ("number-filter", "established-outward", "outage-long", 11003502),
     ("agent-dies", 84),  # what was handed over to a far end that died counted as sent
     ("agent-spends-all", 163),  # "protocol unreachable" of a host whose agent was gone rejected a number
     ("agent-spends-all", "clock-steps", 140),  # why the agent ended was not told
@@ -61,22 +63,27 @@ def test_each_family_by_itself(name: str) -> None:
     assert all(outcome.families == (name,) for outcome in outcomes)
 
 
-@pytest.mark.parametrize("seed", random.Random(9).sample(range(WORLDS), 12))
-def test_the_same_seed_is_the_same_run_to_the_byte(seed: int) -> None:
-    first, second = (record(measured(seed, trace=True)[0]) for _ in range(2))
-    assert first == second
-    assert len(first) > 1000
+@pytest.mark.parametrize("first", range(0, WORLDS, 10 * CHUNK))
+def test_the_same_seed_is_the_same_run_to_the_byte(first: int) -> None:
+    for seed in range(first, first + AGAIN):
+        once, again = (record(measured(seed, trace=True)[0]) for _ in range(2))
+        assert once == again, seed
+        assert len(once) > 800, seed
 
 
-@pytest.mark.parametrize("seed", random.Random(10).sample(range(WORLDS), 25))
-def test_no_order_of_equal_events_changes_a_verdict(seed: int) -> None:
-    world, outcome = measured(seed)
-    if BY_CHANCE & set(world.families):
-        return  # there another order is another network
-    for ties in range(3):
-        other, _ = measured(seed, ties=ties)
-        said = {train: each.verdict for train, each in other.judgements.items()}
-        assert said == {train: each.verdict for train, each in world.judgements.items()}, told(outcome)
+@pytest.mark.parametrize("first", range(0, WORLDS, 4 * CHUNK))
+def test_no_order_of_equal_events_changes_a_verdict(first: int) -> None:
+    compared = 0
+    for seed in range(first, first + 2 * AGAIN):
+        world, _ = measured(seed)
+        if BY_CHANCE & set(world.families):
+            continue  # there another order is another network
+        compared += 1
+        for ties in range(2):
+            other, outcome = measured(seed, ties=ties)
+            said = {train: each.verdict for train, each in other.judgements.items()}
+            assert said == {train: each.verdict for train, each in world.judgements.items()}, told(outcome)
+    assert compared > AGAIN
 
 
 def test_families_say_what_they_do() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_hdp.vantage import bpf, shipping
 from pytest_hdp.vantage.agent import Agent
-from pytest_hdp.vantage.exchange import AgentGone
+from pytest_hdp.vantage.exchange import NOBODY_KNOWS, AgentGone
 from pytest_hdp.vantage.keeper import Keeper, NamespacesUnavailable
 from pytest_hdp.vantage.remote import RemoteStation
 from pytest_hdp.vantage.shipping import Terms
@@ -141,7 +141,7 @@ def test_a_burst_is_spread_as_it_was_meant(start, beside):
 def test_nothing_goes_to_whom_the_session_has_not_met(start, beside):
     far = start()
     handle = far.sender(socket.AF_INET, 253)
-    assert far.send(handle, PAYLOAD, HERE) is None
+    assert far.send(handle, PAYLOAD, HERE) == NOBODY_KNOWS
     assert "asked to send to 127.0.0.1, from where nothing of this session came" in str(far.gone)
     assert beside.poll(0.1) == []
 

@@ -96,7 +96,8 @@ def _control(world: World, judgement: Judgement) -> Iterator[str]:
 
 def _eyes_fail(world: World) -> bool:
     """Whether what came may not have been seen: late, or for want of buffer."""
-    late = bool(world.clock.stalled) or any(getattr(each, "held", 0) for each in world.network.elements)
+    slow = ("held", "later")  # of a link, and of who sends again what it saw
+    late = bool(world.clock.stalled) or any(getattr(each, how, 0) for each in world.network.elements for how in slow)
     return late or any(station.overflowed for host in (world.near, world.far) for station in host.stations)
 
 

@@ -178,13 +178,19 @@ def _has_state(world: World, view: View, owner: object) -> bool:
         other = view_of(world, train)
         if other.way == view.way or (view.number in {ICMP, UDP} and other.wellformed is not view.wellformed):
             continue
-        for _, effects, now in _journey(world, other):
-            opens = any(effect.kind in ("translate", "opens") and effect.owner is owner for effect in effects)
-            if opens and now.number == view.number:
+        for effect, now in _until_it_dies(world, other):
+            if effect.kind in ("translate", "opens") and effect.owner is owner and now.number == view.number:
                 return True
-            if not {effect.kind for effect in effects} <= PASSING:
-                break
     return False
+
+
+def _until_it_dies(world: World, view: View) -> Iterator[tuple[Effect, View]]:
+    """What is done to a train, one thing after the other, also within one router."""
+    for _, effects, now in _journey(world, view):
+        for effect in effects:
+            yield effect, now
+            if effect.kind not in PASSING:
+                return
 
 
 def _ended(world: World, view: View, effect: Effect, element: object, way: _Way) -> Truth:
@@ -256,18 +262,27 @@ def _arrived(world: World, view: View, way: _Way) -> Truth:
         answered = blueprint.answers and view.number not in blueprint.handled
     if answered and way.nat != "leaked" and not way.muted:
         return _made(world, {V.REACHED}, way, None, "the target answers it")
-    verdicts = {V.SILENT}
-    if blueprint.target_bucket.each and (way.muted or way.nat == "leaked"):
-        verdicts.add(V.INCONCLUSIVE)  # errors that nobody hears take from what others are held against
-    return _made(world, verdicts, way, None, "the target takes it without an answer")
+    return _made(world, {V.SILENT}, way, None, "the target takes it without an answer")
 
 
 def _made(world: World, verdicts: set[Verdict], way: _Way, hop: int | None, why: str) -> Truth:
     blueprint = world.blueprint
     mute = not (blueprint.agent or blueprint.answers)
-    if blueprint.excuses or blueprint.loss or mute or (V.SILENT in verdicts and _unprovable(world)):
+    spent = not blueprint.agent and blueprint.target_bucket.each and _unheard(world)
+    if blueprint.excuses or blueprint.loss or mute or spent or (V.SILENT in verdicts and _unprovable(world)):
         verdicts = verdicts | {V.INCONCLUSIVE}
     return Truth(frozenset(verdicts), way.nat, hop, why)
+
+
+def _unheard(world: World) -> bool:
+    """Whether the target sends errors that nobody hears: they take from those that others are held against."""
+    for train in world.blueprint.trains:
+        way = _Way()
+        for element, effects, now in _journey(world, view_of(world, train)):
+            way.muted |= isinstance(element, Router) and element.mutes(now)
+            if way.muted or "leak" in {effect.kind for effect in effects}:
+                return True
+    return False
 
 
 def _unprovable(world: World) -> bool:
