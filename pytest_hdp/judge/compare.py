@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.result import PathName, Result
+from pytest_hdp.judge.result import Judgement, PathName, Result
 from pytest_hdp.judge.verdict import Verdict
 
 NOTHING_LEARNT = frozenset({Verdict.SILENT, Verdict.INCONCLUSIVE})
@@ -90,10 +90,13 @@ def compare(before: Iterable[Result], after: Iterable[Result]) -> Comparison:
 def changes(before: Result, after: Result) -> tuple[Change, ...]:
     """What differs between two results of the same train, as far as both of them show it.
 
-    Counts, times, the last hop and who sent an error are none: chance and load balancing change those. Two
+    Counts, times, the last hop and who sent an error are none: chance and load balancing change those. Nor is it one
+    that a router rejected a number, and on the other side had no ICMP error left to say so (`budget_spent`). Two
     rejections differ if they have no type and code in common. A source address is compared where something arrived.
     """
     one, two = before.judgement, after.judgement
+    if _said_by_luck(one, two) or _said_by_luck(two, one):
+        return ()
     if before.verdict is not after.verdict:
         return (Change("verdict", _named(before), _named(after)),)
     found: list[Change] = []
@@ -108,6 +111,16 @@ def changes(before: Result, after: Result) -> tuple[Change, ...]:
     if one.arrived and two.arrived and one.nat.state != two.nat.state:
         found.append(Change("source address", one.nat.state, two.nat.state))
     return tuple(found)
+
+
+def _said_by_luck(lost: Judgement, rejected: Judgement) -> bool:
+    """Whether the one is lost and the other rejected for no more than who got one of a router's few errors."""
+    sources = {count.source for count in rejected.icmp if count.authenticated}
+    return (
+        (lost.verdict, rejected.verdict) == (Verdict.LOST, Verdict.REJECTED)
+        and lost.budget_spent is not None
+        and lost.budget_spent in sources
+    )
 
 
 def _is_unclear(pair: Pair) -> bool:

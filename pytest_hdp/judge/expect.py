@@ -109,7 +109,8 @@ def record(results: Iterable[Result], name: str = "recorded", system: str | None
 
     Numbers with equal verdicts (and errnos) share a table. `direction` and `form` are written only where the
     run has more than one of them. A train that was inconclusive is left out, and so is one that was measured
-    twice with different verdicts.
+    twice with different verdicts. Where a router's budget for ICMP errors was spent, what it rejected may be lost next
+    time, and the other way round: both are listed.
     """
     results = list(results)
     observed: dict[Train, set[_Kind]] = {}
@@ -117,13 +118,15 @@ def record(results: Iterable[Result], name: str = "recorded", system: str | None
         judgement = result.judgement
         observed.setdefault(judgement.train, set()).add((judgement.verdict, judgement.errno))
     settled = {train: kinds.pop() for train, kinds in observed.items() if len(kinds) == 1}
-    groups: dict[tuple[_Kind, Direction | None, Form | None], list[int]] = {}
+    either = _by_luck(results)
+    groups: dict[tuple[_Kind, bool, Direction | None, Form | None], list[int]] = {}
     # Of all that was measured: an entry without a direction would speak of what is left out in one of them, too.
     directions, forms = {t.direction for t in observed}, {t.form for t in observed}
     for train, kind in sorted(settled.items()):
         if kind[0] is not Verdict.INCONCLUSIVE:
             key = (
                 kind,
+                train in either,
                 train.direction if len(directions) > 1 else None,
                 train.form if len(forms) > 1 else None,
             )
@@ -132,16 +135,33 @@ def record(results: Iterable[Result], name: str = "recorded", system: str | None
     lines = ["[profile]", f"name = {_quoted(name)}"]
     lines += [f"path = {_quoted(paths.pop())}"] if len(paths) == 1 else []
     lines += [f"system = {_quoted(system)}"] if system else []
-    for ((verdict, errno), direction, form), numbers in groups.items():
+    for ((verdict, errno), by_luck, direction, form), numbers in groups.items():
         lines += [
             "",
             "[[expect]]",
             f"protocols = {_quoted(format_protocols(numbers))}",
             f"verdict = {_quoted(verdict)}",
         ]
+        if by_luck:
+            lines.append(f"also = [{_quoted(Verdict.REJECTED if verdict is Verdict.LOST else Verdict.LOST)}]")
         optional = {"errno": errno, "direction": direction, "form": form}
         lines += [f"{key} = {_quoted(value)}" for key, value in optional.items() if value is not None]
     return "\n".join(lines) + "\n"
+
+
+def _by_luck(results: Iterable[Result]) -> set[Train]:
+    """Which trains were lost or rejected by who got one of a router's few errors."""
+    results = list(results)
+    spent = {result.judgement.budget_spent for result in results} - {None}
+    return {
+        judgement.train
+        for judgement in (result.judgement for result in results)
+        if judgement.budget_spent is not None
+        or (
+            judgement.verdict is Verdict.REJECTED
+            and any(count.source in spent for count in judgement.icmp if count.authenticated)
+        )
+    }
 
 
 def _quoted(text: str) -> str:

@@ -69,6 +69,8 @@ def to_record(result: Result) -> dict[str, Any]:
         record["hops"] = [_hop(hop) for hop in judgement.hops]
     if judgement.climb is not None:
         record["climb"] = to_climb(judgement.climb)
+    if judgement.budget_spent is not None:
+        record["budget_spent"] = judgement.budget_spent
     if judgement.probes:
         record["probes"] = [_traced(trace) for trace in traces(judgement.probes)]
     return record
@@ -146,6 +148,7 @@ def _judgement(fields: Fields) -> Judgement:
         bound=fields.text_or_none("bound"),
         hops=tuple(_read_hop(hop) for hop in fields.objects("hops")),
         climb=read_climb(fields.fields("climb")) if "climb" in fields.values else None,
+        budget_spent=fields.text("budget_spent") if "budget_spent" in fields.values else None,
         probes=tuple(_trace(probe) for probe in fields.objects("probes")),
     )
 

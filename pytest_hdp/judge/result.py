@@ -91,6 +91,7 @@ class Judgement:
     Counts are of probes, not copies, except `duplicated`: surplus copies at the receiver.
     `probes`: what it rests on, as observed, or the times that a record kept; no part of what is judged. `hops`: the
     routers that the control found on the path, by TTL. `climb`: how the hop was looked for, None if it was not.
+    `budget_spent`: of a lost one, the router that may have rejected it, and had no ICMP error left to say so.
     """
 
     train: Train
@@ -117,6 +118,7 @@ class Judgement:
     changed: tuple[str, ...] = ()
     hops: tuple[Hop, ...] = ()
     climb: Climb | None = None
+    budget_spent: str | None = None
     probes: tuple[Probe | Trace, ...] = field(default=(), compare=False, repr=False)
 
 

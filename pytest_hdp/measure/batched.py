@@ -6,14 +6,15 @@ that all that became of it is known. If the agent goes, what is settled by then 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.control import ICMP
+from pytest_hdp.measure.leisure import ask_at_leisure
 from pytest_hdp.measure.meeting import ask_back, confirm, greet_from_afar
-from pytest_hdp.measure.rounds import Volley, let_forward_arrive
+from pytest_hdp.measure.rounds import FEW_CONTROLS, Volley, let_forward_arrive
 from pytest_hdp.measure.search import find_places
 from pytest_hdp.measure.waiting import Waiting, glance, look_until, pause
 
@@ -52,6 +53,7 @@ class Batched:
         know.judge_open(more_rounds=self._may_go_on)
         while know.open_trains():
             yield from self._go_on()
+        yield from ask_at_leisure(know, self._send_few, lambda: self._hear(know.rounds))
         yield from find_places(know)
 
     @property
@@ -155,6 +157,12 @@ class Batched:
             far.pause(1 / know.plan.pace.rate)
         self._far_busy = know.clock.monotonic() + len(order) / know.plan.pace.rate
         yield from glance(know.clock)
+
+    def _send_few(self, trains: Sequence[Train], direction: Direction, number: int) -> Waiting[None]:
+        order: list[Train | Direction] = [*trains, *[direction] * FEW_CONTROLS]
+        for position, item in enumerate(order):
+            self.volley.send_one(item, number, position)
+        yield from glance(self.know.clock)
 
     def _order(self, trains: list[Train], direction: Direction) -> list[Train | Direction]:
         """With fewer controls once the rounds for everyone are over: what they lose is well known by then."""

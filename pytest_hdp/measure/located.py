@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.explain import probed_with
+from pytest_hdp.judge.explain import plain, probed_with
 from pytest_hdp.judge.result import Climb
 from pytest_hdp.judge.verdict import Form, Place, Verdict
 
@@ -39,6 +39,12 @@ class Found:
     rungs: tuple[AtTtl, ...] = ()
     elsewhere: bool = False
     circle: tuple[Hop, Hop] | None = None
+
+    @property
+    def rejected_by(self) -> str | None:
+        """Who rejected a packet that looked for the hop."""
+        errors = (each for rung in self.rungs for each in rung.icmp)
+        return next((i.source for i in errors if i.authenticated and i.type != TIME_EXCEEDED), None)
 
     @property
     def place(self) -> tuple[object, ...] | None:
@@ -114,6 +120,12 @@ def in_turn(judgements: Iterable[Judgement], group_of: Callable[[Judgement], obj
     return [each for one_of_each in zip_longest(*groups.values()) for each in one_of_each if each is not None]
 
 
+def spent_by(address: str, judgement: Judgement, why: str) -> Judgement:
+    """The judgement of a lost one that says whose budget was spent, and why it may be rejected there."""
+    said = f"{plain(address)} {why}, and had no ICMP error left for this one: it may be rejected, too"
+    return replace(judgement, budget_spent=address, explanation=f"{judgement.explanation.rstrip('.')}; {said}.")
+
+
 def _not_before_who_rejected(judgement: Judgement, found: Found) -> tuple[Hop | None, Hop | None]:
     """Who rejected a train has had it, whatever its silence at a TTL seems to say: it got there at least."""
     sources = {count.source for count in judgement.icmp if count.authenticated}
@@ -137,6 +149,8 @@ def located(judgement: Judgement, found: Found, *, hidden: bool = False, others:
     climb = Climb(found.rungs) if own else Climb(by=found.train.protocol)
     judgement = replace(judgement, hops=found.hops, climb=climb)
     hidden = (hidden and judgement.nat.state != "translated") or _unreadable(found.train)
+    if own and judgement.verdict is Verdict.LOST and judgement.budget_spent is None and found.rejected_by:
+        judgement = spent_by(found.rejected_by, judgement, "rejected a packet of it that looked for the hop")
     said = _ending(judgement, found, last, beyond, hidden=hidden)
     if said is None:
         return judgement

@@ -9,17 +9,21 @@ import random
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.measure.leisure import ask_at_leisure
 from pytest_hdp.measure.meeting import ask_back, confirm, greet
 from pytest_hdp.measure.search import find_places
 from pytest_hdp.measure.waiting import Waiting, glance, look_until, pause
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.measure.ends import Eye
     from pytest_hdp.measure.knowledge import Knowledge
     from pytest_hdp.vantage.station import Observation
 
+FEW_CONTROLS = 2  # where only a few numbers are asked again
 BURST = 0.0005  # seconds of the rate that are sent back to back between two looks at the sockets
 
 
@@ -93,12 +97,22 @@ class Rounds:
             know.note_drops()
             know.judge_open(more_rounds=know.rounds < pace.most_rounds)
             if not know.open_trains():
+                yield from ask_at_leisure(know, self.send_few, self.hear)
                 yield from find_places(know)
                 return
             spacing = min(spacing * 2, max(pace.widest, pace.spacing))
             for _ in range(min(1 + know.rounds // 4, pace.most_rounds - know.rounds)):
                 yield from pause(know.clock, spacing)
                 yield from self.round()
+
+    def send_few(self, trains: Sequence[Train], direction: Direction, number: int) -> Waiting[None]:
+        """Send one probe of some trains, with the control behind them."""
+        yield from self.volley.send([*trains, *[direction] * FEW_CONTROLS], number)
+
+    def hear(self) -> Waiting[None]:
+        """Wait until all is known of what was sent."""
+        yield from pause(self.know.clock, self.know.timeout)
+        self.know.note_drops()
 
     def round(self) -> Waiting[None]:
         """Send one probe of each open train: forward, and when those have arrived, reverse, so that it is an answer."""

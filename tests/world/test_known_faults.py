@@ -13,7 +13,6 @@ from sim.finding import measured, told
 SEEDS: dict[str, tuple[int, *tuple[str, ...]]] = {
     "near-firewall-takes-udp": (382, "established-outward", "near-firewall-takes-udp"),
     "nat-pool": (4, "nat-pool"),
-    "prohibited-routes-watched": (5, "prohibited-routes-watched"),
     "small-socket-buffers": (2003791, "small-socket-buffers"),
     "udp-blocked": (11000168, "length-filter", "udp-blocked", "nat-linux"),
 }

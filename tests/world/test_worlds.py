@@ -37,6 +37,7 @@ FOUND = (
     ("agent-spends-all", "clock-steps", 140),  # why the agent ended was not told
     ("agent-stalls", "duplication", 56),  # at the very end of its patience it looked without end
     ("agent-lies", 50),  # a far end showed errors about packets that it had not sent
+    ("prohibited-routes-watched", 5),  # rejected or lost by who got one of the few errors
 )
 """Families and seed of the worlds that showed faults which are mended."""
 

@@ -24,6 +24,17 @@ def prohibited(code: int, source: str = "203.0.113.1", *, authenticated: bool = 
     return (IcmpCount(source, 3, code, 1, authenticated),)
 
 
+def test_lost_or_rejected_by_who_got_one_of_a_routers_few_errors_is_no_change():
+    lost = result(Verdict.LOST, budget_spent="203.0.113.1")
+    rejected = result(Verdict.REJECTED, icmp=prohibited(13))
+    assert not compare([lost], [rejected]).differs(strict=True)
+    assert not compare([rejected], [lost]).differs(strict=True)
+    assert compare([rejected], [result(Verdict.LOST)]).differs()
+    assert compare([rejected], [result(Verdict.LOST, budget_spent="203.0.113.9")]).differs()
+    assert compare([lost], [result()]).differs()
+    assert compare([lost], [result(Verdict.REJECTED, icmp=prohibited(13, authenticated=False))]).differs()
+
+
 def test_nothing_changed():
     found = compare([result(), result(Verdict.LOST, 50)], [result(Verdict.LOST, 50), result()])
     assert (len(found.unchanged), found.differs(), found.differs(strict=True)) == (2, False, False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from pytest_hdp.judge.expect import (
     load_profile,
     record,
 )
-from pytest_hdp.judge.result import Judgement, PathName, Result
+from pytest_hdp.judge.result import IcmpCount, Judgement, PathName, Result
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Place, Verdict
 
 V, OUT = Verdict, Outcome
@@ -385,6 +386,21 @@ def test_a_recorded_run_is_compact() -> None:
         'protocols = "1-49,52-255"',
         'verdict = "delivered"',
     ]
+
+
+def test_what_a_routers_spent_budget_decided_is_recorded_as_either() -> None:
+    by_router = (IcmpCount("203.0.113.1", 3, 13, 1, authenticated=True),)
+    by_other = (IcmpCount("203.0.113.9", 3, 13, 1, authenticated=True),)
+    run = [
+        replace(judged(V.REJECTED, protocol=47), icmp=by_router),
+        replace(judged(V.LOST, protocol=50), budget_spent="203.0.113.1"),
+        replace(judged(V.REJECTED, protocol=51), icmp=by_other),
+        judged(V.LOST, protocol=89),
+    ]
+    profile = load_profile(record(map(result, run)), "recorded.toml")
+    either = {number: profile.expectation(Train(number)).also for number in (47, 50, 51, 89)}
+    assert either == {47: {V.LOST}, 50: {V.REJECTED}, 51: frozenset(), 89: frozenset()}
+    assert assess(judged(V.REJECTED, protocol=50), profile.expectation(Train(50)))[0] is OUT.XFAILED
 
 
 def test_a_train_measured_twice_with_two_verdicts_is_left_out() -> None:

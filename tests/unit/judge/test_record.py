@@ -111,7 +111,9 @@ some_hops = st.lists(st.builds(Hop, st.integers(1, 255), texts), min_size=1, max
 def test_probes_and_hops_there_and_back(
     result: Result, probes: tuple[Trace, ...], hops: tuple[Hop, ...], climb: Climb
 ) -> None:
-    result = replace(result, judgement=replace(result.judgement, probes=probes, hops=hops, climb=climb))
+    result = replace(
+        result, judgement=replace(result.judgement, probes=probes, hops=hops, climb=climb, budget_spent="r")
+    )
     record = to_record(result)
     VALIDATOR.validate(record)
     back = from_record(json.loads(json.dumps(record)))

@@ -63,7 +63,7 @@ def _train(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
     if world.agent is not None and world.agent.liar is not None:
         yield from honest(world, judgement, truth, fates_of(world, judgement.train))
         return
-    if judgement.verdict not in truth.verdicts:
+    if judgement.verdict not in truth.verdicts and not _unheard(judgement, truth):
         allowed = "/".join(sorted(truth.verdicts))
         number = "A4: " if judgement.verdict is Verdict.DELIVERED and too_few(judgement) else ""
         yield f"{number}{judgement.verdict} is not {allowed} ({truth.why}): {judgement.explanation}"
@@ -78,6 +78,16 @@ def _train(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
     yield from places(world, judgement, truth)
     if judgement.verdict is Verdict.INCONCLUSIVE:
         yield from reasons(world, judgement, truth)
+
+
+def _unheard(judgement: Judgement, truth: Truth) -> bool:
+    """Whether it is said to be lost, and that it may be rejected by who really rejects it."""
+    return (
+        judgement.verdict is Verdict.LOST
+        and Verdict.REJECTED in truth.verdicts
+        and truth.hop is not None
+        and judgement.budget_spent == truth.hops[truth.hop - 1]
+    )
 
 
 def fates_of(world: World, train: Train) -> list[Fate]:

@@ -51,7 +51,7 @@ def prohibited_routes(print_: Blueprint) -> None:
     _prohibit(print_)
 
 
-@family(agent=True, fault="D19: rejected or lost by who got one of a router's few errors")
+@family(agent=True)
 def prohibited_routes_watched(print_: Blueprint) -> None:
     """The same with an agent."""
     _prohibit(print_)

@@ -1,0 +1,143 @@
+"""Rejected or lost? Where a router has few ICMP errors to send, who got one of them must not decide that.
+
+A stock Linux router sends one error a second to each peer, one in two seconds where a route says no, and none to who
+keeps asking within these (net/ipv4/route.c, ip_error). So what was lost, while a router that rejects had no error left
+for what it is known to reject, is asked again at the pace at which that one answers. A number is lost for all that this
+router says once it is silent twice beside something that was answered.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+from pytest_hdp.judge.verdict import Direction, Verdict
+from pytest_hdp.measure.interest import by_interest
+from pytest_hdp.measure.located import never_answered, spent_by
+from pytest_hdp.measure.silence import rejecting
+from pytest_hdp.measure.waiting import Waiting, look_until, pause
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.evidence import Train
+    from pytest_hdp.judge.result import Judgement
+    from pytest_hdp.measure.knowledge import Knowledge
+    from pytest_hdp.measure.ledger import Entry
+
+LONGEST = 10.0  # seconds that are spent on it in each direction, unless all are to be located
+REST = 2.1  # seconds in which a Linux router that rejects by its routes has earned an error
+LONGEST_REST, LONGER = 6.0, 1.5
+LEAST_REST = 0.05
+FIRST = 4  # asked at once at first
+ENOUGH = 2  # silences beside an answer that excuse a router
+FRUITLESS = 6  # steps in a row that bring nothing
+
+Send: TypeAlias = "Callable[[Sequence[Train], Direction, int], Waiting[None]]"
+
+
+def ask_at_leisure(know: Knowledge, send: Send, hear: Callable[[], Waiting[None]]) -> Waiting[None]:
+    """Ask again for what may be rejected by a router whose budget was spent, and judge that anew.
+
+    `send`: one probe of some trains in one direction, in a round of that number, with controls; `hear`: until all of
+    it is known.
+    """
+    for direction in know.directions:
+        leisure = Leisure(know, direction)
+        if leisure.suspects and leisure.witnesses and know.path.gone is None:
+            yield from leisure.ask(send)
+            yield from hear()
+            leisure.judge()
+
+
+class Leisure:
+    """What was lost in one direction, and by whom it may have been rejected.
+
+    `witnesses`: by router, a number that it rejects, and had no error for at times. `spent`: those that had none again.
+    """
+
+    def __init__(self, know: Knowledge, direction: Direction) -> None:
+        self.know = know
+        known = {train: each for train, each in (know.settled | know.to_locate).items() if train.direction is direction}
+        lost = [train for train, each in known.items() if each.verdict is Verdict.LOST and not never_answered(train)]
+        self.direction = direction
+        self.suspects = by_interest(lost)
+        self.witnesses = self._limited(known.values())
+        self.spent: set[str] = set()
+        self._asked: dict[Train, None] = {}
+        self._beside: Counter[Train] = Counter()
+
+    def _limited(self, judgements: Iterable[Judgement]) -> dict[str, Train]:
+        found: dict[str, Train] = {}
+        for judgement in judgements:
+            if judgement.verdict is Verdict.REJECTED:
+                entries = self.know.ledger.trains.get(judgement.train, ())
+                for address in {each.source for entry in entries for each in filter(rejecting, entry.icmp)}:
+                    if not all(_from(address, entry) for entry in entries):
+                        found.setdefault(address, judgement.train)
+        return found
+
+    def ask(self, send: Send) -> Waiting[None]:
+        """Ask for a few at a time, as many as are answered, until all are known or the time is over."""
+        know, clock = self.know, self.know.clock
+        until = math.inf if know.plan.locate == "all" else clock.monotonic() + LONGEST
+        count, rest, fruitless = FIRST, REST, 0
+        while self.suspects and fruitless < FRUITLESS and clock.monotonic() + rest <= until and know.path.gone is None:
+            yield from pause(clock, rest)
+            chosen = self.suspects[:count]
+            asked = yield from self._send(chosen, send)
+            missed = [entry.train for entry in asked if not _rejected(entry)]
+            self.suspects = [train for train in self.suspects if train not in chosen or train in missed]
+            fruitless = fruitless + 1 if len(missed) == len(chosen) else 0
+            if not missed:
+                count += 1
+            elif (yield from self._witnessed(send)):
+                self._excuse(missed)
+                count, rest, fruitless = 2 * count, max(LEAST_REST, rest / 2), 0
+            else:
+                count = max(1, len(chosen) - len(missed))
+                rest = min(LONGEST_REST, rest * LONGER) if len(missed) == len(chosen) else rest
+
+    def _witnessed(self, send: Send) -> Waiting[bool]:
+        """Whether each router had an error left for what it is known to reject."""
+        asked = yield from self._send(list(dict.fromkeys(self.witnesses.values())), send)
+        silent = {entry.train for entry in asked if not _rejected(entry)}
+        spent = {address for address, train in self.witnesses.items() if train in silent}
+        self.spent |= spent
+        return not spent
+
+    def _excuse(self, silent: Sequence[Train]) -> None:
+        self._beside.update(silent)
+        self.suspects = [train for train in self.suspects if self._beside[train] < ENOUGH]
+
+    def _send(self, trains: Sequence[Train], send: Send) -> Waiting[list[Entry]]:
+        know = self.know
+        number = know.rounds
+        know.rounds += 1
+        yield from send(trains, self.direction, number)
+        self._asked |= dict.fromkeys(trains)
+        entries = [know.ledger.trains[train][-1] for train in trains]
+        deadline = know.clock.monotonic() + know.timeout
+        yield from look_until(know.clock, deadline, lambda: all(map(_rejected, entries)))
+        return entries
+
+    def judge(self) -> None:
+        """Judge anew what was asked, and say of the rest whose budget was spent."""
+        know = self.know
+        know.forget_circumstances()
+        for train in self._asked:
+            know.to_locate.pop(train, None)
+            know.settled.pop(train, None)
+            know.settle(know.judge(train, more_rounds=False), worth=know.path.routed)
+        for train in self.suspects if self.spent else ():
+            kept = know.to_locate if train in know.to_locate else know.settled
+            if kept[train].verdict is Verdict.LOST:
+                kept[train] = spent_by(min(self.spent), kept[train], "rejects others")
+
+
+def _from(address: str, entry: Entry) -> bool:
+    return any(rejecting(each) and each.source == address for each in entry.icmp)
+
+
+def _rejected(entry: Entry) -> bool:
+    return entry.errno is not None or any(map(rejecting, entry.icmp))
