@@ -67,10 +67,10 @@ def to_record(result: Result) -> dict[str, Any]:
         record["expected_wire_protocol"] = result.expected_wire_protocol
     if judgement.hops:
         record["hops"] = [_hop(hop) for hop in judgement.hops]
-    if judgement.climb is not None:
-        record["climb"] = to_climb(judgement.climb)
     if judgement.budget_spent is not None:
         record["budget_spent"] = judgement.budget_spent
+    if judgement.climb is not None:
+        record["climb"] = to_climb(judgement.climb)
     if judgement.probes:
         record["probes"] = [_traced(trace) for trace in traces(judgement.probes)]
     return record

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Circumstances, Train
 from pytest_hdp.judge.ladder import judge
+from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.measure.circumstances import eyes_of, shared_by
 from pytest_hdp.measure.control import Control
 from pytest_hdp.measure.filing import file
@@ -129,8 +130,11 @@ class Knowledge:
                 self.settle(judgement, worth=self.path.routed)
 
     def settle(self, judgement: Judgement, *, worth: bool = True) -> None:
-        """Keep a train's last judgement. `worth`: whether there may be a place to find for it."""
-        searched = worth and worth_locating(judgement, self.plan.locate)
+        """Keep a train's last judgement. `worth`: whether there may be a place to find for it.
+
+        A lost one waits in any case: it may have been rejected by who had no ICMP error left (`leisure`).
+        """
+        searched = worth and (judgement.verdict is Verdict.LOST or worth_locating(judgement, self.plan.locate))
         (self.to_locate if searched else self.settled)[judgement.train] = judgement
 
     def settle_all(self, judgements: Iterable[Judgement]) -> None:

@@ -59,7 +59,8 @@ class Leisure:
     def __init__(self, know: Knowledge, direction: Direction) -> None:
         self.know = know
         known = {train: each for train, each in (know.settled | know.to_locate).items() if train.direction is direction}
-        lost = [train for train, each in known.items() if each.verdict is Verdict.LOST and not never_answered(train)]
+        waiting = [train for train in know.to_locate if train in known and not never_answered(train)]
+        lost = [train for train in waiting if known[train].verdict is Verdict.LOST]
         self.direction = direction
         self.suspects = by_interest(lost)
         self.witnesses = self._limited(known.values())
@@ -125,14 +126,13 @@ class Leisure:
         """Judge anew what was asked, and say of the rest whose budget was spent."""
         know = self.know
         know.forget_circumstances()
-        for train in self._asked:
-            know.to_locate.pop(train, None)
-            know.settled.pop(train, None)
+        for train in self._asked.keys() & know.to_locate.keys():  # the others have been told already
+            del know.to_locate[train]
             know.settle(know.judge(train, more_rounds=False), worth=know.path.routed)
         for train in self.suspects if self.spent else ():
-            kept = know.to_locate if train in know.to_locate else know.settled
-            if kept[train].verdict is Verdict.LOST:
-                kept[train] = spent_by(min(self.spent), kept[train], "rejects others")
+            judgement = know.to_locate.get(train)
+            if judgement is not None and judgement.verdict is Verdict.LOST:
+                know.to_locate[train] = spent_by(min(self.spent), judgement, "rejects others")
 
 
 def _from(address: str, entry: Entry) -> bool:

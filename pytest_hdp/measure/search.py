@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Means
 from pytest_hdp.measure.locate import Locator, ask_again
-from pytest_hdp.measure.located import Kinds, in_turn
+from pytest_hdp.measure.located import Kinds, in_turn, worth_locating
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
@@ -29,14 +29,16 @@ def find_places(know: Knowledge) -> Waiting[None]:
     kinds, until = Kinds(), know.clock.monotonic() + LONGEST
     every = know.plan.locate == "all"
     while know.path.gone is None:
-        turns = in_turn(know.to_locate.values(), kinds.group_of)
+        worth = [each for each in know.to_locate.values() if worth_locating(each, know.plan.locate)]
+        turns = in_turn(worth, kinds.group_of)
         chosen = [each for each in turns if kinds.wants(each, every=every, apart=True)]
         if not chosen or (know.clock.monotonic() > until and not every):
             break
         yield from _climb(know, kinds, chosen, math.inf if every else until)
     for judgement in list(know.to_locate.values()):
         hidden = _translated(know, judgement.train.direction)
-        know.settle_all([kinds.stands_for(judgement, hidden=hidden)])
+        worth_saying = worth_locating(judgement, know.plan.locate)
+        know.settle_all([kinds.stands_for(judgement, hidden=hidden) if worth_saying else judgement])
 
 
 def _climb(know: Knowledge, kinds: Kinds, chosen: list[Judgement], until: float) -> Waiting[None]:

@@ -26,7 +26,7 @@ schema run time path direction ip_version protocol keyword form verdict place ex
 arrived delivered duplicated reordered modified ttl changed nat icmp last_hop control bound expected outcome latency_us
 """
 
-ADDED = "expected_errno expected_wire_protocol hops climb probes made"
+ADDED = "expected_errno expected_wire_protocol hops budget_spent climb probes made"
 
 SCHEMA_FILE = json.loads((resources.files("pytest_hdp.judge") / "results.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA_FILE)
