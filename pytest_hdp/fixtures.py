@@ -66,10 +66,13 @@ class Path:
             raise ValueError(f"count is how many to send: 1 at least, not {count}")
         from pytest_hdp.judge.evidence import Train
 
+        train = Train(protocol, Direction(direction), Form(form))
+        if train.direction is Direction.REVERSE:
+            self._campaign.measure_first(self._route)
         plan = self._campaign.routes[self._route].plan
         plan = replace(
             plan,
-            trains=(Train(protocol, Direction(direction), Form(form)),),
+            trains=(train,),
             content=content,
             encoding=Encoding(encoding),
             pace=replace(plan.pace, rounds=count, control=1),
@@ -83,6 +86,7 @@ class Path:
         """Burst, then another number and port, idle, and try again: twice `longest_idle` seconds at most."""
         from pytest_hdp.measure.firstpacket import first_packet
 
+        self._campaign.measure_first(self._route)
         plan = self._campaign.routes[self._route].plan
         findings = first_packet(self.open, plan, protocol, longest_idle=longest_idle)
         result = self._concluded(findings.judgement)
@@ -94,6 +98,11 @@ class Path:
 
         result = self._test.stash[BY_HAND] = self._campaign.conclude(self._route, judgement)
         return result
+
+    def last(self) -> OpenPath:
+        """The open path, for an experiment that leaves states on it: what other tests want is measured before."""
+        self._campaign.measure_first(self._route)
+        return self.open
 
     def control(self, count: int = 5) -> tuple[int, int]:
         """Send so many control packets forward: how many, and how many of them came through.

@@ -8,6 +8,7 @@ import pytest
 
 from pytest_hdp.collection import CAMPAIGN, SETTINGS, case_of
 from pytest_hdp.hints import own_address
+from pytest_hdp.measure.traffic import LINGERS, lingering
 from pytest_hdp.report.safe import safe
 from pytest_hdp.vantagepoints import named
 
@@ -36,6 +37,8 @@ def header(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
                 f"hdp: {named(config, route.name.source)}, to {route.name.target}, no agent there: {trains}, "
                 f"as fast as its ICMP errors come, {against}"
             )
+        if (seconds := campaign.earlier.get(key)) is not None and seconds < LINGERS:
+            told += f"; {lingering(seconds)}"
         lines.append(safe(told))
         if route.name.kind == "internet" and config.stash[SETTINGS].source is None and own_address(route.name.target):
             itself = f"{safe(route.name.target)} is this host itself"

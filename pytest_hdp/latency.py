@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_hdp.collection import SETTINGS
+from pytest_hdp.collection import SETTINGS, marked
 from pytest_hdp.report.runfiles import LATENCY
 
 if TYPE_CHECKING:
@@ -74,9 +74,9 @@ def hdp_latency(
         from pytest_hdp.measure.latency import Comparison
         from pytest_hdp.measure.meeting import Unconfirmed
 
-        path = hdp_path.open
-        if path.far is None:
+        if hdp_path.open.far is None:
             pytest.skip("a latency needs an agent at the target: give --hdp-agent, or --hdp-lab=NAME instead")
+        path = hdp_path.last()
         plan = _plan(path, settings, protocol, pairs, margin_us)
         with Comparison(path, plan) as comparison:
             try:
@@ -126,8 +126,14 @@ def _properties(result: LatencyResult) -> list[tuple[str, object]]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Measure latency last: thousands of packets leave no state on a real path as the other tests want to find it."""
-    items.sort(key=lambda item: "hdp_latency" in getattr(item, "fixturenames", ()))
+    """Measure latency last, and the first packet before it: they leave no path as the other tests want to find it."""
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    if "hdp_latency" in getattr(item, "fixturenames", ()):
+        return 2
+    return int("hdp_path" in getattr(item, "fixturenames", ()) and marked(item).get("variant") == "first")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import resource
+import secrets
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_hdp.collection import CAMPAIGN, LOOPBACK, SETTINGS, case_of, route_of, uses_path
+from pytest_hdp.earlier import Earlier, state_folder
 from pytest_hdp.handover import packets_from
 from pytest_hdp.judge.expect import Profile
 from pytest_hdp.judge.result import PathName
@@ -54,15 +56,38 @@ def new_campaign(config: pytest.Config, items: Iterable[pytest.Item]) -> Campaig
         campaign.capture = Capture(spool=campaign.share)
     for route in _routes(settings):
         campaign.routes[route.key] = route
+    _remember(campaign, run=worker.get("testrunuid") or secrets.token_hex(8))
     for item in items:
         if (case := case_of(item)) is not None:
             campaign.want(case.route, case.train)
+            if "hdp_probe" in getattr(item, "fixturenames", ()):
+                campaign.read.add(case.route)
         if uses_path(item) and (key := route_of(item)) is not None:
             campaign.path_users[key] += 1
     _check_open_files(campaign)
     if not config.getoption("collectonly"):
         reach_all(campaign)
     return campaign
+
+
+def _remember(campaign: Campaign, run: str) -> None:
+    """Find out when runs over these paths ended, and have this one noted: when a path is opened, and at the end."""
+    earlier, opened = Earlier(run, state_folder()), dict[str, PathName]()
+    for key, route in campaign.routes.items():
+        name = replace(route.name, vantage=campaign.vantage)
+        if name.kind not in {"lab", LOOPBACK} and (seconds := earlier.seconds(name)) is not None:
+            campaign.earlier[key] = seconds
+
+    def note(key: str) -> None:
+        if (name := campaign.routes[key].name).kind not in {"lab", LOOPBACK}:
+            opened[key] = replace(name, vantage=campaign.vantage)
+            earlier.note(opened[key])
+
+    def note_all() -> None:
+        for name in opened.values():
+            earlier.note(name)
+
+    campaign.on_open, campaign.on_close = note, note_all
 
 
 def _check_open_files(campaign: Campaign) -> None:

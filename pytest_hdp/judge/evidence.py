@@ -87,11 +87,15 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class TrainEvidence:
-    """Everything seen of one train. `socket_errno`: the name of the errno if socket() refused the number."""
+    """Everything seen of one train. `socket_errno`: the name of the errno if socket() refused the number.
+
+    `solicited`: in the same run a packet of its number had gone the other way before, controls aside.
+    """
 
     train: Train
     socket_errno: str | None = None
     probes: tuple[Probe, ...] = ()
+    solicited: bool = False
 
 
 class Means(StrEnum):

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Means
 from pytest_hdp.judge.statistics import upper_bound
-from pytest_hdp.judge.verdict import Form
+from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.packet.registry import slug
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_hdp.judge.evidence import IcmpReport, Probe, Train
+    from pytest_hdp.judge.evidence import IcmpReport, Probe, Train, TrainEvidence
     from pytest_hdp.judge.facts import Facts
 
 _ICMP_TYPES = {
@@ -219,6 +219,13 @@ def unproven_text(facts: Facts) -> str:
     changed = sorted({name for report in unproven for name in report.changed})
     quotes = f" (quoted with {', '.join(map(plain, changed))} changed, or made up)" if changed else ""
     return f", but {counted(len(unproven), 'ICMP error')} that {prove} nothing{quotes},"
+
+
+def solicited_text(evidence: TrainEvidence) -> str:
+    """Return what makes a train forward no fresh one, as the end of a sentence: reverse is always to be an answer."""
+    if not evidence.solicited or evidence.train.direction is Direction.REVERSE:
+        return ""
+    return "; packets of this number had come the other way before, which may have opened the way for it"
 
 
 def advice_text(facts: Facts) -> str:

@@ -58,7 +58,7 @@ def judge(evidence: TrainEvidence, circumstances: Circumstances, ladder: Sequenc
         train=facts.train,
         verdict=finding.verdict,
         place=finding.place,
-        explanation=f"{explain.subject(facts.train)}: {finding.sentence}.",
+        explanation=f"{explain.subject(facts.train)}: {finding.sentence}{explain.solicited_text(evidence)}.",
         final=finding.final,
         errno=finding.errno,
         wire_protocol=attributes.wire_protocol(facts),
@@ -76,6 +76,7 @@ def judge(evidence: TrainEvidence, circumstances: Circumstances, ladder: Sequenc
         bound=_bound(facts, finding.verdict),
         ttl=attributes.arrival_ttl(facts),
         changed=attributes.good_faith_changes(facts),
+        solicited=evidence.solicited,
         probes=evidence.probes,
     )
 

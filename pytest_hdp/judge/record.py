@@ -60,6 +60,8 @@ def to_record(result: Result) -> dict[str, Any]:
         "expected": None if result.expected is None else result.expected.value,
         "outcome": result.outcome.value,
         "latency_us": _latency(result.latency_us),
+        "solicited": judgement.solicited,
+        "earlier_run": result.earlier_run,
     }
     if result.expected_errno is not None:
         record["expected_errno"] = result.expected_errno
@@ -114,6 +116,7 @@ def _result(fields: Fields) -> Result:
         expected_wire_protocol=(
             fields.number("expected_wire_protocol", 0, 255) if "expected_wire_protocol" in fields.values else None
         ),
+        earlier_run=fields.time("earlier_run") if fields.values.get("earlier_run") is not None else None,
     )
 
 
@@ -149,6 +152,7 @@ def _judgement(fields: Fields) -> Judgement:
         hops=tuple(_read_hop(hop) for hop in fields.objects("hops")),
         climb=read_climb(fields.fields("climb")) if "climb" in fields.values else None,
         budget_spent=fields.text("budget_spent") if "budget_spent" in fields.values else None,
+        solicited=fields.truth("solicited") if "solicited" in fields.values else False,
         probes=tuple(_trace(probe) for probe in fields.objects("probes")),
     )
 

@@ -92,6 +92,7 @@ class Judgement:
     `probes`: what it rests on, as observed, or the times that a record kept; no part of what is judged. `hops`: the
     routers that the control found on the path, by TTL. `climb`: how the hop was looked for, None if it was not.
     `budget_spent`: of a lost one, the router that may have rejected it, and had no ICMP error left to say so.
+    `solicited`: a packet of its number had gone the other way before in this run, controls aside: it is an answer.
     """
 
     train: Train
@@ -119,6 +120,7 @@ class Judgement:
     hops: tuple[Hop, ...] = ()
     climb: Climb | None = None
     budget_spent: str | None = None
+    solicited: bool = False
     probes: tuple[Probe | Trace, ...] = field(default=(), compare=False, repr=False)
 
 
@@ -127,6 +129,7 @@ class Result:
     """One line of `results.jsonl`: a judgement, where and when it was made, and how it compares with expectations.
 
     `expected_errno`, `expected_wire_protocol`: what was expected beside the verdict, where that was stated.
+    `earlier_run`: seconds since a run over this path ended, None if none is known of.
     """
 
     run: str
@@ -140,6 +143,7 @@ class Result:
     latency_us: tuple[float, float, float] | None = None
     expected_errno: str | None = None
     expected_wire_protocol: int | None = None
+    earlier_run: float | None = None
 
     @property
     def verdict(self) -> Verdict:

@@ -37,9 +37,9 @@ class Traffic:
     """What a box's truth may hang on beside number, direction and form.
 
     `size`: of each packet in bytes, IP header included. `solicited`: of packets to the client: it sent packets of
-    the same number and form to the target a moment ago, and they passed. `spoiled`: a box before this one has left a
-    checksum wrong that the tracker verifies. `reset`: of well-formed TCP: what the target's own stack answers to a SYN,
-    a reset, has come to this box; with loss it may not have.
+    the same number and form to the target a moment ago, and they came past the box that is asked. `spoiled`: a box
+    before this one has left a checksum wrong that the tracker verifies. `reset`: of well-formed TCP: what the target's
+    own stack answers to a SYN, a reset, has come to this box; with loss it may not have.
     """
 
     size: int = 64

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_hdp.lab.boxes import AH, COMMON, ESP, GRE, Box, Router
 from pytest_hdp.lab.filters import Allowlist, HostFirewall, NetfilterReject, RateLimited, SenderFirewall, TtlShort
 from pytest_hdp.lab.mangling import ClearDscp, MangleByte, RaiseTtl, Truncate
-from pytest_hdp.lab.stateful import CarrierNat, CloudNat, FirstOnly, Nat
+from pytest_hdp.lab.stateful import CarrierNat, CloudNat, FirstOnly, Nat, SecurityGroup
 from pytest_hdp.lab.topology import LabSpec
 from pytest_hdp.lab.wires import (
     BlackHole,
@@ -57,6 +57,7 @@ def _labs() -> dict[str, LabSpec]:
         ("vpn-friendly", (router, Allowlist(_VPN))),
         ("aws-nat-gateway", (router, CloudNat(), router)),
         ("carrier-grade", (Nat(), CarrierNat(), router)),
+        ("security-group", (router, SecurityGroup())),
         ("first-only", (router, FirstOnly())),
         ("host-firewall", (router, router, HostFirewall())),
         ("sender-firewall", (SenderFirewall(), router, router)),

@@ -10,7 +10,7 @@ from pytest_hdp.judge.result import Hop
 from pytest_hdp.judge.verdict import Direction, Form, Verdict
 from pytest_hdp.lab.boxes import TCP, USUAL, Box, Traffic, Where
 from pytest_hdp.lab.truth import BY_CHANCE, DELIVERED, Truth
-from pytest_hdp.vantage.kernel import knows_mptcp
+from pytest_hdp.vantage.kernel import refusal_at_socket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -127,7 +127,7 @@ class Layout:
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Truth about a train of this number as asked of socket(), -1 to 263 say, from end to end."""
-        refusal = _refusal_at_socket(protocol)
+        refusal = refusal_at_socket(protocol)
         if refusal:
             return Truth(Verdict.REFUSED_AT_SOCKET, errno=refusal)
         truth = self._composed(protocol, direction, form, traffic)
@@ -226,7 +226,16 @@ class Layout:
         )
         if direction is Direction.FORWARD:
             return replace(traffic, spoiled=near)
-        return replace(traffic, spoiled=far, solicited=traffic.solicited and not near)
+        asked = traffic.solicited and not near and self._gets_past(place, protocol, form, traffic)
+        return replace(traffic, spoiled=far, solicited=asked)
+
+    def _gets_past(self, place: int, protocol: int, form: Form, traffic: Traffic) -> bool:
+        """Whether what the client sends comes past the box at this place, wherever it ends then."""
+        way = Direction.FORWARD
+        return not any(
+            box.expected(protocol, way, form, self._at(at, protocol, way, form, traffic)).ends
+            for at, (_, box) in enumerate(self._forward[: place + 1])
+        )
 
     @cached_property
     def _forward(self) -> tuple[tuple[int, Box], ...]:
@@ -284,15 +293,6 @@ def _network(port: Port) -> str:
     start = port.address.rsplit(".", 1)
     base = int(start[1]) & (0xFF << (32 - port.prefix)) & 0xFF
     return f"{start[0]}.{base}/{port.prefix}"
-
-
-def _refusal_at_socket(protocol: int) -> str | None:
-    """Errno of socket(AF_INET, SOCK_RAW, protocol) on this kernel (net/ipv4/af_inet.c, inet_create)."""
-    if protocol == 0:
-        return "EPROTONOSUPPORT"
-    if 0 < protocol < 256 or (255 < protocol < 263 and knows_mptcp()):
-        return None
-    return "EINVAL"
 
 
 def layout(boxes: Sequence[Box]) -> Layout:

@@ -129,6 +129,39 @@ class CarrierNat(Nat):
 
 
 @dataclass(frozen=True, slots=True)
+class SecurityGroup(Box):
+    """A router that lets new flows in from the target's side only, and from the client's what answers them.
+
+    `admits`: numbers that may come from the client's side in any case.
+    """
+
+    admits: frozenset[int] = COMMON
+    name: ClassVar[str] = "security-group"
+    features: ClassVar[str] = "a kernel with connection tracking and nftables filters"
+
+    @property
+    def description(self) -> str:
+        """One line for the catalogue."""
+        return f"lets {listed(self.admits)} through, and else from the client only what answers the target"
+
+    @property
+    def rules(self) -> str:
+        """Ruleset of the box's namespace."""
+        return filter_chain(
+            "forward",
+            "ct state established,related accept",
+            f"ip protocol {number_set(self.admits)} accept",
+            'iifname "inside" drop',
+        )
+
+    def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
+        """Forward nothing answers, as long as nothing of the number has come from the target."""
+        if direction is Direction.REVERSE or protocol in self.admits:
+            return DELIVERED
+        return Truth(Verdict.LOST, box=self.name)
+
+
+@dataclass(frozen=True, slots=True)
 class FirstOnly(Box):
     """Lets one packet of each flow and direction pass, then nothing until the flow has idled for `timeout` seconds.
 

@@ -6,25 +6,22 @@ that all that became of it is known. If the agent goes, what is settled by then 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.control import ICMP
-from pytest_hdp.measure.leisure import ask_at_leisure
 from pytest_hdp.measure.meeting import ask_back, confirm, greet_from_afar
-from pytest_hdp.measure.rounds import FEW_CONTROLS, Volley, let_forward_arrive
-from pytest_hdp.measure.search import find_places
-from pytest_hdp.measure.waiting import Waiting, glance, look_until, pause
+from pytest_hdp.measure.rounds import FEW_CONTROLS, GLANCE, Volley, turns_of
+from pytest_hdp.measure.search import Places
+from pytest_hdp.measure.waiting import Beside, Waiting, glance, look_until, pause
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.measure.ends import Eye
     from pytest_hdp.measure.knowledge import Knowledge
     from pytest_hdp.vantage.station import Observation
-
-GLANCE = 0.05  # seconds between two looks at whether an agent has answered
 
 
 class Batched:
@@ -33,32 +30,76 @@ class Batched:
     def __init__(self, know: Knowledge) -> None:
         self.know = know
         self.volley = Volley(know)
+        self.beside = Beside()
+        self.places = Places(know, self.beside, self._send_few, self._hear)
+        self.turns = turns_of(know)
         self._known = 0  # rounds of which all is known
+        self._undecided: set[Train] = set()  # by the rounds that everyone gets
         self._learning: tuple[int, Callable[[], bool]] | None = None  # of so many rounds, and whether all is known
         self._far_busy = 0.0
 
     def script(self) -> Waiting[None]:
         """Measure all of it."""
-        know, pace = self.know, self.know.plan.pace
+        know = self.know
         self._open_sockets()
         yield from greet_from_afar(know)
         if Direction.REVERSE in know.directions:
             ask_back(know.control)
-        while know.rounds < pace.rounds and know.path.gone is None:
-            yield from self._learn_meanwhile(self._round())
-            self._learning = self._learning or (know.rounds, self._hearing())
-            yield from self._learn_meanwhile(pause(know.clock, pace.spacing))
-        self._learning = None
-        yield from self._hear(know.rounds)
-        know.judge_open(more_rounds=self._may_go_on)
-        while know.open_trains():
-            yield from self._go_on()
-        yield from ask_at_leisure(know, self._send_few, lambda: self._hear(know.rounds))
-        yield from find_places(know)
+        yield from self.beside.all_of(self._all_rounds())
 
-    @property
-    def _may_go_on(self) -> bool:
-        return self.know.rounds < self.know.plan.pace.most_rounds and self.know.path.gone is None
+    def _all_rounds(self) -> Waiting[None]:
+        know = self.know
+        while know.open_trains() and know.path.gone is None:
+            asked = self._asked()
+            if asked:
+                yield from self._round(asked)
+                yield from pause(know.clock, self._spacing(asked))
+            if self._learning is None or (self._learning[0] < know.rounds and not self._asked()):
+                self._learning = know.rounds, self._hearing()
+            if not self._asked():
+                yield from look_until(know.clock, know.clock.monotonic() + GLANCE, self._learning[1])
+            if self._learning[1]():
+                self._learn(self._learning[0])
+                self._learning = None
+                self._judge()
+        if know.path.gone is not None:
+            self._learn(know.rounds)
+            know.judge_each(know.open_trains(), lambda _: False)
+            self.places.look_for()
+
+    def _spacing(self, asked: Collection[Train]) -> float:
+        pace = self.know.plan.pace
+        return pace.spacing if self._undecided.isdisjoint(asked) else max(pace.widest, pace.spacing)
+
+    def _asked(self) -> list[Train]:
+        """The trains of the next round: those that lack rounds which everyone gets, and the undecided."""
+        know, pace = self.know, self.know.plan.pace
+        return [
+            each
+            for each in know.open_trains()
+            if self.turns.rounds(each) < (pace.most_rounds if each in self._undecided else pace.rounds)
+            and self._may_go(each)
+        ]
+
+    def _may_go(self, train: Train) -> bool:
+        """In reverse, when what is on its way forward under the same number has arrived, too."""
+        return self.turns.may_go(train) and self.turns.last_before(train) < self._known
+
+    def _judge(self) -> None:
+        """Judge by the rounds of which all is known."""
+        know, known = self.know, self._known
+        trains = [each for each in know.open_trains() if self._known_rounds(each) >= know.plan.pace.rounds]
+        know.judge_each(trains, self._may_go_on, known)
+        self._undecided.update(trains)
+        self.places.look_for()
+
+    def _known_rounds(self, train: Train) -> int:
+        """In how many of the rounds of which all is known it was this train's turn."""
+        return self.turns.rounds_before(train, self._known)
+
+    def _may_go_on(self, train: Train) -> bool:
+        """Whether more will be known of it."""
+        return self._known_rounds(train) < self.know.plan.pace.most_rounds
 
     def _open_sockets(self) -> None:
         """Those of the control's echoes too: later each would be a question to the far end."""
@@ -67,39 +108,6 @@ class Batched:
         for direction in know.directions:
             know.path.sender(direction, ICMP)
         know.open_sockets()
-
-    def _go_on(self) -> Waiting[None]:
-        """Send rounds to the undecided while those before become known, and judge by these."""
-        know = self.know
-        spacing = max(know.plan.pace.widest, know.plan.pace.spacing)
-        if self._may_go_on and know.rounds == self._known:
-            yield from self._round()
-            yield from pause(know.clock, spacing)
-        sent, heard = know.rounds, self._hearing()
-        while self._may_go_on and not heard():
-            yield from self._round()
-            yield from pause(know.clock, spacing)
-        if not self._may_go_on:
-            yield from self._hear(know.rounds)
-            know.judge_open(more_rounds=False)
-            return
-        self._learn(sent)
-        know.judge_open(more_rounds=True, rounds=sent)
-
-    def _learn_meanwhile(self, work: Waiting[object]) -> Waiting[None]:
-        """Learn of the first rounds, too, while they go on: the user may end it at any time."""
-        for until in work:
-            yield until
-            if self._learning is not None and self._learning[1]():
-                self._learn(self._learning[0])
-                self._learning = None
-
-    def _hear(self, rounds: int) -> Waiting[None]:
-        """Wait until all is known of what was sent, which is so many rounds."""
-        heard, now = self._hearing(), self.know.clock.monotonic
-        while not heard():
-            yield now() + GLANCE
-        self._learn(rounds)
 
     def _hearing(self) -> Callable[[], bool]:
         """What is returned says whether all is known of what was sent by now.
@@ -123,25 +131,27 @@ class Batched:
 
         return heard
 
+    def _hear(self) -> Waiting[None]:
+        """Wait until all is known of what was sent."""
+        rounds, heard, now = self.know.rounds, self._hearing(), self.know.clock.monotonic
+        while not heard():
+            yield now() + GLANCE
+        self._learn(rounds)
+
     def _learn(self, rounds: int) -> None:
         self.know.note_drops(far_since=self._known)
-        self._known = rounds
+        self._known = max(self._known, rounds)
 
-    def _round(self) -> Waiting[None]:
-        """In the first round reverse follows forward; later it answers the round before, and goes at the same time."""
+    def _round(self, trains: list[Train]) -> Waiting[None]:
+        """Reverse and forward go at the same time: what a far end sends is handed over first."""
         know = self.know
-        number, trains = know.rounds, know.open_trains()
+        number = know.rounds
         know.rounds += 1
-        for direction in reversed(know.directions) if number else know.directions:
+        self.turns.take(trains, number)
+        for direction in reversed(know.directions):
             asked = [train for train in trains if train.direction is direction]
-            if direction is Direction.REVERSE:
-                if not asked:
-                    continue
-                if not number:
-                    yield from let_forward_arrive(know, number)
-                if not (yield from confirm(know, asked)):
-                    continue
-            yield from self._send_all(asked, direction, number)
+            if direction is Direction.FORWARD or (asked and (yield from confirm(know, asked))):
+                yield from self._send_all(asked, direction, number)
         yield from look_until(know.clock, self._far_busy)
         know.note_drops(far_since=self._known)
 

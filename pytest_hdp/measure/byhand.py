@@ -115,6 +115,7 @@ class Sender:
         if self._path.witness is not None:
             train = Train(self.protocol, Direction.FORWARD)
             self._path.witness.sent_other(BY_HAND, index, 0, train, data)
+        self._path.traffic.note(Direction.FORWARD, self.protocol)
         refused = self._path.near.station.send(self._handle, data, self._path.name.target)
         if refused is not None:
             number = getattr(errno, refused, None)

@@ -21,6 +21,7 @@ from pytest_hdp.measure.ends import PathUnavailable
 from pytest_hdp.measure.engine import Measurement, rounds_for
 from pytest_hdp.measure.plan import Plan
 from pytest_hdp.measure.share import measured_once
+from pytest_hdp.measure.traffic import LINGERS, Traffic, lingering
 from pytest_hdp.measure.trainlatency import train_latency
 from pytest_hdp.packet.registry import lookup
 from pytest_hdp.vantage.places import PlaceError
@@ -71,7 +72,9 @@ class Campaign:
     `share`: a folder that the processes of one test run share, None for a single one, or for one of several vantage
     points, which measures by itself; `vantage` is its name. `on_progress`: told how far
     a measurement got. `path_users`: for each route the tests to come that send over its path themselves.
-    `capture`: keeps the packets of every path, if anything does.
+    `read`: the routes of which tests want results. `capture`: keeps the packets of every path, if anything does.
+    `earlier`: for a route, how many seconds ago a run over its path ended, where one is known of. `on_open`: told of
+    each route whose path was opened; `on_close`: when nothing more is sent.
     """
 
     share: Path | None = None
@@ -82,7 +85,11 @@ class Campaign:
     routes: dict[str, Route] = field(default_factory=dict)
     wanted: dict[str, set[Train]] = field(default_factory=dict)
     path_users: Counter[str] = field(default_factory=Counter)
+    read: set[str] = field(default_factory=set)
     capture: Capture | None = None
+    earlier: dict[str, float] = field(default_factory=dict)
+    on_open: Callable[[str], None] | None = None
+    on_close: Callable[[], None] | None = None
     _open: dict[str, OpenPath] = field(default_factory=dict)
     _names: dict[str, PathName] = field(default_factory=dict)
     _unavailable: dict[str, str] = field(default_factory=dict)
@@ -90,6 +97,7 @@ class Campaign:
     _shared: dict[str, dict[Train, Result]] = field(default_factory=dict)
     _closers: dict[str, ExitStack] = field(default_factory=dict)
     _confirmed: dict[str, Confirmed] = field(default_factory=dict)
+    _traffic: dict[tuple[str, str], Traffic] = field(default_factory=dict)
 
     def want(self, key: str, train: Train) -> None:
         """Say before the first measurement that a train will be asked for."""
@@ -108,6 +116,8 @@ class Campaign:
                 raise PathUnavailable(str(error)) from None
             self._closers[key] = closer
             self._count_on(key, self._open[key])
+            if self.on_open is not None:
+                self.on_open(key)
             if self.capture is not None:
                 self.capture.watch(self._open[key])
             self._names[key] = self._open[key].name
@@ -158,6 +168,9 @@ class Campaign:
         expected = stated.verdict if stated is not None else None
         if expectation is not None and judgement.verdict in expectation.also and expectation.matches(judgement):
             expected = judgement.verdict
+        earlier = self.earlier.get(key)
+        if earlier is not None and earlier < LINGERS and judgement.sent:
+            judgement = replace(judgement, explanation=f"{judgement.explanation.rstrip('.')}; {lingering(earlier)}.")
         return Result(
             run=self.run,
             time=datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -170,12 +183,19 @@ class Campaign:
             latency_us=train_latency(self._measurements.get(key), train),
             expected_errno=stated.errno if stated is not None else None,
             expected_wire_protocol=stated.wire_protocol if stated is not None else None,
+            earlier_run=earlier,
         )
 
     def message(self, key: str, result: Result) -> str:
         """What to tell of a result: why it was expected, or what was expected instead, or the explanation alone."""
         _, message = assess(result.judgement, self.routes[key].expect(result.judgement.train, result.verdict))
         return message or result.judgement.explanation
+
+    def measure_first(self, key: str) -> None:
+        """Measure all that is wanted on a route, if nobody has: an experiment that leaves states comes after it."""
+        for train in sorted(self.wanted.get(key, ())) if key in self.read else ():
+            with suppress(PathUnavailable):
+                self.result(key, train)
 
     def probe(self, key: str, plan: Plan) -> tuple[Measurement, Judgement]:
         """Measure one train by itself, now, over the route's open path."""
@@ -185,6 +205,8 @@ class Campaign:
 
     def close(self) -> None:
         """Close every path that was opened."""
+        if self.on_close is not None:
+            self.on_close()
         self._open.clear()
         with ExitStack() as stack:
             for closer in self._closers.values():
@@ -192,11 +214,13 @@ class Campaign:
             self._closers.clear()
 
     def _count_on(self, key: str, path: OpenPath) -> None:
-        """Of what may go to an address that nobody has confirmed, a path opened once more has what is left."""
+        """A path opened once more has of what may go to an unconfirmed address what is left, and its past traffic."""
         if key in self._confirmed:
             path.confirmed = self._confirmed[key]
             path.confirmed.renew(path.own)
         self._confirmed[key] = path.confirmed
+        if path.lab is None:  # a lab is built anew
+            path.traffic = self._traffic.setdefault((path.name.source, path.name.target), path.traffic)
 
     def _measurement(self, key: str) -> Measurement:
         if key not in self._measurements:

@@ -6,7 +6,7 @@ It decides nothing about what is sent when, or how long is waited: that is a str
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -118,13 +118,14 @@ class Knowledge:
 
     # Judging
 
-    def judge_open(self, *, more_rounds: bool, rounds: int | None = None) -> None:
-        """Settle the trains whose evidence is complete; all of them where there will be no more rounds.
+    def judge_each(self, trains: Iterable[Train], more: Callable[[Train], bool], rounds: int | None = None) -> None:
+        """Settle those of these trains whose evidence is complete, and those for which there are no more rounds.
 
         `rounds`: only what was sent in so many counts, since of the others not all is known yet.
         """
         self.forget_circumstances()
-        for train in self.open_trains():
+        for train in trains:
+            more_rounds = more(train)
             judgement = self.judge(train, more_rounds=more_rounds, rounds=rounds)
             if judgement.final or not more_rounds:
                 self.settle(judgement, worth=self.path.routed)

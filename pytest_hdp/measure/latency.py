@@ -95,6 +95,9 @@ class Comparison:
         rounds = self.plan.pairs + WARM_UP
         book = Book(Packets(self.path, self.kinds, rounds, self.plan.content))
         drive(self.path, pause(self.path.clock, SETTLING))
+        for kind in self.kinds:
+            for each in (direction,) if self.one_way else Direction:
+                self.path.traffic.note(each, kind.protocol)
         trip = OneWay(self.ends, book, direction) if self.one_way else RoundTrip(self.ends, book, self.plan.content)
         with _undisturbed(self.path, trip.file):
             put_off = self._send_all(book, trip)

@@ -108,7 +108,10 @@ def _any(_: Direction) -> bool:
 
 
 class Ledger:
-    """All probes of one measurement, by index. `purpose`: a word for what they are sent for."""
+    """All probes of one measurement, by index. `purpose`: a word for what they are sent for.
+
+    `solicited`: the trains of which a packet was sent after the other way had been opened to their number.
+    """
 
     def __init__(self, run_id: bytes, purpose: str = "probe") -> None:
         self.run_id = run_id
@@ -116,6 +119,7 @@ class Ledger:
         self.probes: dict[int, Entry] = {}
         self.trains: dict[Train, list[Entry]] = {}
         self.strangers = 0
+        self.solicited: set[Train] = set()
         self._by_packet: dict[tuple[int, int], Entry] = {}  # number and IP-ID, of what was seen leaving or arriving
 
     def add(self, entry: Entry) -> None:
@@ -178,6 +182,7 @@ class Ledger:
             train=train,
             socket_errno=socket_errno,
             probes=tuple(entry.evidence() for entry in self.trains.get(train, ()) if entry.handed),
+            solicited=train in self.solicited,
         )
 
 

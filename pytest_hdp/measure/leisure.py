@@ -36,18 +36,19 @@ FRUITLESS = 6  # steps in a row that bring nothing
 Send: TypeAlias = "Callable[[Sequence[Train], Direction, int], Waiting[None]]"
 
 
-def ask_at_leisure(know: Knowledge, send: Send, hear: Callable[[], Waiting[None]]) -> Waiting[None]:
-    """Ask again for what may be rejected by a router whose budget was spent, and judge that anew.
+def ask_at_leisure(
+    know: Knowledge, direction: Direction, send: Send, hear: Callable[[], Waiting[None]]
+) -> Waiting[None]:
+    """Ask again in a direction for what may be rejected by a router whose budget was spent, and judge that anew.
 
     `send`: one probe of some trains in one direction, in a round of that number, with controls; `hear`: until all of
     it is known.
     """
-    for direction in know.directions:
-        leisure = Leisure(know, direction)
-        if leisure.suspects and leisure.witnesses and know.path.gone is None:
-            yield from leisure.ask(send)
-            yield from hear()
-            leisure.judge()
+    leisure = Leisure(know, direction)
+    if leisure.suspects and leisure.witnesses and know.path.gone is None:
+        yield from leisure.ask(send)
+        yield from hear()
+        leisure.judge()
 
 
 class Leisure:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.confirmed import HELD_BACK, Confirmed, Numbered
 from pytest_hdp.measure.ends import End, Eye, PathUnavailable, refusal
+from pytest_hdp.measure.traffic import Traffic
 from pytest_hdp.packet.carrier import CARRIERS, hdp_offset
 from pytest_hdp.packet.tag import RUN_ID_SIZE, Sealer
 from pytest_hdp.vantage import bpf
@@ -39,7 +40,7 @@ class OpenPath:
 
     `buffer`: receive buffer of each socket in bytes; None keeps the system's. Everything seen is filtered in the
     kernel by this path's run id. `lab`: the lab it runs through, if it is emulated. `witness`: keeps its packets.
-    `confirmed`: where the far end may send to. `token`: gives so many bytes that nobody can foretell.
+    `confirmed`: where the far end may send to; `traffic`: what was sent. `token`: gives bytes that nobody can foretell.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class OpenPath:
         # what a kernel elsewhere calls its own may be a stranger's here
         self.own = frozenset({name.target} if self._remote else {name.target, near.address})
         self.confirmed = Confirmed(self.own)
+        self.traffic = Traffic()
         self._waiter = clock.waiter()
         for end in self._ends:
             self._waiter.register(end.station.fileno(), select.EPOLLIN)
@@ -109,11 +111,10 @@ class OpenPath:
 
     def sender_end(self, direction: Direction) -> End:
         """The end that sends in this direction."""
-        if direction is Direction.FORWARD:
-            return self.near
-        if self.far is None:
+        end = self.near if direction is Direction.FORWARD else self.far
+        if end is None:
             raise ValueError("without an agent there is no reverse direction")
-        return self.far
+        return end
 
     def receiver_end(self, direction: Direction) -> End | None:
         """The end with eyes that receives in this direction, if there is one."""
@@ -205,9 +206,8 @@ class OpenPath:
     def watch_answers(self, protocols: Iterable[int], port: int) -> None:
         """Watch what comes back from the target under these numbers to this port, our run id in it or not."""
         program = bpf.answers(self.name.target, frozenset(protocols), port)
-        self._watch(
-            self.near, self.near.station.tap(self.near.interface, program, self.buffer), Eye(self.near, "answers")
-        )
+        tap = self.near.station.tap(self.near.interface, program, self.buffer)
+        self._watch(self.near, tap, Eye(self.near, "answers"))
 
     def fileno(self) -> int:
         """A descriptor that is readable when something was seen at either end."""

@@ -72,5 +72,5 @@ class Teller:
 
     def rest_of_rounds(self, plan: Plan, rounds: int) -> float | None:
         """Seconds that the rounds still take which everyone gets; None after those."""
-        more = plan.pace.rounds - rounds
+        more = plan.pace.rounds * len({train.direction for train in plan.trains}) - rounds
         return self.seconds() / rounds * more if rounds and more > 0 else None

@@ -1,6 +1,6 @@
-"""Rounds with eyes at both ends in this process: all trains at once, shuffled, beside the control.
+"""Rounds with eyes at both ends in this process: many trains at once, shuffled, beside the control.
 
-What is undecided gets further rounds, spaced wider and wider.
+What is undecided gets further rounds, spaced wider and wider. Whose turn it is: see `turns`.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import random
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction
-from pytest_hdp.measure.leisure import ask_at_leisure
 from pytest_hdp.measure.meeting import ask_back, confirm, greet
-from pytest_hdp.measure.search import find_places
-from pytest_hdp.measure.waiting import Waiting, glance, look_until, pause
+from pytest_hdp.measure.search import Places
+from pytest_hdp.measure.turns import Turns
+from pytest_hdp.measure.waiting import Beside, Waiting, glance, look_until, pause
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FEW_CONTROLS = 2  # where only a few numbers are asked again
 BURST = 0.0005  # seconds of the rate that are sent back to back between two looks at the sockets
+GLANCE = 0.05  # seconds between two looks at whether a place was found, or an agent has answered
 
 
 class Volley:
@@ -62,16 +63,9 @@ class Volley:
             yield from glance(self.know.clock)
 
 
-def let_forward_arrive(know: Knowledge, number: int) -> Waiting[None]:
-    """Wait until what was sent forward in a round has arrived, so that what goes back is an answer.
-
-    While no echo tells how long that takes, half of the round's datagrams have to be there, or a timeout be over.
-    """
-    control, clock = know.control, know.clock
-    if control.round_trip is None:
-        came = control.half_came(number, Direction.FORWARD)
-        yield from look_until(clock, clock.monotonic() + know.timeout, came)
-    yield from pause(clock, control.round_trip or 0.0)
+def turns_of(know: Knowledge) -> Turns:
+    """The turns of a measurement: forward is over where it is settled, and no place is looked for any more."""
+    return Turns(know.plan.trains, lambda train: train in know.settled)
 
 
 class Rounds:
@@ -80,30 +74,49 @@ class Rounds:
     def __init__(self, know: Knowledge) -> None:
         self.know = know
         self.volley = Volley(know)
+        self.beside = Beside()
+        self.places = Places(know, self.beside, self.send_few, self.hear)
+        self.turns = turns_of(know)
 
     def script(self) -> Waiting[None]:
         """Measure all of it."""
-        know, pace = self.know, self.know.plan.pace
+        know = self.know
         know.open_sockets()
         yield from greet(know)
         if Direction.REVERSE in know.directions:
             ask_back(know.control)  # what comes back does so during the first round
-        for _ in range(pace.rounds):
-            yield from self.round()
-            yield from pause(know.clock, pace.spacing)
+        yield from self.beside.all_of(self._all_rounds())
+
+    def _all_rounds(self) -> Waiting[None]:
+        know, pace = self.know, self.know.plan.pace
         spacing = pace.spacing
-        while True:
+        while know.open_trains():
+            asked = self._asked()
+            oldest = max(map(self.turns.rounds, asked), default=0)
+            if oldest >= pace.rounds:
+                spacing = min(spacing * 2, max(pace.widest, pace.spacing))
+            count = 1 + oldest // 4 if oldest >= pace.rounds else pace.rounds - oldest
+            for _ in range(count if asked else 0):
+                yield from self.round()
+                yield from pause(know.clock, spacing)
             yield from self.wait_for_stragglers()
             know.note_drops()
-            know.judge_open(more_rounds=know.rounds < pace.most_rounds)
-            if not know.open_trains():
-                yield from ask_at_leisure(know, self.send_few, self.hear)
-                yield from find_places(know)
-                return
-            spacing = min(spacing * 2, max(pace.widest, pace.spacing))
-            for _ in range(min(1 + know.rounds // 4, pace.most_rounds - know.rounds)):
-                yield from pause(know.clock, spacing)
-                yield from self.round()
+            know.judge_each(self._judgeable(), self._may_go_on)
+            self.places.look_for()
+            if not asked and not self._asked() and know.open_trains():  # forward's places are looked for first
+                yield from look_until(know.clock, know.clock.monotonic() + GLANCE, lambda: bool(self._asked()))
+
+    def _may_go_on(self, train: Train) -> bool:
+        return self.turns.rounds(train) < self.know.plan.pace.most_rounds
+
+    def _asked(self) -> list[Train]:
+        """The trains of the next round."""
+        return [each for each in self.know.open_trains() if self._may_go_on(each) and self.turns.may_go(each)]
+
+    def _judgeable(self) -> list[Train]:
+        """Those that got the rounds which everyone gets."""
+        least = self.know.plan.pace.rounds
+        return [each for each in self.know.open_trains() if self.turns.rounds(each) >= least]
 
     def send_few(self, trains: Sequence[Train], direction: Direction, number: int) -> Waiting[None]:
         """Send one probe of some trains, with the control behind them."""
@@ -115,25 +128,22 @@ class Rounds:
         self.know.note_drops()
 
     def round(self) -> Waiting[None]:
-        """Send one probe of each open train: forward, and when those have arrived, reverse, so that it is an answer."""
+        """Send one probe of each train whose turn it is, forward and in reverse."""
         know = self.know
-        number, trains = know.rounds, know.open_trains()
+        number, trains = know.rounds, self._asked()
         know.rounds += 1
+        self.turns.take(trains, number)
         for direction in know.directions:
             asked = [train for train in trains if train.direction is direction]
-            if direction is Direction.REVERSE:
-                if not asked:
-                    continue  # forward goes on without trains too: its control keeps a NAT's way back open
-                yield from let_forward_arrive(know, number)
-                if not (yield from confirm(know, asked)):
-                    continue
-            yield from self.volley.send(self.volley.order(asked, direction), number)
+            # forward goes on without trains too: its control keeps a NAT's way back open
+            if direction is Direction.FORWARD or (asked and (yield from confirm(know, asked))):
+                yield from self.volley.send(self.volley.order(asked, direction), number)
         know.note_drops()
 
     def wait_for_stragglers(self) -> Waiting[bool]:
         """Wait until everything sent within the last timeout is accounted for, or the timeout is over."""
         know = self.know
-        waiting = [entry for train in know.open_trains() for entry in know.ledger.trains.get(train, ())]
+        waiting = [entry for train in self._judgeable() for entry in know.ledger.trains.get(train, ())]
 
         def accounted_for() -> bool:
             nonlocal waiting

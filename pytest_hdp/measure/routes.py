@@ -256,9 +256,6 @@ def _truth(known: _Known, train: Train, seen: Verdict, *, solicited: bool) -> Ex
 
     if not 0 < train.protocol < 256:
         return None
-    if train.direction is Direction.REVERSE and solicited:
-        forward = known.expected(train.protocol, Direction.FORWARD, train.form)
-        solicited = forward.verdict not in _NEVER_PASS
     truth = known.expected(train.protocol, train.direction, train.form, Traffic(size=SIZE, solicited=solicited))
     verdict = seen if seen in truth.also and seen is not Verdict.INCONCLUSIVE else truth.verdict
     return Expectation((train.protocol,), verdict, errno=truth.errno, reason=f"lab {known.name}: {truth.box or 'path'}")

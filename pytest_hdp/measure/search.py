@@ -1,4 +1,4 @@
-"""Looking for the place where trains died, once it is known that they did."""
+"""Looking for the places where trains died, as soon as it is known that they did, beside the rounds of others."""
 
 from __future__ import annotations
 
@@ -6,55 +6,85 @@ import math
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Means
+from pytest_hdp.measure.leisure import ask_at_leisure
 from pytest_hdp.measure.locate import Locator, ask_again
 from pytest_hdp.measure.located import Kinds, in_turn, worth_locating
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.judge.verdict import Direction
     from pytest_hdp.measure.knowledge import Knowledge
-    from pytest_hdp.measure.waiting import Waiting
+    from pytest_hdp.measure.leisure import Send
+    from pytest_hdp.measure.waiting import Beside, Waiting
 
-LONGEST = 10.0  # seconds that are spent on it, unless all are asked for
-
-
-def _translated(know: Knowledge, direction: Direction) -> bool:
-    """Whether the receiver saw this direction's control come from another address than the sender has."""
-    seen = know.control.source_seen.get(direction)
-    return seen is not None and seen[0] != know.path.sender_end(direction).address
+LONGEST = 10.0  # seconds that are spent on it in one direction, unless all are asked for
 
 
-def find_places(know: Knowledge) -> Waiting[None]:
-    """Find where the lost and rejected trains died, and settle them."""
-    kinds, until = Kinds(), know.clock.monotonic() + LONGEST
-    every = know.plan.locate == "all"
-    while know.path.gone is None:
-        worth = [each for each in know.to_locate.values() if worth_locating(each, know.plan.locate)]
-        turns = in_turn(worth, kinds.group_of)
-        chosen = [each for each in turns if kinds.wants(each, every=every, apart=True)]
-        if not chosen or (know.clock.monotonic() > until and not every):
-            break
-        yield from _climb(know, kinds, chosen, math.inf if every else until)
-    for judgement in list(know.to_locate.values()):
-        hidden = _translated(know, judgement.train.direction)
-        worth_saying = worth_locating(judgement, know.plan.locate)
-        know.settle_all([kinds.stands_for(judgement, hidden=hidden) if worth_saying else judgement])
+class Places:
+    """Finds the places where one measurement's trains died, and settles them. Each direction is searched by itself.
 
+    `send`, `hear`: what `ask_at_leisure` needs.
+    """
 
-def _climb(know: Knowledge, kinds: Kinds, chosen: list[Judgement], until: float) -> Waiting[None]:
-    """Let these climb, in each direction by themselves, and settle them."""
-    climbs: list[tuple[Locator, list[Judgement]]] = []
-    for direction in know.directions:
-        mine = [each for each in chosen if each.train.direction is direction]
-        if mine and know.path.gone is None:
-            echo = know.control.means(direction) is Means.ECHOES
-            locator = Locator(know.path, direction, know.content, echo=echo, until=until)
-            climbs.append((locator, mine))
-            know.searches.append((locator.control, locator.ledger))
-            control, trains = know.control, [each.train for each in mine]
-            yield from locator.climb(trains, control.address(direction), control.port(direction), know.timeout)
-    yield from ask_again([locator for locator, _ in climbs], until)
-    know.searches.clear()
-    for locator, mine in climbs:
-        hidden = _translated(know, locator.direction)
-        know.settle_all([kinds.climbed(each, locator.found(each.train), hidden=hidden) for each in mine])
+    def __init__(self, know: Knowledge, beside: Beside, send: Send, hear: Callable[[], Waiting[None]]) -> None:
+        self._know = know
+        self._beside = beside
+        self._send = send
+        self._hear = hear
+        self._kinds = Kinds()
+        self._searched: set[Direction] = set()
+
+    def look_for(self) -> None:
+        """Have the places of all trains of a direction looked for, beside all else, once all of it is judged."""
+        know = self._know
+        if know.path.gone is not None:
+            know.settle_all(list(know.to_locate.values()))
+            return
+        still_open = {train.direction for train in know.open_trains()} | self._searched
+        for direction in sorted({train.direction for train in know.to_locate} - still_open):
+            self._searched.add(direction)
+            self._beside.start(self._search(direction))
+
+    def _search(self, direction: Direction) -> Waiting[None]:
+        """One of each group climbs, then the next of each, as long as that may tell more; they stand for the others."""
+        know, kinds, clock = self._know, self._kinds, self._know.clock
+        yield from ask_at_leisure(know, direction, self._send, self._hear)
+        every = know.plan.locate == "all"
+        until = math.inf if every else clock.monotonic() + LONGEST
+        while know.path.gone is None:
+            turns = in_turn(filter(self._worth, self._waiting(direction)), kinds.group_of)
+            chosen = [each for each in turns if kinds.wants(each, every=every, apart=True)]
+            if not chosen or clock.monotonic() > until:
+                break
+            yield from self._climb(direction, chosen, until)
+        hidden = self._translated(direction)
+        rest = self._waiting(direction)
+        know.settle_all([kinds.stands_for(each, hidden=hidden) if self._worth(each) else each for each in rest])
+
+    def _worth(self, judgement: Judgement) -> bool:
+        return worth_locating(judgement, self._know.plan.locate)
+
+    def _waiting(self, direction: Direction) -> list[Judgement]:
+        return [each for train, each in self._know.to_locate.items() if train.direction is direction]
+
+    def _climb(self, direction: Direction, chosen: list[Judgement], until: float) -> Waiting[None]:
+        """Let these climb, and settle them."""
+        know, control = self._know, self._know.control
+        echo = control.means(direction) is Means.ECHOES
+        locator = Locator(know.path, direction, know.content, echo=echo, until=until)
+        search = locator.control, locator.ledger
+        know.searches.append(search)
+        trains = [each.train for each in chosen]
+        yield from locator.climb(trains, control.address(direction), control.port(direction), know.timeout)
+        yield from ask_again([locator], until)
+        know.searches.remove(search)
+        hidden = self._translated(direction)
+        found = [self._kinds.climbed(each, locator.found(each.train), hidden=hidden) for each in chosen]
+        know.settle_all([each for each in found if each.train in know.to_locate])
+
+    def _translated(self, direction: Direction) -> bool:
+        """Whether the receiver saw this direction's control come from another address than the sender has."""
+        seen = self._know.control.source_seen.get(direction)
+        return seen is not None and seen[0] != self._know.path.sender_end(direction).address

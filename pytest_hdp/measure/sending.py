@@ -54,10 +54,14 @@ def send_probe(
     entry = Entry(index, number, train, data, data.find(hdp), len(hdp), now, path.clock.monotonic())
     entry.handed = False
     ledger.add(entry)
+    if path.traffic.solicits(train):
+        ledger.solicited.add(train)
     if path.witness is not None:
         path.witness.sent(entry, ledger.purpose)
     handle = path.sender(train.direction, train.protocol)
     if isinstance(handle, int):
         path.send(end, handle, data, address, entry)
+        if entry.errno is None:
+            path.traffic.note(train.direction, train.protocol)
     entry.handed = True
     return entry

@@ -6,6 +6,8 @@ drives it waits no longer than that, looks at the path's sockets, and lets it go
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Waiting: TypeAlias = Generator[float, None, T]
+
+
+AT_ONCE = -math.inf  # a time that is over: what was seen is looked at, and work goes on
 
 
 def never() -> bool:
@@ -42,6 +47,36 @@ def pause(clock: Clock, seconds: float) -> Waiting[bool]:
 def glance(clock: Clock) -> Waiting[None]:
     """Look at the path's sockets once, without waiting."""
     yield clock.monotonic()
+
+
+class Beside:
+    """Work that goes on at the same time: a main part, and what is started while it goes on."""
+
+    def __init__(self) -> None:
+        self._started: list[Waiting[None]] = []
+
+    def start(self, work: Waiting[None]) -> None:
+        """Have this done too, from the next step on."""
+        self._started.append(work)
+
+    def all_of(self, main: Waiting[None]) -> Waiting[None]:
+        """Do the main part, and all that is started meanwhile, to the end."""
+        going = [main]
+        while going:
+            untils: list[float] = []
+            todo = deque(going)
+            while todo:
+                work = todo.popleft()
+                try:
+                    untils.append(next(work))
+                except StopIteration:
+                    going.remove(work)
+                    untils.append(AT_ONCE)  # others may have waited for that
+                going += self._started
+                todo += self._started
+                self._started = []
+            if going:
+                yield min(untils)
 
 
 def drive(path: OpenPath, work: Waiting[T]) -> T:

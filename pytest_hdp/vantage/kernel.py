@@ -52,3 +52,12 @@ def lacking(taps: bool = True) -> str | None:
         if error.errno == errno.ENOPROTOOPT:
             return "SO_MEMINFO, which tells what a socket dropped: Linux has it since 4.12"
     return None
+
+
+def refusal_at_socket(protocol: int) -> str | None:
+    """Errno of socket(AF_INET, SOCK_RAW, protocol) on this kernel (net/ipv4/af_inet.c, inet_create)."""
+    if protocol == 0:
+        return "EPROTONOSUPPORT"
+    if 0 < protocol < 256 or (255 < protocol < 263 and knows_mptcp()):
+        return None
+    return "EINVAL"

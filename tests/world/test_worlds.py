@@ -20,6 +20,8 @@ FOUND = (
     ("clock-steps", 718),  # an hour was waited for
     ("far-firewall", "clock-steps", 743),
     ("clock-steps-often", "first-only", "renumbered-on-path", 916),  # the order of probes was the wall clock's
+    ("established-inward", 1),  # a reverse probe opened the firewall, and forward was then delivered
+    ("far-established", 1),
     ("first-only", "nat-by-address", 646),  # reverse's first packet came before forward's had
     ("udp-blocked", 3),  # all else was inconclusive
     ("far-firewall-takes-all", 1),  # and what the target's firewall kept, as the control

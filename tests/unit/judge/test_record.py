@@ -24,6 +24,7 @@ from pytest_hdp.judge.verdict import Direction, Form, Outcome, Place, Verdict
 FIELDS = """
 schema run time path direction ip_version protocol keyword form verdict place explanation errno wire_protocol sent left
 arrived delivered duplicated reordered modified ttl changed nat icmp last_hop control bound expected outcome latency_us
+solicited earlier_run
 """
 
 ADDED = "expected_errno expected_wire_protocol hops budget_spent climb probes made"
@@ -77,6 +78,7 @@ results = st.builds(
     latency_us=st.none() | st.tuples(microseconds, microseconds, microseconds),
     expected_errno=st.none() | texts,
     expected_wire_protocol=st.none() | st.integers(0, 255),
+    earlier_run=st.none() | microseconds,
 )
 
 
@@ -157,7 +159,7 @@ def test_the_schema_is_one_and_complete() -> None:
         assert enum["enum"] == [str(word) for word in words]
 
 
-SINCE = ("ttl", "changed")
+SINCE = ("ttl", "changed", "solicited", "earlier_run")
 SAMPLE = to_record(
     Result(
         "run", "2026-11-23T05:00:00Z", PathName("lab", "home-nat", "192.0.2.1", "198.51.100.2", None, "paris"),
@@ -232,6 +234,7 @@ def test_fields_that_older_files_lack_may_be_missing() -> None:
     read = from_record(record)
     assert isinstance(read, Result)
     assert (read.judgement.ttl, read.judgement.changed) == (None, ())
+    assert (read.judgement.solicited, read.earlier_run) == (False, None)
 
 
 OPTIONAL = {("path", "vantage"), *((name,) for name in SINCE)}  # older files do not have them

@@ -144,7 +144,7 @@ def test_what_socket_refuses_never_meets_a_box(number, errno):
 
 
 def test_a_number_of_more_than_eight_bits_is_renumbered_unless_its_low_bits_are_refused(monkeypatch):
-    monkeypatch.setattr("pytest_hdp.lab.layout.knows_mptcp", lambda: True)
+    monkeypatch.setattr("pytest_hdp.vantage.kernel.knows_mptcp", lambda: True)
     assert layout([Allowlist()]).expected(257, FORWARD, BARE).verdict is Verdict.RENUMBERED
     firewalled = layout([SenderFirewall(), Router()])
     assert firewalled.expected(256, FORWARD, BARE).verdict is Verdict.REFUSED_AT_SEND
@@ -195,7 +195,7 @@ def test_truth_follows_the_trackers_that_the_kernel_has(known, dccp, udplite, mo
 
 @pytest.mark.parametrize("known", [True, False])
 def test_truth_of_numbers_above_255_follows_the_kernel(known, monkeypatch):
-    monkeypatch.setattr("pytest_hdp.lab.layout.knows_mptcp", lambda: known)
+    monkeypatch.setattr("pytest_hdp.vantage.kernel.knows_mptcp", lambda: known)
     for number in (256, 262):
         truth = layout([Router()]).expected(number, FORWARD, BARE)
         assert (truth.verdict, truth.errno) == (

@@ -48,6 +48,8 @@ def _record(protocol: int, verdict: str = "delivered", outcome: str = "passed", 
         "expected": "delivered",
         "outcome": outcome,
         "latency_us": None,
+        "solicited": False,
+        "earlier_run": None,
         **fields,
     }
 

@@ -13,6 +13,7 @@ from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.vantage.agent import MOST_UNCONFIRMED
 from sim.counts import counts, too_few
 from sim.honesty import honest
+from sim.packet import ICMP, UDP
 from sim.place import places
 from sim.reasons import reasons
 from sim.truth import Truth, truth_of
@@ -29,7 +30,7 @@ MOST_SECONDS = 20_000
 
 def wrong(world: World, *, known: bool = False) -> list[str]:
     """All that is not so. `known`: also what today's code is known to get wrong in any world."""
-    found = [*_safety(world), *_bounds(world)]
+    found = [*_safety(world), *_order(world), *_bounds(world)]
     for train, judgement in world.judgements.items():
         truth = truth_of(world, train)
         said = [each for each in _train(world, judgement, truth) if known or not each.startswith(KNOWN)]
@@ -48,6 +49,21 @@ def _safety(world: World) -> Iterator[str]:
         strange = {address: count for address, count in world.agent.pipe.asked.items() if address not in mine}
         if sum(strange.values()) > MOST_UNCONFIRMED:
             yield f"the far end was asked to send to strangers: {strange}"
+
+
+def _order(world: World) -> Iterator[str]:
+    """Nothing goes forward under a number once something of it has left the far end; controls and answers aside."""
+    sent = {each.data: train for train, some in world.measurement.ledger.trains.items() for each in some}
+    opened: dict[int, int] = {}
+    for fate in world.network.fates:
+        train = sent.get(fate.payload)
+        if fate.sender == "far":
+            if train is not None and train.direction is Direction.REVERSE and not fate.died.startswith("refused"):
+                opened.setdefault(fate.protocol, fate.at)
+        elif fate.protocol in opened and (train is not None or fate.protocol not in (ICMP, UDP)):
+            at, before = fate.at / 1e9, opened[fate.protocol] / 1e9
+            yield f"{fate.protocol} goes forward after {at:.3f} s, and has gone back at {before:.3f} s"
+            return
 
 
 def _bounds(world: World) -> Iterator[str]:

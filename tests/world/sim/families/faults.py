@@ -3,43 +3,13 @@
 from __future__ import annotations
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.verdict import Direction
-from sim.blueprint import Blueprint, HostRule
-from sim.elements import Branches, Established, FirstLost, NumberFilter, SharedLimit, independent
+from sim.blueprint import Blueprint
+from sim.elements import Branches, FirstLost, NumberFilter, SharedLimit, independent
 from sim.elements.boxes import by_number
-from sim.families.registry import MS, SECOND, family, own
-from sim.families.stateful import HostState
+from sim.families.registry import MS, both_ways, family, own
 from sim.families.ways import branch
 
-BOTH = (Direction.FORWARD, Direction.REVERSE)
 EITHER = frozenset({1, -1})
-UDP = frozenset({17})
-
-
-def both_ways(print_: Blueprint, numbers: tuple[int, ...] | None = None) -> None:
-    """Let every number be asked both ways."""
-    numbers = numbers or print_.numbers
-    print_.trains = tuple(sorted(Train(number, direction) for number in numbers for direction in BOTH))
-
-
-@family(agent=True, group="state", fault="A1: a reverse probe opens a firewall, and forward is then delivered")
-def established_inward(print_: Blueprint) -> None:
-    """A router lets in from the near side only what answers the far side: a security group."""
-    both_ways(print_)
-    router = print_.a_router()
-    router.rules.append(Established(-1, print_.chance.choice((30, 600)) * SECOND, exempt=UDP))
-    print_.notes.append(f"{router.name} lets nothing new in")
-
-
-@family(agent=True, group="state", fault="A1: a reverse probe opens a firewall, and forward is then delivered")
-def far_established(print_: Blueprint) -> None:
-    """The target's own firewall lets in only what answers: ufw as it comes."""
-    both_ways(print_)
-    state = HostState(print_.chance.choice((30, 600)) * SECOND, exempt=UDP)
-    print_.events.append(state.tell_time)
-    print_.far_output.append(HostRule(state.out, state.opens(-1)))
-    print_.far_inputs.append(HostRule(state.into, state.answers(1)))
-    print_.notes.append("the target's firewall lets nothing new in")
 
 
 @family(agent=True, group="loss", fault="A2: loss that all trains share in the same place is not chance")

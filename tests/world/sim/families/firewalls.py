@@ -15,13 +15,14 @@ from sim.elements import (
     NumberFilter,
     View,
 )
-from sim.families.registry import MS, SECOND, family, own
+from sim.families.registry import MS, SECOND, both_ways, family, own
 from sim.families.stateful import HostState
 from sim.host import Bucket
 from sim.packet import Packet
 
 EITHER = frozenset({1, -1})
 CHECKED = frozenset({47, 50, 51, 132})  # of which netfilter's reject asks for no checksum over all of it
+UDP = frozenset({17})
 REJECTIONS = ("reject 3 13", "reject 3 10", "reject 3 9", "reject 3 1", "reject 3 2", "reject 3 3")
 
 
@@ -120,6 +121,26 @@ def near_established(print_: Blueprint) -> None:
     print_.near_output.append(HostRule(state.out, state.opens(1)))
     print_.near_inputs.append(HostRule(state.into, state.answers(-1)))
     print_.notes.append(f"the sender's firewall lets in what answers, for {state.timeout / SECOND:g} s")
+
+
+@family(agent=True, group="state")
+def established_inward(print_: Blueprint) -> None:
+    """A router lets in from the near side only what answers the far side: a security group."""
+    both_ways(print_)
+    router = print_.a_router()
+    router.rules.append(Established(-1, print_.chance.choice((30, 600)) * SECOND, exempt=UDP))
+    print_.notes.append(f"{router.name} lets nothing new in")
+
+
+@family(agent=True, group="state")
+def far_established(print_: Blueprint) -> None:
+    """The target's own firewall lets in only what answers: ufw as it comes."""
+    both_ways(print_)
+    state = HostState(print_.chance.choice((30, 600)) * SECOND, exempt=UDP)
+    print_.events.append(state.tell_time)
+    print_.far_output.append(HostRule(state.out, state.opens(-1)))
+    print_.far_inputs.append(HostRule(state.into, state.answers(1)))
+    print_.notes.append("the target's firewall lets nothing new in")
 
 
 # --- hosts

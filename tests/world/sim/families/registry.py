@@ -6,9 +6,12 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.verdict import Direction
 from sim.blueprint import Blueprint
 
 MS = 1_000_000
+BOTH = (Direction.FORWARD, Direction.REVERSE)
 SECOND = 1_000 * MS
 
 
@@ -55,6 +58,12 @@ def family(
 def own(print_: Blueprint) -> random.Random:
     """A generator for one part, so that what one part draws changes nothing for another."""
     return random.Random(print_.chance.random())
+
+
+def both_ways(print_: Blueprint, numbers: tuple[int, ...] | None = None) -> None:
+    """Let every number be asked both ways."""
+    numbers = numbers or print_.numbers
+    print_.trains = tuple(sorted(Train(number, direction) for number in numbers for direction in BOTH))
 
 
 def default() -> tuple[str, ...]:

@@ -1,0 +1,103 @@
+"""What one measurement does to the states on its path must not be what the next one finds."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parents[2]
+SWEEP = "suites/internet/test_sweep.py"
+NUMBERS = "--hdp-protocols=4,47,50,253"
+
+TOPOLOGY = """
+set -e
+for n in client router server; do ip netns add $n; ip -n $n link set lo up; done
+ip link add c netns client type veth peer name inside netns router
+ip link add s netns server type veth peer name outside netns router
+ip -n client addr add 192.0.2.2/24 dev c; ip -n client link set c up
+ip -n router addr add 192.0.2.1/24 dev inside; ip -n router link set inside up
+ip -n router addr add 198.51.100.1/24 dev outside; ip -n router link set outside up
+ip -n server addr add 198.51.100.2/24 dev s; ip -n server link set s up
+ip -n client route add default via 192.0.2.1; ip -n server route add default via 198.51.100.1
+ip netns exec router sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
+"""
+INWARD = """
+ip netns exec router nft -f - <<'END'
+table ip t { chain f { type filter hook forward priority 0
+  ct state established,related accept
+  ip protocol { icmp, udp } accept
+  iifname "inside" counter drop
+}
+}
+END
+"""
+ENDS = ("--hdp-source=netns=client", "--hdp-agent=netns=server", "--hdp-target=198.51.100.2")
+
+Records = list[dict[str, object]]
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Callable[..., tuple[list[Records], str]]:
+    """Run pytest several times through such a router, all in namespaces that end with the process."""
+    if subprocess.run(["unshare", "-rnm", "true"], check=False).returncode:
+        pytest.skip("privilege: neither root nor user namespaces")
+
+    def start(*each: tuple[str, ...]) -> tuple[list[Records], str]:
+        script = ["mount -t tmpfs none /run", TOPOLOGY, INWARD]
+        for number, arguments in enumerate(each):
+            report = tmp_path / str(number)
+            words = " ".join(f"'{word}'" for word in (*ENDS, NUMBERS, *arguments, f"--hdp-report={report}"))
+            script.append(f"{sys.executable} -m pytest -p no:cacheprovider {words} || true")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("HDP_", "PYTEST_"))}
+        command = ["unshare", "-rnm", "bash", "-c", "\n".join(script)]
+        done = subprocess.run(
+            command, cwd=TOP, env=environment, capture_output=True, text=True, timeout=180, check=False
+        )
+        printed = done.stdout + done.stderr
+        files = [tmp_path / str(number) / "results.jsonl" for number in range(len(each))]
+        assert all(file.exists() for file in files), printed
+        return [[json.loads(line) for line in file.read_text().splitlines()] for file in files], printed
+
+    return start
+
+
+def verdicts(records: Records, direction: str) -> set[object]:
+    return {record["verdict"] for record in records if record["direction"] == direction}
+
+
+@pytest.mark.needs("ip", "nft")
+def test_no_reverse_probe_opens_the_firewall_for_forward(runs):
+    (records,), printed = runs((SWEEP, "--hdp-form=both"))
+    assert verdicts(records, "forward") == {"lost"}, printed
+    assert verdicts(records, "reverse") == {"delivered"}, printed
+    assert {(r["direction"], r["solicited"], r["earlier_run"]) for r in records} == {
+        ("forward", False, None),
+        ("reverse", True, None),
+    }
+
+
+@pytest.mark.needs("ip", "nft")
+def test_a_second_run_says_what_the_first_may_have_left_open(runs):
+    (first, second), printed = runs((SWEEP,), (SWEEP, "-k", "forward"))
+    assert verdicts(first, "forward") == {"lost"}, printed
+    assert verdicts(second, "forward") == {"delivered"}, printed  # the states are there: nobody could know better
+    assert all(0 <= record["earlier_run"] < 600 for record in second)
+    assert all("a run over this path ended" in record["explanation"] for record in second)
+    headers = [line for line in printed.splitlines() if line.startswith("hdp: ") and " to 198.51.100.2, " in line]
+    assert ["a run over this path ended" in line for line in headers] == [False, True], printed
+
+
+@pytest.mark.needs("ip", "nft")
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["serial", "2 workers"])
+def test_latency_comes_after_the_sweep_in_whatever_order_the_suites_are_named(runs, workers):
+    suites = ("suites/internet/test_latency.py", SWEEP, "--hdp-latency-pairs=100")
+    (records,), printed = runs((*suites, "-p", "no:randomly", *workers))
+    assert verdicts(records, "forward") == {"lost"}, printed
+    assert not any(record["solicited"] for record in records if record["direction"] == "forward")
+    assert "latency" in printed
