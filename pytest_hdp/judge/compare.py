@@ -10,8 +10,9 @@ no evidence of the contrary: such pairs are listed by themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from pytest_hdp.judge.evidence import Train
@@ -48,7 +49,7 @@ class Comparison:
 
     `changed`: what both sides show, and differently. `unclear`: the verdicts differ, and one of them says that nothing
     was learnt; or neither side learnt anything, and at least one should have. `moved`: a path whose one source address
-    is another one now, before and after.
+    is another one now, before and after. `rules`: how many trains were judged by other rules than before, by which.
     """
 
     changed: tuple[Pair, ...]
@@ -57,6 +58,7 @@ class Comparison:
     only_before: tuple[Result, ...]
     only_after: tuple[Result, ...]
     moved: tuple[tuple[PathName, PathName], ...]
+    rules: Mapping[tuple[int, int], int] = field(default_factory=dict)
 
     @property
     def pairs(self) -> int:
@@ -84,6 +86,7 @@ def compare(before: Iterable[Result], after: Iterable[Result]) -> Comparison:
         only_before=tuple(result for key, result in first.items() if key not in second),
         only_after=tuple(result for key, result in second.items() if key not in first),
         moved=_moved(pairs),
+        rules=Counter((p.before.rules, p.after.rules) for p in pairs if p.before.rules != p.after.rules),
     )
 
 

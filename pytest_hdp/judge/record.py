@@ -12,7 +12,7 @@ from typing import Any
 from pytest_hdp.judge.climb_record import read_climb, read_icmp, to_climb, to_icmp
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.explain import plain
-from pytest_hdp.judge.result import SCHEMA, Hop, Judgement, Nat, PathName, Result
+from pytest_hdp.judge.result import SCHEMA, Hop, Judgement, Nat, PathName, Result, Tool
 from pytest_hdp.judge.trace import Trace, TracedError, traces
 from pytest_hdp.judge.untrusted import MOST, Fields, WrongValueError
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Place, Verdict
@@ -21,7 +21,7 @@ from pytest_hdp.judge.verdict import Direction, Form, Outcome, Place, Verdict
 def to_record(result: Result) -> dict[str, Any]:
     """Return a result as JSON values, its fields in the order that every reader sees."""
     judgement, path = result.judgement, result.path
-    record = {
+    record: dict[str, Any] = {
         "schema": SCHEMA,
         "run": result.run,
         "time": result.time,
@@ -69,6 +69,8 @@ def to_record(result: Result) -> dict[str, Any]:
         record["expected_wire_protocol"] = result.expected_wire_protocol
     if judgement.hops:
         record["hops"] = [_hop(hop) for hop in judgement.hops]
+    if result.tool is not None:
+        record["tool"] = {"version": result.tool.version, "rules": result.tool.rules}
     if judgement.budget_spent is not None:
         record["budget_spent"] = judgement.budget_spent
     if judgement.climb is not None:
@@ -117,7 +119,12 @@ def _result(fields: Fields) -> Result:
             fields.number("expected_wire_protocol", 0, 255) if "expected_wire_protocol" in fields.values else None
         ),
         earlier_run=fields.time("earlier_run") if fields.values.get("earlier_run") is not None else None,
+        tool=_read_tool(fields.fields("tool")) if "tool" in fields.values else None,
     )
+
+
+def _read_tool(fields: Fields) -> Tool:
+    return Tool(fields.text("version"), fields.number("rules", 1))
 
 
 def _judgement(fields: Fields) -> Judgement:

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pytest_hdp import __version__
 from pytest_hdp.judge.evidence import Probe, Train
 from pytest_hdp.judge.trace import Trace
 from pytest_hdp.judge.verdict import Outcome, Place, Verdict
 
 SCHEMA = 1
+FIRST_RULES, RULES = 1, 2
+"""Which rules turn evidence into verdicts. One more wherever the same network may get another verdict than before;
+docs/verdicts.md says what each changed. What 0.1.0 wrote says nothing of it: those were the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """What judged a result: the `version` of this package, and its `rules`."""
+
+    version: str = __version__
+    rules: int = RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +141,8 @@ class Result:
     """One line of `results.jsonl`: a judgement, where and when it was made, and how it compares with expectations.
 
     `expected_errno`, `expected_wire_protocol`: what was expected beside the verdict, where that was stated.
-    `earlier_run`: seconds since a run over this path ended, None if none is known of.
+    `earlier_run`: seconds since a run over this path ended, None if none is known of. `tool`: what judged it; None: a
+    version that did not say so.
     """
 
     run: str
@@ -144,6 +157,12 @@ class Result:
     expected_errno: str | None = None
     expected_wire_protocol: int | None = None
     earlier_run: float | None = None
+    tool: Tool | None = None
+
+    @property
+    def rules(self) -> int:
+        """Which rules judged it."""
+        return FIRST_RULES if self.tool is None else self.tool.rules
 
     @property
     def verdict(self) -> Verdict:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.expect import assess
 from pytest_hdp.judge.record import from_record, to_record
-from pytest_hdp.judge.result import PathName, Result
+from pytest_hdp.judge.result import PathName, Result, Tool
 from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.measure.beside import settle_beside
 from pytest_hdp.measure.ends import PathUnavailable
@@ -184,6 +184,7 @@ class Campaign:
             expected_errno=stated.errno if stated is not None else None,
             expected_wire_protocol=stated.wire_protocol if stated is not None else None,
             earlier_run=earlier,
+            tool=Tool(),
         )
 
     def message(self, key: str, result: Result) -> str:

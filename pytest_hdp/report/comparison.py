@@ -102,6 +102,7 @@ def as_json(found: Comparison, before: Side, after: Side, *, strict: bool) -> st
         "unchanged": len(found.unchanged),
         "only_a": [_train(result) for result in found.only_before],
         "only_b": [_train(result) for result in found.only_after],
+        "rules": [{"a": a, "b": b, "trains": count} for (a, b), count in sorted(found.rules.items())],
     }
     return json.dumps(document, indent=2)
 
@@ -118,7 +119,7 @@ def _train(result: Result) -> dict[str, Any]:
 
 def _pair(pair: Pair) -> dict[str, Any]:
     changes = {change.what: [change.before, change.after] for change in pair.changes}
-    return {**_train(pair.after), "changes": changes}
+    return {**_train(pair.after), "changes": changes, "rules": [pair.before.rules, pair.after.rules]}
 
 
 def _courses(pairs: Iterable[Pair]) -> list[list[Pair]]:
@@ -166,7 +167,12 @@ def _said(what: str, value: str) -> str:
 
 
 def _notes(found: Comparison) -> list[str]:
-    return [
+    judged = [
+        f"note: {_trains(count)} {'was' if count == 1 else 'were'} judged by rules {old} in A and by rules {new} in B, "
+        "so that a verdict may differ for no more than that (docs/verdicts.md)"
+        for (old, new), count in sorted(found.rules.items())
+    ]
+    return judged + [
         f"note: {safe(old.name)} was measured from {safe(old.source)} in A and from {safe(new.source)} in B"
         for old, new in found.moved
     ]

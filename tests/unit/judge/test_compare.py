@@ -8,7 +8,7 @@ import pytest
 
 from pytest_hdp.judge.compare import compare
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.result import IcmpCount, Judgement, Nat, PathName, Result
+from pytest_hdp.judge.result import RULES, IcmpCount, Judgement, Nat, PathName, Result, Tool
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Place, Verdict
 
 PATH = PathName("netns", "tokyo", "192.0.2.2", "198.51.100.2", "ssh=root@198.51.100.2")
@@ -33,6 +33,14 @@ def test_lost_or_rejected_by_who_got_one_of_a_routers_few_errors_is_no_change():
     assert compare([rejected], [result(Verdict.LOST, budget_spent="203.0.113.9")]).differs()
     assert compare([lost], [result()]).differs()
     assert compare([lost], [result(Verdict.REJECTED, icmp=prohibited(13, authenticated=False))]).differs()
+
+
+def test_other_rules_are_told_and_are_no_change():
+    old, now = result(), replace(result(), tool=Tool("9.9", RULES))
+    found = compare([old, result(protocol=50)], [now, replace(result(Verdict.LOST, 50), tool=Tool("9.9", RULES))])
+    assert found.rules == {(1, RULES): 2}
+    assert (len(found.unchanged), len(found.changed)) == (1, 1)
+    assert compare([now], [now]).rules == {}
 
 
 def test_nothing_changed():

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pytest_hdp.judge.evidence import IcmpReport, Probe, Sighting, Train
 from pytest_hdp.judge.record import from_record, to_record
-from pytest_hdp.judge.result import SCHEMA, AtTtl, Climb, Hop, IcmpCount, Judgement, Nat, PathName, Result
+from pytest_hdp.judge.result import SCHEMA, AtTtl, Climb, Hop, IcmpCount, Judgement, Nat, PathName, Result, Tool
 from pytest_hdp.judge.trace import Trace, TracedError, traces
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Place, Verdict
 
@@ -27,7 +27,7 @@ arrived delivered duplicated reordered modified ttl changed nat icmp last_hop co
 solicited earlier_run
 """
 
-ADDED = "expected_errno expected_wire_protocol hops budget_spent climb probes made"
+ADDED = "expected_errno expected_wire_protocol hops tool budget_spent climb probes made"
 
 SCHEMA_FILE = json.loads((resources.files("pytest_hdp.judge") / "results.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA_FILE)
@@ -79,6 +79,7 @@ results = st.builds(
     expected_errno=st.none() | texts,
     expected_wire_protocol=st.none() | st.integers(0, 255),
     earlier_run=st.none() | microseconds,
+    tool=st.none() | st.builds(Tool, texts, st.integers(1, 99)),
 )
 
 
@@ -145,7 +146,8 @@ def test_a_probe_keeps_when_each_eye_saw_it_first() -> None:
 @given(results)
 def test_fields_their_order_and_the_schema(result: Result) -> None:
     record = to_record(result)
-    stated = [name for name in ("expected_errno", "expected_wire_protocol") if getattr(result, name) is not None]
+    optional = ("expected_errno", "expected_wire_protocol", "tool")
+    stated = [name for name in optional if getattr(result, name) is not None]
     assert list(record) == [*FIELDS.split(), *stated]
     VALIDATOR.validate(record)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_hdp.cli import main
+from pytest_hdp.judge.result import RULES
 from pytest_hdp.report.jsonl import line_of
 
 SAMPLES = Path(__file__).parents[3] / "samples"
@@ -53,6 +54,25 @@ def test_no_evidence_is_none_unless_strict(compared, record):
     assert (status, "nothing changed in 2 trains, 1 without evidence, 1 only in B" in out) == (0, True)
     assert "no evidence either way" in out
     assert compared(before, after, "--strict")[0] == 1
+
+
+def test_where_the_rules_changed_is_told(compared, record):
+    now = record(47, "lost", "failed", tool={"version": "0.2.0", "rules": 2})
+    status, out, _ = compared([record(47), record(6)], [now, record(6)])
+    assert status == 1
+    told = "note: 1 train was judged by rules 1 in A and by rules 2 in B, so that a verdict may differ for no more"
+    assert told in " ".join(out.split())
+    found = json.loads(compared([record(47)], [now], "--json")[1])
+    assert found["rules"] == [{"a": 1, "b": 2, "trains": 1}]
+    assert found["changed"][0]["rules"] == [1, 2]
+    assert "judged by rules" not in compared([now], [now])[1]
+
+
+def test_every_number_of_rules_has_its_line_in_the_docs():
+    text = (SAMPLES.parent / "docs" / "verdicts.md").read_text(encoding="utf-8")
+    _, _, section = text.partition("## Rules")
+    rows = [line.split("|")[1].strip() for line in section.splitlines() if line.startswith("| ")]
+    assert [row for row in rows if row.isdigit()] == [str(number) for number in range(1, RULES + 1)]
 
 
 def test_json_for_programs(compared, record):

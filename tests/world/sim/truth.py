@@ -220,13 +220,16 @@ def _rejected(world: World, view: View, effect: Effect, element: object, way: _W
     if at_host and world.blueprint.agent:
         lost = V.HELD_BY_RECEIVER
     speakers = effect.detail if effect.kind == "loop" else (element,)
+    dumb = [isinstance(each, Router) and (not each.speaks or each.short) for each in speakers]
     unheard = (
         way.nat == "leaked"  # the error goes to an address that nobody routes to
         or way.muted
         or (view.number == ICMP and not view.wellformed)
-        or any(isinstance(each, Router) and (not each.speaks or each.short) for each in speakers)
+        or all(dumb)
     )
     verdicts = {lost} if unheard else {V.REJECTED}
+    if any(dumb):  # which of them it is in a loop hangs on the TTL
+        verdicts.add(lost)
     if at_host and effect.detail == (3, 3) and not (unheard or world.blueprint.agent):
         verdicts = _port_unreachable(world, view)
     if world.blueprint.loss:
