@@ -76,6 +76,7 @@ class Path:
             content=content,
             encoding=Encoding(encoding),
             pace=replace(plan.pace, rounds=count, control=1),
+            least_share=plan.least_share if count > 1 else 0.0,  # one packet proves no share, and one was asked for
         )
         measurement, judgement = self._campaign.probe(self._route, plan)
         result = self._concluded(judgement)
@@ -124,6 +125,27 @@ class Path:
     def control_note(self) -> str | None:
         """What the last `control()` found out beside the path, such as that no UDP comes through; None: nothing."""
         return self._tried.note() if self._tried is not None else None
+
+    def check_control(self) -> None:
+        """Fail where no control comes through, or where clearly more is lost than one in five, or than a lab states."""
+        __tracebackhide__ = True
+        from pytest_hdp.judge.statistics import surely_above
+
+        sent, through = self.control(10)
+        if through and 5 * (sent - through) > sent:
+            more = self.control(40)
+            sent, through = sent + more[0], through + more[1]
+        if self.control_problem:
+            pytest.fail(self.control_problem, pytrace=False)
+        if surely_above(self._stated_loss(), sent - through, sent, 0.99):
+            lost = f"{sent - through} of {sent} control packets were lost on the way to {self.name.target}"
+            pytest.fail(f"{lost}: the path itself loses more than one in five", pytrace=False)
+
+    def _stated_loss(self) -> float:
+        from pytest_hdp.lab.wires import stated_loss
+
+        lab = self.open.lab
+        return max(0.2, stated_loss(lab.boxes)) if lab is not None else 0.2
 
     def hops(self) -> str:
         """The routers between here and the target, in words."""

@@ -150,6 +150,10 @@ class Eyes:
     delivered: bool = True
 
 
+LEAST_SHARE = 0.2
+"""Above this the delivery probability of a train is, at 95 %, that is said to get through: 5 of 5, 20 of 40."""
+
+
 @dataclass(frozen=True, slots=True)
 class Circumstances:
     """What all trains of one measurement in one direction share.
@@ -164,12 +168,14 @@ class Circumstances:
     nothing is final, and no train is called lost, first_only or lossy. `reference`: what the control is.
     `firewall_says_port`: the target said "port unreachable" to numbers that no kernel handles, so that it is its
     firewall which says so.
+    `least_share`: the delivery probability above which a train is that gets through, at 95 %.
     """
 
     control: tuple[RoundControl, ...]
     eyes: Eyes = Eyes()
     trains: int = 256
     error_rate: float = 1e-6
+    least_share: float = LEAST_SHARE
     more_rounds: bool = False
     agent_gone: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)

@@ -198,6 +198,12 @@ class Facts:
         """What sendto() took and whether it came to the last open eye."""
         return self._trials((f.probe, bool(f.last)) for f in self.fates)
 
+    @cached_property
+    def clean_trials(self) -> tuple[Trial, ...]:
+        """What sendto() took and whether it came: also where the control was lost, but in no round that was spoiled."""
+        clean = {control.round for control in self.clean_control}
+        return tuple(Trial(f.probe.round, bool(f.last)) for f in self.fates if f.last or f.probe.round in clean)
+
     def _trials(self, outcomes: Iterable[tuple[Probe, bool]]) -> tuple[Trial, ...]:
         return tuple(Trial(probe.round, came) for probe, came in outcomes if came or self._counts(probe))
 

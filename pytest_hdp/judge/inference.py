@@ -70,6 +70,17 @@ def _likeness(facts: Facts) -> float:
     return statistics.fisher(gone, len(facts.end_trials), lost, sent)
 
 
+def gets_through(facts: Facts) -> bool:
+    """Say whether so many came that the train's delivery probability is not as small as that of hardly a path."""
+    share, units = facts.circumstances.least_share, one_per_round(facts.clean_trials)
+    if not share:
+        return True
+    lost, sent = facts.control
+    if missing(facts) and sent and (sent - lost) <= share * sent:
+        return False  # beside a control that is lost nearly always, what came through did so by luck
+    return statistics.surely_above(share, sum(unit.came for unit in units), len(units))
+
+
 def place_of_losses(facts: Facts) -> Place:
     """Return where most losses took place, as far as the open eyes tell."""
     places = Counter(_place(facts, fate.probe) for fate in facts.fates if not fate.last)
@@ -152,6 +163,8 @@ def _unproven(facts: Facts) -> tuple[str, bool]:
     """With an agent and a control: too few probes, or two places that look the same where an eye was closed."""
     eyes, trials = facts.circumstances.eyes, facts.end_trials
     gone = sum(not trial.came for trial in trials)
+    if any(trial.came for trial in facts.clean_trials) and not gets_through(facts):
+        return _too_few(facts), False
     if not gone:
         return "none of the probes fell in a round that counts", False
     if gone == len(trials) and not eyes.arrived:
@@ -162,3 +175,14 @@ def _unproven(facts: Facts) -> tuple[str, bool]:
         return f"none arrived, and {where}", all_lost(facts, trials)
     bound = explain.bound_text(len(trials) - gone, len(trials))
     return f"{bound}, too few to tell from loss such as the control's, and {explain.control_text(facts)}", False
+
+
+def _too_few(facts: Facts) -> str:
+    """Some came, and by so few a train that hardly ever gets through is not told from one that does."""
+    units = one_per_round(facts.clean_trials)
+    came, share = sum(unit.came for unit in units), facts.circumstances.least_share
+    lost, sent = facts.control
+    why = f"too few to say that more than {100 * share:.0f} % get through"
+    if 2 * lost > sent:
+        why = "and the path itself loses most"
+    return f"{explain.bound_text(came, len(units))}, {why}: {explain.control_text(facts)}"

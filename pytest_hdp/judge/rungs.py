@@ -264,6 +264,8 @@ def _passed(facts: Facts, verdict: Verdict, place: Place, where: str) -> Finding
     said = f"{came} of {len(facts.accepted)} arrived {where}"
     if facts.circumstances.agent_gone and not facts.enough:
         return None  # a first packet that came through proves nothing about the next
+    if not inference.gets_through(facts):
+        return None
     if not missing:
         return Finding(verdict, place, said, facts.enough or final)
     if facts.circumstances.agent_gone or not facts.counting_rounds or not inference.compatible(facts):

@@ -76,6 +76,12 @@ def upper_bound(k: int, n: int, confidence: float = 0.95) -> float:
 
 
 @lru_cache(maxsize=65536)
+def surely_above(share: float, k: int, n: int, confidence: float = 0.95) -> bool:
+    """Say whether a proportion seen as k of n is above `share`, by its exact one-sided lower bound."""
+    return at_least(k, n, share) < 1 - confidence
+
+
+@lru_cache(maxsize=65536)
 def fisher(lost: int, sent: int, control_lost: int, control_sent: int) -> float:
     """Return the one-sided p-value of "the train lost more than the control": Fisher's exact test.
 

@@ -5,6 +5,7 @@ Loss, delay and the like are for all traffic, the control too. What changes pack
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,7 +14,7 @@ from pytest_hdp.lab.boxes import COMMON, USUAL, Box, Traffic, Where, listed
 from pytest_hdp.lab.truth import DELIVERED, Truth
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pytest_hdp.judge.verdict import Direction, Form
 
@@ -82,6 +83,11 @@ class BurstLoss(Wire):
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """No more lost than of the control; a burst may hide the truth."""
         return Truth(also=_UNSURE)
+
+
+def stated_loss(boxes: Iterable[Box]) -> float:
+    """Return the share of all packets that boxes lose by what they state, one way."""
+    return 1.0 - math.prod(1.0 - box.probability for box in boxes if isinstance(box, Loss | BurstLoss))
 
 
 @dataclass(frozen=True, slots=True)

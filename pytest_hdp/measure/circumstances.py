@@ -47,6 +47,7 @@ def shared_by(
         eyes=Eyes(left=True, arrived=receiver is not None, delivered=receiver is not None),
         trains=len(plan.trains),
         error_rate=plan.error_rate,
+        least_share=plan.least_share,
         more_rounds=more_rounds,
         minimum_count=plan.pace.rounds,
         names=names,

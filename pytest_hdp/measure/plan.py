@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.evidence import LEAST_SHARE, Train
 from pytest_hdp.packet.encoding import Encoding
 
 DEFAULT_CONTENT = b"pytest-hdp: which IP protocol numbers get through?"
@@ -43,7 +43,8 @@ class Plan:
 
     `error_rate`: the chance, over the whole plan, of calling a train lost, first_only or lossy that is not.
     `locate`: climb the TTLs for "groups" of equal verdicts, "all" trains, or "none".
-    `seed` shuffles the order inside each round.
+    `seed` shuffles the order inside each round. `least_share`: a train that is said to get through
+    has a delivery probability above it, at 95 %; 0 for any.
     """
 
     trains: tuple[Train, ...]
@@ -54,3 +55,4 @@ class Plan:
     seed: int = 0
     error_rate: float = 1e-6
     locate: str = "groups"
+    least_share: float = LEAST_SHARE

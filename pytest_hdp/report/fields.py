@@ -18,6 +18,9 @@ Record = Mapping[str, Any]
 COUNTS = ("sent", "left", "arrived", "delivered")
 """The eyes along the path, in order."""
 
+MOST_LOST = 0.2
+"""A path that loses more than this of everything is told of first of all."""
+
 _FAR_EYES = ("arrived", "delivered")
 _SUBJECT = re.compile(r"^-?\d+( \([^()]*\))?(, [a-z0-9 -]+){0,3}: ")
 
@@ -78,6 +81,20 @@ def subject(record: Record) -> str:
 def reason(record: Record) -> str:
     """Return the explanation without the "132 (sctp), forward: " that it may begin with."""
     return _SUBJECT.sub("", word(record, "explanation", "no explanation recorded"))
+
+
+def control_loss(records: Iterable[Record]) -> str:
+    """Return "the path itself loses 80 % of the control", of the course that loses most; "" for no more than a fifth.
+
+    Of a course whose control was all lost other words say more.
+    """
+    worst = 0.0
+    for record in records:
+        control = part(record, "control")
+        sent, came = number(control, "sent") or 0, number(control, "delivered") or 0
+        if 0 < came < sent:
+            worst = max(worst, 1 - came / sent)
+    return f"the path itself loses {100 * worst:.0f} % of the control" if worst > MOST_LOST else ""
 
 
 def path_title(record: Record, *, unicode: bool = True) -> str:

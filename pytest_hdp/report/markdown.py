@@ -153,9 +153,11 @@ def headline(records: Sequence[Record]) -> str:
     trains = f"{len(records)} train{'' if len(records) == 1 else 's'}"
     if not records:
         return "nothing measured"
+    loss = f", and {told}" if (told := fields.control_loss(records)) else ""
     if wrong:
-        return f"{wrong} of {trains} not as expected"
-    return f"{trains}, nothing unexpected, {still_open} open" if still_open else f"{trains}, all as expected"
+        return f"{wrong} of {trains} not as expected{loss}"
+    as_expected = f"nothing unexpected, {still_open} open" if still_open else "all as expected"
+    return f"{trains}, {as_expected}{loss}"
 
 
 def brief(records: Iterable[Record]) -> str:

@@ -69,6 +69,8 @@ def story(records: Iterable[Record]) -> Story:
         return Story("Nothing was measured.", (), "", surprised=False)
     told = list(dict.fromkeys(_sentence(group) for group in groups))
     headline = f"{told[0]}." if len(told) == 1 else _of_several(groups)
+    if loss := fields.control_loss(record for group in groups for record in group):
+        headline = f"{headline.rstrip('.')}; {loss}."
     alone = len({str(fields.part(group[0], "path")) for group in groups}) == 1
     lines = [_line(group, alone=alone) for group in groups[:SEVERAL]]
     if len(groups) > SEVERAL:

@@ -6,10 +6,8 @@ pytestmark = pytest.mark.hdp(path="target")
 
 
 def test_control(hdp_path, hdp_note):
-    """Of ten control packets at least one comes through; past which routers is told, unless the path is emulated."""
-    hdp_path.control(10)
-    if hdp_path.control_problem:
-        pytest.fail(hdp_path.control_problem, pytrace=False)
+    """Of the control packets most come through; past which routers is told, unless the path is emulated."""
+    hdp_path.check_control()
     if hdp_path.control_note:
         hdp_note(hdp_path.control_note)
     if hdp_path.open.lab is None:

@@ -37,6 +37,14 @@ table ip t { chain f { type filter hook forward priority 0
 }
 END
 """
+LOSES = """
+ip netns exec router nft -f - <<'END'
+table ip t { chain f { type filter hook forward priority 0
+  iifname "inside" numgen random mod 100 < 85 drop
+}
+}
+END
+"""
 ENDS = ("--hdp-source=netns=client", "--hdp-agent=netns=server", "--hdp-target=198.51.100.2")
 
 Records = list[dict[str, object]]
@@ -48,8 +56,8 @@ def runs(tmp_path: Path) -> Callable[..., tuple[list[Records], str]]:
     if subprocess.run(["unshare", "-rnm", "true"], check=False).returncode:
         pytest.skip("privilege: neither root nor user namespaces")
 
-    def start(*each: tuple[str, ...]) -> tuple[list[Records], str]:
-        script = ["mount -t tmpfs none /run", TOPOLOGY, INWARD]
+    def start(*each: tuple[str, ...], rules: str = INWARD) -> tuple[list[Records], str]:
+        script = ["mount -t tmpfs none /run", TOPOLOGY, rules]
         for number, arguments in enumerate(each):
             report = tmp_path / str(number)
             words = " ".join(f"'{word}'" for word in (*ENDS, NUMBERS, *arguments, f"--hdp-report={report}"))
@@ -64,6 +72,7 @@ def runs(tmp_path: Path) -> Callable[..., tuple[list[Records], str]]:
         assert all(file.exists() for file in files), printed
         return [[json.loads(line) for line in file.read_text().splitlines()] for file in files], printed
 
+    start.folder = tmp_path  # type: ignore[attr-defined]
     return start
 
 
@@ -101,3 +110,15 @@ def test_latency_comes_after_the_sweep_in_whatever_order_the_suites_are_named(ru
     assert verdicts(records, "forward") == {"lost"}, printed
     assert not any(record["solicited"] for record in records if record["direction"] == "forward")
     assert "latency" in printed
+
+
+@pytest.mark.needs("ip", "nft")
+def test_a_path_that_loses_most_of_everything_is_not_as_expected(runs):
+    (records,), printed = runs((SWEEP, "suites/internet/test_control.py"), rules=LOSES)
+    forward = [record for record in records if record["direction"] == "forward"]
+    assert verdicts(records, "forward") == {"inconclusive"}, printed
+    assert all("the path itself loses most" in str(record["explanation"]) for record in forward), printed
+    assert (
+        "control packets were lost on the way to 198.51.100.2: the path itself loses more than one in five" in printed
+    )
+    assert "and the path itself loses 8" in (runs.folder / "0" / "results.md").read_text().splitlines()[0]

@@ -164,12 +164,12 @@ EXAMPLES = {
         options={"control_refused": 4},
     ),
     "send, the route goes": Example(
-        "dUU",
+        "ddUU",
         V.DELIVERED,
         P.RECEIVER_SOCKET,
         more=True,
         final=False,
-        options={"control_refused": 1, "minimum_count": 3},
+        options={"control_refused": 1, "minimum_count": 4},
     ),
     "send, EPERM as the control": Example("EEE", V.REFUSED_AT_SEND, P.SENDER_SEND, options={"control_refused": 4}),
     "eyes elsewhere": Example(
@@ -284,6 +284,23 @@ EXAMPLES = {
     "lost, overflow, more to come": Example(
         "lllll", V.INCONCLUSIVE, UNKNOWN, final=False, more=True, options={"spoiled": ("receiver socket",)}
     ),
+    "few of many, the control lossy": Example(
+        "d" + "l" * 20,
+        V.INCONCLUSIVE,
+        UNKNOWN,
+        control=((64, 6),) * 21,
+        says=("1 of 21 arrived: delivery probability below 21 % at 95 %, and the path itself loses most",),
+    ),
+    "two of five, most rounds dead": Example(
+        "ddlll",
+        V.INCONCLUSIVE,
+        UNKNOWN,
+        control=((64, 64), (64, 64), (64, 0), (64, 0), (64, 0)),
+        more=True,
+        final=False,
+        says=("2 of 5 arrived",),
+    ),
+    "half of forty": Example("dl" * 20, V.DELIVERED, P.RECEIVER_SOCKET, control=((64, 32),) * 40),
     # 7 and 8: first only, lossy
     "first only": Example("dllllll", V.FIRST_ONLY, P.PATH, says=("the first came through and none of the 6 after",)),
     "first three only": Example("dddlllllll", V.FIRST_ONLY, P.PATH, says=("the first 3",)),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.vantage.agent import MOST_UNCONFIRMED
-from sim.counts import counts, too_few
+from sim.counts import counts, eyes_fail, too_few
 from sim.honesty import honest
 from sim.packet import ICMP, UDP
 from sim.place import places
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sim.network import Fate
     from sim.world import World
 
-KNOWN = ("A4:", "B7:", "C17:")
+KNOWN = ("B7:", "C17:")
 MOST_SECONDS = 20_000
 
 
@@ -81,9 +81,10 @@ def _train(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
         return
     if judgement.verdict not in truth.verdicts and not _unheard(judgement, truth):
         allowed = "/".join(sorted(truth.verdicts))
-        number = "A4: " if judgement.verdict is Verdict.DELIVERED and too_few(judgement) else ""
-        yield f"{number}{judgement.verdict} is not {allowed} ({truth.why}): {judgement.explanation}"
+        yield f"{judgement.verdict} is not {allowed} ({truth.why}): {judgement.explanation}"
         return
+    if judgement.verdict is Verdict.DELIVERED and too_few(judgement) and not eyes_fail(world):
+        yield f"it may well get through less than once in five: {judgement.explanation}"
     yield from counts(world, judgement, truth, fates_of(world, judgement.train))
     if (
         judgement.nat.source is not None

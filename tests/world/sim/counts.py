@@ -90,11 +90,11 @@ def _control(world: World, judgement: Judgement) -> Iterator[str]:
     lost = sum(not came_through(fate, judgement.explanation) for fate in fates)
     for said_lost, said_sent in claims:
         gone, sent = int(said_lost), int(said_sent)
-        if sent > len(fates) or sent - gone > len(fates) - lost or (gone > lost and not _eyes_fail(world)):
+        if sent > len(fates) or sent - gone > len(fates) - lost or (gone > lost and not eyes_fail(world)):
             yield f"the control lost {gone} of {sent}, and really {lost} of {len(fates)}: {judgement.explanation}"
 
 
-def _eyes_fail(world: World) -> bool:
+def eyes_fail(world: World) -> bool:
     """Whether what came may not have been seen: late, or for want of buffer."""
     slow = ("held", "later")  # of a link, and of who sends again what it saw
     late = bool(world.clock.stalled) or any(getattr(each, how, 0) for each in world.network.elements for how in slow)

@@ -254,8 +254,7 @@ def _stopped(world: World, view: View) -> Effect | None:
 
 def _arrived(world: World, view: View, way: _Way) -> Truth:
     if world.blueprint.agent:
-        heavy = {V.INCONCLUSIVE} if world.blueprint.heavy else {V.DELIVERED}
-        return _made(world, heavy, way, None, "nothing stands in its way")
+        return _made(world, {V.DELIVERED}, way, None, "nothing stands in its way")
     blueprint = world.blueprint
     if view.number == UDP:
         answered = view.wellformed and blueprint.answers

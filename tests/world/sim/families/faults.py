@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pytest_hdp.judge.evidence import Train
 from sim.blueprint import Blueprint
-from sim.elements import Branches, FirstLost, NumberFilter, SharedLimit, independent
+from sim.elements import Branches, FirstLost, NumberFilter, SharedLimit
 from sim.elements.boxes import by_number
-from sim.families.registry import MS, both_ways, family, own
+from sim.families.registry import MS, both_ways, family
 from sim.families.ways import branch
 
 EITHER = frozenset({1, -1})
@@ -28,15 +28,6 @@ def shared_limit(print_: Blueprint) -> None:
     router = print_.a_router()
     router.rules.append(SharedLimit(print_.chance.choice((5, 20, 100)) * MS, print_.chance.choice((5, 10))))
     print_.notes.append(f"{router.name} has one limit for 30 numbers")
-
-
-@family(agent=True, group="loss", fault="A4: delivered on too little, where the path itself loses most")
-def heavy_loss(print_: Blueprint) -> None:
-    """The path loses four of five packets, or nine of ten."""
-    share = print_.chance.choice((0.8, 0.9, 0.95))
-    print_.chance.choice(print_.links).loss = independent(own(print_), share)
-    print_.loss = print_.heavy = share
-    print_.notes.append(f"{share:.0%} of all packets are lost")
 
 
 @family(agent=True, group="control", fault="B5: all but TCP and SCTP is blocked, and everything becomes inconclusive")

@@ -49,7 +49,7 @@ def outage_long(print_: Blueprint) -> None:
     _outage(print_, print_.chance.randint(100, 700))
 
 
-@family(agent=True, group="loss", fault="A4: delivered on too little, where the path itself loses most")
+@family(agent=True, group="loss")
 def outage_of_most(print_: Blueprint) -> None:
     """For seconds nothing passes: for most of the measurement."""
     router = print_.a_router()
@@ -62,6 +62,15 @@ def _outage(print_: Blueprint, milliseconds: int) -> None:
     print_.chance.choice(print_.links).loss = outages([(start, start + length)])
     print_.loss = 0.5
     print_.notes.append(f"nothing passes for {length / MS:g} ms from {start / MS:g} ms on")
+
+
+@family(agent=True, group="loss")
+def heavy_loss(print_: Blueprint) -> None:
+    """The path loses four of five packets, or nine of ten."""
+    share = print_.chance.choice((0.8, 0.9, 0.95))
+    print_.chance.choice(print_.links).loss = independent(own(print_), share)
+    print_.loss = print_.heavy = share
+    print_.notes.append(f"{share:.0%} of all packets are lost")
 
 
 @family(group="loss", mild=True)
