@@ -6,8 +6,16 @@ import difflib
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pytest_hdp.lab.boxes import AH, COMMON, ESP, GRE, Box, Router
-from pytest_hdp.lab.filters import Allowlist, HostFirewall, NetfilterReject, RateLimited, SenderFirewall, TtlShort
+from pytest_hdp.lab.boxes import AH, COMMON, ESP, GRE, OSPF, Box, Router
+from pytest_hdp.lab.filters import (
+    Allowlist,
+    Blocklist,
+    HostFirewall,
+    NetfilterReject,
+    RateLimited,
+    SenderFirewall,
+    TtlShort,
+)
 from pytest_hdp.lab.mangling import ClearDscp, MangleByte, RaiseTtl, Truncate
 from pytest_hdp.lab.stateful import CarrierNat, CloudNat, FirstOnly, Nat, SecurityGroup
 from pytest_hdp.lab.topology import LabSpec
@@ -55,6 +63,7 @@ def _labs() -> dict[str, LabSpec]:
         ("home-nat", (Nat(), router)),
         ("allowlist", (router, Allowlist())),
         ("vpn-friendly", (router, Allowlist(_VPN))),
+        ("three-firewalls", tuple(Blocklist(frozenset({number})) for number in (GRE, ESP, OSPF))),
         ("aws-nat-gateway", (router, CloudNat(), router)),
         ("carrier-grade", (Nat(), CarrierNat(), router)),
         ("security-group", (router, SecurityGroup())),

@@ -59,6 +59,29 @@ class Allowlist(Box):
 
 
 @dataclass(frozen=True, slots=True)
+class Blocklist(Box):
+    """Drops silently the numbers that it is given."""
+
+    drops: frozenset[int] = frozenset({GRE})
+    name: ClassVar[str] = "blocklist"
+    features: ClassVar[str] = "a kernel with nftables filters"
+
+    @property
+    def description(self) -> str:
+        """One line for the catalogue."""
+        return f"drops {listed(self.drops)} silently"
+
+    @property
+    def rules(self) -> str:
+        """Ruleset of the box's namespace."""
+        return filter_chain("forward", f"ip protocol {number_set(self.drops)} drop")
+
+    def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
+        """Lost if dropped."""
+        return Truth(Verdict.LOST, box=self.name) if protocol in self.drops else DELIVERED
+
+
+@dataclass(frozen=True, slots=True)
 class NetfilterReject(Allowlist):
     """Netfilter's own `reject with icmp admin-prohibited`, without a limit on ICMP.
 

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_hdp.judge.verdict import Direction, Verdict
+from pytest_hdp.judge.verdict import Direction, Place, Verdict
 from pytest_hdp.measure.interest import by_interest
 from pytest_hdp.measure.located import never_answered, spent_by
 from pytest_hdp.measure.silence import rejecting
@@ -72,7 +72,8 @@ class Leisure:
     def _limited(self, judgements: Iterable[Judgement]) -> dict[str, Train]:
         found: dict[str, Train] = {}
         for judgement in judgements:
-            if judgement.verdict is Verdict.REJECTED:
+            # what the target rejects itself got there, and what is lost did not
+            if judgement.verdict is Verdict.REJECTED and judgement.place is not Place.TARGET:
                 entries = self.know.ledger.trains.get(judgement.train, ())
                 for address in {each.source for entry in entries for each in filter(rejecting, entry.icmp)}:
                     if not all(_from(address, entry) for entry in entries):

@@ -118,3 +118,14 @@ def test_what_no_router_answers_about_stands_for_nobody(path):
     assert found[trains[1]].climb.rungs[1].silent
     assert found[trains[2]].last_hop == Hop(1, "198.51.100.1")
     assert "; the last to answer was 198.51.100.1 (hop 1), and to the control " in found[trains[2]].explanation
+
+
+@pytest.mark.parametrize("path", ["three-firewalls"], indirect=True)
+def test_what_three_firewalls_drop_is_told_apart_both_ways(path):
+    trains = tuple(Train(number, direction) for number in (47, 50, 89, 253) for direction in Direction)
+    found = Measurement(path, plan.Plan(trains, plan.LAB)).run()
+    lab = catalogue.make("three-firewalls")
+    stated = {each: lab.expected(each.protocol, each.direction, each.form) for each in trains}
+    assert {train: each.verdict for train, each in found.items()} == {t: each.verdict for t, each in stated.items()}
+    assert {train: each.last_hop for train, each in found.items()} == {t: each.last_hop for t, each in stated.items()}
+    assert len({each.last_hop for each in found.values()}) == 6 + 1

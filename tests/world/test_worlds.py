@@ -41,6 +41,7 @@ FOUND = (
     ("agent-spends-all", "clock-steps", 140),  # why the agent ended was not told
     ("agent-stalls", "duplication", 56),  # at the very end of its patience it looked without end
     ("agent-lies", 50),  # a far end showed errors about packets that it had not sent
+    ("far-firewall-rejects", "length-filter", "late-packets", 21002423),  # what was told had been asked once more
     ("prohibited-routes-watched", 5),  # rejected or lost by who got one of the few errors
 )
 """Families and seed of the worlds that showed faults which are mended."""
