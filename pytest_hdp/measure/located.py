@@ -158,7 +158,8 @@ def located(judgement: Judgement, found: Found, *, hidden: bool = False, others:
     sentence = f"{judgement.explanation.rstrip('.')}; {said}{probed}."
     if not own:
         return replace(judgement, explanation=sentence)
-    return replace(judgement, last_hop=last, explanation=sentence)
+    # who rejected it may speak in another's name: a box before that, say, which no TTL shows
+    return replace(judgement, last_hop=last if beyond is not None else found.last, explanation=sentence)
 
 
 def _ending(judgement: Judgement, found: Found, last: Hop | None, beyond: Hop | None, *, hidden: bool) -> str | None:
