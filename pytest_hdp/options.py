@@ -96,7 +96,7 @@ OPTIONS = (
         "protocol numbers: 0-255 (default), 47,50-51,132, names (gre), sets (assigned, unassigned, experimental)",
         parse_protocols,
     ),
-    _Option("count", "N", "rounds sent for every number (default: 3 on loopback, 5 elsewhere)", values.count),
+    _Option("count", "N", "rounds sent for every number (default: 3 on loopback, 7 elsewhere)", values.count),
     _Option("form", "FORM", "bare (default), wellformed, both", values.forms),
     _Option("encoding", "NAME", "payload encoding: plain (default), base64, base128", values.encoding),
     _Option(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from pytest_hdp.judge.pattern import SharedLoss
 from pytest_hdp.judge.verdict import Direction, Form
 
 
@@ -168,7 +169,8 @@ class Circumstances:
     nothing is final, and no train is called lost, first_only or lossy. `reference`: what the control is.
     `firewall_says_port`: the target said "port unreachable" to numbers that no kernel handles, so that it is its
     firewall which says so.
-    `least_share`: the delivery probability above which a train is that gets through, at 95 %.
+    `least_share`: the delivery probability above which a train is that gets through, at 95 %. `shared`: what nearly all
+    trains lost in the same place.
     """
 
     control: tuple[RoundControl, ...]
@@ -176,6 +178,7 @@ class Circumstances:
     trains: int = 256
     error_rate: float = 1e-6
     least_share: float = LEAST_SHARE
+    shared: tuple[SharedLoss, ...] = ()
     more_rounds: bool = False
     agent_gone: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)

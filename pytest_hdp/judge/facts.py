@@ -136,11 +136,12 @@ class Facts:
 
     @property
     def alpha(self) -> float:
-        """The train's share of the error rate, for each of the five things that it could be called wrongly.
+        """The train's share of the error rate, for each of the four things that it could be called wrongly.
 
-        These are lost, lossy, and first_only after one, two or three.
+        These are lost, lossy, lossy in a place that many trains share, and first_only, of which the share is split
+        among all numbers of first packets.
         """
-        return alpha_per_train(self.circumstances.error_rate, self.circumstances.trains) / 5
+        return alpha_per_train(self.circumstances.error_rate, self.circumstances.trains) / 4
 
     @property
     def look(self) -> int:
@@ -243,10 +244,10 @@ def rounds_of(trials: Iterable[Trial]) -> int:
     return len({trial.round for trial in trials})
 
 
-def tail_after_first(trials: tuple[Trial, ...], at_most: int = 3) -> tuple[int, tuple[Trial, ...]] | None:
-    """(how many came first, the trials after them, all lost) if one to `at_most` came, in a row, and then none."""
+def tail_after_first(trials: tuple[Trial, ...]) -> tuple[int, tuple[Trial, ...]] | None:
+    """(how many came first, the trials after them, all lost) if some came, in a row, and then none."""
     came = next((i for i, trial in enumerate(trials) if not trial.came), len(trials))
     tail = trials[came:]
-    if not 1 <= came <= at_most or not tail or any(trial.came for trial in tail):
+    if not came or not tail or any(trial.came for trial in tail):
         return None
     return came, tail

@@ -12,6 +12,7 @@ from pytest_hdp.judge.verdict import Place
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Probe
     from pytest_hdp.judge.facts import Facts, Trial
+    from pytest_hdp.judge.pattern import SharedLoss
 
 SUSPICIOUS = 0.001
 """Below this p-value a train that lost some is not passed as delivered, though it is far from proven lossy.
@@ -23,18 +24,21 @@ COMMON = 0.1
 """From this p-value on it is passed without further rounds: one such train in ten gets some that needs none."""
 
 
-def all_lost(facts: Facts, trials: tuple[Trial, ...]) -> bool:
-    """Say whether these trials, all lost, are too many in a row for loss such as the control's."""
+def all_lost(facts: Facts, trials: tuple[Trial, ...], share: float = 1.0) -> bool:
+    """Say whether these trials, all lost, are too many in a row for loss such as the control's.
+
+    `share`: of the error rate for such a claim.
+    """
     lost, sent = facts.control
     if not facts.enough:
         return False
-    return statistics.all_lost_refutes(rounds_of(trials), lost, sent, facts.alpha, facts.look)
+    return statistics.all_lost_refutes(rounds_of(trials), lost, sent, share * facts.alpha, facts.look)
 
 
 def first_only(facts: Facts, trials: tuple[Trial, ...]) -> tuple[int, int] | None:
     """Return (how many came first, how many were lost after them) if that run of losses is significant."""
     split = tail_after_first(trials)
-    if split is None or not all_lost(facts, split[1]):
+    if split is None or not all_lost(facts, split[1], statistics.alpha_at_look(1.0, split[0])):
         return None
     return split[0], len(split[1])
 
@@ -47,6 +51,18 @@ def clearly_lossy(facts: Facts, trials: tuple[Trial, ...]) -> bool:
     units = one_per_round(trials)
     gone = sum(not unit.came for unit in units)
     return statistics.clearly_more(gone, len(units), lost, sent, facts.alpha, facts.look)
+
+
+def shared(facts: Facts) -> list[SharedLoss]:
+    """Return the places in which this train lost a packet as nearly all others did, and the control did not."""
+    lost = {place for place, fate in enumerate(facts.fates) if not fate.crossed}
+    return [each for each in facts.circumstances.shared if each.place in lost]
+
+
+def explains_nothing(facts: Facts) -> bool:
+    """Say whether the control loses so little that a loss is hardly by chance."""
+    lost, sent = facts.control
+    return lost <= 2 * statistics.LOSS_FLOOR * sent
 
 
 def missing(facts: Facts) -> int:
@@ -163,6 +179,8 @@ def _unproven(facts: Facts) -> tuple[str, bool]:
     """With an agent and a control: too few probes, or two places that look the same where an eye was closed."""
     eyes, trials = facts.circumstances.eyes, facts.end_trials
     gone = sum(not trial.came for trial in trials)
+    if shared(facts):
+        return f"{explain.shared_text(facts, shared(facts))}; what it loses by chance as well is open", False
     if any(trial.came for trial in facts.clean_trials) and not gets_through(facts):
         return _too_few(facts), False
     if not gone:

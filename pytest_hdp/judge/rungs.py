@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge import attributes, explain, inference
+from pytest_hdp.judge.pattern import order_text
 from pytest_hdp.judge.verdict import Place, Verdict
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def lost(facts: Facts) -> Finding | None:
 
 
 def first_only(facts: Facts) -> Finding | None:
-    """7: the first one, two or three came through, then none, for as long as would make `lost`."""
+    """7: the first one or few came through, then none, for as long as would make `lost`."""
     for trials in _views(facts):
         found = inference.first_only(facts, trials)
         if found is not None:
@@ -146,12 +147,17 @@ def first_only(facts: Facts) -> Finding | None:
 
 
 def lossy(facts: Facts) -> Finding | None:
-    """8: some came through, and clearly fewer than of the control."""
+    """8: some came through, and clearly fewer than of the control; or what was lost, nearly all trains lost there."""
     for trials in _views(facts):
         if any(trial.came for trial in trials) and inference.clearly_lossy(facts, trials):
             gone = sum(not trial.came for trial in trials)
-            said = f"{gone} of {len(trials)} did not come through, while {explain.control_text(facts)}"
+            which = order_text([trial.came for trial in trials])
+            said = f"{gone} of {len(trials)} did not come through{which}, while {explain.control_text(facts)}"
             return Finding(Verdict.LOSSY, inference.place_of_losses(facts), _journey(facts, said))
+    some_came = _views(facts) and any(fate.crossed for fate in facts.fates)
+    if some_came and facts.enough and inference.explains_nothing(facts) and (shared := inference.shared(facts)):
+        said = explain.shared_text(facts, shared)
+        return Finding(Verdict.LOSSY, inference.place_of_losses(facts), _journey(facts, said))
     return None
 
 
@@ -264,7 +270,7 @@ def _passed(facts: Facts, verdict: Verdict, place: Place, where: str) -> Finding
     said = f"{came} of {len(facts.accepted)} arrived {where}"
     if facts.circumstances.agent_gone and not facts.enough:
         return None  # a first packet that came through proves nothing about the next
-    if not inference.gets_through(facts):
+    if not inference.gets_through(facts) or inference.shared(facts):
         return None
     if not missing:
         return Finding(verdict, place, said, facts.enough or final)

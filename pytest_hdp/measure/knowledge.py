@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Circumstances, Train
 from pytest_hdp.judge.ladder import judge
+from pytest_hdp.judge.pattern import shared_losses
 from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.measure.circumstances import eyes_of, shared_by
 from pytest_hdp.measure.control import Control
@@ -23,6 +24,7 @@ from pytest_hdp.packet.encoding import encode
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import TrainEvidence
+    from pytest_hdp.judge.pattern import SharedLoss
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.judge.verdict import Direction
     from pytest_hdp.measure.ends import Eye
@@ -52,6 +54,7 @@ class Knowledge:
         self.searches: list[tuple[Control, Ledger]] = []
         self._spoiled: dict[int, dict[int | None, set[str]]] = {}
         self._shared: dict[object, Circumstances] = {}
+        self._losses: dict[Direction, tuple[SharedLoss, ...]] = {}
 
     @property
     def directions(self) -> tuple[Direction, ...]:
@@ -124,11 +127,24 @@ class Knowledge:
         `rounds`: only what was sent in so many counts, since of the others not all is known yet.
         """
         self.forget_circumstances()
+        trains = list(trains)
+        self._find_shared_losses(trains, rounds)
         for train in trains:
             more_rounds = more(train)
             judgement = self.judge(train, more_rounds=more_rounds, rounds=rounds)
             if judgement.final or not more_rounds:
                 self.settle(judgement, worth=self.path.routed)
+
+    def _find_shared_losses(self, trains: Iterable[Train], rounds: int | None) -> None:
+        """Look at all trains together, as far as all is known of them: at these, and at those that are judged."""
+        for direction in {train.direction for train in trains}:
+            known = [each for each in self.plan.trains if self.judged(each) or each in trains]
+            mine = [each for each in known if each.direction is direction]
+            control = self.circumstances(mine[0], more_rounds=True).control
+            clean = {each.round: each for each in control if each.delivered and not each.spoiled}
+            beside = {number: (each.sent - min(each.delivered, each.sent), each.sent) for number, each in clean.items()}
+            sent = [self.ledger.outcomes(each, clean, rounds) for each in mine]
+            self._losses[direction] = shared_losses(sent, beside, self.plan.error_rate / 4)
 
     def settle(self, judgement: Judgement, *, worth: bool = True) -> None:
         """Keep a train's last judgement. `worth`: whether there may be a place to find for it.
@@ -156,6 +172,7 @@ class Knowledge:
         errno = self.path.sender(train.direction, train.protocol)
         evidence = self.ledger.evidence(train, errno if isinstance(errno, str) else None)
         circumstances = circumstances or self.circumstances(train, more_rounds=more_rounds)
+        circumstances = replace(circumstances, shared=self._losses.get(train.direction, ()))
         if rounds is not None:
             evidence, circumstances = _until(rounds, evidence, circumstances)
         return judge(evidence, circumstances)

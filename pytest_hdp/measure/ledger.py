@@ -7,11 +7,12 @@ attributed to the probe only if most of the MAC is as sent, which a stranger can
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from pytest_hdp.judge.evidence import IcmpReport, Probe, Reply, Sighting, Train, TrainEvidence
+from pytest_hdp.judge.pattern import Sent
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.quotes import changed_fields, read_error
 from pytest_hdp.packet.ip import IPv4, parse_ipv4
@@ -175,6 +176,14 @@ class Ledger:
     def of_packet(self, protocol: int, identification: int) -> Entry | None:
         """The probe that was last seen under this number with this IP-ID."""
         return self._by_packet.get((protocol, identification))
+
+    def outcomes(self, train: Train, clean: Container[int], rounds: int | None) -> list[Sent]:
+        """Which of a train's packets crossed the path, in order. `clean`: rounds that count; `rounds`: so many only."""
+        return [
+            Sent(entry.round, bool(entry.arrived or entry.delivered), bool(entry.left) and entry.round in clean)
+            for entry in self.trains.get(train, ())
+            if entry.errno is None and entry.handed and (rounds is None or entry.round < rounds)
+        ]
 
     def evidence(self, train: Train, socket_errno: str | None) -> TrainEvidence:
         """Everything seen of one train so far."""

@@ -30,10 +30,11 @@ class Pace:
 
 
 LOOPBACK = Pace(rounds=3, most_rounds=16, rate=50_000, spacing=0.001, widest=0.02, least_timeout=0.02, control=4)
-# So many controls that five rounds without loss in them prove that a number is lost, among a thousand trains.
-LAB = Pace(rounds=5, most_rounds=40, rate=20_000, spacing=0.02, widest=0.05, least_timeout=0.02, control=44)
+# So many rounds that the burst of a limit shows, which for xt_limit is five unless it is told otherwise; and so many
+# controls that rounds without loss in them prove that a number is lost, among a thousand trains.
+LAB = Pace(rounds=7, most_rounds=40, rate=20_000, spacing=0.02, widest=0.05, least_timeout=0.02, control=44)
 # Over networks of others: well below what fills a queue, and rounds so far apart that a burst of loss hits one.
-REMOTE = Pace(rounds=5, most_rounds=40, rate=4000, spacing=0.03, widest=0.03, least_timeout=0.1, control=44)
+REMOTE = Pace(rounds=7, most_rounds=40, rate=4000, spacing=0.03, widest=0.03, least_timeout=0.1, control=44)
 AGENTLESS = Pace(rounds=5, most_rounds=20, rate=1000, spacing=1.0, widest=4.0, least_timeout=0.3, control=4)
 
 

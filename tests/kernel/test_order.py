@@ -45,6 +45,29 @@ table ip t { chain f { type filter hook forward priority 0
 }
 END
 """
+LOSES_THE_FIRST = """
+ip netns exec router nft -f - <<'END'
+table ip t { set seen { type inet_proto; flags dynamic; size 256; }
+  chain f { type filter hook forward priority 0
+  iifname "outside" accept
+  ip protocol { icmp, udp } accept
+  ip protocol @seen accept
+  add @seen { ip protocol } drop
+}
+}
+END
+"""
+BURST_OF_FIVE = """
+ip netns exec router nft -f - <<'END'
+table ip t { set spent { type inet_proto; flags dynamic; size 256; }
+  chain f { type filter hook forward priority 0
+  iifname "outside" accept
+  ip protocol { icmp, udp } accept
+  add @spent { ip protocol limit rate over 3/hour burst 5 packets } drop
+}
+}
+END
+"""
 ENDS = ("--hdp-source=netns=client", "--hdp-agent=netns=server", "--hdp-target=198.51.100.2")
 
 Records = list[dict[str, object]]
@@ -122,3 +145,17 @@ def test_a_path_that_loses_most_of_everything_is_not_as_expected(runs):
         "control packets were lost on the way to 198.51.100.2: the path itself loses more than one in five" in printed
     )
     assert "and the path itself loses 8" in (runs.folder / "0" / "results.md").read_text().splitlines()[0]
+
+
+@pytest.mark.needs("ip", "nft")
+def test_the_first_packet_of_each_number_is_not_lost_by_chance(runs):
+    (records,), printed = runs((SWEEP, "--hdp-protocols=100-140", "-k", "forward"), rules=LOSES_THE_FIRST)
+    assert verdicts(records, "forward") == {"lossy"}, printed
+    assert all("(the first), as of 41 of 41 trains" in str(record["explanation"]) for record in records), printed
+
+
+@pytest.mark.needs("ip", "nft")
+def test_a_limit_that_lets_five_packets_pass_is_seen_by_default(runs):
+    (records,), printed = runs((SWEEP, "-k", "forward"), rules=BURST_OF_FIVE)
+    assert verdicts(records, "forward") == {"first_only"}, printed
+    assert all("the first 5 came through and none of the" in str(record["explanation"]) for record in records), printed

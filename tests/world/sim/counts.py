@@ -135,7 +135,8 @@ def _bound(judgement: Judgement) -> Iterator[str]:
 
 def too_few(judgement: Judgement) -> bool:
     """Whether so few came that the delivery probability may well be below a fifth."""
-    return 100 - 100 * upper(judgement.sent - judgement.arrived, judgement.sent) < 20
+    came = max(judgement.arrived, judgement.delivered)  # an interface may be another one than the tap's
+    return 100 - 100 * upper(judgement.sent - came, judgement.sent) < 20
 
 
 def upper(came: int, sent: int) -> float:

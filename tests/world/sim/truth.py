@@ -28,6 +28,7 @@ PARTLY = {
     "modify": {V.MODIFIED},
     "modify-some": {V.MODIFIED, V.DELIVERED},
 }
+ENOUGH = 16  # trains that lose the same packet, and controls beside them, none lost: 1e-9 by chance
 CHANGED = ("modify", "modify-some")
 PASSING = frozenset({"pass", "pass-translated", "translate", "leak", "opens", "answers", *PARTLY})
 
@@ -96,9 +97,17 @@ def _passes(world: World, train: Train, view: View, effect: Effect, way: _Way) -
         way.nat = "leaked"
     elif effect.kind in PARTLY:
         way.passed |= PARTLY[effect.kind]
+        if effect.kind == "first-lost" and not _alike(world, train):
+            way.passed |= {V.DELIVERED, V.INCONCLUSIVE}  # too few trains to see what they have in common
         if effect.kind.startswith("first") and (_twins(world, train) or world.blueprint.loss):
             way.passed |= {V.LOST, V.LOSSY}  # it counts packets of the number, whatever is inside or lost later
     return None if effect.kind in PASSING else effect
+
+
+def _alike(world: World, train: Train) -> bool:
+    """Whether this world has enough trains of which nothing else becomes, so that what all lose shows."""
+    others = [each for each in world.blueprint.trains if each.direction is train.direction]
+    return len(others) >= ENOUGH and world.blueprint.pace.control >= ENOUGH and len(world.families) == 1
 
 
 def _with(truth: Truth, passed: frozenset[Verdict]) -> Truth:

@@ -3,7 +3,7 @@
 from sim.elements.base import GENERIC_TIMEOUT, INVALID_BARE, MILLISECOND, Effect, View, looks_valid, numbers
 from sim.elements.boxes import Branches, Double, Loop, Mangle
 from sim.elements.hostile import Forger, Imitator, Replayer
-from sim.elements.limits import Established, FirstLost, FirstOnly, Limit, Lossy, SharedLimit, Unreachable
+from sim.elements.limits import Established, EveryNth, FirstLost, FirstOnly, Limit, Lossy, SharedLimit, Unreachable
 from sim.elements.links import Link, bursty, independent, outages, periodic
 from sim.elements.routers import (
     IcmpFilter,
@@ -23,6 +23,7 @@ __all__ = [
     "Double",
     "Effect",
     "Established",
+    "EveryNth",
     "FirstLost",
     "FirstOnly",
     "Forger",

@@ -55,6 +55,27 @@ class FirstLost(RouterRule):
 
 
 @dataclass(slots=True)
+class EveryNth(RouterRule):
+    """Drops one in `step` packets of each number each way, as one that shares them out and has a dead way."""
+
+    step: int
+    but: frozenset[int] = frozenset({17})
+    name: str = "every nth"
+    _seen: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def judge(self, packet: Packet, way: int, now: int) -> str | None:
+        """As RouterRule."""
+        if packet.protocol in self.but or packet.quote is not None:
+            return None
+        seen = self._seen[packet.protocol, way] = self._seen.get((packet.protocol, way), 0) + 1
+        return None if seen % self.step else "drop"
+
+    def effect(self, view: View) -> Effect | None:
+        """As RouterRule."""
+        return Effect("first-lost", (self.step,)) if view.number not in self.but else None
+
+
+@dataclass(slots=True)
 class Unreachable(RouterRule):
     """From one time to another rejects everything, as a router whose neighbour is gone."""
 

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from pytest_hdp.judge.evidence import Train
 from sim.blueprint import Blueprint
-from sim.elements import Branches, FirstLost, NumberFilter, SharedLimit
+from sim.elements import Branches, NumberFilter, SharedLimit
 from sim.elements.boxes import by_number
 from sim.families.registry import MS, both_ways, family
 from sim.families.ways import branch
 
 EITHER = frozenset({1, -1})
-
-
-@family(agent=True, group="loss", fault="A2: loss that all trains share in the same place is not chance")
-def first_packets_lost(print_: Blueprint) -> None:
-    """The first packets of each number are lost, and no others."""
-    router = print_.a_router()
-    router.rules.append(FirstLost(print_.chance.choice((1, 1, 2))))
-    print_.notes.append(f"{router.name} loses the first packets of each number")
 
 
 @family(agent=True, group="loss", fault="A3: the sweep's own rate makes losses")

@@ -79,7 +79,7 @@ def invalid_filter(print_: Blueprint) -> None:
 @family(agent=True)
 def first_only(print_: Blueprint) -> None:
     """A router lets the first packets of some numbers pass, and then none."""
-    rule = FirstOnly(print_.some_numbers() - {1, 17}, print_.chance.choice((1, 2, 3)))
+    rule = FirstOnly(print_.some_numbers() - {1, 17}, print_.chance.choice((1, 2, 3, 5)))
     router = print_.a_router()
     router.rules.append(rule)
     print_.notes.append(f"{router.name} passes the first {rule.count} of {sorted(rule.numbers)}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sim.blueprint import Blueprint
-from sim.elements import FirstOnly, bursty, independent, outages, periodic
-from sim.families.registry import MS, SECOND, family, own
+from sim.elements import EveryNth, FirstLost, FirstOnly, bursty, independent, outages, periodic
+from sim.families.registry import MS, SECOND, both_ways, family, own
 
 
 @family(group="loss", mild=True)
@@ -71,6 +73,32 @@ def heavy_loss(print_: Blueprint) -> None:
     print_.chance.choice(print_.links).loss = independent(own(print_), share)
     print_.loss = print_.heavy = share
     print_.notes.append(f"{share:.0%} of all packets are lost")
+
+
+@family(agent=True, group="loss")
+def first_packets_lost(print_: Blueprint) -> None:
+    """The first packets of each number are lost, and no others."""
+    _many(print_)
+    router = print_.a_router()
+    router.rules.append(FirstLost(print_.chance.choice((1, 1, 2))))
+    print_.notes.append(f"{router.name} loses the first packets of each number")
+
+
+@family(agent=True, group="loss")
+def every_nth_lost(print_: Blueprint) -> None:
+    """One in so many packets of each number is lost."""
+    _many(print_)
+    rule = EveryNth(print_.chance.choice((2, 3, 5, 7)))
+    router = print_.a_router()
+    router.rules.append(rule)
+    print_.notes.append(f"{router.name} loses one in {rule.step} of each number")
+
+
+def _many(print_: Blueprint) -> None:
+    """As many trains, and controls, as it takes to see what all have in common."""
+    numbers = print_.chance.sample([number for number in range(2, 256) if number != 17], 16)
+    both_ways(print_, tuple(numbers))
+    print_.pace = replace(print_.pace, control=44)
 
 
 @family(group="loss", mild=True)
