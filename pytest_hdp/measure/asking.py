@@ -29,7 +29,7 @@ from pytest_hdp.measure.silence import (
     unanswered_of,
     vouched,
 )
-from pytest_hdp.measure.waiting import Waiting, look_until, pause
+from pytest_hdp.measure.waiting import Waiting, answered, pause
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
@@ -104,9 +104,8 @@ class Asking:
                 if entries:
                     yield from pause(self.know.clock, self.gap)
                 entries.append(self.ask(train))
-            deadline = self.know.clock.monotonic() + self.wait
-            yield from look_until(
-                self.know.clock, deadline, lambda: all(self._is_known(entry, with_echo) for entry in entries)
+            yield from answered(
+                self.know.path, self.wait, lambda: all(self._is_known(entry, with_echo) for entry in entries)
             )
         return entries, self._conclude(entries)
 

@@ -13,9 +13,9 @@ from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.control import ICMP
 from pytest_hdp.measure.meeting import ask_back, confirm, greet_from_afar
-from pytest_hdp.measure.rounds import FEW_CONTROLS, GLANCE, Volley, turns_of
+from pytest_hdp.measure.rounds import FEW_CONTROLS, Volley, turns_of
 from pytest_hdp.measure.search import Places
-from pytest_hdp.measure.waiting import Beside, Waiting, glance, look_until, pause
+from pytest_hdp.measure.waiting import GLANCE, Beside, Waiting, glance, hear, look_until, pause
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
@@ -133,9 +133,8 @@ class Batched:
 
     def _hear(self) -> Waiting[None]:
         """Wait until all is known of what was sent."""
-        rounds, heard, now = self.know.rounds, self._hearing(), self.know.clock.monotonic
-        while not heard():
-            yield now() + GLANCE
+        rounds = self.know.rounds
+        yield from hear(self.know.clock, self._hearing())
         self._learn(rounds)
 
     def _learn(self, rounds: int) -> None:

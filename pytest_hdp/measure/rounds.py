@@ -12,7 +12,7 @@ from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.meeting import ask_back, confirm, greet
 from pytest_hdp.measure.search import Places
 from pytest_hdp.measure.turns import Turns
-from pytest_hdp.measure.waiting import Beside, Waiting, glance, look_until, pause
+from pytest_hdp.measure.waiting import GLANCE, Beside, Waiting, glance, look_until, pause
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 FEW_CONTROLS = 2  # where only a few numbers are asked again
 BURST = 0.0005  # seconds of the rate that are sent back to back between two looks at the sockets
-GLANCE = 0.05  # seconds between two looks at whether a place was found, or an agent has answered
 
 
 class Volley:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.path import OpenPath
     from pytest_hdp.vantage.clock import Clock
 
+GLANCE = 0.05  # seconds between two looks at whether a place was found, or a far end has answered
 T = TypeVar("T")
 Waiting: TypeAlias = Generator[float, None, T]
 
@@ -42,6 +43,22 @@ def look_until(clock: Clock, deadline: float, condition: Callable[[], bool] = ne
 def pause(clock: Clock, seconds: float) -> Waiting[bool]:
     """Look at the path's sockets for so long."""
     return look_until(clock, clock.monotonic() + seconds)
+
+
+def hear(clock: Clock, told: Callable[[], bool]) -> Waiting[None]:
+    """Look at the path's sockets until a far end has answered, or nobody waits for it any more: see `OpenPath.ask`."""
+    while not told():
+        yield clock.monotonic() + GLANCE
+
+
+def answered(path: OpenPath, seconds: float, known: Callable[[], bool]) -> Waiting[None]:
+    """Wait until all is known, or what was sent so long ago that answers are late.
+
+    A far source sends later than it is asked to, and later still it tells what it saw.
+    """
+    yield from hear(path.clock, path.ask())
+    if not (yield from look_until(path.clock, path.clock.monotonic() + seconds, known)):
+        yield from hear(path.clock, path.ask())
 
 
 def glance(clock: Clock) -> Waiting[None]:

@@ -46,9 +46,9 @@ class FarEnd:
 class Blueprint:
     """A world in parts. `loss`: the share of all packets that the path loses, at worst; `heavy`: if that is most of
     them. `excuses`: what makes an `inconclusive` of any train believable. `outside`: addresses of translators, to which
-    answers go. `far_end`: there is a pipe to the far station; `gone`: how what it dies of may begin. `prepare` is
-    called with both hosts before the path is opened, `events` with the world when it stands. `notes`: what
-    families did, one line each.
+    answers go. `far_end`, `near_end`: there is a pipe to that station; `gone`: how what it dies of may begin.
+    `prepare` is called with both hosts before the path is opened, `events` with the world when it stands. `notes`:
+    what families did, one line each.
     """
 
     seed: int
@@ -81,6 +81,7 @@ class Blueprint:
     tap_room: int = 1 << 16
     tunnel: bool = False
     far_end: FarEnd | None = None
+    near_end: FarEnd | None = None
     outside: set[str] = field(default_factory=set)
     prepare: list[Callable[[Host, Host], None]] = field(default_factory=list)
     excuses: set[str] = field(default_factory=set)

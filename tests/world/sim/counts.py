@@ -43,7 +43,8 @@ def counts(world: World, judgement: Judgement, truth: Truth, fates: list[Fate]) 
     ):
         if said > true:
             yield f"{name} {said}, and really {true}"
-    if world.blueprint.agent and world.agent is None and judgement.sent != len(taken):
+    behind = world.blueprint.far_end or world.blueprint.near_end  # more is sent while what was becomes known
+    if world.blueprint.agent and not behind and judgement.sent != len(taken):
         yield f"sent {judgement.sent}, and really {len(taken)}"
     if judgement.verdict is Verdict.LOST and arrived and not (world.blueprint.loss or truth.partly):
         yield f"lost, and {arrived} arrived: {judgement.explanation}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Train
@@ -15,7 +15,7 @@ from pytest_hdp.measure.path import OpenPath
 from pytest_hdp.measure.plan import Plan
 from pytest_hdp.vantage.remote import RemoteStation
 from sim.agent import Pipe, SimAgent
-from sim.blueprint import Blueprint, plain
+from sim.blueprint import Blueprint, FarEnd, plain
 from sim.clock import SimClock
 from sim.families import DEFAULT, FAMILIES
 from sim.host import Host, Rule
@@ -102,7 +102,11 @@ def build(blueprint: Blueprint, families: tuple[str, ...], *, trace: bool, ties:
         prepare(near, far)
     agent = "netns=far" if blueprint.agent else None
     name = PathName("netns", blueprint.target, blueprint.near_address, blueprint.target, agent)
-    near_end = End(_station(blueprint, near), blueprint.near_address, blueprint.near_tap)
+    there = blueprint.near_end
+    if there is not None:
+        there.terms = replace(there.terms, peers=(blueprint.target,))
+    near_station, _ = _at(there, near, _station(blueprint, near), f"near pipe {blueprint.seed}")
+    near_end = End(near_station, blueprint.near_address, blueprint.near_tap)
     far_end, agent = _far_end(blueprint, far) if blueprint.agent else (None, None)
     path = OpenPath(name, near_end, far_end, clock=clock, token=tokens.randbytes)
     near.stations[0].refusals |= blueprint.near_refusals
@@ -116,16 +120,24 @@ def build(blueprint: Blueprint, families: tuple[str, ...], *, trace: bool, ties:
 
 
 def _far_end(blueprint: Blueprint, far: Host) -> tuple[End, SimAgent | None]:
-    station: SimStation | RemoteStation = _station(blueprint, far)
-    agent, tap, there = None, blueprint.far_tap, blueprint.far_end
-    if there is not None:
-        clock, seed = far.network.clock, f"pipe {blueprint.seed}"
-        agent = SimAgent(Pipe(clock, there.delay, there.jitter, random.Random(seed)), far.stations[0], there.terms)
-        station = RemoteStation(agent.pipe, "the agent ssh=far", agent.pipe.close, agent.pipe.why, clock)
+    tap, there = blueprint.far_tap, blueprint.far_end
+    station, agent = _at(there, far, _station(blueprint, far), f"pipe {blueprint.seed}")
+    if there is not None and agent is not None:
         tap = None if tap == far.interface else tap
         if there.lies:
             agent.liar = Liar(agent, random.Random(f"lies {blueprint.seed}"), there.lies, there.often)
     return End(station, blueprint.far_address, tap, blueprint.far_bind), agent
+
+
+def _at(
+    there: FarEnd | None, host: Host, station: SimStation, seed: str
+) -> tuple[SimStation | RemoteStation, SimAgent | None]:
+    """A host's station, or the controller's side of it behind a pipe, and the agent there."""
+    if there is None:
+        return station, None
+    clock = host.network.clock
+    agent = SimAgent(Pipe(clock, there.delay, there.jitter, random.Random(seed)), station, there.terms)
+    return RemoteStation(agent.pipe, f"the agent ssh={host.name}", agent.pipe.close, agent.pipe.why, clock), agent
 
 
 def _station(blueprint: Blueprint, host: Host) -> SimStation:

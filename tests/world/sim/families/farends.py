@@ -28,6 +28,17 @@ def agent_far_away(print_: Blueprint) -> None:
     far_away(print_)
 
 
+@family(group="far end", mild=True)
+def source_far_away(print_: Blueprint) -> None:
+    """The near end is behind a pipe, and honest; so is the far end, if there is one, or it is here."""
+    if print_.agent and print_.chance.random() < 0.5:
+        far_away(print_)
+    delay = print_.chance.choice(DELAYS)
+    print_.near_end = FarEnd(delay, print_.chance.choice((0, delay // 4, 3 * delay)))
+    print_.pace = print_.pace if not print_.agent else replace(REMOTE, control=print_.pace.control)
+    print_.notes.append(f"the near end's pipe takes {delay / MS:g} ms")
+
+
 @family(agent=True, group="far end", mild=True)
 def agent_dies(print_: Blueprint) -> None:
     """The agent dies while it is measured, its host with it or not."""
