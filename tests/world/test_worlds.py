@@ -41,6 +41,8 @@ FOUND = (
     ("agent-spends-all", 163),  # "protocol unreachable" of a host whose agent was gone rejected a number
     ("agent-spends-all", "clock-steps", 140),  # why the agent ended was not told
     ("agent-stalls", "duplication", 56),  # at the very end of its patience it looked without end
+    ("source-far-away", 0),  # answers were not waited for as long as a far source takes to tell of them
+    ("source-far-away", 54),
     ("agent-lies", 50),  # a far end showed errors about packets that it had not sent
     ("far-firewall-rejects", "length-filter", "late-packets", 21002423),  # what was told had been asked once more
     ("prohibited-routes-watched", 5),  # rejected or lost by who got one of the few errors
