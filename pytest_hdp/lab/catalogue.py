@@ -17,7 +17,7 @@ from pytest_hdp.lab.filters import (
     TtlShort,
 )
 from pytest_hdp.lab.mangling import ClearDscp, MangleByte, RaiseTtl, Truncate
-from pytest_hdp.lab.stateful import CarrierNat, CloudNat, FirstOnly, Nat, SecurityGroup
+from pytest_hdp.lab.stateful import CarrierNat, CloudNat, FirstOnly, Nat, SecurityGroup, Ufw
 from pytest_hdp.lab.topology import LabSpec
 from pytest_hdp.lab.wires import (
     BlackHole,
@@ -67,6 +67,7 @@ def _labs() -> dict[str, LabSpec]:
         ("aws-nat-gateway", (router, CloudNat(), router)),
         ("carrier-grade", (Nat(), CarrierNat(), router)),
         ("security-group", (router, SecurityGroup())),
+        ("ufw", (router, router, Ufw())),
         ("first-only", (router, FirstOnly())),
         ("host-firewall", (router, router, HostFirewall())),
         ("sender-firewall", (SenderFirewall(), router, router)),

@@ -26,6 +26,7 @@ from pytest_hdp.lab.boxes import (
     USUAL,
     Box,
     Traffic,
+    Where,
     filter_chain,
     listed,
     number_set,
@@ -159,6 +160,39 @@ class SecurityGroup(Box):
         if direction is Direction.REVERSE or protocol in self.admits:
             return DELIVERED
         return Truth(Verdict.LOST, box=self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Ufw(Box):
+    """The target's own firewall as `ufw enable` leaves it: in comes what answers, a ping, SSH; everything goes out."""
+
+    name: ClassVar[str] = "ufw"
+    where: ClassVar[Where] = Where.TARGET
+    features: ClassVar[str] = "a kernel with connection tracking and nftables filters"
+
+    @property
+    def description(self) -> str:
+        """One line for the catalogue."""
+        return "the target's own firewall lets in what answers it, a ping and SSH, and drops the rest, UDP too"
+
+    @property
+    def rules(self) -> str:
+        """Ruleset of the target's namespace."""
+        return filter_chain(
+            "input",
+            'iifname "lo" accept',
+            "ct state established,related accept",
+            "ct state invalid drop",
+            "icmp type echo-request accept",
+            "tcp dport 22 accept",
+            "drop",
+        )
+
+    def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
+        """Held, going in, as long as nothing of the number has gone out; going out nothing is filtered."""
+        if direction is Direction.REVERSE or (protocol == ICMP and form is Form.WELLFORMED):
+            return DELIVERED
+        return Truth(Verdict.HELD_BY_RECEIVER, box=self.name)
 
 
 @dataclass(frozen=True, slots=True)
