@@ -19,7 +19,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([*pip, "wheel", "--no-deps", "-w", str(folder), str(TOP)], check=True, timeout=300)
     (wheel,) = folder.glob("pytest_hdp-*.whl")
     venv.create(folder / "venv", with_pip=False)
-    target = [*pip, "--python", str(folder / "venv" / "bin" / "python"), "install", str(wheel)]
+    target = [*pip, "--python", str(folder / "venv" / "bin" / "python"), "install", "--no-compile", str(wheel)]
     subprocess.run(target, check=True, timeout=300)
     return folder / "venv" / "bin"
 
