@@ -108,7 +108,7 @@ class Path:
     def control(self, count: int = 5) -> tuple[int, int]:
         """Send so many control packets forward: how many, and how many of them came through.
 
-        They are UDP datagrams with an agent and ICMP echoes without; with one, echoes too where no datagram comes.
+        They are UDP datagrams with an agent and ICMP echoes without; where these do not come through, whatever does.
         """
         from pytest_hdp.measure.pathcheck import try_path
 
@@ -152,8 +152,8 @@ class Path:
         from pytest_hdp.measure.hops import hops, told
 
         pace = self._campaign.routes[self._route].plan.pace
-        echo = self._tried is not None and self._tried.echo
-        return told(self.name.target, hops(self.open, pace.least_timeout, echo=echo))
+        echo, stand_in = (self._tried.echo, self._tried.stand_in) if self._tried is not None else (False, None)
+        return told(self.name.target, hops(self.open, pace.least_timeout, echo=echo, stand_in=stand_in))
 
 
 def _contents(measurement: Measurement, encoding: Encoding) -> tuple[bytes | None, ...]:

@@ -104,12 +104,13 @@ class Means(StrEnum):
 
     `USUAL`: datagrams at the receiver's socket, or without an agent echoes that were answered. `INTERFACE`: datagrams
     at the receiver's interface, since none came to the socket. `ECHOES`: echo requests there, since no datagram came.
-    `NOTHING`: nothing came through.
+    `STAND_IN`: packets of another train there, since most of these were lost. `NOTHING`: nothing came through.
     """
 
     USUAL = "usual"
     INTERFACE = "interface"
     ECHOES = "echoes"
+    STAND_IN = "stand-in"
     NOTHING = "nothing"
 
 
@@ -118,12 +119,15 @@ class Reference:
     """What the control of a direction is, and what kept it from coming through.
 
     `errno`: with which the sender's own sendto() refused all of its datagrams, if it did. `errors`: source, type and
-    code of the ICMP errors about it, and how often each came.
+    code of the ICMP errors about it, and how often each came. `stand_in`: the train whose packets it is;
+    `some_came`: of what it stands in for, some did come through.
     """
 
     means: Means = Means.USUAL
     errno: str | None = None
     errors: tuple[tuple[str, int, int, int], ...] = ()
+    stand_in: Train | None = None
+    some_came: bool = False
 
 
 @dataclass(frozen=True, slots=True)

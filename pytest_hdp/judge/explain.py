@@ -66,8 +66,13 @@ def plain(text: str) -> str:
 
 def subject(train: Train) -> str:
     """Return what a sentence is about: "132 (sctp), forward"."""
+    return f"{packets_of(train)}, {train.direction}"
+
+
+def packets_of(train: Train) -> str:
+    """Return what a train's packets are, whatever their direction: "132 (sctp), wellformed"."""
     form = "" if train.form is Form.BARE else f", {train.form}"
-    return f"{numbered(train.protocol)}{form}, {train.direction}"
+    return f"{numbered(train.protocol)}{form}"
 
 
 def numbered(protocol: int) -> str:
@@ -135,6 +140,10 @@ def reference_text(facts: Facts) -> str:
     refused = f"sendto() refused the control's UDP with {plain(reference.errno)}" if reference.errno else ""
     if reference.means is Means.INTERFACE:
         return f" at {receiver_tap(facts)} (UDP, none of which came to its socket)"
+    if reference.means is Means.STAND_IN and reference.stand_in is not None:
+        why = f"{refused}, and no echo came through" if refused else "neither its UDP nor its echoes came through"
+        why = "most of the usual ones were lost" if reference.some_came else why
+        return f" (packets of {packets_of(reference.stand_in)}, since {why})"
     if reference.means is Means.ECHOES:
         return f" (ICMP echoes, since {refused or 'none of its UDP came through'})"
     return f" ({refused})" if refused else ""

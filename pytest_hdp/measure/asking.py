@@ -15,6 +15,7 @@ from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure.answers import file_answer
 from pytest_hdp.measure.budget import NEAR, WITNESSES, Budget, Sent, certainly_there
 from pytest_hdp.measure.control import MEETING, NANOSECONDS, PACKET_OUTGOING
+from pytest_hdp.measure.counting import rounds
 from pytest_hdp.measure.references import REFERENCES, REST, References
 from pytest_hdp.measure.silence import (
     BUDGET_SPENT,
@@ -190,7 +191,7 @@ class Asking:
         """Note who answers, and what: from now on silence counts only beside an answer of each of them."""
         took = (report.time - entry.sent_at) / NANOSECONDS
         if self.know.control.round_trip is None and 0 < took <= self.know.clock.monotonic() - entry.asked_at:
-            self.know.control.learn(took)
+            self.know.control.times.learn(took)
         target = report.source == self.know.path.name.target
         if target and not self._stack_speaks and self._by_stack(entry):
             self._stack_speaks = True  # what its firewall said tells nothing about what its stack would have said
@@ -216,7 +217,7 @@ class Asking:
 
     def lost(self) -> tuple[int, int]:
         """(lost, sent) of what tells how much the path loses."""
-        control = self.know.control.rounds(Direction.FORWARD, {})
+        control = rounds(self.know.control, Direction.FORWARD, {})
         if self._echoed(control):
             return lost_of(control)
         trains = self.know.ledger.trains.items()

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction
-from pytest_hdp.measure.control import ICMP
+from pytest_hdp.measure.counting import ICMP
 from pytest_hdp.measure.meeting import ask_back, confirm, greet_from_afar
 from pytest_hdp.measure.rounds import FEW_CONTROLS, Volley, turns_of
 from pytest_hdp.measure.search import Places
+from pytest_hdp.measure.standin import Slot
 from pytest_hdp.measure.waiting import GLANCE, Beside, Waiting, glance, hear, look_until, pause
 
 if TYPE_CHECKING:
@@ -168,17 +169,20 @@ class Batched:
         yield from glance(know.clock)
 
     def _send_few(self, trains: Sequence[Train], direction: Direction, number: int) -> Waiting[None]:
-        order: list[Train | Direction] = [*trains, *[direction] * FEW_CONTROLS]
+        order: list[Train | Slot] = [*trains, *self.know.stand_ins.few(direction, FEW_CONTROLS)]
         for position, item in enumerate(order):
             self.volley.send_one(item, number, position)
         yield from glance(self.know.clock)
 
-    def _order(self, trains: list[Train], direction: Direction) -> list[Train | Direction]:
-        """With fewer controls once the rounds for everyone are over: what they lose is well known by then."""
+    def _order(self, trains: list[Train], direction: Direction) -> list[Train | Slot]:
+        """With fewer controls once the rounds for everyone are over: what they lose is well known by then.
+
+        That of what stands in for them is not: it counts from then on only.
+        """
         order = self.volley.order(trains, direction)
         if self.know.rounds <= self.know.plan.pace.rounds:
             return order
-        return [item for at, item in enumerate(order) if not (isinstance(item, Direction) and at % 3)]
+        return [item for at, item in enumerate(order) if not (isinstance(item, Slot) and not item.stand_in and at % 3)]
 
     # As any strategy
 

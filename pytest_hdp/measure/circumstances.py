@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Circumstances, Eyes
 from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.measure.counting import reference, rounds
 from pytest_hdp.measure.elsewhere import elsewhere
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.ledger import Ledger
     from pytest_hdp.measure.path import OpenPath
     from pytest_hdp.measure.plan import Plan
+    from pytest_hdp.measure.standin import Chosen
 
 
 def shared_by(
@@ -24,8 +26,13 @@ def shared_by(
     spoiled: dict[int, tuple[str, ...]],
     *,
     more_rounds: bool,
+    chosen: Chosen | None = None,
 ) -> Circumstances:
-    """The circumstances of one direction's trains. `spoiled`: by round, what spoiled it for them."""
+    """The circumstances of one direction's trains. `spoiled`: by round, what spoiled it for them.
+
+    `chosen`: what stands in for the control beside them.
+    """
+    stand_in = (chosen.train, chosen.since) if chosen is not None else (None, 0)
     receiver = path.receiver_end(direction)
     sender = path.sender_end(direction)
     names = {
@@ -43,7 +50,7 @@ def shared_by(
     if (told := elsewhere(path, control, ledger)) is not None:
         names["elsewhere"] = names["withheld"] = told
     return Circumstances(
-        control=control.rounds(direction, spoiled),
+        control=rounds(control, direction, spoiled, *stand_in),
         eyes=Eyes(left=True, arrived=receiver is not None, delivered=receiver is not None),
         trains=len(plan.trains),
         error_rate=plan.error_rate,
@@ -52,7 +59,7 @@ def shared_by(
         minimum_count=plan.pace.rounds,
         names=names,
         agent_gone=path.gone,
-        reference=control.reference(direction),
+        reference=reference(control, direction, stand_in[0]),
     )
 
 

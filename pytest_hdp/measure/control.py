@@ -7,37 +7,36 @@ that were sent: whoever has not seen them can't make them, for the keyed MAC is 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.evidence import Means, Reference, Train
+from pytest_hdp.judge.evidence import Means, Train
 from pytest_hdp.judge.facts import REJECTING
 from pytest_hdp.judge.verdict import Direction, Form
-from pytest_hdp.measure import counting
 from pytest_hdp.measure.capture import CONTROL
 from pytest_hdp.measure.confirmed import possible
-from pytest_hdp.measure.counting import ControlEntry
+from pytest_hdp.measure.counting import CARRIER_HEADER, ICMP, UDP, ControlEntry
 from pytest_hdp.measure.ledger import HDP_SIZE, ICMP_ERRORS, MAC_OFFSET, TAG_SIZE, as_sent, payload_of
-from pytest_hdp.measure.sending import sealed
+from pytest_hdp.measure.roundtrip import RoundTrip
+from pytest_hdp.measure.sending import made, sealed
+from pytest_hdp.measure.whereabouts import Probed
 from pytest_hdp.packet.icmp import build_echo, parse_error
 
 if TYPE_CHECKING:
-    from pytest_hdp.judge.evidence import RoundControl
     from pytest_hdp.measure.ends import Eye
     from pytest_hdp.measure.path import OpenPath
+    from pytest_hdp.packet.icmp import IcmpError
     from pytest_hdp.vantage.station import Observation
 
-UDP, ICMP = 17, 1
 PACKET_OUTGOING = 4
 ECHO_REPLY, ECHO_REQUEST = 0, 8
 TIME_EXCEEDED = 11
 MEETING = -1  # round number of the control packets that only find out whether there is a path
-CARRIER_HEADER = 8  # bytes of a UDP or an ICMP echo header
 NANOSECONDS = 1_000_000_000
 _RUN_ID = 8  # bytes, at the start of the tag
 KINDS = (Means.USUAL, Means.INTERFACE, Means.ECHOES)  # the first of these that comes through is what counts
 _ERROR_TYPES = frozenset(bytes([number]) for number in ICMP_ERRORS)
+LONGEST_TRANSIT = 2.0  # seconds that a packet is taken to have been under way, where that is not known
 SLACK = 100_000_000  # ns by which a far end may be ahead of when it was to send
 
 
@@ -46,40 +45,53 @@ class Control:
     """Sends control packets over a path, and keeps what became of them.
 
     `source_seen`: by direction, the address and port from which the receiver saw the control come (what a NAT made
-    of it), once one arrived; port 0: an echo's. `round_trip`, `variation`: seconds, smoothed as by RFC 6298.
-    `transit`: the longest that a datagram took, where both ends have one clock. `asked_back`: it was tried whether what
-    the far end sends there comes back.
+    of it), once one arrived; port 0: of anything but a datagram. `times`: how long the path takes. `asked_back`: it was
+    tried whether what the far end sends there comes back.
     """
 
     path: OpenPath
     content: bytes
     entries: dict[int, ControlEntry] = field(default_factory=dict)
     source_seen: dict[Direction, tuple[str, int]] = field(default_factory=dict)
-    round_trip: float | None = None
-    variation: float = 0.0
-    transit: float = 0.0
+    times: RoundTrip = field(default_factory=RoundTrip)
     asked_back: bool = False
     _aimed: dict[Direction, tuple[str, int]] = field(default_factory=dict)
     _came: set[tuple[Direction, Means]] = field(default_factory=set)
+    _starts: dict[int, set[int]] = field(default_factory=lambda: {UDP: {CARRIER_HEADER}, ICMP: {CARRIER_HEADER}})
+    _probed: Probed = field(default_factory=Probed)
 
-    def send(self, direction: Direction, number: int, *, echo: bool = False) -> ControlEntry:
-        """Send one control packet in round `number`: a UDP datagram, or an ICMP echo request."""
-        entry = ControlEntry(self.path.next_index(), number, direction, echo)
+    @property
+    def round_trip(self) -> float | None:
+        """Seconds there and back, smoothed; None before any is known."""
+        return self.times.smoothed
+
+    def send(
+        self, direction: Direction, number: int, *, echo: bool = False, stand_in: Train | None = None
+    ) -> ControlEntry:
+        """Send one control packet in round `number`: a UDP datagram, an ICMP echo request, or one like a train's."""
+        entry = ControlEntry(self.path.next_index(), number, direction, echo, stand_in)
         self.entries[entry.index] = entry
-        payload = entry.data = self._payload(entry, ICMP if echo else UDP)
-        end = self.path.sender_end(direction)
+        hdp = entry.data = self._hdp(entry)
+        train = stand_in or Train(entry.protocol, direction, Form.WELLFORMED)
         if self.path.witness is not None:
-            train = Train(ICMP if echo else UDP, direction, Form.WELLFORMED)
-            self.path.witness.sent_other(CONTROL, entry.index, number, train, payload)
+            self.path.witness.sent_other(CONTROL, entry.index, number, train, hdp)
         entry.asked_at, entry.sent_at = self.path.clock.monotonic(), self.path.clock.time_ns()
-        if echo:
-            sender = self.path.sender(direction, ICMP)
-            if isinstance(sender, int):
-                request = build_echo(entry.index >> 16 & 0xFFFF, entry.index & 0xFFFF, payload)
-                self.path.send(end, sender, request, self.address(direction), entry)
+        end, address = self.path.sender_end(direction), self.address(direction)
+        if not echo and stand_in is None:
+            self.path.send(end, self.path.controls[id(end)][0], hdp, address, entry, self.port(direction))
+            return entry
+        sender = self.path.sender(direction, entry.protocol)
+        if isinstance(sender, str):
+            entry.errno = sender
+            return entry
+        if stand_in is None:
+            request = build_echo(entry.index >> 16 & 0xFFFF, entry.index & 0xFFFF, hdp)
         else:
-            handle, _ = self.path.controls[id(end)]
-            self.path.send(end, handle, payload, self.address(direction), entry, self.port(direction))
+            request = made(self.path, stand_in, hdp, address)
+            entry.start = request.find(hdp)
+            entry.data = request[entry.start :]
+            self._starts.setdefault(entry.protocol, set()).add(entry.start)
+        self.path.send(end, sender, request, address, entry)
         return entry
 
     def is_echo(self, direction: Direction, position: int) -> bool:
@@ -103,17 +115,6 @@ class Control:
             return self.path.name.target
         seen = self.source_seen.get(Direction.FORWARD)
         return seen[0] if seen is not None else self.path.near.address
-
-    @property
-    def any_came(self) -> bool:
-        """Something has arrived, or was answered."""
-        return any(each.came for each in self.entries.values())
-
-    @property
-    def met(self) -> bool:
-        """A datagram has arrived, and an echo has been answered."""
-        entries = self.entries.values()
-        return any(each.delivered_at for each in entries) and any(each.replied_at for each in entries)
 
     @property
     def nowhere(self) -> bool:
@@ -141,20 +142,29 @@ class Control:
             if eye.end is self.path.receiver_end(entry.direction) and not entry.delivered_at:
                 entry.delivered_at = when
                 self._came.add((entry.direction, Means.USUAL))
-                self._came_after(entry, when - entry.sent_at)
+                self.came_after(entry.asked_at, when - entry.sent_at)
             return True
         payload = payload_of(data)
-        if payload is None or data[9] not in (UDP, ICMP):
+        if payload is None or data[9] not in self._starts:
             return False
         if data[9] == ICMP and payload[:1] in _ERROR_TYPES:
-            return eye.kind == "tap" and self._observe_error(eye, kind, data, payload)
-        seen = payload[CARRIER_HEADER:]
-        entry = self._entry(seen)
-        if entry is None or entry.echo is not (data[9] == ICMP) or not as_sent(entry.data, data, seen):
+            error = parse_error(payload)
+            if error is not None and eye.kind == "tap" and self._observe_error(eye, kind, data, error):
+                return True
+        entry = self._packet(data, payload)
+        if entry is None or not as_sent(entry.data, data, payload[entry.start :]):
             return False
         if eye.kind == "tap":
             self._observe_tap(entry, eye, when, kind, data)
         return True
+
+    def _packet(self, data: bytes, payload: bytes) -> ControlEntry | None:
+        """The control that an IP packet seems to be: its tag lies where it was sent, under the number it was sent."""
+        for start in self._starts.get(data[9], ()):
+            entry = self._entry(payload[start:])
+            if entry is not None and (entry.start, entry.protocol) == (start, data[9]):
+                return entry
+        return None
 
     def _entry(self, seen: bytes) -> ControlEntry | None:
         """The control whose index stands behind the run id, at the place where both are in what was sent."""
@@ -162,16 +172,14 @@ class Control:
             return None
         return self.entries.get(int.from_bytes(seen[HDP_SIZE + _RUN_ID : HDP_SIZE + MAC_OFFSET], "big"))
 
-    def _observe_error(self, eye: Eye, kind: int, data: bytes, payload: bytes) -> bool:
+    def _observe_error(self, eye: Eye, kind: int, data: bytes, error: IcmpError) -> bool:
         """File an ICMP error that quotes a control, with its MAC at least."""
-        error = parse_error(payload)
-        quoted = payload_of(error.quote) if error is not None else None
-        entry = self._entry(quoted[CARRIER_HEADER:]) if quoted is not None else None
-        if error is None or quoted is None or entry is None:
+        quoted = payload_of(error.quote)
+        entry = self._packet(error.quote, quoted) if quoted is not None else None
+        if quoted is None or entry is None:
             return False
-        seen = quoted[CARRIER_HEADER:]
-        same = entry.echo is (error.quote[9] == ICMP) and entry.data.startswith(seen)
-        if not same or len(seen) < HDP_SIZE + TAG_SIZE:
+        seen = quoted[entry.start :]
+        if not entry.data.startswith(seen) or len(seen) < HDP_SIZE + TAG_SIZE:
             return False
         if kind != PACKET_OUTGOING and eye.end is self.path.sender_end(entry.direction):
             source = ".".join(map(str, data[12:16]))
@@ -184,20 +192,26 @@ class Control:
     def _observe_tap(self, entry: ControlEntry, eye: Eye, when: int, kind: int, data: bytes) -> None:
         outgoing = kind == PACKET_OUTGOING
         header = (data[0] & 15) * 4
-        if entry.echo and data[header] != ECHO_REQUEST:
+        if entry.protocol == ICMP and entry.start and data[header] != ECHO_REQUEST:
             if data[header] == ECHO_REPLY and not outgoing and eye.end is self.path.sender_end(entry.direction):
                 self._replied(entry, when)
         elif outgoing and eye.end is self.path.sender_end(entry.direction):
             entry.left_at = entry.left_at or when
         elif not outgoing and eye.end is self.path.receiver_end(entry.direction):
+            if entry.stand_in is None:
+                self._came.add((entry.direction, Means.ECHOES if entry.echo else Means.INTERFACE))
+            elif entry.direction is Direction.FORWARD and not entry.arrived_at:
+                self._probed.note(data)
             entry.arrived_at = entry.arrived_at or when
-            self._came.add((entry.direction, Means.ECHOES if entry.echo else Means.INTERFACE))
+            self.came_after(entry.asked_at, when - entry.sent_at)
             if entry.direction is Direction.REVERSE:
                 self.path.came_back(entry.index)
             self._learn_source(entry, eye, data, header)
 
     def _learn_source(self, entry: ControlEntry, eye: Eye, data: bytes, header: int) -> None:
         """Learn from the first datagram; from an echo until then, unless packets have gone to where it came from."""
+        if entry.stand_in is not None:
+            return
         source, port = ".".join(map(str, data[12:16])), int.from_bytes(data[header : header + 2], "big")
         known = self.source_seen.get(entry.direction)
         if known is not None and (entry.echo or known[1] or self.path.confirmed.tried(known[0])):
@@ -205,6 +219,21 @@ class Control:
         if possible(source):
             self.source_seen[entry.direction] = source, 0 if entry.echo else port
             self.path.learn_address(eye.end, ".".join(map(str, data[16:20])))
+
+    def probe_came(self, asked_at: float, took: int, data: bytes) -> None:
+        """Take note of a probe that came forward as sent, once: of its addresses, and of how long it took (ns)."""
+        self.came_after(asked_at, took)
+        if Direction.FORWARD not in self.source_seen:
+            self._probed.note(data)
+
+    def learn_from_probes(self) -> None:
+        """Where no control came forward: take it from the probes that did where the far end saw us."""
+        if Direction.FORWARD in self.source_seen or self.path.far is None:
+            return
+        likeliest = self._probed.likeliest(self.path.near.address)
+        if likeliest is not None and possible(likeliest[0]):
+            self.source_seen[Direction.FORWARD] = likeliest[0], 0
+            self.path.learn_address(self.path.far, likeliest[1])
 
     def _replied(self, entry: ControlEntry, when: int) -> None:
         if entry.replied_at:
@@ -214,49 +243,35 @@ class Control:
         far = self.path.sender_end(entry.direction).remote is not None
         since = entry.left_at if far else entry.sent_at
         if since and 0 <= when - since <= self._longest(entry):  # else a clock was set, or a far end makes it up
-            self.learn((when - since) / NANOSECONDS)
+            self.times.learn((when - since) / NANOSECONDS)
 
-    def _came_after(self, entry: ControlEntry, took: int) -> None:
-        """Note how long a datagram was under way: all that is known of the delay where no echo comes back."""
+    def came_after(self, asked_at: float, took: int) -> None:
+        """Note how long a packet was under way (ns): all that is known of the delay where no echo comes back.
+
+        Where the ends have no common clock, since it was asked for: it took no longer, unless nobody looked for long.
+        """
+        if self.round_trip is not None:
+            return
+        since = self.path.clock.monotonic() - asked_at
         remote = any(end is not None and end.remote is not None for end in (self.path.near, self.path.far))
-        if not remote and 0 <= took <= self._longest(entry):
-            self.transit = max(self.transit, took / NANOSECONDS)
+        seconds = min(since, LONGEST_TRANSIT) if remote else took / NANOSECONDS
+        if 0 <= seconds <= since + SLACK / NANOSECONDS:
+            self.times.transit = max(self.times.transit, seconds)
 
     def _longest(self, entry: ControlEntry) -> int:
         """Nanoseconds since it was sent at most, by the clock that nobody can set."""
         return int((self.path.clock.monotonic() - entry.asked_at) * NANOSECONDS) + SLACK
 
-    def learn(self, took: float) -> None:
-        """Take a round trip of so many seconds into account: RFC 6298 section 2."""
-        if self.round_trip is None:
-            self.round_trip, self.variation = took, took / 2
-        else:
-            self.variation += (abs(self.round_trip - took) - self.variation) / 4
-            self.round_trip += (took - self.round_trip) / 8
-
     @property
     def patience(self) -> float:
-        """Seconds after which an answer is not to be expected any more: RFC 6298 section 2, with its K of 4."""
-        return 2 * self.transit if self.round_trip is None else self.round_trip + 4 * self.variation
+        """Seconds after which an answer is not to be expected any more."""
+        return self.times.patience
 
     def means(self, direction: Direction) -> Means:
         """By what this direction's control is counted, as far as anything has come through."""
         if self.path.receiver_end(direction) is None:
             return Means.USUAL
         return next((each for each in KINDS if (direction, each) in self._came), Means.NOTHING)
-
-    def reference(self, direction: Direction) -> Reference:
-        """What this direction's control is."""
-        sent = self._sent(direction)
-        return Reference(self.means(direction), counting.refused_with(sent), counting.errors_of(sent))
-
-    def rounds(self, direction: Direction, spoiled: dict[int, tuple[str, ...]]) -> tuple[RoundControl, ...]:
-        """The control of each round in one direction; `spoiled`: by round, the eyes that dropped packets."""
-        eyes = self.path.receiver_end(direction) is not None
-        return counting.by_round(self._sent(direction), Reference(self.means(direction)), spoiled, eyes=eyes)
-
-    def _sent(self, direction: Direction) -> list[ControlEntry]:
-        return [each for each in self.entries.values() if each.direction is direction]
 
     def outstanding(self, since: float = -math.inf) -> bool:
         """Some control packet sent after `since` (seconds of the clock) has neither arrived nor been answered yet."""
@@ -269,14 +284,10 @@ class Control:
         """The control packets of one round, in the order they were sent."""
         return [each for each in self.entries.values() if each.round == number]
 
-    def half_came(self, number: int, direction: Direction) -> Callable[[], bool]:
-        """What is returned says whether an echo was answered, or half of a round's datagrams have arrived."""
-        mine = [each for each in self.of_round(number) if each.direction is direction and not each.echo]
-        return lambda: self.round_trip is not None or (bool(mine) and 2 * sum(each.came for each in mine) >= len(mine))
-
-    def _payload(self, entry: ControlEntry, protocol: int) -> bytes:
-        content = self.content[: max(0, len(self.content) - CARRIER_HEADER)]  # so that the packets are of one size
-        return sealed(self.path, protocol, entry.index, content, self.path.clock.time_ns())
+    def _hdp(self, entry: ControlEntry) -> bytes:
+        spare = 0 if entry.stand_in is not None else CARRIER_HEADER  # so that the packets are of one size
+        content = self.content[: max(0, len(self.content) - spare)]
+        return sealed(self.path, entry.protocol, entry.index, content, self.path.clock.time_ns())
 
     def port(self, direction: Direction) -> int:
         """Where datagrams of this direction are sent."""

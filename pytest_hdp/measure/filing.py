@@ -37,6 +37,9 @@ def file(path: OpenPath, books: Sequence[tuple[Control, Ledger]], eye: Eye, obse
     elif outgoing and eye.end is path.sender_end(direction):
         entry.keep(entry.left, copy)
     elif not outgoing and eye.end is path.receiver_end(direction):
+        first = copy.genuine and not any(each.genuine for each in entry.arrived)  # a replay may bear any address
+        if first and direction is Direction.FORWARD and copy.protocol == entry.train.protocol:
+            books[0][0].probe_came(entry.asked_at, when - entry.sent_at, data)
         entry.keep(entry.arrived, copy)
         if direction is Direction.REVERSE and copy.genuine:
             path.came_back(entry.index)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction
-from pytest_hdp.measure.control import CARRIER_HEADER, ICMP, Control
+from pytest_hdp.measure.control import Control
+from pytest_hdp.measure.counting import CARRIER_HEADER, ICMP
 from pytest_hdp.measure.waiting import drive, look_until
 
 if TYPE_CHECKING:
+    from pytest_hdp.judge.evidence import Train
     from pytest_hdp.measure.ends import Eye
     from pytest_hdp.measure.path import OpenPath
     from pytest_hdp.vantage.station import Observation
@@ -19,20 +21,22 @@ USUAL_TTL = 64
 GIVES_UP = 4  # hops in a row without an answer
 
 
-def hops(path: OpenPath, timeout: float, *, echo: bool = False) -> list[str | None]:
+def hops(path: OpenPath, timeout: float, *, echo: bool = False, stand_in: Train | None = None) -> list[str | None]:
     """The routers that let a control's TTL expire, nearest first; None: it kept silent. The target is the last.
 
     Without the target at the end no control came through. `timeout`: seconds that each answer is waited for. `echo`:
-    the control is an echo, where nobody watches the target's end in any case.
+    the control is an echo, where nobody watches the target's end in any case; `stand_in`: it is like that train's.
     """
     control = Control(path, bytes(CARRIER_HEADER))
 
     def file(eye: Eye, observation: Observation) -> None:
         control.observe(eye, observation)
 
-    echo = echo or path.receiver_end(Direction.FORWARD) is None
+    echo = stand_in is None and (echo or path.receiver_end(Direction.FORWARD) is None)
     near = path.sender_end(Direction.FORWARD)
-    handle = path.sender(Direction.FORWARD, ICMP) if echo else path.controls[id(near)][0]
+    handle: int | str = path.controls[id(near)][0]
+    if echo or stand_in is not None:
+        handle = path.sender(Direction.FORWARD, ICMP if stand_in is None else stand_in.protocol)
     found: list[str | None] = []
     if not isinstance(handle, int):
         return found
@@ -40,7 +44,7 @@ def hops(path: OpenPath, timeout: float, *, echo: bool = False) -> list[str | No
     try:
         for ttl in range(1, HIGHEST_TTL + 1):
             near.station.set_ttl(handle, ttl)
-            found.append(_hop(path, control, ttl, timeout, echo=echo))
+            found.append(_hop(path, control, ttl, timeout, echo=echo, stand_in=stand_in))
             if found[-1] == path.name.target or (ttl >= GIVES_UP and not any(found[-GIVES_UP:])):
                 break
     finally:
@@ -51,9 +55,11 @@ def hops(path: OpenPath, timeout: float, *, echo: bool = False) -> list[str | No
     return found
 
 
-def _hop(path: OpenPath, control: Control, ttl: int, timeout: float, *, echo: bool) -> str | None:
+def _hop(
+    path: OpenPath, control: Control, ttl: int, timeout: float, *, echo: bool, stand_in: Train | None
+) -> str | None:
     for _ in range(TRIES):
-        entry = control.send(Direction.FORWARD, ttl, echo=echo)
+        entry = control.send(Direction.FORWARD, ttl, echo=echo, stand_in=stand_in)
         deadline = path.clock.monotonic() + timeout
         if drive(path, look_until(path.clock, deadline, entry.is_answered)):
             return path.name.target if entry.came else entry.expired_at

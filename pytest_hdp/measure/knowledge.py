@@ -6,7 +6,7 @@ It decides nothing about what is sent when, or how long is waited: that is a str
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from pytest_hdp.measure.filing import file
 from pytest_hdp.measure.ledger import Ledger
 from pytest_hdp.measure.located import worth_locating
 from pytest_hdp.measure.sending import send_probe
+from pytest_hdp.measure.standin import StandIns
 from pytest_hdp.packet.encoding import encode
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Knowledge:
         self.content = encode(plan.content, plan.encoding)
         self.ledger = Ledger(path.run_id)
         self.control = Control(path, self.content)
+        self.stand_ins = StandIns(self)
         self.rounds = 0
         self.settled: dict[Train, Judgement] = {}
         self.to_locate: dict[Train, Judgement] = {}
@@ -121,7 +123,7 @@ class Knowledge:
 
     # Judging
 
-    def judge_each(self, trains: Iterable[Train], more: Callable[[Train], bool], rounds: int | None = None) -> None:
+    def judge_each(self, trains: Collection[Train], more: Callable[[Train], bool], rounds: int | None = None) -> None:
         """Settle those of these trains whose evidence is complete, and those for which there are no more rounds.
 
         `rounds`: only what was sent in so many counts, since of the others not all is known yet.
@@ -134,6 +136,8 @@ class Knowledge:
             judgement = self.judge(train, more_rounds=more_rounds, rounds=rounds)
             if judgement.final or not more_rounds:
                 self.settle(judgement, worth=self.path.routed)
+        undecided = [each for each in trains if not self.judged(each)]
+        self.stand_ins.choose(undecided, rounds if rounds is not None else self.rounds)
 
     def _find_shared_losses(self, trains: Iterable[Train], rounds: int | None) -> None:
         """Look at all trains together, as far as all is known of them: at these, and at those that are judged."""
@@ -178,12 +182,23 @@ class Knowledge:
         return judge(evidence, circumstances)
 
     def circumstances(self, train: Train, *, more_rounds: bool) -> Circumstances:
-        """What it shares with all trains whose eyes dropped packets in the same rounds, made once for one look."""
+        """What it shares with all trains beside the same control, made once for one look.
+
+        Their eyes dropped packets in the same rounds.
+        """
         spoiled = {number: eyes_of(by_protocol, train.protocol) for number, by_protocol in self._spoiled.items()}
-        key = (train.direction, more_rounds, tuple(spoiled.items()))
+        chosen = self.stand_ins.beside(train)
+        key = (train.direction, more_rounds, tuple(spoiled.items()), chosen)
         if key not in self._shared:
             self._shared[key] = shared_by(
-                self.path, self.control, self.ledger, self.plan, train.direction, spoiled, more_rounds=more_rounds
+                self.path,
+                self.control,
+                self.ledger,
+                self.plan,
+                train.direction,
+                spoiled,
+                more_rounds=more_rounds,
+                chosen=chosen,
             )
         return self._shared[key]
 

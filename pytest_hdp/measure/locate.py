@@ -139,17 +139,26 @@ class Rung:
 class Locator:
     """Climbs the TTLs for some trains of one direction.
 
-    `echo`: the control is one, with eyes too. `until`: no longer, in seconds of the path's clock.
+    `echo`: the control is one, with eyes too; `stand_in`: it is like packets of that train. `until`: no longer, in
+    seconds of the path's clock.
     """
 
     def __init__(
-        self, path: OpenPath, direction: Direction, content: bytes, *, echo: bool = False, until: float = math.inf
+        self,
+        path: OpenPath,
+        direction: Direction,
+        content: bytes,
+        *,
+        echo: bool = False,
+        stand_in: Train | None = None,
+        until: float = math.inf,
     ) -> None:
         self.path = path
         self.until = until
         self.direction = direction
         self.content = content
-        self.echo = echo or path.receiver_end(direction) is None
+        self.stand_in = stand_in
+        self.echo = stand_in is None and (echo or path.receiver_end(direction) is None)
         self.ledger = Ledger(path.run_id, "locate")
         self.control = Control(path, content)
         self.rungs: list[Rung] = []
@@ -257,11 +266,13 @@ class Locator:
                 sender.station.set_ttl(handle, ttl)
                 probes[train] = send_probe(self.path, self.ledger, train, ttl, self.content, self._address)
                 sender.station.set_ttl(handle, USUAL_TTL)
-        control = self.path.sender(self.direction, ICMP) if self.echo else self.path.controls[id(sender)][0]
+        control: int | str = self.path.controls[id(sender)][0]
+        if self.echo or self.stand_in is not None:
+            control = self.path.sender(self.direction, ICMP if self.stand_in is None else self.stand_in.protocol)
         if not isinstance(control, int):
             return Attempt(probes, None)
         sender.station.set_ttl(control, ttl)
-        sent = self.control.send(self.direction, ttl, echo=self.echo)
+        sent = self.control.send(self.direction, ttl, echo=self.echo, stand_in=self.stand_in)
         sender.station.set_ttl(control, USUAL_TTL)
         return Attempt(probes, sent)
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction
-from pytest_hdp.measure.control import CARRIER_HEADER, MEETING, Control
+from pytest_hdp.measure.control import MEETING, Control
+from pytest_hdp.measure.counting import CARRIER_HEADER
 from pytest_hdp.measure.ends import PathUnavailable
 from pytest_hdp.measure.interest import by_interest
 from pytest_hdp.measure.ledger import Ledger
@@ -39,7 +40,7 @@ def greet(know: Knowledge) -> Waiting[None]:
         control.send(Direction.FORWARD, MEETING, echo=True)
         deadline = clock.monotonic() + know.timeout * (attempt + 1)
         yield from look_until(clock, deadline, lambda: not control.outstanding())
-        if control.any_came:
+        if _any_came(control):
             return
 
 
@@ -51,8 +52,8 @@ def greet_from_afar(know: Knowledge) -> Waiting[None]:
             control.send(Direction.FORWARD, MEETING)
             control.send(Direction.FORWARD, MEETING, echo=True)
         deadline = clock.monotonic() + know.timeout * (attempt + 1)
-        yield from look_until(clock, deadline, lambda: control.met)
-        if control.any_came:
+        yield from look_until(clock, deadline, lambda: _met(control))
+        if _any_came(control):
             return
 
 
@@ -88,6 +89,7 @@ def _confirm(
     control: Control, ledger: Ledger, trains: Iterable[Train], content: bytes, timeout: float
 ) -> Waiting[bool]:
     """Nothing is sent where there is no doubt. After the first time controls are sent once more, in case of loss."""
+    control.learn_from_probes()
     confirmed, address = control.path.confirmed, control.address(Direction.REVERSE)
     if confirmed.free(address) or control.nowhere or not confirmed.left:
         return confirmed.free(address) and not control.nowhere
@@ -139,3 +141,14 @@ def meet(path: OpenPath) -> None:
 def _came_through(ledger: Ledger, train: Train) -> bool:
     sent = ledger.trains.get(replace(train, direction=Direction.FORWARD))
     return sent is None or any(copy.genuine for each in sent for copy in (*each.arrived, *each.delivered))
+
+
+def _any_came(control: Control) -> bool:
+    """Whether something has arrived, or was answered."""
+    return any(each.came for each in control.entries.values())
+
+
+def _met(control: Control) -> bool:
+    """Whether a datagram has arrived, and an echo has been answered."""
+    entries = control.entries.values()
+    return any(each.delivered_at for each in entries) and any(each.replied_at for each in entries)

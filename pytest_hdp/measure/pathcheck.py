@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.explain import icmp_text
-from pytest_hdp.judge.verdict import Direction
-from pytest_hdp.measure.control import CARRIER_HEADER, Control
-from pytest_hdp.measure.counting import errors_of, refused_with
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.explain import icmp_text, packets_of
+from pytest_hdp.judge.verdict import Direction, Form
+from pytest_hdp.measure.control import Control
+from pytest_hdp.measure.counting import CARRIER_HEADER, errors_of, refused_with
+from pytest_hdp.measure.standin import scouts_for
 from pytest_hdp.measure.waiting import Waiting, drive, look_until
 
 if TYPE_CHECKING:
+    from pytest_hdp.measure.counting import ControlEntry
     from pytest_hdp.measure.ends import Eye
     from pytest_hdp.measure.path import OpenPath
     from pytest_hdp.vantage.station import Observation
 
 FORWARD = Direction.FORWARD
+UNREACHABLE_BY_STACK = {(3, 2), (3, 3)}  # protocol and port unreachable: RFC 1122 section 3.2.2.1
+# what most targets answer without an agent: numbers that hardly any host handles, and UDP to a port that nobody has
+ANSWERED = (Train(253), Train(200), Train(17, form=Form.WELLFORMED))
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
     """Control packets sent forward, and how many came through or were answered.
 
-    `echo`: they were echoes. `refused`: how many more sendto() refused. `errno`: with which it refused all datagrams.
+    `what`: what they were, in words; `in_vain`: what was tried before. `echo`: they were echoes; `stand_in`: they were
+    like packets of that train. `refused`: how many more sendto() refused; `errno`: with which it refused all datagrams.
     `errors`: source, type and code of the ICMP errors about them, and how often each came.
     """
 
     sent: int
     came: int
-    echo: bool
+    what: str = ""
+    in_vain: tuple[str, ...] = ()
+    echo: bool = False
+    stand_in: Train | None = None
     refused: int = 0
     errno: str | None = None
     errors: tuple[tuple[str, int, int, int], ...] = ()
@@ -46,10 +57,11 @@ class Tried:
 
     def note(self) -> str | None:
         """What is unusual about a control that came through; None if nothing is."""
-        if not (self.came and self.echo):
+        if not self.came or not self.in_vain:
             return None
-        why = self._refusal if self.errno else "no UDP came through"
-        return f"control: {why}; ICMP echoes did, {self.came} of {self.sent}"
+        refusal = f" ({self._refusal})" if self.errno else ""
+        in_vain = f"no {' and no '.join(self.in_vain)} came through{refusal}"
+        return f"control: {in_vain}; {self.what} did, {self.came} of {self.sent}"
 
     @property
     def _refusal(self) -> str:
@@ -58,34 +70,97 @@ class Tried:
 
 
 def try_path(path: OpenPath, count: int, timeout: float) -> Tried:
-    """Send `count` control packets forward, one by one: datagrams, and if none of them comes through, echoes.
+    """Send `count` control packets forward, one by one: of the first kind that comes through.
 
-    `timeout`: seconds that each is waited for.
+    Datagrams, or echoes where nobody watches the target's end; then echoes; then some numbers that are let through, or
+    answered, where others are not. `timeout`: seconds that each is waited for.
     """
     control = Control(path, bytes(CARRIER_HEADER))
 
     def file(eye: Eye, observation: Observation) -> None:
         control.observe(eye, observation)
 
-    unwatched = path.receiver_end(FORWARD) is None
     path.subscribers.append(file)
     try:
-        for echo in (True,) if unwatched else (False, True):
-            drive(path, _send(control, count, timeout, echo=echo))
-            path.settle()
-            if came := sum(entry.came for entry in control.entries.values()):
-                break
+        return _try(control, count, timeout)
     finally:
         path.subscribers.remove(file)
-    entries = [each for each in control.entries.values() if each.echo is echo or not came]
-    refused = sum(each.errno is not None for each in entries)
-    errno = None if unwatched else refused_with(control.entries.values())
-    return Tried(len(entries) - refused, came, echo, refused, errno, errors_of(entries))
 
 
-def _send(control: Control, count: int, timeout: float, *, echo: bool) -> Waiting[None]:
-    path = control.path
-    for number in range(count):
-        control.send(FORWARD, number, echo=echo)
-        deadline = path.clock.monotonic() + timeout + path.lag
-        yield from look_until(path.clock, deadline, lambda: not control.outstanding())
+def _try(control: Control, count: int, timeout: float) -> Tried:
+    """Try one kind after the other, and of the rest one packet each before `count` of the first that came."""
+    path, unwatched = control.path, control.path.receiver_end(FORWARD) is None
+    came = _answered_by(path.name.target) if unwatched else _came
+    in_vain: tuple[str, ...] = ()
+    for echo in (True,) if unwatched else (False, True):
+        sent = _send(control, count, timeout, came, echo=echo)
+        if any(map(came, sent)):
+            return _tried(control, sent, came, in_vain, echo=echo)
+        in_vain = (*in_vain, "ICMP echo" if echo else "UDP")
+    for stand_in in ANSWERED if unwatched else scouts_for(FORWARD)[1:]:  # the first is an echo
+        if any(map(came, _send(control, 1, timeout, came, stand_in=stand_in))):
+            sent = _send(control, count, timeout, came, stand_in=stand_in)
+            return _tried(control, sent, came, in_vain, stand_in=stand_in)
+    return _tried(control, list(control.entries.values()), came)
+
+
+def _send(
+    control: Control,
+    count: int,
+    timeout: float,
+    came: Callable[[ControlEntry], bool],
+    *,
+    echo: bool = False,
+    stand_in: Train | None = None,
+) -> list[ControlEntry]:
+    path, sent = control.path, []
+
+    def work() -> Waiting[None]:
+        for number in range(count):
+            entry = control.send(FORWARD, number, echo=echo, stand_in=stand_in)
+            sent.append(entry)
+            deadline = path.clock.monotonic() + timeout + path.lag
+            yield from look_until(path.clock, deadline, lambda: bool(entry.errno) or came(entry))  # noqa: B023
+
+    drive(path, work())
+    path.settle()
+    return sent
+
+
+def _tried(
+    control: Control,
+    sent: list[ControlEntry],
+    came: Callable[[ControlEntry], bool],
+    in_vain: tuple[str, ...] = (),
+    *,
+    echo: bool = False,
+    stand_in: Train | None = None,
+) -> Tried:
+    everything = list(control.entries.values())
+    what = "ICMP echoes" if echo else f"packets of {packets_of(stand_in)}" if stand_in is not None else "UDP"
+    refused = sum(each.errno is not None for each in sent)
+    return Tried(
+        len(sent) - refused,
+        sum(map(came, sent)),
+        what,
+        in_vain,
+        echo,
+        stand_in,
+        refused,
+        refused_with(everything),
+        errors_of(everything),
+    )
+
+
+def _came(entry: ControlEntry) -> bool:
+    return entry.came
+
+
+def _answered_by(target: str) -> Callable[[ControlEntry], bool]:
+    """What says whether the target itself answered a packet."""
+
+    def answered(entry: ControlEntry) -> bool:
+        error = entry.error
+        return entry.came or (error is not None and error[0] == target and error[1:] in UNREACHABLE_BY_STACK)
+
+    return answered

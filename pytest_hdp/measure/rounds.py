@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.meeting import ask_back, confirm, greet
 from pytest_hdp.measure.search import Places
+from pytest_hdp.measure.standin import Slot
 from pytest_hdp.measure.turns import Turns
 from pytest_hdp.measure.waiting import GLANCE, Beside, Waiting, glance, look_until, pause
 
@@ -35,21 +36,23 @@ class Volley:
         self._shuffle = random.Random(know.plan.seed)
         self._next = 0.0
 
-    def order(self, trains: list[Train], direction: Direction) -> list[Train | Direction]:
-        """Trains, and a direction in the place of each control, as they are to be sent."""
-        order: list[Train | Direction] = [*trains, *[direction] * self.know.plan.pace.control]
+    def order(self, trains: list[Train], direction: Direction) -> list[Train | Slot]:
+        """Trains, and the control among them, as they are to be sent."""
+        order: list[Train | Slot] = [*trains, *self.know.stand_ins.slots(direction, self.know.plan.pace.control)]
         self._shuffle.shuffle(order)
         return order
 
-    def send_one(self, item: Train | Direction, number: int, position: int) -> None:
+    def send_one(self, item: Train | Slot, number: int, position: int) -> None:
         """Send what stands at a position of a round's order."""
-        if isinstance(item, Direction):
-            control = self.know.control
-            control.send(item, number, echo=control.is_echo(item, position))
-        else:
+        control = self.know.control
+        if not isinstance(item, Slot):
             self.know.send(item, number)
+        elif item.stand_in is not None:
+            control.send(item.direction, number, stand_in=item.stand_in)
+        else:
+            control.send(item.direction, number, echo=control.is_echo(item.direction, position))
 
-    def send(self, order: list[Train | Direction], number: int) -> Waiting[None]:
+    def send(self, order: list[Train | Slot], number: int) -> Waiting[None]:
         """Send all of it, a little at a time."""
         now, rate = self.know.clock.monotonic, self.know.plan.pace.rate
         burst = max(1, int(rate * BURST))
@@ -63,8 +66,8 @@ class Volley:
 
 
 def turns_of(know: Knowledge) -> Turns:
-    """The turns of a measurement: forward is over where it is settled, and no place is looked for any more."""
-    return Turns(know.plan.trains, lambda train: train in know.settled)
+    """The turns of a measurement: forward is over where it is settled, no place is looked for and none stands in."""
+    return Turns(know.plan.trains, lambda train: train in know.settled and not know.stand_ins.holds(train))
 
 
 class Rounds:
@@ -119,7 +122,7 @@ class Rounds:
 
     def send_few(self, trains: Sequence[Train], direction: Direction, number: int) -> Waiting[None]:
         """Send one probe of some trains, with the control behind them."""
-        yield from self.volley.send([*trains, *[direction] * FEW_CONTROLS], number)
+        yield from self.volley.send([*trains, *self.know.stand_ins.few(direction, FEW_CONTROLS)], number)
 
     def hear(self) -> Waiting[None]:
         """Wait until all is known of what was sent."""

@@ -73,7 +73,8 @@ class Places:
         """Let these climb, and settle them."""
         know, control = self._know, self._know.control
         echo = control.means(direction) is Means.ECHOES
-        locator = Locator(know.path, direction, know.content, echo=echo, until=until)
+        stand_in = know.stand_ins.first(direction)
+        locator = Locator(know.path, direction, know.content, echo=echo, stand_in=stand_in, until=until)
         search = locator.control, locator.ledger
         know.searches.append(search)
         trains = [each.train for each in chosen]

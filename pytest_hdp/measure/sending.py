@@ -33,6 +33,15 @@ def balanced(hdp: bytes) -> bytes:
     return even + checksum(even).to_bytes(2, "big")
 
 
+def made(path: OpenPath, train: Train, hdp: bytes, address: str) -> bytes:
+    """The IP payload of a train's packet to an address: HDP by itself, or inside the carrier of its number."""
+    wrapped = None
+    if train.form is Form.WELLFORMED:
+        source = path.sender_end(train.direction).address
+        wrapped = carrier.wrap(train.protocol & 255, hdp, source=source, destination=address) or balanced(hdp)
+    return wrapped or hdp
+
+
 def send_probe(
     path: OpenPath,
     ledger: Ledger,
@@ -47,10 +56,7 @@ def send_probe(
     index = path.next_index()
     hdp = sealed(path, train.protocol, index, content, now, ports or USUAL_PORTS)
     end = path.sender_end(train.direction)
-    wrapped = None
-    if train.form is Form.WELLFORMED:
-        wrapped = carrier.wrap(train.protocol & 255, hdp, source=end.address, destination=address) or balanced(hdp)
-    data = wrapped or hdp
+    data = made(path, train, hdp, address)
     entry = Entry(index, number, train, data, data.find(hdp), len(hdp), now, path.clock.monotonic())
     entry.handed = False
     ledger.add(entry)

@@ -1,4 +1,4 @@
-"""Is there a path at all? A control tells, UDP or echoes; without it nothing can be said about anything else."""
+"""Is there a path at all? A control tells, UDP or whatever comes through; without one nothing can be said of others."""
 
 import pytest
 

@@ -243,7 +243,8 @@ def test_where_no_control_comes_back_a_probe_confirms(path_through):
     found = Measurement(path, plan.Plan(trains, plan.LAB)).run()
     assert path.confirmed.free(lab.outside_address)
     assert found[trains[3]].verdict is Verdict.DELIVERED
-    assert found[trains[1]].verdict is Verdict.INCONCLUSIVE, "without a control nothing speaks against it"
+    assert found[trains[1]].verdict is Verdict.LOST, "beside 253, which stands in for the control"
+    assert "(packets of 253 (experimental-1), since neither" in found[trains[1]].explanation
 
 
 def test_where_nothing_comes_back_nobody_is_accused(path_through):

@@ -87,6 +87,7 @@ def test_the_senders_own_firewall_may_refuse_the_control(run: Run) -> None:
     assert status == 1
     assert "no path" not in printed
     assert "sendto() refused UDP with EPERM (the sender's local firewall drops it on output)" in printed
+    assert "ICMP echoes did, 10 of 10" in printed
     assert "since sendto() refused the control's UDP with EPERM" in records[47, "forward"]["explanation"]
 
 
@@ -96,6 +97,27 @@ def test_where_the_senders_firewall_refuses_everything_the_path_is_not_blamed(ru
     assert status == 1
     assert "no path" not in printed
     assert "nothing was sent to 198.51.100.2: sendto() refused UDP with EPERM" in printed
+
+
+def test_another_number_stands_in_where_only_tcp_and_sctp_pass(run: Run) -> None:
+    rules = "rules two forward 'ip protocol != { 6, 132 } drop'"
+    status, printed, records = run(rules, "--hdp-protocols=1,6,17,47,132,253")
+    lost = {(number, way): "lost" for number in (1, 17, 47, 253) for way in ("forward", "reverse")}
+    assert verdicts(records) == lost, printed
+    assert status == 1
+    assert "no path" not in printed
+    assert "no UDP and no ICMP echo came through; packets of 6 (tcp), wellformed did, 10 of 10" in printed
+    said = records[253, "forward"]
+    assert "(packets of 132 (sctp), since neither its UDP nor its echoes came through)" in said["explanation"]
+    assert said["control"]["sent"] == said["control"]["delivered"] > 5 * 44 - 1
+
+
+def test_one_number_that_is_dropped_where_only_another_passes(run: Run) -> None:
+    """Nothing of what is asked about comes through: that there is a path at all something else has to tell."""
+    status, printed, records = run("rules two forward 'ip protocol != 132 drop'", "--hdp-protocols=47")
+    assert set(verdicts(records).values()) == {"lost"}, printed
+    assert status == 1
+    assert "no path" not in printed
 
 
 @pytest.mark.parametrize("echo", ["ip protocol 1 accept; ", ""], ids=["but echoes", "and echoes"])

@@ -11,10 +11,8 @@ from sim.families import FAMILIES, faulty
 from sim.finding import measured, told
 
 SEEDS: dict[str, tuple[int, *tuple[str, ...]]] = {
-    "near-firewall-takes-udp": (382, "established-outward", "near-firewall-takes-udp"),
     "nat-pool": (4, "nat-pool"),
     "small-socket-buffers": (2003791, "small-socket-buffers"),
-    "udp-blocked": (11000168, "length-filter", "udp-blocked", "nat-linux"),
 }
 """Of the families in which not every world shows the fault: a seed, and the families of its world."""
 

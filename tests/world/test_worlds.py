@@ -46,6 +46,10 @@ FOUND = (
     ("agent-lies", 50),  # a far end showed errors about packets that it had not sent
     ("far-firewall-rejects", "length-filter", "late-packets", 21002423),  # what was told had been asked once more
     ("prohibited-routes-watched", 5),  # rejected or lost by who got one of the few errors
+    ("established-outward", "near-firewall-takes-udp", 382),  # in reverse neither UDP nor an echo is an answer
+    ("length-filter", "udp-blocked", "nat-linux", 11000168),
+    ("tcp-and-sctp-only", 1),  # neither UDP nor echoes come through
+    ("dead-branch-of-control", 1),
 )
 """Families and seed of the worlds that showed faults which are mended."""
 

@@ -13,10 +13,11 @@ from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.vantage.agent import MOST_UNCONFIRMED
 from sim.counts import counts, eyes_fail, too_few
 from sim.honesty import honest
+from sim.network import FORWARD
 from sim.packet import ICMP, UDP
 from sim.place import places
 from sim.reasons import reasons
-from sim.truth import Truth, truth_of
+from sim.truth import Truth, truth_of, usual_control
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
@@ -90,6 +91,7 @@ def _train(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
         judgement.nat.source is not None
         and judgement.verdict is not Verdict.MODIFIED
         and judgement.nat.state != truth.nat
+        and not (truth.nat == "leaked" and judgement.nat.state == "none" and not usual_control(world, FORWARD))
     ):
         yield f"NAT {judgement.nat.state} is not {truth.nat}"
     yield from places(world, judgement, truth)

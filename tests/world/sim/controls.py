@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sim.packet import ICMP, UDP
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
 
 RUN_ID = 12  # where the tag begins behind a UDP or echo header and before the MAC: HDP's header has 12 bytes
 AT_SOCKET, AT_INTERFACE, ECHOES = "", "(UDP, none of which came to its socket)", "(ICMP echoes, since"
+_STAND_IN = re.compile(r"\(packets of (\d+) ")
+
+
+def stands_in(said: str) -> bool:
+    """Whether a sentence says that another train stood in for the control."""
+    return _STAND_IN.search(said) is not None
 
 
 def controls_of(world: World, direction: Direction, said: str = "") -> list[Fate]:
@@ -20,23 +27,27 @@ def controls_of(world: World, direction: Direction, said: str = "") -> list[Fate
 
     `said`: a sentence that tells which kind of them counts; datagrams, if it tells of no other.
     """
-    echo = ECHOES in said
-    rounds = {
+    stand_in = _STAND_IN.search(said)
+    number = int(stand_in[1]) if stand_in else ICMP if ECHOES in said else UDP
+    indices = {
         index for index, entry in world.measurement.know.control.entries.items()
-        if entry.direction is direction and entry.round >= 0 and entry.echo is echo
+        if entry.direction is direction and entry.round >= 0 and entry.protocol == number
+        and (entry.stand_in is not None) is bool(stand_in)
     }  # fmt: skip
-    start = 8 + RUN_ID
     return [
         fate
         for fate in world.network.fates
-        if fate.protocol == (ICMP if echo else UDP)
-        and not fate.died.startswith("refused")
-        and fate.payload[start : start + 8] == world.network.run_id
-        and int.from_bytes(fate.payload[start + 8 : start + 12], "big") in rounds
+        if fate.protocol == number and not fate.died.startswith("refused") and _index(world, fate) in indices
     ]
+
+
+def _index(world: World, fate: Fate) -> int | None:
+    """What stands behind the run id, wherever in its payload that is."""
+    at = fate.payload.find(world.network.run_id)
+    return int.from_bytes(fate.payload[at + 8 : at + 12], "big") if at >= RUN_ID else None
 
 
 def came_through(fate: Fate, said: str) -> bool:
     """Whether it came to where the sentence says that the control was looked for."""
-    elsewhere = ECHOES in said or AT_INTERFACE in said
+    elsewhere = ECHOES in said or AT_INTERFACE in said or _STAND_IN.search(said)
     return bool(fate.arrived if elsewhere else fate.delivered)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from sim.controls import AT_INTERFACE, AT_SOCKET, ECHOES, came_through, controls_of
+from sim.controls import AT_INTERFACE, AT_SOCKET, ECHOES, came_through, controls_of, stands_in
 from sim.elements import Branches, Router
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def reasons(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
     if "eyes closed" in said and not any(f"is gone: {why}" in said for why in world.blueprint.gone):
         yield f"no agent has died of that: {said}"
     if "the control was lost too" in said and world.blueprint.agent and not world.clock.stalled:
-        for kind in (AT_SOCKET, AT_INTERFACE, ECHOES):
+        for kind in (said,) if stands_in(said) else (AT_SOCKET, AT_INTERFACE, ECHOES):
             fates = controls_of(world, judgement.train.direction, kind)
             through = sum(came_through(fate, kind) for fate in fates)
             if through > len(fates) // 2 and not _spoiled(world):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction, Form, Verdict
+from pytest_hdp.measure.standin import SCOUTS
 from sim.elements import Effect, Mangle, Replayer, Router, View
 from sim.network import FORWARD, REVERSE
 from sim.packet import ICMP, UDP
@@ -66,6 +67,8 @@ def truth_of(world: World, train: Train) -> Truth:
     view = view_of(world, train)
     way = _Way()
     truth = _follow(world, train, view, way)
+    if world.blueprint.agent and not _any_control(world, view.way):
+        truth = replace(truth, verdicts=truth.verdicts | {V.INCONCLUSIVE})
     unheard = way.muted or way.nat == "leaked"
     return replace(_with(truth, frozenset(way.passed)), hops=tuple(way.hops), unheard=unheard)
 
@@ -202,6 +205,39 @@ def _until_it_dies(world: World, view: View) -> Iterator[tuple[Effect, View]]:
                 return
 
 
+def _any_control(world: World, way: int) -> bool:
+    """Whether anything at all gets through this way: only then is there a path of which something can be said."""
+    trains = [view_of(world, train) for train in world.blueprint.trains]
+    scouts = [View(each.protocol, each.form is Form.WELLFORMED, way, 100) for each in SCOUTS]
+    others = (view for view in (*trains, *scouts) if view.way == way)
+    return usual_control(world, way) or any(_gets_through(world, view) for view in others)
+
+
+def usual_control(world: World, way: int) -> bool:
+    """Whether UDP or echoes get through this way: else who leaked and who was translated nobody can tell."""
+    return any(_gets_through(world, View(number, True, way, 100)) for number in (UDP, ICMP))
+
+
+def _gets_through(world: World, view: View) -> bool:
+    """Whether all of it comes to the receiver's interface."""
+    for _, effects, now in _journey(world, view):
+        for effect in effects:
+            if effect.kind == "held-by-receiver":
+                return True
+            if effect.kind not in PASSING - PARTLY.keys():
+                return False
+            needs_state = effect.kind == "answers" or (effect.kind == "translate" and view.way == REVERSE)
+            if needs_state and not (_has_state(world, now, effect.owner) or _control_opens(world, now)):
+                return False
+    return True
+
+
+def _control_opens(world: World, view: View) -> bool:
+    """Whether it is the control's UDP, and that gets through the other way, so that this is an answer to it."""
+    other = replace(view, way=-view.way)
+    return view.number == UDP and view.wellformed and view.way == REVERSE and _gets_through(world, other)
+
+
 def _ended(world: World, view: View, effect: Effect, element: object, way: _Way) -> Truth:
     why = f"{effect.where}: {effect.kind}"
     lost = {V.LOST} if world.blueprint.agent else {V.SILENT}
@@ -214,7 +250,8 @@ def _ended(world: World, view: View, effect: Effect, element: object, way: _Way)
         "held-by-receiver": {V.HELD_BY_RECEIVER},
     }
     if effect.kind == "handled":
-        return replace(_made(world, {V.INCONCLUSIVE}, way, None, why), arrives=True)
+        unheard = {V.SILENT} if way.muted or way.nat == "leaked" else set()
+        return replace(_made(world, {V.INCONCLUSIVE} | unheard, way, None, why), arrives=True)
     if effect.kind in ("reject", "loop"):
         return _rejected(world, view, effect, element, way, why)
     at_receiver = effect.kind == "held-by-receiver" or element is (world.far if view.way == FORWARD else world.near)

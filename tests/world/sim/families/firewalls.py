@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.verdict import Direction
 from sim.blueprint import WELL_KNOWN, Blueprint, HostRule
 from sim.elements import (
     Effect,
@@ -14,6 +15,7 @@ from sim.elements import (
     Lossy,
     NumberFilter,
     View,
+    independent,
 )
 from sim.families.registry import MS, SECOND, both_ways, family, own
 from sim.families.stateful import HostState
@@ -265,7 +267,7 @@ def receiver_firewall(print_: Blueprint) -> None:
 # --- what takes the control
 
 
-@family(agent=True, group="control", fault="B5: UDP is blocked, and everything else becomes inconclusive")
+@family(agent=True, group="control")
 def udp_blocked(print_: Blueprint) -> None:
     """A router drops UDP, and one other number."""
     numbers = frozenset({17, print_.chance.choice(WELL_KNOWN[4:])})
@@ -286,7 +288,7 @@ def far_firewall_takes_all(print_: Blueprint) -> None:
     print_.notes.append(f"the target's firewall drops {sorted(numbers)}")
 
 
-@family(agent=True, group="control", fault="B7: the sender's own firewall refuses the control")
+@family(agent=True, group="control")
 def near_firewall_takes_udp(print_: Blueprint) -> None:
     """The sender's own firewall refuses UDP."""
     print_.near_output.append(
@@ -312,3 +314,34 @@ def far_firewall_refuses(print_: Blueprint) -> None:
         )
     )
     print_.notes.append(f"the target's firewall, outward: {word} {sorted(numbers)}")
+
+
+@family(agent=True, group="control")
+def tcp_and_sctp_only(print_: Blueprint) -> None:
+    """A router lets TCP and SCTP pass, and nothing else."""
+    numbers = (1, 6, 17, 47, 132, 253)
+    print_.trains = tuple(sorted(Train(number, direction) for number in numbers for direction in Direction))
+    print_.a_router().rules.append(NumberFilter(frozenset({6, 132}), EITHER, only=True))
+    print_.notes.append("a router passes TCP and SCTP only")
+
+
+@family(agent=True, group="control", alone=True)
+def control_blocked_lossy(print_: Blueprint) -> None:
+    """A router drops UDP and echoes, and the path loses a third or half of all: some number passes by luck."""
+    share = print_.chance.choice((0.3, 0.5))
+    print_.a_router().rules.append(NumberFilter(frozenset({1, 17}), EITHER))
+    print_.chance.choice(print_.links).loss = independent(own(print_), share)
+    print_.loss = share
+    print_.notes.append(f"a router drops 1 and 17, and {share:.0%} of all packets are lost")
+
+
+@family(agent=True, group="control")
+def udp_limited(print_: Blueprint) -> None:
+    """A router lets few UDP datagrams pass, and drops some numbers."""
+    numbers = print_.some_numbers() - {1, 17}
+    router = print_.a_router()
+    router.rules += [
+        Limit(frozenset({17}), print_.chance.choice((20, 100, 1000)) * MS, 5),
+        NumberFilter(numbers, EITHER),
+    ]
+    print_.notes.append(f"{router.name} passes few datagrams, and drops {sorted(numbers)}")

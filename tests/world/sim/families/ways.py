@@ -47,6 +47,16 @@ def dead_branch(print_: Blueprint) -> None:
     print_.notes.append("two ways by number, one is dead")
 
 
+@family(agent=True, group="ways")
+def dead_branch_of_control(print_: Blueprint) -> None:
+    """Two ways by number, of which the control's is dead."""
+    pick = by_number(print_.chance.randrange(1 << 20))
+    dead = pick(17, 1, b"") % 2
+    each = [branch(print_, f"way {chr(97 + at)}", 1, 50_000, dead=at == dead) for at in range(2)]
+    print_.extra.append((1, Branches("branches", tuple(each), pick)))
+    print_.notes.append("two ways by number, the control's is dead")
+
+
 @family(group="ways")
 def longer_way(print_: Blueprint) -> None:
     """Some numbers take a longer way, and arrive."""
