@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from sim.families import DEFAULT, FAMILIES
+from sim.families import FAMILIES
+from sim.families.registry import right
 from sim.finding import measured, record, told
 
 WORLDS, CHUNK, AGAIN = 2000, 50, 25
@@ -68,7 +69,7 @@ def test_what_the_worlds_found_stays_mended(world: tuple[str | int, ...]) -> Non
     assert not outcome.found, told(outcome, [str(each) for each in families])
 
 
-@pytest.mark.parametrize("name", DEFAULT)
+@pytest.mark.parametrize("name", right())
 def test_each_family_by_itself(name: str) -> None:
     outcomes = [measured(seed, [name])[1] for seed in range(3_000, 3_006)]
     wrong = [told(each, [name]) for each in outcomes if each.found]

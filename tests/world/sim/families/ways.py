@@ -47,7 +47,7 @@ def dead_branch(print_: Blueprint) -> None:
     print_.notes.append("two ways by number, one is dead")
 
 
-@family(agent=True, group="ways")
+@family(agent=True, group="ways", apart=True)
 def dead_branch_of_control(print_: Blueprint) -> None:
     """Two ways by number, of which the control's is dead."""
     pick = by_number(print_.chance.randrange(1 << 20))
