@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 
 
 def elsewhere(path: OpenPath, control: Control, ledger: Ledger) -> str | None:
-    """Why the far end may not be the target's: one sentence, as long as nothing of ours came to a far host."""
+    """Why the far end may not be the target's: one sentence, as long as nothing of ours came to it.
+
+    Of a namespace that has the address there is no doubt.
+    """
     far, target = path.far, path.name.target
-    if far is None or far.remote is None:
+    if far is None or (far.remote is None and far.bind is None):
         return None
     controls = [each for each in control.entries.values() if each.direction is Direction.FORWARD and not each.errno]
     probes = [each for train, sent in ledger.trains.items() if train.direction is Direction.FORWARD for each in sent]

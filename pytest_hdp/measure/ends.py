@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from errno import EBADF, ECONNRESET, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPIPE, errorcode
+from errno import (
+    EADDRNOTAVAIL,
+    EBADF,
+    ECONNRESET,
+    EHOSTUNREACH,
+    EMFILE,
+    ENETUNREACH,
+    ENFILE,
+    ENOBUFS,
+    ENOMEM,
+    EPIPE,
+    errorcode,
+)
 from typing import TYPE_CHECKING
 
 from pytest_hdp.vantage.exchange import AgentGone
@@ -11,6 +23,8 @@ from pytest_hdp.vantage.remote import RemoteStation
 
 if TYPE_CHECKING:
     from pytest_hdp.vantage.station import Station
+
+ANY = "0.0.0.0"  # noqa: S104 (what is not ours is dropped by the socket's filter)
 
 
 @dataclass(slots=True, eq=False)
@@ -68,3 +82,30 @@ def refusal(error: OSError) -> str:
     if error.errno is None or error.errno in _NOT_THE_NUMBERS:
         raise PathUnavailable(f"no socket can be opened: {error.strerror or error}") from error
     return errorcode.get(error.errno, str(error.errno))
+
+
+def far_end(far: Station | RemoteStation, target: str) -> End:
+    """The end that the target's address leads to. Raises OSError.
+
+    If the host owns the address, that is what it sends from. If not, a translator may put it on: then the control's
+    socket takes what comes to any address of the host, and its own is the one to which the first packet comes; until
+    then, the one from which the host would send.
+    """
+    try:
+        handle, _ = far.datagram(target)
+    except OSError as error:
+        if error.errno != EADDRNOTAVAIL:
+            raise
+        return End(far, _own_address(far, target), None, bind=ANY)
+    far.discard(handle)
+    return End(far, target, None)
+
+
+def _own_address(far: Station | RemoteStation, target: str) -> str:
+    """What the host would send from; ANY if it has no route there. Raises OSError: AgentGone."""
+    try:
+        return far.route(target)[0]
+    except OSError as error:
+        if error.errno in (ENETUNREACH, EHOSTUNREACH):
+            return ANY
+        raise

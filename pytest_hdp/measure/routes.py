@@ -14,7 +14,7 @@ from pytest_hdp.judge.result import PathName
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.campaign import Route
-from pytest_hdp.measure.ends import End, PathUnavailable, no_route, refuse_itself
+from pytest_hdp.measure.ends import End, PathUnavailable, far_end, no_route, refuse_itself
 from pytest_hdp.measure.engine import Measurement
 from pytest_hdp.measure.path import OpenPath
 from pytest_hdp.vantage import kernel
@@ -65,7 +65,10 @@ def loopback(default: plan.Plan, profile: Profile | None, *, buffer: int | None,
 def between(
     source: Place, agent: Place, target: str, default: plan.Plan, profile: Profile | None, *, name: str | None = None
 ) -> Route:
-    """From one vantage point to another one that has the target's address. `name`: the target's, if it has one."""
+    """From one vantage point to another one that the target's address leads to, if only through a translator.
+
+    `name`: the target's, if it has one.
+    """
     key = f"target:{name or target}"
     path_name = PathName("netns", name or target, source.describe(), target, agent.describe())
 
@@ -76,11 +79,10 @@ def between(
                 address, interface, _ = near.route(target)
             except OSError as error:
                 raise no_route(source.describe(), target, error) from None
-            ends = End(near, address, interface), End(far, target, None)
             try:
-                path = OpenPath(replace(path_name, source=address), *ends)
+                path = OpenPath(replace(path_name, source=address), End(near, address, interface), far_end(far, target))
             except OSError as error:
-                raise PathUnavailable(f"{agent.describe()} is not {target}: {error.strerror}") from None
+                raise PathUnavailable(f"{agent.describe()} can't open what it takes: {error.strerror}") from None
             with path:
                 yield path
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,13 +9,11 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.result import PathName
 from pytest_hdp.measure.campaign import Route
-from pytest_hdp.measure.ends import End, PathUnavailable, no_route, refuse_itself
+from pytest_hdp.measure.ends import End, PathUnavailable, far_end, no_route, refuse_itself
 from pytest_hdp.measure.path import OpenPath
 from pytest_hdp.vantage import kernel
 from pytest_hdp.vantage.places import PlaceError
 from pytest_hdp.vantage.ssh import ssh
-
-ANY = "0.0.0.0"  # noqa: S104 (what is not ours is dropped by the socket's filter)
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.expect import Profile
@@ -82,30 +79,3 @@ def _open(name: PathName, near: Station | RemoteStation, far: Station | RemoteSt
         return OpenPath(replace(name, source=address), End(near, address, interface), end)
     except OSError as error:
         raise PathUnavailable(f"{name.agent or name.source} can't open what it takes: {error.strerror}") from None
-
-
-def far_end(far: Station | RemoteStation, target: str) -> End:
-    """The end that the target's address leads to. Raises OSError.
-
-    If the host owns the address, that is what it sends from. If not, a translator may put it on: then the control's
-    socket takes what comes to any address of the host, and its own is the one to which the first packet comes; until
-    then, the one from which the host would send.
-    """
-    try:
-        handle, _ = far.datagram(target)
-    except OSError as error:
-        if error.errno != errno.EADDRNOTAVAIL:
-            raise
-        return End(far, _own_address(far, target), None, bind=ANY)
-    far.discard(handle)
-    return End(far, target, None)
-
-
-def _own_address(far: Station | RemoteStation, target: str) -> str:
-    """What the host would send from; ANY if it has no route there. Raises OSError: AgentGone."""
-    try:
-        return far.route(target)[0]
-    except OSError as error:
-        if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
-            return ANY
-        raise

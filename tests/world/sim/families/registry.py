@@ -20,7 +20,7 @@ class Family:
     """`agent`: whether it needs one, must have none (False), or takes either (None). Of one `group` a world has one.
 
     `mild`: it goes with everything; `alone`: it goes with nothing but the mild. `fault`: what today's code gets wrong
-    here, by the number that it has in the list of known faults; such a family is not drawn by default. `apart`: neither is
+    here, by the number that it has in the list of known faults; such a family is not drawn by default. `apart`: nor is
     this, although it is right by itself: what other families do beside it is not all right yet.
     """
 
