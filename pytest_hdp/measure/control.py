@@ -118,9 +118,9 @@ class Control:
 
     @property
     def nowhere(self) -> bool:
-        """There is no address to send to in reverse: between hosts the source's own may be a stranger's."""
-        ends = (self.path.near, self.path.far)
-        return any(end is not None and end.remote is not None for end in ends) and not self.source_seen
+        """No address is known to send to in reverse, between hosts, or from one that may not be the target's."""
+        ends = [end for end in (self.path.near, self.path.far) if end is not None]
+        return any(end.remote is not None or end.bind is not None for end in ends) and not self.source_seen
 
     def withheld(self, direction: Direction) -> str | None:
         """Why nothing may be sent in a direction, if nothing may."""

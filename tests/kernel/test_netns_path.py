@@ -102,7 +102,7 @@ def test_bad_vantage_points_are_one_line(run, arguments, said):
 
 def test_a_target_that_does_not_lead_to_the_agent_is_4_with_the_reason(run):
     status, printed, _ = run(SWEEP, *ENDS[:2], "--hdp-target=198.51.100.77", "--hdp-protocols=253", "-rs")
-    assert status == 4
+    assert status == 4, printed
     said = "came to the agent's host, which does not have this address"
     assert said in " ".join(printed.split())
 
@@ -115,12 +115,13 @@ def test_an_agent_need_not_own_the_address_that_leads_to_it(run):
 table ip n { chain c { type nat hook prerouting priority -100; ip daddr 192.0.2.80 dnat to 198.51.100.2; }; }
 END
     """
-    arguments = ("--hdp-target=192.0.2.80", "--hdp-protocols=6,17,47,253,254", "-rs")
+    arguments = ("--hdp-target=192.0.2.80", "--hdp-protocols=47,50,253,254", "-rs")
     status, printed, records = run(SWEEP, *ENDS[:2], *arguments, before=before)
     assert status == 1, printed
     found = {key: record["verdict"] for key, record in records.items() if record["verdict"] != "delivered"}
-    assert found == {(47, "forward"): "lost"}, printed
-    assert len(records) == 10
+    # GRE of an unknown version, which bare HDP is, the kernel gives no other destination (nf_nat_proto.c)
+    assert found == {(47, "forward"): "lost", (50, "forward"): "rejected"}, printed
+    assert len(records) == 8
     assert records[253, "forward"]["path"]["target"] == "192.0.2.80"
 
 
