@@ -368,10 +368,10 @@ def test_a_liar_tells_lies_of_each_kind_and_gets_away_with_none_that_can_be_seen
 
 
 LIED: dict[str, tuple[dict[str, Any], str]] = {
-    "arrived": ({"arrived": 40}, "a liar made arrived 40, and really 5"),
-    "delivered": ({"delivered": 40}, "a liar made delivered 40, and really 5"),
-    "sent": ({"sent": 40}, "a liar made sent 40, and really 5"),
-    "left": ({"left": 40}, "a liar made left 40, and really 5"),
+    "arrived": ({"arrived": 40}, "a liar made arrived 40, and really 7"),
+    "delivered": ({"delivered": 40}, "a liar made delivered 40, and really 7"),
+    "sent": ({"sent": 40}, "a liar made sent 40, and really 7"),
+    "left": ({"left": 40}, "a liar made left 40, and really 7"),
     "verdict": ({"verdict": Verdict.REFUSED_AT_SEND}, "a liar made it refused_at_send"),
     "who answered": ({"explanation": "9.9.9.9 answered 1 with that (ICMP 3/13)"}, "9.9.9.9 answered 0 with 3/13"),
     "hop": ({"last_hop": Hop(1, "9.9.9.9")}, "a liar made 9.9.9.9 a router"),
