@@ -2,10 +2,10 @@
 
     python tests/bench/as_before.py OLD NEW [--labs home-nat,loss-5]     # each with its own .venv; as root or not
 
-Compared is, for each train, what no luck decides: verdict, place, errno, NAT state, ICMP kinds, expected, outcome. A
-train of a lab that loses by chance may differ in one of two ways that its truth allows: it is listed, not counted.
-Samples are judged again by each checkout's own tests, so here only their files are compared. Exit status 1 if anything
-that was expected before is different.
+Compared is, for each train, what no luck decides: verdict, place, errno, NAT state, kinds of authentic ICMP errors,
+expected, outcome. A train of a lab that loses by chance, or that limits the rate, may differ in one of the ways that its
+truth allows: it is listed, not counted. Samples are judged again by each checkout's own tests, so here only their files
+are compared. Exit status 1 if anything that was expected before is different. Neither checkout may change meanwhile.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def records(checkout: Path, labs: str, folder: Path) -> dict[tuple[object, ...],
 
 def told(record: dict[str, object]) -> dict[str, object]:
     """What is compared of a record."""
-    icmp = {(each["from"], each["type"], each["code"]) for each in record["icmp"]}  # type: ignore[attr-defined]
+    errors = [each for each in record["icmp"] if each["authenticated"]]  # type: ignore[attr-defined]
+    icmp = {(each["from"], each["type"], each["code"]) for each in errors}
     kept = {each: record[each] for each in ("verdict", "place", "errno", "expected", "outcome")}
     return {**kept, "nat": record["nat"]["state"], "icmp": sorted(icmp)}  # type: ignore[index]
 
