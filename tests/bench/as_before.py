@@ -3,7 +3,7 @@
     python tests/bench/as_before.py OLD NEW [--labs home-nat,loss-5]     # each with its own .venv; as root or not
 
 Compared is, for each train, what no luck decides: verdict, place, errno, NAT state, kinds of authentic ICMP errors,
-expected, outcome. A train of a lab that loses by chance, or that limits the rate, may differ in one of the ways that its
+expected, outcome. A train of a lab that loses by chance, or limits the rate, may differ in one of the ways that its
 truth allows: it is listed, not counted. Samples are judged again by each checkout's own tests, so here only their files
 are compared. Exit status 1 if anything that was expected before is different. Neither checkout may change meanwhile.
 """
