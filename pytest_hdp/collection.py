@@ -31,14 +31,16 @@ NO_EYES = "this test needs an agent at the target: give --hdp-agent, or --hdp-la
 NO_LAB = "this test needs a path on which nothing has been sent before: give --hdp-lab=NAME"
 DEFAULT_PROTOCOLS = tuple(range(256))
 MARKER = (
-    "hdp(protocols=None, default=None, form=None, direction='forward', path=None, variant=None, eyes=False): "
+    "hdp(protocols=None, default=None, form=None, direction='forward', path=None, variant=None, eyes=False, "
+    "needs=False): "
     "one test for each protocol number. protocols: exactly these (--hdp-protocols can only leave some out); "
     "default: these unless --hdp-protocols says otherwise; form: 'bare', 'wellformed', 'both' (default: --hdp-form); "
     "direction: 'forward', 'reverse', 'both'; path: 'loopback', or 'target' for what the command line names; "
     "variant: a lab's path on which nothing has been sent before: 'unsolicited', 'second' (a second host behind the "
-    "NAT), 'first', 'latency'; eyes=True: only where there is an agent."
+    "NAT), 'first', 'latency'; eyes=True: only where there is an agent; needs=True: the numbers of --hdp-needs, "
+    "well-formed where they have a form."
 )
-_ARGUMENTS = frozenset({"protocols", "default", "form", "direction", "path", "variant", "eyes"})
+_ARGUMENTS = frozenset({"protocols", "default", "form", "direction", "path", "variant", "eyes", "needs"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,8 @@ def route_keys(settings: Settings, arguments: dict[str, Any]) -> list[str]:
 
 
 def _cases(settings: Settings, arguments: dict[str, Any]) -> list[Case]:
-    numbers = _numbers(settings, arguments)
-    forms = _forms(settings, arguments)
+    numbers, needs = _numbers(settings, arguments), bool(arguments.get("needs"))
+    forms = tuple(Form) if needs else _forms(settings, arguments)
     directions = _directions(str(arguments.get("direction", "forward")))
     return [
         Case(_untouched_for(key, form), Train(number, direction, form))
@@ -127,7 +129,7 @@ def _cases(settings: Settings, arguments: dict[str, Any]) -> list[Case]:
         if direction is Direction.FORWARD or not _nobody_watches(settings, key)
         for form in forms
         for number in (_by_interest(numbers) if _nobody_watches(settings, key) else numbers)
-        if form is Form.BARE or _has_carrier(number)
+        if (form is Form.BARE and not needs) or _has_carrier(number) is (form is Form.WELLFORMED)
     ]
 
 
@@ -157,6 +159,8 @@ def _by_interest(numbers: tuple[int, ...]) -> list[int]:
 
 
 def _numbers(settings: Settings, arguments: dict[str, Any]) -> tuple[int, ...]:
+    if arguments.get("needs"):
+        return settings.needs or ()
     if "protocols" in arguments:
         return parse_protocols(str(arguments["protocols"]))
     if settings.protocols is not None:
@@ -259,7 +263,7 @@ def asked_of(item: pytest.Item, *, served: bool = False) -> list[str]:
 
 def select(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tests of numbers that --hdp-protocols does not list, and of a suite without a target but one."""
-    items[:] = _one_skip_each(items)
+    items[:] = _needed(config, _one_skip_each(items))
     wanted = config.stash[SETTINGS].protocols
     if wanted is None:
         return
@@ -268,6 +272,19 @@ def select(config: pytest.Config, items: list[pytest.Item]) -> None:
         keep = set(map(id, kept))
         config.hook.pytest_deselected(items=[item for item in items if id(item) not in keep])
         items[:] = kept
+
+
+def _needed(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item]:
+    """Of a suite that asks what --hdp-needs lists: that alone where it is given, and else all but that."""
+    settings = config.stash[SETTINGS]
+    asking = {id(item) for item in items if marked(item).get("needs")}
+    if settings.needs is None:
+        return [item for item in items if id(item) not in asking]
+    folders = {item.path.parent for item in items if id(item) in asking} if settings.protocols is None else set()
+    left_out = [item for item in items if id(item) not in asking and item.path.parent in folders]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+    return [item for item in items if id(item) in asking or item.path.parent not in folders]
 
 
 def _one_skip_each(items: list[pytest.Item]) -> list[pytest.Item]:

@@ -69,6 +69,14 @@ class Observed:
         if self.result.outcome is not Outcome.PASSED:  # xfailed too, under --runxfail
             raise UnexpectedVerdict(self.result, self.message)
 
+    def check_needed(self) -> None:
+        """Fail unless it gets through. Where not even a control did, nothing was measured: a skip, as always."""
+        __tracebackhide__ = True
+        judgement = self.result.judgement
+        if self.verdict is Verdict.INCONCLUSIVE and judgement.control_delivered:
+            raise UnexpectedVerdict(self.result, f"it has to pass, and was not shown to: {self.message}")
+        self.check()
+
     @property
     def nat(self) -> str:
         """What became of the source address: "translated", "leaked", "none", or "dropped" if nothing arrived."""

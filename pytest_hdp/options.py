@@ -15,7 +15,7 @@ from pytest_hdp.inventory import Target
 from pytest_hdp.judge.expect import Profile
 from pytest_hdp.judge.verdict import Form
 from pytest_hdp.packet.encoding import Encoding
-from pytest_hdp.packet.numbers import parse_protocols
+from pytest_hdp.packet.numbers import parse_needs, parse_protocols
 from pytest_hdp.report.safe import safe
 from pytest_hdp.values import Spot
 
@@ -47,6 +47,7 @@ class Settings:
     latency_margin: float | None = None
     latency_pairs: int | None = None
     unmeasured: str = "error"
+    needs: tuple[int, ...] | None = None
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -130,6 +131,13 @@ OPTIONS = (
         values.pairs,
     ),
     _Option(
+        "needs",
+        "LIST",
+        "what has to pass between two hosts, in suites/cloud: numbers, names (esp,gre,vrrp), sets (ipsec, overlay, "
+        "routing, sctp)",
+        parse_needs,
+    ),
+    _Option(
         "unmeasured",
         "error|skip",
         "what it means that a path could not be measured at all: exit status 4 (error, the default), or nothing (skip)",
@@ -175,6 +183,12 @@ def read_settings(config: pytest.Config) -> Settings:
 def _check_together(settings: Settings) -> None:
     if settings.lab and (settings.targets or settings.agent or settings.source):
         raise pytest.UsageError("--hdp-lab has a source, a target and an agent of its own: leave the other options out")
+    if settings.needs and not (settings.lab or settings.targets):
+        raise pytest.UsageError(
+            "--hdp-needs is about two hosts: give --hdp-target=ADDR and --hdp-agent=SPEC, or --hdp-lab=NAME"
+        )
+    if settings.needs and settings.expect is not None:
+        raise pytest.UsageError("--hdp-needs says what has to pass: leave --hdp-expect out")
     if settings.agent and len(settings.target) > 1:
         raise pytest.UsageError("--hdp-agent is the eyes at one target: give one --hdp-target, or no agent")
     if settings.agent and settings.inventory:

@@ -154,6 +154,7 @@ def tests_by_train(session: pytest.Session) -> dict[str, str]:
 def _routes(settings: Settings) -> list[Route]:
     profile = settings.expect if isinstance(settings.expect, Profile) else None
     by_default = settings.expect is None
+    stated = by_default and settings.needs is None  # what has to pass is red if it does not, whoever states that
     local = _plan(settings, plan.LOOPBACK)
     found: list[Route] = []
     try:
@@ -165,9 +166,9 @@ def _routes(settings: Settings) -> list[Route]:
         from pytest_hdp.lab.catalogue import make
 
         for name in settings.lab:
-            found += routes.in_lab(make(name), _plan(settings, plan.LAB), profile, expect_truth=by_default, asked=name)
+            found += routes.in_lab(make(name), _plan(settings, plan.LAB), profile, expect_truth=stated, asked=name)
     for target in settings.targets:
-        own = target.profile if by_default else profile
+        own = target.profile if stated else profile
         own = own if isinstance(own, Profile) else None
         try:
             found.append(_to_target(settings, target, own))

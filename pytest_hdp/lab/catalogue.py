@@ -6,10 +6,11 @@ import difflib
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pytest_hdp.lab.boxes import AH, COMMON, ESP, GRE, OSPF, Box, Router
+from pytest_hdp.lab.boxes import AH, COMMON, ESP, GRE, ICMP, OSPF, TCP, UDP, Box, Router
 from pytest_hdp.lab.filters import (
     Allowlist,
     Blocklist,
+    DeadPath,
     HostFirewall,
     NetfilterReject,
     RateLimited,
@@ -64,6 +65,10 @@ def _labs() -> dict[str, LabSpec]:
         ("allowlist", (router, Allowlist())),
         ("vpn-friendly", (router, Allowlist(_VPN))),
         ("three-firewalls", tuple(Blocklist(frozenset({number})) for number in (GRE, ESP, OSPF))),
+        ("no-udp", (router, Blocklist(frozenset({UDP})), router)),
+        ("icmp-only", (router, Allowlist(frozenset({ICMP})))),
+        ("tcp-only", (router, Allowlist(frozenset({TCP})))),
+        ("two-paths", (router, DeadPath(), router)),
         ("aws-nat-gateway", (router, CloudNat(), router)),
         ("carrier-grade", (Nat(), CarrierNat(), router)),
         ("security-group", (router, SecurityGroup())),

@@ -11,10 +11,12 @@ from pytest_hdp.lab.boxes import (
     COMMON,
     ESP,
     GRE,
+    ICMP,
     IGMP,
     OSPF,
     PIM,
     SCTP,
+    UDP,
     UDPLITE,
     USUAL,
     VRRP,
@@ -79,6 +81,42 @@ class Blocklist(Box):
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Lost if dropped."""
         return Truth(Verdict.LOST, box=self.name) if protocol in self.drops else DELIVERED
+
+
+@dataclass(frozen=True, slots=True)
+class DeadPath(Box):
+    """One of two ways of equal cost, chosen by number, and for UDP by source port, is dead: the odd ones go there.
+
+    So it hangs on the port that the control happened to get whether it comes through, and no verdict may hang on that.
+    ICMP errors and echo replies take the way of what they are about, which lives.
+    """
+
+    name: ClassVar[str] = "dead-path"
+    features: ClassVar[str] = "a kernel with nftables filters"
+
+    @property
+    def description(self) -> str:
+        """One line for the catalogue."""
+        return "two ways of equal cost, by number and for UDP by source port; that of the odd ones is dead"
+
+    @property
+    def rules(self) -> str:
+        """Ruleset of the box's namespace."""
+        answers = "{ echo-reply, destination-unreachable, time-exceeded, parameter-problem }"
+        odd = number_set(frozenset(range(3, 256, 2)) - {UDP})
+        return filter_chain(
+            "forward",
+            f"icmp type {answers} accept",
+            f"ip protocol {ICMP} drop",
+            f"ip protocol {odd} drop",
+            f"ip protocol {UDP} @th,15,1 1 drop",
+        )
+
+    def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
+        """Lost on the dead way. UDP trains have an even port."""
+        if protocol % 2 and protocol != UDP:
+            return Truth(Verdict.LOST, box=self.name)
+        return DELIVERED
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,14 @@ SETS = {
     if s.value in ("assigned", "unassigned", "experimental")
 }
 
+NEEDS = {
+    "ipsec": (50, 51),  # ESP and AH; IKE is UDP
+    "overlay": (4, 41, 47, 137),  # IP and IPv6 in IP, GRE, MPLS in IP; VXLAN and Geneve are UDP
+    "routing": (2, 88, 89, 103, 112),  # IGMP, EIGRP, OSPF, PIM, VRRP; BGP is TCP
+    "sctp": (132,),
+}
+"""Sets of what two hosts may need to pass between them."""
+
 _RANGE = re.compile(r"(-?[0-9]{1,9})(?:-(-?[0-9]{1,9}))?")
 _ALIASES = {"icmp6": 58, "icmpv6": 58, "ospf": 89, "isis": 124, "mobility": 135}
 _HELP = "write numbers, ranges (47,50-51), IANA keywords (gre) or sets (assigned, unassigned, experimental)"
@@ -36,6 +44,23 @@ def parse_protocols(text: str) -> tuple[int, ...]:
     for piece in text.split(","):
         numbers.update(_parse_piece(piece.strip(), text))
     return tuple(sorted(numbers))
+
+
+def parse_needs(text: str) -> tuple[int, ...]:
+    """Return the numbers that `text` says have to pass: as `parse_protocols`, and the names of `NEEDS`.
+
+    ValueError with one sentence, also for a number that no packet can have.
+    """
+    pieces = [piece.strip() for piece in text.split(",")]
+    listed = [",".join(map(str, NEEDS[piece.lower()])) if piece.lower() in NEEDS else piece for piece in pieces]
+    try:
+        numbers = parse_protocols(",".join(listed))
+    except ValueError as error:
+        raise ValueError(f"{error}, or what is needed: {', '.join(NEEDS)}") from None
+    outside = [number for number in numbers if not 0 <= number <= 255]
+    if outside:
+        raise ValueError(f"{outside[0]} can't pass: no packet has a protocol number below 0 or above 255")
+    return numbers
 
 
 def format_protocols(numbers: Iterable[int]) -> str:

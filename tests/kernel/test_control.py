@@ -140,3 +140,29 @@ def test_who_says_no_to_the_control_is_named(run: Run) -> None:
     assert "no path to 198.51.100.2" in printed
     assert "192.0.2.1 answered" in printed
     assert "no control was sent" not in printed
+
+
+def test_two_ways_of_which_one_is_dead_are_told_alike_whichever_the_control_takes(tmp_path: Path) -> None:
+    """The lab's way for UDP hangs on the port that its socket gets: odd ports die. Both must have come up."""
+    if subprocess.run(["unshare", "-rnm", "true"], check=False).returncode:
+        pytest.skip("privilege: neither root nor user namespaces")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("HDP_", "PYTEST_"))}
+    found, controls = set(), set()
+    for attempt in range(12):
+        report = tmp_path / str(attempt)
+        options = ("--hdp-lab=two-paths", "--hdp-protocols=6,47,50,132,253,254", "--hdp-expect=none")
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", SUITE[0], *options, "-k", "forward"]
+        done = subprocess.run(
+            [*command, f"--hdp-report={report}"],
+            cwd=TOP, env=environment, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == 1, done.stdout
+        records = [json.loads(line) for line in (report / "results.jsonl").read_text().splitlines()]
+        found.add(frozenset((each["protocol"], each["verdict"]) for each in records))
+        controls |= {"packets of" in each["explanation"] for each in records if each["verdict"] == "lost"}
+        if attempt and len(controls) == 2:
+            break
+    assert controls == {True, False}
+    (same,) = found
+    assert {number for number, verdict in same if verdict == "lost"} == {47, 253}
+    assert {verdict for _, verdict in same} == {"lost", "delivered"}

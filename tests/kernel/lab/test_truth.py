@@ -24,7 +24,9 @@ TELLING = sorted({1, 2, 4, 6, 17, 41, 47, 50, 51, 58, 89, 132, 136, *range(20, 2
 NUMBERS = TELLING if os.environ.get("TESTS_PROFILE") == "brief" else range(1, 256)
 COUNT = 3
 BY_CHANCE = {name for name in names() if any(isinstance(box, Loss | BurstLoss) for box in LABS[name].boxes)}
-EXACT = [name for name in names() if name not in BY_CHANCE and name != "rate-limited"]
+NO_ECHO = {"tcp-only", "two-paths"}
+"""Labs through which no echo comes, by which these tests know that all else has; measured they are by all of the others."""
+EXACT = [name for name in names() if name not in BY_CHANCE | NO_ECHO and name != "rate-limited"]
 """Labs of which every packet's fate is known; the others have tests of their own."""
 
 
