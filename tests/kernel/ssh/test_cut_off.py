@@ -64,21 +64,21 @@ def packets_left(where: Namespace) -> int:
 
 
 def test_ctrl_c_keeps_what_is_known_and_leaves_nothing(managed: Managed):
-    """In the middle of the rounds for everyone, of which only some are known in full by then."""
+    """In the middle of the rounds for everyone, of which only some are known in full by then; reverse is to come."""
     agent = f"--hdp-agent={managed.through()}"
     _, wait = managed.start(
         SWEEP, f"--hdp-target={managed.address}", agent, "--hdp-protocols=1,6,17", "--hdp-rate=500", "--hdp-count=10000"
     )
-    target = managed.lab.namespace(managed.lab.target)
-    before = packets_left(target)
-    wait_until(lambda: packets_left(target) > before + 1000, 40)
+    client = managed.lab.namespace(managed.lab.client)
+    before = packets_left(client)
+    wait_until(lambda: packets_left(client) > before + 1000, 40)
     (controller,) = controllers(managed)
     os.kill(controller, signal.SIGINT)
     wait_until(lambda: not managed.agents() and not managed.raw_sockets(), AT_ONCE)
     done = wait()
     assert done.status == 2, done.printed
-    assert len(done.records) == 6
-    assert set(done.verdicts.values()) == {"delivered"}
+    assert {done.verdicts[number, "forward"] for number in (1, 6, 17)} == {"delivered"}
+    assert not {each for each in done.verdicts if each[1] == "reverse" and done.verdicts[each] != "inconclusive"}
     assert "IP protocol numbers" in done.printed
     assert "KeyboardInterrupt" in done.printed
     assert "Traceback" not in done.printed
@@ -111,7 +111,7 @@ def test_the_way_of_ssh_vanishes(started):
     done = wait()
     assert time.monotonic() - vanished < PATIENCE + BEAT + CAPTURE_AND_REPORT
     assert done.status in {0, 1}, done.printed
-    assert {done.verdicts[number, way] for number in (1, 6, 17) for way in ("forward", "reverse")} == {"delivered"}
+    assert {done.verdicts[number, "forward"] for number in (1, 6, 17)} == {"delivered"}
     undecided = [each for each in done.records.values() if each["verdict"] == "inconclusive"]
     assert undecided, done.printed
     for record in undecided:
