@@ -52,6 +52,24 @@ def modified_fields(facts: Facts) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
+def moved(facts: Facts) -> int | None:
+    """Return by how many bytes the payload was shifted in the copies of which no better one came; None: by none."""
+    return _commonest([s.moved for fate in damaged(facts) for s in fate.copies if s.moved])
+
+
+def changed_to(facts: Facts) -> int | None:
+    """Return the number that the probes' own became beyond the sender, in copies of which no better one came."""
+    if "protocol" not in modified_fields(facts):
+        return None
+    asked = facts.train.protocol
+    return _commonest([s.protocol for fate in damaged(facts) for s in fate.copies if s.protocol != asked])
+
+
+def transport_checksum(facts: Facts) -> str | None:
+    """Return the state of the transport checksum on arrival that most copies had, where the form has one."""
+    return _commonest([s.checksum for f in facts.fates for s in f.intact or f.copies if s.checksum is not None])
+
+
 def good_faith_changes(facts: Facts) -> tuple[str, ...]:
     """Return the fields that were rewritten as routers and translators do, in copies that are otherwise as sent."""
     seen = {field for f in facts.fates for s in f.intact for field in s.changed}
@@ -68,17 +86,17 @@ def arrival_ttl(facts: Facts) -> int | None:
 def nat(facts: Facts) -> Nat:
     """Return what the path did to the source address, by what the receiver saw.
 
-    `leaked`: some copy kept the sender's own address, which on this path the control did not.
+    `leaked`: some copy kept an address of the sender's own, which on this path the control did not.
     """
     sources = [s.source for f in facts.fates for s in f.intact]
-    names = facts.circumstances.names
-    own, control = names.get("source"), names.get("control_source")
-    if own is None or not sources:
+    own, control = facts.own_addresses, facts.circumstances.names.get("control_source")
+    if not own or not sources:
         return Nat("none", _commonest(sources))
-    if own in sources and control is not None and control != own:
-        return Nat("leaked", own)
-    others = [address for address in sources if address != own]
-    return Nat("translated", _commonest(others)) if others else Nat("none", own)
+    kept = [address for address in sources if address in own]
+    if kept and control is not None and control not in own:
+        return Nat("leaked", _commonest(kept))
+    others = [address for address in sources if address not in own]
+    return Nat("translated", _commonest(others)) if others else Nat("none", _commonest(kept))
 
 
 def icmp_counts(facts: Facts) -> tuple[IcmpCount, ...]:

@@ -27,7 +27,8 @@ class Sighting:
     most of the unforgeable MAC bytes are as sent) with bytes changed; copies that cannot be attributed never
     become sightings. `changed`: names of the fields that differ from what was sent, good-faith rewrites
     included ("source", "destination", "ttl", "dscp", "ecn", "identification", "flags", "options", "protocol",
-    "payload", "length").
+    "payload", "length"). `moved`: how many bytes were put before its payload, or (below 0) cut off its front.
+    `checksum`: its transport checksum's state ("right", "stale", "none"), where its form has one.
     """
 
     time: int
@@ -38,6 +39,8 @@ class Sighting:
     ttl: int
     changed: tuple[str, ...] = ()
     interface: str = ""
+    moved: int = 0
+    checksum: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One packet and what became of it. `errno`: the name ("EPERM") if sendto() refused it, then nothing was sent."""
+    """One packet and what became of it. `errno`: the name ("EPERM") if sendto() refused it, then nothing was sent.
+
+    `carried`: the numbers of the packets inside which it came to the receiver's interface: a tunnel, and no arrival.
+    """
 
     index: int
     round: int
@@ -84,6 +90,7 @@ class Probe:
     delivered: tuple[Sighting, ...] = ()
     icmp: tuple[IcmpReport, ...] = ()
     replies: tuple[Reply, ...] = ()
+    carried: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +179,8 @@ class Circumstances:
     another host than the target, if nothing came to them. `minimum_count`: probes that every train gets; before that
     nothing is final, and no train is called lost, first_only or lossy. `reference`: what the control is.
     `firewall_says_port`: the target said "port unreachable" to numbers that no kernel handles, so that it is its
-    firewall which says so.
+    firewall which says so. `inner`: interfaces of the sender which what is sent passes on its way to another one, as a
+    bridge before its port: what was seen there has not left yet.
     `least_share`: the delivery probability above which a train is that gets through, at 95 %. `shared`: what nearly all
     trains lost in the same place.
     """
@@ -189,3 +197,4 @@ class Circumstances:
     minimum_count: int = 1
     reference: Reference = Reference()
     firewall_says_port: bool = False
+    inner: frozenset[str] = frozenset()

@@ -18,7 +18,7 @@ from pytest_hdp.packet.registry import slug
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_hdp.judge.evidence import IcmpReport, Probe, Train, TrainEvidence
+    from pytest_hdp.judge.evidence import IcmpReport, Probe, Sighting, Train, TrainEvidence
     from pytest_hdp.judge.facts import Facts
     from pytest_hdp.judge.pattern import SharedLoss
 
@@ -86,14 +86,23 @@ def name(facts: Facts, key: str, otherwise: str) -> str:
 
 
 def sender_tap(facts: Facts) -> str:
-    """Return the sender's interface in words."""
-    return name(facts, "sender_interface", "the sender's interface")
+    """Return by which interfaces it left, in words; where it did not, the one by which the sender's routes lead."""
+    used = _interfaces(probe.left for probe in facts.accepted)
+    return used or name(facts, "sender_interface", "the sender's interface")
 
 
 def receiver_tap(facts: Facts) -> str:
     """Return the receiver's interface in words: "eth1 of 198.51.100.2"."""
-    interface = facts.circumstances.names.get("receiver_interface")
-    return f"{plain(interface)} of {receiver(facts)}" if interface else f"the interface of {receiver(facts)}"
+    used = _interfaces(probe.arrived for probe in facts.accepted)
+    interface = used or plain(facts.circumstances.names.get("receiver_interface") or "the interface")
+    return f"{interface} of {receiver(facts)}"
+
+
+def _interfaces(copies: Iterable[Sequence[Sighting]]) -> str:
+    """Return where the first copy of each was seen, the commonest first: "eth0", "eth0 and eth1"."""
+    counts = Counter(seen[0].interface for seen in copies if seen and seen[0].interface)
+    ranked = sorted(counts, key=lambda each: (-counts[each], each))
+    return " and ".join(map(plain, ranked[:2])) + (f" and {len(ranked) - 2} more" if len(ranked) > 2 else "")
 
 
 def receiver(facts: Facts) -> str:
@@ -259,6 +268,30 @@ def advice_text(facts: Facts) -> str:
 def probed_with(protocol: int, others: int = 0) -> str:
     """Return what a sentence says where other numbers looked for the hop: ", if it fares as 47 and 3 more did"."""
     return f", if it fares as {protocol}{f' and {others} more' if others else ''} did: it was not asked itself"
+
+
+def change_text(moved: int | None, changed_to: int | None) -> str:
+    """Return what a change was, where that is known: " (to 17 (udp); 4 bytes were put before the payload)"."""
+    said = [f"to {numbered(changed_to)}"] if changed_to is not None else []
+    if moved is not None and moved > 0:
+        said.append(f"{counted(moved, 'byte')} put before the payload")
+    elif moved is not None:
+        said.append(f"{counted(-moved, 'byte')} cut off its front")
+    return f" ({'; '.join(said)})" if said else ""
+
+
+def checksum_text(state: str | None) -> str:
+    """Return what a stale transport checksum means: "" for any other state."""
+    return "; its transport checksum was stale on arrival: a real stack would drop it" if state == "stale" else ""
+
+
+def carried_text(facts: Facts) -> str:
+    """Return what came to the receiver inside a tunnel's packets, and never out of the tunnel."""
+    inside = [probe.carried[0] for probe in facts.accepted if probe.carried and not probe.arrived]
+    if not inside:
+        return ""
+    numbers = " and ".join(map(numbered, sorted(set(inside))))
+    return f"; {len(inside)} came there inside packets of {numbers}, as in a tunnel, and not out of it"
 
 
 def counted(count: int, what: str) -> str:

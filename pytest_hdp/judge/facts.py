@@ -105,7 +105,7 @@ class Facts:
             (probe, report)
             for probe in self.probes
             for report in sorted(set(probe.icmp), key=_ICMP_ORDER)
-            if report.authenticated and report.type in REJECTING
+            if report.authenticated and report.type in REJECTING and not self.by_sender(report.source)
         ]
         self.replied = any(probe.replies for probe in self.probes)
         self.spoiled_rounds = {c.round for c in circumstances.control if c.spoiled}
@@ -169,6 +169,16 @@ class Facts:
             return []
         return [(p, r) for p, r in self.rejections if self.from_target(r.source) and (r.type, r.code) == (3, 3)]
 
+    @cached_property
+    def own_addresses(self) -> frozenset[str]:
+        """The addresses that the sender itself put on what left it, and the one that its routes prefer."""
+        used = {sighting.source for probe in self.probes for sighting in probe.left}
+        return frozenset(used | ({own} if (own := self.circumstances.names.get("source")) else set()))
+
+    def by_sender(self, address: str) -> bool:
+        """Whether an error is the sender's own kernel's: that says nothing of the path."""
+        return address in self.own_addresses and not self.from_target(address)
+
     def from_target(self, address: str) -> bool:
         """Whether an address is the target's."""
         return address == self.circumstances.names.get("target")
@@ -213,11 +223,13 @@ class Facts:
         return probe.round in self.counting_rounds or bool(probe.arrived and probe.round not in self.spoiled_rounds)
 
     def _explained(self, probe: Probe) -> Probe:
-        """Leave out the altered copies at the socket that the interface explains: somebody sent them beside the probe.
+        """Leave out what was seen where nothing has left yet, and altered copies that somebody sent beside the probe.
 
         Where the probe came as sent and altered copies of it came too, the altered ones at a socket are those. Where
         the interface saw the probe alone, the receiver's own kernel altered it.
         """
+        if inner := self.circumstances.inner:
+            probe = replace(probe, left=tuple([s for s in probe.left if s.interface not in inner]))
         as_sent = self.intact(probe.arrived)
         if not as_sent or len(as_sent) == len(probe.arrived):
             return probe

@@ -54,11 +54,13 @@ def judge(evidence: TrainEvidence, circumstances: Circumstances, ladder: Sequenc
     facts = Facts(evidence, circumstances)
     finding = next(found for rung in ladder if (found := rung(facts)) is not None)
     accepted, control = facts.accepted, circumstances.control
+    checksum = attributes.transport_checksum(facts)
+    after = explain.checksum_text(checksum) + explain.solicited_text(evidence)
     return Judgement(
         train=facts.train,
         verdict=finding.verdict,
         place=finding.place,
-        explanation=f"{explain.subject(facts.train)}: {finding.sentence}{explain.solicited_text(evidence)}.",
+        explanation=f"{explain.subject(facts.train)}: {finding.sentence}{after}.",
         final=finding.final,
         errno=finding.errno,
         wire_protocol=attributes.wire_protocol(facts),
@@ -77,6 +79,9 @@ def judge(evidence: TrainEvidence, circumstances: Circumstances, ladder: Sequenc
         ttl=attributes.arrival_ttl(facts),
         changed=attributes.good_faith_changes(facts),
         solicited=evidence.solicited,
+        moved=attributes.moved(facts),
+        changed_to=attributes.changed_to(facts),
+        transport_checksum=checksum,
         probes=evidence.probes,
     )
 

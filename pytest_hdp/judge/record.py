@@ -17,6 +17,8 @@ from pytest_hdp.judge.trace import Trace, TracedError, traces
 from pytest_hdp.judge.untrusted import MOST, Fields, WrongValueError
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Place, Verdict
 
+MOST_MOVED = 65_535
+
 
 def to_record(result: Result) -> dict[str, Any]:
     """Return a result as JSON values, its fields in the order that every reader sees."""
@@ -67,6 +69,7 @@ def to_record(result: Result) -> dict[str, Any]:
         record["expected_errno"] = result.expected_errno
     if result.expected_wire_protocol is not None:
         record["expected_wire_protocol"] = result.expected_wire_protocol
+    record |= {name: value for name in _OPTIONAL if (value := getattr(judgement, name)) is not None}
     if judgement.hops:
         record["hops"] = [_hop(hop) for hop in judgement.hops]
     if result.tool is not None:
@@ -78,6 +81,10 @@ def to_record(result: Result) -> dict[str, Any]:
     if judgement.probes:
         record["probes"] = [_traced(trace) for trace in traces(judgement.probes)]
     return record
+
+
+_OPTIONAL = ("moved", "changed_to", "transport_checksum")
+_CHECKSUMS = ("right", "stale", "none")
 
 
 def from_record(record: object) -> Result | str:
@@ -160,6 +167,11 @@ def _judgement(fields: Fields) -> Judgement:
         climb=read_climb(fields.fields("climb")) if "climb" in fields.values else None,
         budget_spent=fields.text("budget_spent") if "budget_spent" in fields.values else None,
         solicited=fields.truth("solicited") if "solicited" in fields.values else False,
+        moved=fields.number("moved", -MOST_MOVED, MOST_MOVED) if "moved" in fields.values else None,
+        changed_to=fields.number("changed_to", 0, 255) if "changed_to" in fields.values else None,
+        transport_checksum=(
+            fields.one_of("transport_checksum", _CHECKSUMS) if "transport_checksum" in fields.values else None
+        ),
         probes=tuple(_trace(probe) for probe in fields.objects("probes")),
     )
 

@@ -105,6 +105,8 @@ class Judgement:
     routers that the control found on the path, by TTL. `climb`: how the hop was looked for, None if it was not.
     `budget_spent`: of a lost one, the router that may have rejected it, and had no ICMP error left to say so.
     `solicited`: a packet of its number had gone the other way before in this run, controls aside: it is an answer.
+    `moved`: bytes by which the payload was shifted. `changed_to`: what the number became beyond the sender.
+    `transport_checksum`: "right", "stale" or "none" on arrival, where the form has one.
     """
 
     train: Train
@@ -133,6 +135,9 @@ class Judgement:
     climb: Climb | None = None
     budget_spent: str | None = None
     solicited: bool = False
+    moved: int | None = None
+    changed_to: int | None = None
+    transport_checksum: str | None = None
     probes: tuple[Probe | Trace, ...] = field(default=(), compare=False, repr=False)
 
 

@@ -63,13 +63,13 @@ def refused_at_send(facts: Facts) -> Finding | None:
 def held_by_sender(facts: Facts) -> Finding | None:
     """3: taken by sendto(), and no copy seen anywhere, with the sender's tap open and the control seen on it."""
     watched = [p for p in facts.accepted if p.round in facts.rounds_that_left]
-    if not facts.circumstances.eyes.left or not watched or any(map(_seen, facts.accepted)):
+    if not facts.circumstances.eyes.left or not watched or any(_seen(facts, probe) for probe in facts.accepted):
         return None
     if facts.circumstances.agent_gone:
         return None  # what was handed over to it may never have been sent
     tap = explain.sender_tap(facts)
     said = (
-        f"sendto() took {len(watched)} and none left {tap}, while the control did: "
+        f"sendto() took {len(watched)} and none left {tap} or any other interface, while the control did: "
         "the sender's kernel or its firewall keeps it"
     )
     return Finding(Verdict.HELD_BY_SENDER, Place.SENDER_KERNEL, said, facts.enough)
@@ -129,7 +129,7 @@ def lost(facts: Facts) -> Finding | None:
         return None
     said = (
         f"{sum(bool(p.left) for p in facts.accepted)} of {len(facts.accepted)} left {explain.sender_tap(facts)}, "
-        f"none reached {explain.receiver(facts)}, while {explain.control_text(facts)}"
+        f"none reached {explain.receiver(facts)}, while {explain.control_text(facts)}{explain.carried_text(facts)}"
     )
     return Finding(Verdict.LOST, Place.PATH, said)
 
@@ -187,7 +187,8 @@ def modified(facts: Facts) -> Finding | None:
     came = sum(bool(fate.copies) for fate in facts.fates)
     fields = ", ".join(map(explain.plain, attributes.modified_fields(facts)))
     said = (
-        f"{len(damaged)} of {came} came to {explain.receiver(facts)} with {fields} changed, which no router may change"
+        f"{len(damaged)} of {came} came to {explain.receiver(facts)} with {fields} changed"
+        f"{explain.change_text(attributes.moved(facts), attributes.changed_to(facts))}, which no router may change"
     )
     return Finding(Verdict.MODIFIED, Place.RECEIVER_SOCKET, said, facts.enough)
 
@@ -236,11 +237,10 @@ def inconclusive(facts: Facts) -> Finding:
     return Finding(Verdict.INCONCLUSIVE, Place.UNKNOWN, said, final or facts.last_chance)
 
 
-def _seen(probe: Probe) -> bool:
-    """Whether anything at all shows that it left: a copy anywhere, an answer, or an authenticated error."""
-    return bool(
-        probe.left or probe.arrived or probe.delivered or probe.replies or any(r.authenticated for r in probe.icmp)
-    )
+def _seen(facts: Facts, probe: Probe) -> bool:
+    """Whether anything at all shows that it left: a copy anywhere, an answer, or an authenticated error of others."""
+    errors = any(report.authenticated and not facts.by_sender(report.source) for report in probe.icmp)
+    return bool(probe.left or probe.arrived or probe.delivered or probe.replies or errors)
 
 
 def _unheard(facts: Facts, report: IcmpReport) -> bool:

@@ -17,7 +17,7 @@ from pytest_hdp.lab.filters import (
     SenderFirewall,
     TtlShort,
 )
-from pytest_hdp.lab.mangling import ClearDscp, MangleByte, RaiseTtl, Truncate
+from pytest_hdp.lab.mangling import ClearDscp, CutFront, InsertFront, MangleByte, RaiseTtl, Renumber, Truncate
 from pytest_hdp.lab.stateful import CarrierNat, CloudNat, FirstOnly, Nat, SecurityGroup, Ufw
 from pytest_hdp.lab.topology import LabSpec
 from pytest_hdp.lab.wires import (
@@ -53,6 +53,9 @@ def _labs() -> dict[str, LabSpec]:
         ("reorder", Reorder()),
         ("mangle-byte", MangleByte()),
         ("truncate", Truncate()),
+        ("cut-front", CutFront()),
+        ("insert-front", InsertFront()),
+        ("renumber", Renumber()),
         ("clear-dscp", ClearDscp()),
         ("raise-ttl", RaiseTtl()),
         ("forger", Forger()),

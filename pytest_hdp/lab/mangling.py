@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.lab.boxes import ICMP, SCTP, UDP, USUAL, Traffic, listed
+from pytest_hdp.lab.trackers import WITH_TRACKERS
 from pytest_hdp.lab.truth import DELIVERED, Truth
 from pytest_hdp.lab.wires import Wire
 
@@ -73,6 +74,66 @@ class Truncate(_Mangle):
     def description(self) -> str:
         """One line for the catalogue."""
         return f"cuts the last {self.value} bytes off all but {listed(self.spares)}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Front(_Mangle):
+    """Changes where the payload begins: what was a header of its protocol is none any more."""
+
+    changed: ClassVar[tuple[str, ...]] = ("payload",)
+
+    def spoils(self, protocol: int) -> bool:
+        """For every tracker that reads a header behind IP's."""
+        return protocol in WITH_TRACKERS and protocol not in self.spares
+
+
+@dataclass(frozen=True, slots=True)
+class CutFront(_Front):
+    """Cuts off the first four bytes of the payload, as who takes a header off that is none of its own."""
+
+    name: ClassVar[str] = "cut-front"
+    what: ClassVar[str] = "cut-front"
+    value: ClassVar[int] = 4
+
+    @property
+    def description(self) -> str:
+        """One line for the catalogue."""
+        return f"cuts the first {self.value} bytes off the payload of all but {listed(self.spares)}"
+
+
+@dataclass(frozen=True, slots=True)
+class InsertFront(_Front):
+    """Puts eight bytes before the payload, as who adds a header and leaves the number as it was."""
+
+    name: ClassVar[str] = "insert-front"
+    what: ClassVar[str] = "insert-front"
+    value: ClassVar[int] = 8
+
+    @property
+    def description(self) -> str:
+        """One line for the catalogue."""
+        return f"puts {self.value} bytes before the payload of all but {listed(self.spares)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Renumber(_Front):
+    """Gives packets another number. Those that have it already stay as they are."""
+
+    name: ClassVar[str] = "renumber"
+    what: ClassVar[str] = "renumber"
+    value: ClassVar[int] = 200
+    changed: ClassVar[tuple[str, ...]] = ("protocol",)
+
+    @property
+    def description(self) -> str:
+        """One line for the catalogue."""
+        return f"gives all but {listed(self.spares)} the number {self.value}"
+
+    def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
+        """Modified, but for the number that it gives."""
+        if protocol == self.value:
+            return DELIVERED
+        return _Mangle.expected(self, protocol, direction, form, traffic)
 
 
 @dataclass(frozen=True, slots=True)

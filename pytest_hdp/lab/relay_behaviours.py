@@ -233,8 +233,7 @@ def _last_byte(packet: bytes, _: int) -> bytes:
 def _truncated(packet: bytes, size: int) -> bytes:
     """Cut off the last bytes, the header's length with them."""
     shorter = packet[: max(header_size(packet), len(packet) - size)]
-    shorter = shorter[:2] + len(shorter).to_bytes(2, "big") + shorter[4:]
-    return _checksum_kept_right(packet, with_header_checksum(shorter))
+    return _checksum_kept_right(packet, _of_length(shorter))
 
 
 def _without_dscp(packet: bytes, _: int) -> bytes:
@@ -247,7 +246,34 @@ def _raised_ttl(packet: bytes, ttl: int) -> bytes:
     return with_header_checksum(packet[:8] + bytes([max(packet[8], ttl)]) + packet[9:])
 
 
-MANGLERS = {"byte": _last_byte, "truncate": _truncated, "dscp": _without_dscp, "ttl": _raised_ttl}
+def _cut(packet: bytes, size: int) -> bytes:
+    """Cut off the first bytes of the payload, the header's length with them."""
+    start = header_size(packet)
+    return _of_length(packet[:start] + packet[start + size :])
+
+
+def _put_before(packet: bytes, size: int) -> bytes:
+    """Put zero bytes before the payload."""
+    return _of_length(packet[: header_size(packet)] + bytes(size) + packet[header_size(packet) :])
+
+
+def _of_length(packet: bytes) -> bytes:
+    return with_header_checksum(packet[:2] + len(packet).to_bytes(2, "big") + packet[4:])
+
+
+def _renumbered(packet: bytes, number: int) -> bytes:
+    return with_header_checksum(packet[:9] + bytes([number]) + packet[10:])
+
+
+MANGLERS = {
+    "byte": _last_byte,
+    "truncate": _truncated,
+    "cut-front": _cut,
+    "insert-front": _put_before,
+    "renumber": _renumbered,
+    "dscp": _without_dscp,
+    "ttl": _raised_ttl,
+}
 
 
 def _checksum_kept_right(before: bytes, after: bytes) -> bytes:

@@ -183,8 +183,9 @@ class Watcher:
         found = self._ledger.probe(when, data, interface)
         if found is not None:
             entry, copy = found
-            changed = copy.payload_change
-            if self._roles[entry.index] in {CONTROL, BY_HAND} and kind == PACKET_OUTGOING:
+            changed = copy.alike.change if copy.alike.tunnel is None else f"inside {copy.alike.tunnel}"
+            control = self._roles[entry.index] in {CONTROL, BY_HAND}
+            if control and kind == PACKET_OUTGOING and copy.alike.tunnel is None:
                 entry.keep(entry.left, copy)  # nobody else notes it, and a short quote is recognised by it
         elif (about := read_error(self._ledger, when, data)) is not None and "payload" not in about[1].changed:
             entry, changed = about[0], None

@@ -8,6 +8,7 @@ from pytest_hdp.judge.evidence import Circumstances, Eyes
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.counting import reference, rounds
 from pytest_hdp.measure.elsewhere import elsewhere
+from pytest_hdp.measure.ways_out import inner
 
 if TYPE_CHECKING:
     from pytest_hdp.measure.control import Control
@@ -60,6 +61,7 @@ def shared_by(
         names=names,
         agent_gone=path.gone,
         reference=reference(control, direction, stand_in[0]),
+        inner=inner(control, ledger, direction),
     )
 
 

@@ -16,7 +16,8 @@ from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.measure.capture import CONTROL
 from pytest_hdp.measure.confirmed import possible
 from pytest_hdp.measure.counting import CARRIER_HEADER, ICMP, UDP, ControlEntry
-from pytest_hdp.measure.ledger import HDP_SIZE, ICMP_ERRORS, MAC_OFFSET, TAG_SIZE, as_sent, payload_of
+from pytest_hdp.measure.ledger import ICMP_ERRORS, MOST_COPIES, payload_of
+from pytest_hdp.measure.likeness import HDP_SIZE, MAC_OFFSET, TAG_SIZE, as_sent
 from pytest_hdp.measure.roundtrip import RoundTrip
 from pytest_hdp.measure.sending import made, sealed
 from pytest_hdp.measure.whereabouts import Probed
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
     from pytest_hdp.vantage.station import Observation
 
 PACKET_OUTGOING = 4
-ECHO_REPLY, ECHO_REQUEST = 0, 8
-TIME_EXCEEDED = 11
+ECHO_REPLY, ECHO_REQUEST, TIME_EXCEEDED = 0, 8, 11
 MEETING = -1  # round number of the control packets that only find out whether there is a path
 NANOSECONDS = 1_000_000_000
 _RUN_ID = 8  # bytes, at the start of the tag
@@ -113,8 +113,7 @@ class Control:
             return self._aimed[direction][0]
         if direction is Direction.FORWARD:
             return self.path.name.target
-        seen = self.source_seen.get(Direction.FORWARD)
-        return seen[0] if seen is not None else self.path.near.address
+        return self.source_seen.get(Direction.FORWARD, (self.path.near.address,))[0]
 
     @property
     def nowhere(self) -> bool:
@@ -155,7 +154,7 @@ class Control:
         if entry is None or not as_sent(entry.data, data, payload[entry.start :]):
             return False
         if eye.kind == "tap":
-            self._observe_tap(entry, eye, when, kind, data)
+            self._observe_tap(entry, eye, observation)
         return True
 
     def _packet(self, data: bytes, payload: bytes) -> ControlEntry | None:
@@ -189,14 +188,15 @@ class Control:
                 entry.error = entry.error or (source, error.type, error.code)
         return True
 
-    def _observe_tap(self, entry: ControlEntry, eye: Eye, when: int, kind: int, data: bytes) -> None:
-        outgoing = kind == PACKET_OUTGOING
-        header = (data[0] & 15) * 4
+    def _observe_tap(self, entry: ControlEntry, eye: Eye, observation: Observation) -> None:
+        _, when, kind, data, _, interface = observation
+        outgoing, header = kind == PACKET_OUTGOING, (data[0] & 15) * 4
         if entry.protocol == ICMP and entry.start and data[header] != ECHO_REQUEST:
             if data[header] == ECHO_REPLY and not outgoing and eye.end is self.path.sender_end(entry.direction):
                 self._replied(entry, when)
         elif outgoing and eye.end is self.path.sender_end(entry.direction):
             entry.left_at = entry.left_at or when
+            entry.left_by += [(data[8], interface)] * (len(entry.left_by) < MOST_COPIES)
         elif not outgoing and eye.end is self.path.receiver_end(entry.direction):
             if entry.stand_in is None:
                 self._came.add((entry.direction, Means.ECHOES if entry.echo else Means.INTERFACE))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Means, Reference, RoundControl
@@ -26,6 +26,7 @@ class ControlEntry:
     `error`: source, type and code of the first ICMP error about it that says it was dropped. `data`: what follows its
     UDP or ICMP header, as sent, and `start` where that is in its IP payload. `asked_at`: when, by the clock that nobody
     can set, in seconds. `stand_in`: the train whose packet it is, where it is none of the usual ones.
+    `left_by`: TTL and interface of each copy that was seen leaving.
     """
 
     index: int
@@ -44,6 +45,7 @@ class ControlEntry:
     replied_at: int = 0
     expired_at: str | None = None
     error: tuple[str, int, int] | None = None
+    left_by: list[tuple[int, str]] = field(default_factory=list)
 
     @property
     def protocol(self) -> int:

@@ -29,7 +29,9 @@ ANY = "0.0.0.0"  # noqa: S104 (what is not ours is dropped by the socket's filte
 
 @dataclass(slots=True, eq=False)
 class End:
-    """One end of a path: its station, the address it has, and the interface its tap watches (None: all).
+    """One end of a path: its station, the address it has, and the interface by which most leaves (None: not known).
+
+    Its tap watches all interfaces: by policy, or by equal-cost routes, some may leave or come by another one.
 
     `bind`: the address of the control's socket, if that is another one: then a translator before the end puts the
     target's address on, and `address` is the end's own as far as it is known. `station` may be at a far host, where

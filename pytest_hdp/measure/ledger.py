@@ -7,21 +7,19 @@ attributed to the probe only if most of the MAC is as sent, which a stranger can
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Sequence, Sized
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from pytest_hdp.judge.evidence import IcmpReport, Probe, Reply, Sighting, Train, TrainEvidence
 from pytest_hdp.judge.pattern import Sent
-from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.judge.verdict import Direction, Form
+from pytest_hdp.measure.likeness import HDP_SIZE, MAC_OFFSET, PAYLOAD, TAG_SIZE, Likeness, likeness, ports_kept
 from pytest_hdp.measure.quotes import changed_fields, read_error
+from pytest_hdp.packet.checksums import transport_checksum
 from pytest_hdp.packet.ip import IPv4, parse_ipv4
 from pytest_hdp.vantage.exchange import NOBODY_KNOWS
 
-HDP_SIZE = 12
-TAG_SIZE = 28
-MAC_OFFSET = 12  # inside the tag: run id (8), index (4)
-UNFORGEABLE = 12  # of the MAC's 16 bytes: 96 bits as sent are no accident and no guess
 ICMP_ERRORS = frozenset({3, 4, 5, 11, 12})
 MOST_REPORTS = 32  # kept of one probe: nobody honest sends more, and a flood must not fill the memory
 MOST_COPIES = 32  # kept of one probe at one place, for the same reason
@@ -34,10 +32,14 @@ class Copy:
 
     time: int
     data: bytes
-    genuine: bool
-    payload_change: str | None
+    alike: Likeness
     interface: str
     _packet: IPv4 | None = None
+
+    @property
+    def genuine(self) -> bool:
+        """All of it is as sent, and it is no tunnel's packet around it."""
+        return self.alike.change is None and self.alike.tunnel is None
 
     @property
     def packet(self) -> IPv4:
@@ -59,7 +61,7 @@ class Entry:
 
     `data`: the IP payload as sent; the HDP header stands at `start`, `size` bytes of header, tag and content follow.
     `sent_at`: ns of the wall clock, which may be set; `asked_at`: seconds of the clock that nobody can set. `handed`:
-    to sendto(), unless who sends it was interrupted before.
+    to sendto(), unless who sends it was interrupted before. `carried`: came to the receiver inside a tunnel's packets.
     """
 
     index: int
@@ -75,6 +77,7 @@ class Entry:
     left: list[Copy] = field(default_factory=list)
     arrived: list[Copy] = field(default_factory=list)
     delivered: list[Copy] = field(default_factory=list)
+    carried: list[Copy] = field(default_factory=list)
     icmp: list[IcmpReport] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
     _told: tuple[tuple[str | None, tuple[int, ...]], Probe] | None = None
@@ -86,7 +89,10 @@ class Entry:
 
     def evidence(self) -> Probe:
         """What has been seen of it so far; made anew only when something was added."""
-        counts = (len(self.left), len(self.arrived), len(self.delivered), len(self.icmp), len(self.replies))
+        kept: tuple[Sized, ...] = (
+            self.left, self.arrived, self.delivered, self.carried, self.icmp, self.replies,
+        )  # fmt: skip
+        counts = tuple(map(len, kept))
         if self._told is None or self._told[0] != (self.errno, counts):  # a far end refuses what was handed over, later
             self._told = (self.errno, counts), _probe_evidence(self)
         return self._told[1]
@@ -148,14 +154,13 @@ class Ledger:
         if found is None or entry is None or len(payload) > len(entry.data) + MOST_ADDED:
             self.strangers += 1
             return None
-        sent = entry.data[entry.start :]
-        change = None if payload == sent else _payload_change(sent, data, payload, found[0])
-        if change is STRANGER:
+        alike = likeness(entry.train, entry.data, entry.start, data, payload, found[0])
+        if alike is None:
             self.strangers += 1
             return None
         if len(self._by_packet) < MOST_COPIES * len(self.probes):  # a far end may make up as many as there are
             self._by_packet[data[9], data[4] << 8 | data[5]] = entry
-        return entry, Copy(time, data, change is None, change, interface)
+        return entry, Copy(time, data, alike, interface)
 
     def icmp_error(self, time: int, data: bytes, sends: Sends = _any) -> bool:
         """File an ICMP error under the probe that it quotes. False if it is not an ICMP error about one of ours.
@@ -195,10 +200,9 @@ class Ledger:
         )
 
 
-STRANGER = "stranger"
 _ERROR_TYPES = frozenset(bytes([number]) for number in ICMP_ERRORS)
 _ICMP = b"\x01"
-_FIRST_FRAGMENT = 0x2000  # of flags and offset: more fragments follow, offset 0
+_FRAGMENT = 0x3FFF  # of flags and offset: more fragments follow, or it is not the first
 
 
 def payload_of(data: bytes) -> bytes | None:
@@ -212,42 +216,32 @@ def payload_of(data: bytes) -> bytes | None:
     return data[header : total if total >= header else len(data)]
 
 
-def as_sent(sent: bytes, data: bytes, seen: bytes) -> bool:
-    """Whether `seen`, of the packet `data`, is all that was sent from the HDP header on, or a first fragment's part."""
-    if seen == sent:
-        return True
-    first_fragment = (data[6] << 8 | data[7]) & 0x3FFF == _FIRST_FRAGMENT
-    return first_fragment and len(seen) >= HDP_SIZE + TAG_SIZE and sent.startswith(seen)
-
-
-def _payload_change(sent: bytes, data: bytes, payload: bytes, position: int) -> str | None:
-    """None if the probe's bytes are as sent; else what changed ("payload", "length"), or STRANGER."""
-    start = position - HDP_SIZE
-    seen = payload[max(start, 0) :]
-    if start >= 0 and as_sent(sent, data, seen):
-        return None
-    mac = slice(position + MAC_OFFSET, position + TAG_SIZE)
-    sent_mac = sent[HDP_SIZE + MAC_OFFSET : HDP_SIZE + TAG_SIZE]
-    alike = sum(a == b for a, b in zip(payload[mac], sent_mac, strict=False))
-    if start < 0 or alike < UNFORGEABLE:
-        return STRANGER
-    # a carrier may pad (Ethernet's trailer is cut by the IP length, but some boxes count it in)
-    return "length" if sent.startswith(seen) or seen.startswith(sent) else "payload"
-
-
-def _sightings(copies: Sequence[Copy], left: Copy | None) -> tuple[Sighting, ...]:
+def _sightings(entry: Entry, copies: Sequence[Copy], left: Copy | None) -> tuple[Sighting, ...]:
     if len(copies) == 1:
-        return (_sighting(copies[0], left),)
-    return tuple([_sighting(copy, left) for copy in copies])
+        return (_sighting(entry.train, copies[0], left),)
+    return tuple([_sighting(entry.train, copy, left) for copy in copies])
 
 
-def _sighting(copy: Copy, left: Copy | None) -> Sighting:
-    data = copy.data
+def _sighting(train: Train, copy: Copy, left: Copy | None) -> Sighting:
+    data, change = copy.data, copy.alike.change
     changed = changed_fields(data, left.data) if left is not None else ()
-    if copy.payload_change is not None:
-        changed = (*changed, copy.payload_change)
+    if change is None and left is not None and not ports_kept(train, data, left.data):
+        change = PAYLOAD
+    if change is not None:
+        changed = (*changed, change)
     source, destination = _dotted(data[12:16]), _dotted(data[16:20])
-    return Sighting(copy.time, data[9], copy.genuine, source, destination, data[8], changed, copy.interface)
+    genuine = change is None and copy.genuine
+    return Sighting(
+        copy.time, data[9], genuine, source, destination, data[8], changed, copy.interface, copy.alike.moved,
+        _checksum(train, data),
+    )  # fmt: skip
+
+
+def _checksum(train: Train, data: bytes) -> str | None:
+    """The state of the transport checksum of a whole message that has one."""
+    if train.form is not Form.WELLFORMED or (data[6] << 8 | data[7]) & _FRAGMENT:
+        return None
+    return transport_checksum(data[9], data[12:16], data[16:20], payload_of(data) or b"")
 
 
 @lru_cache(maxsize=1024)
@@ -263,9 +257,10 @@ def _probe_evidence(entry: Entry) -> Probe:
         round=entry.round,
         sent_at=entry.sent_at,
         errno=None if entry.errno == NOBODY_KNOWS and seen else entry.errno,
-        left=_sightings(entry.left, None),
-        arrived=_sightings(entry.arrived, reference),
-        delivered=_sightings(entry.delivered, reference),
+        left=_sightings(entry, entry.left, None),
+        arrived=_sightings(entry, entry.arrived, reference),
+        delivered=_sightings(entry, entry.delivered, reference),
+        carried=tuple(copy.protocol for copy in entry.carried),
         icmp=tuple(entry.icmp),
         replies=tuple(entry.replies),
     )

@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 
 TAP_BUFFER = 16 << 20
 MOST_INBOX = 10_000  # packets that somebody else's socket has seen, and they have not taken
-_HDP_HEADER = 12
-_UDP_HEADER = 8
-RUN_ID_OFFSETS = tuple(sorted({_HDP_HEADER, *(_HDP_HEADER + hdp_offset(number) for number in CARRIERS)}))
+_HDP_HEADER, _UDP_HEADER = 12, 8
+_PLACES = sorted({_HDP_HEADER, *(_HDP_HEADER + hdp_offset(number) for number in CARRIERS)})
+# The usual ones first, since the first that fits ends the filter; then those to which boxes on the path shift it.
+RUN_ID_OFFSETS = tuple(dict.fromkeys([*_PLACES, *(place + shift for place in _PLACES for shift in range(-12, 17))]))
 
 
 class OpenPath:
@@ -91,7 +92,7 @@ class OpenPath:
 
     @property
     def shared_clock(self) -> bool:
-        """Whether one kernel stamps at both ends, since it is this process that has the sockets: not with an agent."""
+        """Whether one kernel stamps at both ends, since this process has the sockets: not with an agent."""
         return self.far is not None and all(isinstance(end.station, Station) for end in self._ends)
 
     @property
@@ -206,8 +207,7 @@ class OpenPath:
     def watch_answers(self, protocols: Iterable[int], port: int) -> None:
         """Watch what comes back from the target under these numbers to this port, our run id in it or not."""
         program = bpf.answers(self.name.target, frozenset(protocols), port)
-        tap = self.near.station.tap(self.near.interface, program, self.buffer)
-        self._watch(self.near, tap, Eye(self.near, "answers"))
+        self._watch(self.near, self.near.station.tap(None, program, self.buffer), Eye(self.near, "answers"))
 
     def fileno(self) -> int:
         """A descriptor that is readable when something was seen at either end."""
@@ -287,7 +287,7 @@ class OpenPath:
     def _open_tap(self, end: End) -> None:
         program = bpf.matching(self.run_id, RUN_ID_OFFSETS, icmp_errors_to=self.name.target)
         buffer = self.buffer if self.buffer is not None else TAP_BUFFER
-        self._watch(end, end.station.tap(end.interface, program, buffer=buffer), Eye(end, "tap"))
+        self._watch(end, end.station.tap(None, program, buffer=buffer), Eye(end, "tap"))
 
     def _open_control(self, end: End) -> tuple[int, int]:
         handle, port = end.station.datagram(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import IcmpReport
+from pytest_hdp.measure.likeness import HDP_SIZE, TAG_SIZE
 from pytest_hdp.packet.carrier import INNER_PROTOCOL
 from pytest_hdp.packet.icmp import parse_error
 from pytest_hdp.packet.ip import IPv4, parse_ipv4
@@ -12,8 +13,6 @@ from pytest_hdp.packet.ip import IPv4, parse_ipv4
 if TYPE_CHECKING:
     from pytest_hdp.measure.ledger import Copy, Entry, Ledger
 
-HDP_SIZE = 12
-TAG_SIZE = 28
 _ADDRESSES = (("source", slice(12, 16)), ("destination", slice(16, 20)))
 
 

@@ -50,3 +50,36 @@ def crc32c(data: bytes) -> int:
     for byte in data:
         value = value >> 8 ^ table[(value ^ byte) & 0xFF]
     return value ^ 0xFFFFFFFF
+
+
+RIGHT, STALE, NONE = "right", "stale", "none"
+_ICMP, _TCP, _UDP, _DCCP, _SCTP, _UDPLITE = 1, 6, 17, 33, 132, 136
+_AT = {_ICMP: 2, _TCP: 16, _UDP: 6, _DCCP: 6, _SCTP: 8, _UDPLITE: 6}
+
+
+def transport_checksum(protocol: int, source: bytes, destination: bytes, message: bytes) -> str | None:
+    """Return what a receiver's stack finds in the checksum of a whole message: "right", "stale" or "none".
+
+    None for a number that has no such checksum, or a message that is too short for it. Addresses are those of its IP
+    header. `message` may be anything: nothing raises.
+    """
+    at = _AT.get(protocol)
+    if at is None or len(message) < at + (4 if protocol == _SCTP else 2):
+        return None
+    if protocol == _SCTP:
+        found = crc32c(message[:at] + bytes(4) + message[at + 4 :]).to_bytes(4, "little")
+        return RIGHT if found == message[at : at + 4] else STALE
+    if protocol == _UDP and message[at : at + 2] == b"\0\0":
+        return NONE
+    covered = message[: _coverage(protocol, message)]
+    before = b"" if protocol == _ICMP else pseudo_header(source, destination, protocol, len(message))
+    return RIGHT if checksum(before + covered) in {0, 0xFFFF} else STALE
+
+
+def _coverage(protocol: int, message: bytes) -> int:
+    """Return how many bytes the checksum covers: RFC 3828 section 3.1, RFC 4340 section 9.2; elsewhere all."""
+    if protocol == _UDPLITE:
+        return int.from_bytes(message[4:6], "big") or len(message)
+    if protocol == _DCCP and (part := message[5] & 15):
+        return message[4] * 4 + (part - 1) * 4
+    return len(message)

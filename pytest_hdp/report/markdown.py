@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Outcome
 from pytest_hdp.report import fields
+from pytest_hdp.report.doubles import often, times
 from pytest_hdp.report.letters import words
 from pytest_hdp.report.lines import text_of
 from pytest_hdp.report.safe import safe
@@ -76,6 +77,7 @@ def _row(record: Record) -> tuple[object, ...]:
     sent, delivered = fields.observed(record, "sent") or 0, fields.observed(record, "delivered")
     errno, place = fields.word(record, "errno"), fields.word(record, "place")
     received = NOTHING if delivered is None else _share(delivered, sent)
+    received += f", each {often(count)}" if (count := times(record)) else ""
     return (
         fields.protocol(record),
         fields.word(record, "keyword") or NOTHING,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Outcome, Verdict
 from pytest_hdp.report import fields
+from pytest_hdp.report.doubles import doubles
 from pytest_hdp.report.ends import course_of
 from pytest_hdp.report.headline import advice, of_several
 from pytest_hdp.report.letters import words
@@ -189,6 +190,7 @@ def _line(group: Sequence[Record], *, alone: bool) -> str:
     ends = f"{course.nodes[0].name} \u2192 {course.nodes[-1].name}"
     title = f"{way[:1].upper()}{way[1:]}, {ends}" if alone else f"{fields.path_title(group[0])}, {way}"
     more = f"; and {len(fates) - 3} other fates" if len(fates) > 3 else ""
+    more += "".join(f"; {said}" for said in doubles(inside))
     if len(inside) < len(group):
         more += f"; {_outside([each for each in group if not 0 <= fields.protocol(each) <= 255])}"
     return f"{title}: {'; '.join([through, *fates[:3]])}{more}."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Outcome, Verdict
 from pytest_hdp.report import fields
+from pytest_hdp.report.doubles import doubles
 from pytest_hdp.report.letters import colour, words
 from pytest_hdp.report.lines import encodable, wrapped
 
@@ -114,7 +115,8 @@ def surprises(records: Iterable[Record], *, width: int = 80, unicode: bool = Tru
     """Return what a reader must know beyond the grid, as lines of at most `width` columns.
 
     First what failed, grouped ("47 (gre), 50-51: expected ..., got ...: ..."), then what is open (silent,
-    inconclusive) with its reason, under a line naming the path if there are several; the last line counts.
+    inconclusive) with its reason, then what came more than once, under a line naming the path if there are several;
+    the last line counts.
     One line says so if all was as expected; no lines at all for no records.
     """
     groups = fields.by_course(records)
@@ -129,7 +131,7 @@ def surprises(records: Iterable[Record], *, width: int = 80, unicode: bool = Tru
             lines += [[(text, None)] for text in wrapped(title, width)]
         lines += told
     count = counts_line(everything)
-    if not lines:
+    if all(record.get("outcome") not in {Outcome.FAILED, Outcome.SKIPPED} for record in everything):
         expected = any(record.get("expected") is not None for record in everything)
         count = f"{'All as expected' if expected else 'No failures'}. {count}"
     lines += [[(text, None)] for text in wrapped(count, width, "  ")]
@@ -144,4 +146,6 @@ def _told(records: Sequence[Record], width: int) -> list[Line]:
         for record, sentence in _sentences(those):
             shade = colour(fields.word(record, "verdict"), outcome)
             lines += [[(text, shade)] for text in wrapped(sentence, width, "  ")]
+    for sentence in doubles(records):
+        lines += [[(text, "yellow")] for text in wrapped(f"{sentence}.", width, "  ")]
     return lines

@@ -64,7 +64,7 @@ def matching(
     if protocols is not None:
         direct = [*_skip_unless_protocol_in(protocols, len(direct)), *direct]
     quoted = _icmp_errors(needle, places, int(IPv4Address(icmp_errors_to))) if icmp_errors_to is not None else []
-    return [*_first_fragment_of_ipv4(), *direct, *quoted, *drop_all()]
+    return [*_first_fragment_of_ipv4(), *quoted, *direct, *drop_all()]
 
 
 def answers(address: str, protocols: Collection[int], port: int) -> Program:
@@ -107,7 +107,7 @@ def _checked(needle: bytes, offsets: Sequence[int]) -> list[int]:
         raise ValueError(f"the needle must be 8 bytes, not {len(needle)}")
     if not offsets or min(offsets) < 0:
         raise ValueError("at least one offset is needed, and none below 0")
-    return sorted(set(offsets))
+    return list(dict.fromkeys(offsets))
 
 
 def _first_fragment_of_ipv4() -> Program:
@@ -146,7 +146,7 @@ def _skip_unless_protocol_in(protocols: Collection[int], skip: int) -> Program:
 
 
 def _icmp_errors(needle: bytes, offsets: Iterable[int], address: int) -> Program:
-    """Accept an ICMP error that quotes a packet to the address or with the needle, else fall through or drop."""
+    """Accept an ICMP error that quotes a packet to the address or with the needle, drop others; else fall through."""
     header = _ICMP_HEADER
     quote: Program = [
         (_LD_B_IND, 0, 0, header),
@@ -162,17 +162,15 @@ def _icmp_errors(needle: bytes, offsets: Iterable[int], address: int) -> Program
         (_ADD_X, 0, 0, 0),
         (_TAX, 0, 0, 0),
         *_needle_at_x(needle, [header + offset for offset in offsets]),
-    ]
-    return [
-        (_LD_B_ABS, 0, 0, 9),
-        (_JEQ, 1, 0, 1),
         *drop_all(),
+    ]
+    whether: Program = [
         (_LDX_MSH, 0, 0, 0),
         (_LD_B_IND, 0, 0, 0),
         *((_JEQ, len(ICMP_ERRORS) - index, 0, kind) for index, kind in enumerate(ICMP_ERRORS)),
-        *drop_all(),
-        *quote,
+        (_JA, 0, 0, len(quote)),
     ]
+    return [(_LD_B_ABS, 0, 0, 9), (_JEQ, 1, 0, 1), (_JA, 0, 0, len(whether) + len(quote)), *whether, *quote]
 
 
 def _needle_at_x(needle: bytes, offsets: Iterable[int]) -> Program:

@@ -51,8 +51,8 @@ def run(tmp_path: Path) -> Run:
             cwd=TOP, env=environment, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         printed = done.stdout + done.stderr
-        if "kernel lacks" in printed:
-            pytest.skip(f"kernel: {printed.strip().splitlines()[-1]}")
+        if lacking := [line for line in printed.splitlines() if " lacks " in line]:
+            pytest.skip(f"kernel: {lacking[0]}")
         results = report / "results.jsonl"
         assert results.exists(), printed
         records = [json.loads(line) for line in results.read_text().splitlines()]
@@ -69,3 +69,139 @@ def test_what_an_ipsec_policy_refuses_is_held_by_the_receiver(run: Run) -> None:
     assert "overflow" not in printed
     found = {key: record["verdict"] for key, record in records.items() if record["verdict"] != "delivered"}
     assert found == {(50, "forward"): "held_by_receiver"}, printed
+
+
+# GRE and ESP leave by a second uplink, whose router drops GRE
+TWO_UPLINKS = """
+ip netns add second; ip -n second link set lo up
+ip link add eth1 netns client type veth peer name in netns second
+ip link add out netns second type veth peer name eth1 netns server
+ip -n client addr add 192.0.2.130/25 dev eth1; ip -n client link set eth1 up
+ip -n client addr del 192.0.2.2/24 dev eth0; ip -n client addr add 192.0.2.2/25 dev eth0
+ip -n client route add default via 192.0.2.1
+ip -n router addr del 192.0.2.1/24 dev in; ip -n router addr add 192.0.2.1/25 dev in
+ip -n second addr add 192.0.2.129/25 dev in; ip -n second link set in up
+ip -n second addr add 203.0.113.1/24 dev out; ip -n second link set out up
+ip -n server addr add 203.0.113.2/24 dev eth1; ip -n server link set eth1 up
+ip -n router route add 192.0.2.128/25 via 192.0.2.2; ip -n second route add 198.51.100.0/24 via 203.0.113.2
+ip -n second route add 192.0.2.0/25 via 192.0.2.130; ip -n server route add 192.0.2.128/25 via 203.0.113.1
+ip -n client route add default via 192.0.2.129 table 47
+for n in 47 50; do ip -n client rule add ipproto $n lookup 47; done
+for n in client router second server; do
+  ip netns exec $n sh -c 'cd /proc/sys/net/ipv4; echo 1 >ip_forward; for f in conf/*/rp_filter; do echo 0 >$f; done'
+done
+ip netns exec second nft 'add table ip f; add chain ip f c { type filter hook forward priority 0; }
+add rule ip f c ip protocol 47 drop'
+"""
+
+
+def test_what_leaves_by_another_interface_has_left(run: Run) -> None:
+    printed, records = run(LINE + TWO_UPLINKS, *WATCHED, "--hdp-protocols=47,50,253")
+    found = {key: record["verdict"] for key, record in records.items() if record["verdict"] != "delivered"}
+    assert found == {(47, "forward"): "lost"}, printed
+    dead = records[47, "forward"]
+    assert dead["left"] == dead["sent"] > 0
+    assert "left eth1" in dead["explanation"]
+    assert {record["nat"]["state"] for record in records.values()} == {"none"}, "its own second address is no NAT's"
+    assert not any(record["duplicated"] for record in records.values())
+
+
+def test_without_an_agent_it_is_silent(run: Run) -> None:
+    printed, records = run(LINE + TWO_UPLINKS, *ALONE, "--hdp-protocols=47,50")
+    assert {number: record["verdict"] for (number, _), record in records.items()} == {47: "silent", 50: "reached"}, (
+        printed
+    )
+
+
+BRIDGED = """
+ip -n client addr del 192.0.2.2/24 dev eth0
+ip -n client link add br0 type bridge; ip -n client link set eth0 master br0; ip -n client link set br0 up
+ip -n client addr add 192.0.2.2/24 dev br0; ip -n client route add default via 192.0.2.1
+ip -n server addr del 198.51.100.2/24 dev eth0
+ip -n server link add br0 type bridge; ip -n server link set eth0 master br0; ip -n server link set br0 up
+ip -n server addr add 198.51.100.2/24 dev br0; ip -n server route add default via 198.51.100.1
+"""
+KEPT_AT_THE_PORT = """
+ip netns exec client nft 'add table bridge f; add chain bridge f c { type filter hook output priority 0; }
+add rule bridge f c ether type ip ip protocol 47 drop' || { echo the kernel lacks a filter for bridges; exit 1; }
+"""
+
+
+def test_a_bridge_and_its_port_show_one_packet(run: Run) -> None:
+    printed, records = run(LINE + BRIDGED, *WATCHED, "--hdp-protocols=47,253")
+    assert {record["verdict"] for record in records.values()} == {"delivered"}, printed
+    assert not any(record["duplicated"] for record in records.values())
+    assert "twice" not in printed
+
+
+def test_what_a_bridge_keeps_from_its_port_has_not_left(run: Run) -> None:
+    printed, records = run(LINE + BRIDGED + KEPT_AT_THE_PORT, *WATCHED, "--hdp-protocols=47,253")
+    found = {key: record["verdict"] for key, record in records.items() if record["verdict"] != "delivered"}
+    assert found == {(47, "forward"): "held_by_sender"}, printed
+
+
+def test_what_its_own_kernel_says_to_itself_is_no_rejection(run: Run) -> None:
+    """The next hop of GRE does not answer: after three seconds the sender's own kernel says host unreachable."""
+    nobody = """
+ip -n client route add default via 192.0.2.99 table 47; ip -n client rule add ipproto 47 lookup 47
+ip netns exec client sh -c 'cd /proc/sys/net/ipv4/neigh/eth0; echo 1 >mcast_solicit; echo 100 >retrans_time_ms'
+"""
+    printed, records = run(LINE + nobody, *WATCHED, "--hdp-protocols=47,253")
+    found = {key: record["verdict"] for key, record in records.items() if record["verdict"] != "delivered"}
+    assert found == {(47, "forward"): "held_by_sender"}, printed
+
+
+def test_duplicates_of_all_packets_of_a_number_are_told(run: Run, tmp_path: Path) -> None:
+    mirror = """
+ip netns exec router nft 'add table ip m; add chain ip m c { type filter hook prerouting priority -300; }
+add rule ip m c iifname "in" ip protocol 47 dup to 198.51.100.2 device "out"' || { echo the kernel lacks dup; exit 1; }
+"""
+    printed, records = run(LINE + mirror, *WATCHED, "--hdp-protocols=47,253")
+    doubled = records[47, "forward"]
+    assert (doubled["verdict"], doubled["duplicated"]) == ("delivered", doubled["delivered"]), printed
+    assert "47 (GRE): each packet came twice." in printed
+    assert "253" not in next(line for line in printed.splitlines() if "twice" in line)
+    table = (tmp_path / "report/results.md").read_text()
+    assert f"{doubled['delivered']} of {doubled['sent']}, each twice" in table
+    assert "each packet came twice" in (tmp_path / "report/report.html").read_text()
+
+
+TUNNEL = """
+type socat >/dev/null || { echo the system lacks socat; exit 1; }
+ip netns exec server socat UDP-LISTEN:5555 TUN:10.8.0.2/30,up & ends=$!
+ip netns exec client socat UDP:198.51.100.2:5555 TUN:10.8.0.1/30,up & ends="$ends $!"
+trap 'kill $ends' EXIT
+timeout 20 sh -c 'until ip netns exec client ping -c1 -W1 10.8.0.2; do sleep 0.1; done' >/dev/null
+"""
+
+
+@pytest.mark.parametrize("broken", [False, True], ids=["whole", "its end is deaf"])
+def test_a_tunnels_packets_are_no_copies_of_what_is_inside(run: Run, broken: bool) -> None:
+    deaf = """
+ip netns exec server nft 'add table ip f; add chain ip f c { type filter hook input priority 0; }
+add rule ip f c udp dport 5555 @th,168,8 47 drop'
+"""
+    inside = ("--hdp-target=10.8.0.2", "--hdp-protocols=47,253")
+    printed, records = run(LINE + TUNNEL + deaf * broken, *WATCHED[:2], *inside)
+    found = {key: record["verdict"] for key, record in records.items() if record["verdict"] != "delivered"}
+    assert found == ({(47, "forward"): "lost"} if broken else {}), printed
+    assert not any(record["duplicated"] for record in records.values())
+    assert ("inside packets of 17 (" in records[47, "forward"]["explanation"]) is broken
+
+
+@pytest.mark.parametrize(
+    ("lab", "moved", "became"), [("cut-front", -4, None), ("insert-front", 8, None), ("renumber", None, 200)]
+)
+def test_what_a_box_does_to_the_front_is_told(tmp_path: Path, lab: str, moved: int | None, became: int | None) -> None:
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", SWEEP, f"--hdp-lab={lab}", "--hdp-form=both"]
+    arguments = ["--hdp-protocols=17,47,132,200,253", f"--hdp-report={tmp_path}"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("HDP_", "PYTEST_"))}
+    done = subprocess.run(
+        [*command, *arguments], cwd=TOP, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    for line in (tmp_path / "results.jsonl").read_text().splitlines():
+        record = json.loads(line)
+        spared = {17} if became is None else {17, 200}
+        expected = (None, None) if record["protocol"] in spared else (moved, became)
+        assert (record.get("moved"), record.get("changed_to")) == expected, record

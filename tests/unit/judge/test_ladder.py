@@ -561,7 +561,65 @@ def test_nat(sources: tuple[str, ...], control: str | None, nat: Nat) -> None:
 
 
 def test_nat_unknown_without_own_address() -> None:
-    assert attributes_of(from_source(0, ROUTER), names={"source": None}).nat == Nat("none", ROUTER)  # type: ignore[dict-item]
+    unseen = replace(from_source(0, ROUTER), left=())
+    assert attributes_of(unseen, names={"source": None}).nat == Nat("none", ROUTER)  # type: ignore[dict-item]
+
+
+def test_an_address_that_the_sender_itself_used_is_no_translation() -> None:
+    """By policy the number leaves by another interface, under that one's address."""
+    other = "192.0.2.77"
+    own = replace(from_source(0, other), left=(seen(1, source=other),))
+    assert attributes_of(own, names={"control_source": ME}).nat == Nat("none", other)
+    assert attributes_of(own, names={"control_source": ROUTER}).nat == Nat("leaked", other)
+    assert attributes_of(replace(own, left=())).nat == Nat("translated", other)
+
+
+def test_what_was_seen_at_a_bridge_and_not_at_its_port_has_not_left() -> None:
+    at_bridge = [replace(probe("l", i), left=(replace(seen(i * SECOND + 1), interface="br0"),)) for i in range(5)]
+    control = tuple(RoundControl(i, 64, 64, 64) for i in range(5))
+    for inner, verdict in ((frozenset({"br0"}), V.HELD_BY_SENDER), (frozenset({"br1"}), V.LOST)):
+        shared = Circumstances(control, names=NAMES, inner=inner)
+        judgement = judge(TrainEvidence(Train(132), None, tuple(at_bridge)), shared)
+        assert (judgement.verdict, judgement.left) == (verdict, 5 * (verdict is V.LOST)), inner
+
+
+def test_an_error_of_the_senders_own_kernel_says_nothing_of_the_path() -> None:
+    """Its neighbour does not answer: nothing left, and the kernel says "host unreachable" to itself."""
+    report = IcmpReport(5, ME, 3, 1, authenticated=True)
+    probes = tuple(replace(probe(".", i), icmp=(report,)) for i in range(5))
+    judgement = attributes_of(*probes)
+    assert judgement.verdict is V.HELD_BY_SENDER
+    assert judgement.icmp == (IcmpCount(ME, 3, 1, 5, authenticated=True),)
+
+
+@pytest.mark.parametrize(
+    ("moved", "said"), [(4, "4 bytes put before the payload"), (-1, "1 byte cut off its front"), (0, "")]
+)
+def test_bytes_at_the_front_are_told_with_their_number(moved: int, said: str) -> None:
+    copy = replace(seen(5), genuine=False, changed=("payload",), moved=moved)
+    judgement = attributes_of(*(replace(probe("l", i), arrived=(copy,)) for i in range(5)))
+    assert (judgement.verdict, judgement.moved) == (V.MODIFIED, moved or None)
+    assert said in judgement.explanation
+
+
+def test_what_a_number_became_is_told() -> None:
+    copy = replace(seen(5), protocol=254, changed=("protocol",))
+    judgement = attributes_of(*(replace(probe("l", i), arrived=(copy,)) for i in range(5)))
+    assert (judgement.verdict, judgement.modified, judgement.changed_to) == (V.MODIFIED, ("protocol",), 254)
+    assert "protocol changed (to 254 (experimental-2))" in judgement.explanation
+
+
+def test_what_came_inside_a_tunnels_packets_is_told_and_is_no_arrival() -> None:
+    judgement = attributes_of(*(replace(probe("l", i), carried=(4,)) for i in range(5)))
+    assert (judgement.verdict, judgement.arrived) == (V.LOST, 0)
+    assert "5 came there inside packets of 4 (" in judgement.explanation
+
+
+@pytest.mark.parametrize("state", ["right", "stale", "none", None])
+def test_a_stale_checksum_is_told_beside_the_delivery(state: str | None) -> None:
+    judgement = attributes_of(replace(probe("l", 0), delivered=(replace(seen(5), checksum=state),)))
+    assert (judgement.verdict, judgement.transport_checksum) == (V.DELIVERED, state)
+    assert ("a real stack would drop it" in judgement.explanation) is (state == "stale")
 
 
 def test_nat_unknown_without_arrivals() -> None:

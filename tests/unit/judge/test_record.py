@@ -27,7 +27,8 @@ arrived delivered duplicated reordered modified ttl changed nat icmp last_hop co
 solicited earlier_run
 """
 
-ADDED = "expected_errno expected_wire_protocol hops tool budget_spent climb probes made"
+ADDITIVE = ["expected_errno", "expected_wire_protocol", "moved", "changed_to", "transport_checksum"]
+ADDED = [*ADDITIVE, "hops", "tool", "budget_spent", "climb", "probes", "made"]
 
 SCHEMA_FILE = json.loads((resources.files("pytest_hdp.judge") / "results.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA_FILE)
@@ -59,6 +60,9 @@ judgements = st.builds(
     changed=st.lists(texts, max_size=3).map(tuple),
     nat=st.builds(Nat, st.sampled_from(["translated", "leaked", "none"]), st.none() | texts),
     icmp=icmp_counts,
+    moved=st.none() | st.integers(-65535, 65535),
+    changed_to=st.none() | st.integers(0, 255),
+    transport_checksum=st.none() | st.sampled_from(["right", "stale", "none"]),
     last_hop=st.none() | st.builds(Hop, st.integers(1, 255), texts),
     control_sent=counts,
     control_delivered=counts,
@@ -146,15 +150,16 @@ def test_a_probe_keeps_when_each_eye_saw_it_first() -> None:
 @given(results)
 def test_fields_their_order_and_the_schema(result: Result) -> None:
     record = to_record(result)
-    optional = ("expected_errno", "expected_wire_protocol", "tool")
-    stated = [name for name in optional if getattr(result, name) is not None]
+    stated = [
+        name for name in (*ADDITIVE, "tool") if getattr(result, name, getattr(result.judgement, name, None)) is not None
+    ]
     assert list(record) == [*FIELDS.split(), *stated]
     VALIDATOR.validate(record)
 
 
 def test_the_schema_is_one_and_complete() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA_FILE)
-    assert list(SCHEMA_FILE["properties"]) == [*FIELDS.split(), *ADDED.split()]
+    assert list(SCHEMA_FILE["properties"]) == [*FIELDS.split(), *ADDED]
     assert SCHEMA_FILE["required"] == [name for name in FIELDS.split() if name not in SINCE]
     assert SCHEMA_FILE["properties"]["schema"]["const"] == SCHEMA
     for words, enum in ((Verdict, SCHEMA_FILE["$defs"]["verdict"]), (Place, SCHEMA_FILE["properties"]["place"])):
@@ -169,6 +174,7 @@ SAMPLE = to_record(
         Judgement(
             Train(47), Verdict.REJECTED, Place.HOP, "why", final=True,
             icmp=(IcmpCount("100.64.0.1", 3, 13, 1, True),), last_hop=Hop(2, "100.64.0.1"), modified=("payload",),
+            moved=4, changed_to=17, transport_checksum="stale",
         ),
         Verdict.DELIVERED, Outcome.FAILED, (1.0, 2.0, 3.0),
     )
@@ -239,7 +245,7 @@ def test_fields_that_older_files_lack_may_be_missing() -> None:
     assert (read.judgement.solicited, read.earlier_run) == (False, None)
 
 
-OPTIONAL = {("path", "vantage"), *((name,) for name in SINCE)}  # older files do not have them
+OPTIONAL = {("path", "vantage"), *((name,) for name in (*SINCE, *ADDITIVE))}  # older files do not have them
 
 
 @pytest.mark.parametrize(

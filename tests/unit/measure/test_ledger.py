@@ -56,13 +56,89 @@ def ledger() -> Ledger:
 
 def test_a_copy_as_sent_is_genuine(ledger):
     entry, copy = ledger.probe(5, ip(hdp_bytes(2)), "lo")
-    assert (entry.index, copy.genuine, copy.payload_change, copy.interface) == (2, True, None, "lo")
+    assert (entry.index, copy.genuine, copy.alike.change, copy.interface) == (2, True, None, "lo")
 
 
-@pytest.mark.parametrize("carrier", [b"", b"\x00" * 8, b"\x00" * 20])
-def test_found_behind_any_carrier_header(ledger, carrier):
-    entry, copy = ledger.probe(5, ip(carrier + hdp_bytes(3)), "lo")
-    assert (entry.index, copy.genuine) == (3, True)
+@pytest.mark.parametrize("inserted", [1, 4, 8, 16, 20])
+def test_bytes_put_before_it_are_a_change(ledger, inserted):
+    entry, copy = ledger.probe(5, ip(b"\x00" * inserted + hdp_bytes(3)), "lo")
+    assert (entry.index, copy.genuine, copy.alike.change, copy.alike.moved) == (3, False, "payload", inserted)
+
+
+@pytest.mark.parametrize("cut", range(1, HDP + 1))
+def test_bytes_cut_off_its_front_are_a_change(ledger, cut):
+    entry, copy = ledger.probe(5, ip(hdp_bytes(3)[cut:]), "lo")
+    assert (entry.index, copy.genuine, copy.alike.change, copy.alike.moved) == (3, False, "payload", -cut)
+
+
+def test_a_cut_front_with_another_mac_is_a_strangers(ledger):
+    forged = bytearray(hdp_bytes(1))
+    forged[HDP + 12 : HDP + 28] = b"\xaa" * 16
+    assert ledger.probe(5, ip(bytes(forged)[4:]), "lo") is None
+
+
+@pytest.mark.parametrize("before", [b"", b"\x13\x88\x13\x88" + bytes(4), bytes(4)], ids=["IPIP", "UDP", "GRE"])
+@pytest.mark.parametrize("options", [b"", b"\x01" * 8])
+def test_a_whole_packet_inside_another_is_a_tunnels(ledger, before, options):
+    inner = ip(hdp_bytes(3))
+    inner = bytes([inner[0] + len(options) // 4]) + inner[1:20] + options + inner[20:]
+    entry, copy = ledger.probe(5, ip(before + inner, protocol=4), "lo")
+    assert (entry.index, copy.genuine, copy.alike.tunnel) == (3, False, 4)
+    other = ip(hdp_bytes(3), protocol=254)
+    assert ledger.probe(5, ip(before + other, protocol=4), "lo")[1].alike.tunnel is None
+
+
+def test_a_carriers_changed_header_is_a_change_and_a_translators_is_none():
+    book = Ledger(RUN)
+    sent = wrap(33, hdp_bytes(1, protocol=33), source=SOURCE, destination=TARGET)
+    entry = Entry(1, 0, Train(33, form=Form.WELLFORMED), sent, start=20, size=len(hdp_bytes(1)))
+    book.add(entry)
+    entry.left.append(book.probe(1, ip(sent, protocol=33), "eth0")[1])
+    flag = sent[:8] + b"\xff" + sent[9:]
+    port = b"\xff" + sent[1:]
+    for data, source, genuine in (
+        (sent, SOURCE, True),
+        (flag, SOURCE, False),
+        (port, SOURCE, False),
+        (port, "203.0.113.5", True),
+        (sent[:6] + b"\0\0" + sent[8:], SOURCE, True),
+    ):
+        entry.arrived = [book.probe(2, ip(data, protocol=33, source=source), "eth0")[1]]
+        (seen,) = _evidence_anew(entry).arrived
+        assert seen.genuine is genuine, data
+        assert ("payload" in seen.changed) is not genuine
+
+
+@pytest.mark.parametrize(
+    ("protocol", "change", "source", "state"),
+    [
+        (33, None, SOURCE, "right"),
+        (33, None, "203.0.113.5", "stale"),
+        (17, None, "203.0.113.5", "stale"),
+        (17, 6, "203.0.113.5", "none"),
+        (6, None, SOURCE, "right"),
+        (1, None, "203.0.113.5", "right"),
+        (132, None, "203.0.113.5", "right"),
+        (132, -1, SOURCE, "stale"),
+        (136, None, SOURCE, "right"),
+        (47, None, SOURCE, None),
+    ],
+)
+def test_the_checksum_is_told_as_a_stack_would_find_it(protocol, change, source, state):
+    book = Ledger(RUN)
+    sent = wrap(protocol, hdp_bytes(1, protocol=protocol), source=SOURCE, destination=TARGET)
+    entry = Entry(1, 0, Train(protocol, form=Form.WELLFORMED), sent, start=sent.find(hdp_bytes(1, protocol=protocol)))
+    book.add(entry)
+    data = bytearray(sent)
+    if change is not None:
+        data[change:][:2] = data[change : change + 2 or None] = bytes(len(data[change:][:2]))
+    entry.arrived.append(book.probe(2, ip(bytes(data), protocol=protocol, source=source), "eth0")[1])
+    assert [each.checksum for each in entry.evidence().arrived] == [state]
+
+
+def _evidence_anew(entry):
+    entry._told = None
+    return entry.evidence()
 
 
 @pytest.mark.parametrize(
@@ -78,7 +154,7 @@ def test_found_behind_any_carrier_header(ledger, carrier):
 )
 def test_a_copy_with_changed_bytes_is_ours_but_not_genuine(ledger, mangled, change):
     entry, copy = ledger.probe(5, ip(mangled), "lo")
-    assert (entry.index, copy.genuine, copy.payload_change) == (1, False, change)
+    assert (entry.index, copy.genuine, copy.alike.change) == (1, False, change)
 
 
 def test_a_forged_mac_is_a_strangers(ledger):
@@ -98,7 +174,7 @@ def test_hostile_bytes_never_raise_and_are_never_ours(data):
     book.add(Entry(1, 0, TRAIN, hdp_bytes(1)))
     for packet in (data, ip(data), ip(RUN + data), ip(b"\0" * HDP + RUN + b"\0\0\0\x01" + data)):
         found = book.probe(5, packet, "lo")
-        assert found is None or found[1].payload_change is not None
+        assert found is None or found[1].alike.change is not None
         assert not book.icmp_error(5, packet)
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sim.network import Fate
     from sim.world import World
 
-KNOWN = ("B7:", "C17:")
+KNOWN = ("B7:",)
 MOST_SECONDS = 20_000
 
 

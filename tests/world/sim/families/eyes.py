@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from sim.blueprint import Blueprint, HostRule
-from sim.elements import Effect
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.verdict import Form
+from sim.blueprint import OUTSIDE, Blueprint, HostRule
+from sim.elements import Effect, Nat
 from sim.families.registry import family
 
 
@@ -35,3 +37,25 @@ def held(numbers: frozenset[int]) -> HostRule:
         lambda packet: "drop" if packet.protocol in numbers else None,
         lambda view: Effect("held-by-receiver", where="far") if view.way == 1 and view.number in numbers else None,
     )
+
+
+@family(agent=True)
+def second_interface_held(print_: Blueprint) -> None:
+    """Some numbers come to the target by another interface, and its firewall keeps them."""
+    numbers = print_.some_numbers() - {1, 17}
+
+    def prepare(_near: object, far: object) -> None:
+        far.comes_by = lambda packet: "eth1" if packet.protocol in numbers else None  # type: ignore[attr-defined]
+
+    print_.prepare.append(prepare)
+    print_.far_inputs.append(held(numbers))
+    print_.notes.append(f"{sorted(numbers)} come in by eth1, and are dropped there")
+
+
+@family(agent=True, group="nat")
+def stale_checksum(print_: Blueprint) -> None:
+    """A translator of any number, which corrects no checksum of DCCP's."""
+    print_.trains = (Train(33, form=Form.WELLFORMED), Train(253))
+    print_.extra.append((1, Nat("nat", OUTSIDE, "address")))
+    print_.outside |= {OUTSIDE}
+    print_.notes.append("NAT that corrects no checksum of DCCP's")

@@ -3,25 +3,10 @@
 from __future__ import annotations
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.verdict import Form
-from sim.blueprint import OUTSIDE, Blueprint
-from sim.elements import Nat, Unreachable
-from sim.families.eyes import held
+from sim.blueprint import Blueprint
+from sim.elements import Unreachable
 from sim.families.registry import MS, family
 from sim.host import Bucket
-
-
-@family(agent=True, fault="C11: lost, while the packet came to another interface than the tap's")
-def second_interface_held(print_: Blueprint) -> None:
-    """Some numbers come to the target by another interface, and its firewall keeps them."""
-    numbers = print_.some_numbers() - {1, 17}
-
-    def prepare(_near: object, far: object) -> None:
-        far.comes_by = lambda packet: "eth1" if packet.protocol in numbers else None  # type: ignore[attr-defined]
-
-    print_.prepare.append(prepare)
-    print_.far_inputs.append(held(numbers))
-    print_.notes.append(f"{sorted(numbers)} come in by eth1, and are dropped there")
 
 
 @family(agent=True, group="loss", alone=True, fault="C14: finality is counted over what was not watched")
@@ -42,12 +27,3 @@ def number_zero(print_: Blueprint) -> None:
     """Number 0 is asked for."""
     print_.trains = tuple(sorted({*print_.trains, Train(0)}))
     print_.notes.append("number 0")
-
-
-@family(agent=True, group="nat", fault="C17: a stale checksum behind NAT is as sent")
-def stale_checksum(print_: Blueprint) -> None:
-    """A translator of any number, which corrects no checksum of DCCP's."""
-    print_.trains = (Train(33, form=Form.WELLFORMED), Train(253))
-    print_.extra.append((1, Nat("nat", OUTSIDE, "address")))
-    print_.outside |= {OUTSIDE}
-    print_.notes.append("NAT that corrects no checksum of DCCP's")
