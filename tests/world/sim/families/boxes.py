@@ -38,11 +38,11 @@ def changed_front(print_: Blueprint) -> None:
 
 @family(agent=True, group="mangle")
 def changed_carrier(print_: Blueprint) -> None:
-    """A box changes the first byte of what is no bare HDP: the version of OSPF, a port of DCCP."""
+    """A box changes one byte before HDP that no translator writes: of OSPF's router, SCTP's tag, DCCP's coverage."""
     numbers = (33, 89, 132)
     print_.trains = tuple(Train(number, form=Form.WELLFORMED) for number in numbers)
-    print_.extra.append((1, Mangle("mangler", frozenset(numbers), frozenset({1}), flip(0), "modify", ("payload",))))
-    print_.notes.append(f"byte 0 is changed of {numbers}")
+    print_.extra.append((1, Mangle("mangler", frozenset(numbers), frozenset({1}), flip(5), "modify", ("payload",))))
+    print_.notes.append(f"byte 5 is changed of {numbers}")
 
 
 def flip(at: int) -> Callable[[Packet], None]:
