@@ -124,6 +124,10 @@ class Facts:
         """Whether the train got the probes that every train gets."""
         return len(self.accepted) + len(self.refused) >= self.circumstances.minimum_count
 
+    def enough_rounds(self, probes: Iterable[Probe]) -> bool:
+        """Whether these, which were watched, are of as many rounds as every train gets."""
+        return len({probe.round for probe in probes}) >= self.circumstances.minimum_count
+
     @property
     def last_chance(self) -> bool:
         """Whether the measurement cannot send any more."""

@@ -67,12 +67,15 @@ def held_by_sender(facts: Facts) -> Finding | None:
         return None
     if facts.circumstances.agent_gone:
         return None  # what was handed over to it may never have been sent
+    enough = facts.enough_rounds(watched)
+    if not enough and facts.last_chance:
+        return None  # in the other rounds nobody looked, or nothing left at all
     tap = explain.sender_tap(facts)
     said = (
         f"sendto() took {len(watched)} and none left {tap} or any other interface, while the control did: "
         "the sender's kernel or its firewall keeps it"
     )
-    return Finding(Verdict.HELD_BY_SENDER, Place.SENDER_KERNEL, said, facts.enough)
+    return Finding(Verdict.HELD_BY_SENDER, Place.SENDER_KERNEL, said, enough)
 
 
 def renumbered(facts: Facts) -> Finding | None:
@@ -116,8 +119,11 @@ def rejected(facts: Facts) -> Finding | None:
     crossed = sum(fate.crossed for fate in facts.fates)
     if crossed and not by_target:
         return None
+    final = _proven(facts, errors)
+    if not final and facts.last_chance and facts.has_agent:
+        return None  # for a moment somebody had no way on: the others were lost, or nobody knows what became of them
     said = f"{explain.rejections_text(by_target if crossed else errors)}; of {explain.journey_text(facts)}"
-    return Finding(Verdict.REJECTED, _rejection_place(facts, by_target, crossed), said, facts.enough)
+    return Finding(Verdict.REJECTED, _rejection_place(facts, by_target, crossed), said, final)
 
 
 def lost(facts: Facts) -> Finding | None:
@@ -170,13 +176,18 @@ def held_by_receiver(facts: Facts) -> Finding | None:
     if not (eyes.arrived and eyes.delivered) or facts.circumstances.agent_gone:
         return None
     arrived = [p for p in facts.accepted if facts.intact(p.arrived)]
-    if any(p.delivered for p in facts.accepted) or all(p.round in facts.spoiled_rounds for p in arrived):
+    watched = [p for p in arrived if p.round not in facts.spoiled_rounds]
+    if not watched or any(p.delivered for p in facts.accepted):
         return None
+    came = [p for p in facts.accepted if p.arrived and p.round not in facts.spoiled_rounds]
+    enough = facts.enough_rounds(came)
+    if not enough and facts.last_chance:
+        return None  # what came in the other rounds may have found no room
     said = (
         f"{len(arrived)} of {len(facts.accepted)} arrived at {explain.receiver_tap(facts)} and none came to its socket"
         f"{explain.control_at_socket_text(facts, arrived)}: the receiver's kernel or its firewall keeps it"
     )
-    return Finding(Verdict.HELD_BY_RECEIVER, Place.RECEIVER_KERNEL, said, facts.enough)
+    return Finding(Verdict.HELD_BY_RECEIVER, Place.RECEIVER_KERNEL, said, enough)
 
 
 def modified(facts: Facts) -> Finding | None:
@@ -235,6 +246,16 @@ def inconclusive(facts: Facts) -> Finding:
     reason, final = inference.obstacle(facts)
     said = _journey(facts, reason) if facts.accepted else reason
     return Finding(Verdict.INCONCLUSIVE, Place.UNKNOWN, said, final or facts.last_chance)
+
+
+def _proven(facts: Facts, errors: list[tuple[Probe, IcmpReport]]) -> bool:
+    """Whether so many were rejected that none gets through, or so many lost beside them.
+
+    Who rejects may have few errors to send. Without an agent nobody else can tell of those that brought none.
+    """
+    if not facts.has_agent:
+        return facts.enough
+    return facts.enough_rounds([probe for probe, _ in errors]) or inference.all_lost(facts, facts.end_trials)
 
 
 def _seen(facts: Facts, probe: Probe) -> bool:

@@ -21,8 +21,10 @@ from pytest_hdp.packet.ip import IPv4, parse_ipv4
 from pytest_hdp.vantage.exchange import NOBODY_KNOWS
 
 ICMP_ERRORS = frozenset({3, 4, 5, 11, 12})
-MOST_REPORTS = 32  # kept of one probe: nobody honest sends more, and a flood must not fill the memory
-MOST_COPIES = 32  # kept of one probe at one place, for the same reason
+# Kept of one probe, apart of those that prove something and of those that do not, which anybody can make up: nobody
+# honest sends more, and a flood must neither fill the memory nor crowd out what counts.
+MOST_REPORTS = 32
+MOST_COPIES = 8  # kept of one probe at one place, for the same reason
 MOST_ADDED = 2048  # bytes by which a copy may be longer than its probe: no header and no padding is as long
 
 
@@ -174,7 +176,8 @@ class Ledger:
         entry, report = found
         if not sends(entry.train.direction):
             return True
-        if len(entry.icmp) < MOST_REPORTS and not any(replace(known, time=time) == report for known in entry.icmp):
+        alike = sum(known.authenticated is report.authenticated for known in entry.icmp)
+        if alike < MOST_REPORTS and not any(replace(known, time=time) == report for known in entry.icmp):
             entry.icmp.append(report)
         return True
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pytest_hdp.vantage.station import Observation
 
 TAP_BUFFER = 16 << 20
-MOST_INBOX = 10_000  # packets that somebody else's socket has seen, and they have not taken
+MOST_INBOX, MOST_INBOX_BYTES = 10_000, 2048  # packets that somebody has not taken yet, and bytes of one
 _HDP_HEADER, _UDP_HEADER = 12, 8
 _PLACES = sorted({_HDP_HEADER, *(_HDP_HEADER + hdp_offset(number) for number in CARRIERS)})
 # The usual ones first, since the first that fits ends the filter; then those to which boxes on the path shift it.
@@ -232,7 +232,7 @@ class OpenPath:
             for observation in end.station.poll(0):
                 key = (id(end), observation[0])
                 if (inbox := self._inboxes.get(key)) is not None:
-                    if len(inbox) < MOST_INBOX:
+                    if len(inbox) < MOST_INBOX and len(observation[3]) <= MOST_INBOX_BYTES:
                         inbox.append(observation)
                 elif (eye := self.eyes.get(key)) is not None:
                     for subscriber in self.subscribers:

@@ -1,4 +1,4 @@
-"""Trains of which each packet came more than once: a mirror, a loop of bridges, a bond that sends on all its links."""
+"""Trains whose packets came more than once: a mirror, a loop of bridges, a bond that sends on all its links."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def times(record: Record) -> int:
-    """Return how often each packet that came did so, on average: 0 unless there is a surplus copy for each."""
+    """Return how often the packets that came did so, on average: 0 unless there are as many surplus copies."""
     came = max(fields.number(record, "arrived") or 0, fields.number(record, "delivered") or 0)
     surplus = fields.number(record, "duplicated") or 0
     return 1 + surplus // came if 0 < came <= surplus else 0
@@ -25,7 +25,7 @@ def often(count: int) -> str:
 
 
 def doubles(records: Iterable[Record]) -> list[str]:
-    """Return "47 (GRE): each packet came twice" for the trains of one course of which that is so, equal ones together.
+    """Return "47 (GRE): packets came twice" for the trains of one course of which that is so, equal ones together.
 
     Of more than a few different ones, the least is told.
     """
@@ -35,5 +35,5 @@ def doubles(records: Iterable[Record]) -> list[str]:
             counted.setdefault(count, []).append(record)
     if len(counted) > 2:
         everyone = [record for those in counted.values() for record in those]
-        return [f"{fields.subjects(everyone)}: each packet came {often(min(counted))}, or more often"]
-    return [f"{fields.subjects(counted[count])}: each packet came {often(count)}" for count in sorted(counted)]
+        return [f"{fields.subjects(everyone)}: packets came {often(min(counted))}, or more often"]
+    return [f"{fields.subjects(counted[count])}: packets came {often(count)}" for count in sorted(counted)]

@@ -77,7 +77,7 @@ def _row(record: Record) -> tuple[object, ...]:
     sent, delivered = fields.observed(record, "sent") or 0, fields.observed(record, "delivered")
     errno, place = fields.word(record, "errno"), fields.word(record, "place")
     received = NOTHING if delivered is None else _share(delivered, sent)
-    received += f", each {often(count)}" if (count := times(record)) else ""
+    received += f", {often(count)}" if (count := times(record)) else ""
     return (
         fields.protocol(record),
         fields.word(record, "keyword") or NOTHING,

@@ -58,6 +58,7 @@ _SEND_PATIENCE = 0.5  # seconds for which a full send queue is waited for
 _SLOTS = 64  # packets that one recvmmsg(2) may bring
 _LARGEST = 1 << 16  # bytes of an IP packet, rounded up
 _TURNS = 64  # calls for one socket before the next has its turn
+_MOST_READ = 8 << 20  # bytes of one socket before the next has its turn
 _OVERHEAD = mmap.PAGESIZE + 4096  # bytes of a buffer that a packet takes beyond its own, at most: skb->truesize
 _DROP_ALL = struct.pack("=HBBI", 6, 0, 0, 0)
 
@@ -402,7 +403,7 @@ class _Batch:
 
     def read(self, reader: _Reader, seen: list[Observation]) -> None:
         """Append what a socket has received. It is non-blocking. Raises OSError, but not if its interface went down."""
-        append = self._append_link if reader.family == _AF_PACKET else self._append_inet
+        append, size = self._append_link if reader.family == _AF_PACKET else self._append_inet, 0
         for _ in range(_TURNS):
             self._rest[: len(self._fresh)] = self._fresh  # the kernel has written lengths over what it was offered
             count = self._recvmmsg(reader.descriptor, self._headers, _SLOTS, socket.MSG_DONTWAIT, None)
@@ -412,7 +413,8 @@ class _Batch:
                     return
                 raise OSError(number, os.strerror(number))
             append(reader, count, seen)
-            if count < _SLOTS:
+            size += sum([len(each[3]) for each in seen[-count:]])
+            if count < _SLOTS or size > _MOST_READ:
                 return
 
     def _append_link(self, reader: _Reader, count: int, seen: list[Observation]) -> None:

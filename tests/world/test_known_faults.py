@@ -11,9 +11,7 @@ from sim.families import FAMILIES, faulty
 from sim.finding import measured, told
 
 SEEDS: dict[str, tuple[int, *tuple[str, ...]]] = {
-    "crowd-of-quotes": (2000192, "crowd-of-quotes"),
     "nat-pool": (4, "nat-pool"),
-    "small-socket-buffers": (2000000, "small-socket-buffers"),
 }
 """Of the families in which not every world shows the fault: a seed, and the families of its world."""
 

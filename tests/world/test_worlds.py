@@ -51,6 +51,9 @@ FOUND = (
     ("length-filter", "udp-blocked", "nat-linux", 11000168),
     ("tcp-and-sctp-only", 1),  # neither UDP nor echoes come through
     ("dead-branch-of-control", 1),
+    ("small-socket-buffers", 2003791),  # one probe in a round that counts, and four in spoiled ones, was final
+    ("small-socket-buffers", 2000000),
+    ("crowd-of-quotes", 2000192),  # what proves nothing crowded out what does
 )
 """Families and seed of the worlds that showed faults which are mended."""
 

@@ -602,6 +602,37 @@ def test_bytes_at_the_front_are_told_with_their_number(moved: int, said: str) ->
     assert said in judgement.explanation
 
 
+def five(letter: str, *, counting: int, **circumstances: Any) -> Judgement:
+    """Five probes, of whose rounds only some count: in the others an eye dropped packets."""
+    control = tuple(RoundControl(i, 64, 64, 64, () if i < counting else ("the tap overflowed",)) for i in range(5))
+    probes = tuple(probe(letter, i) for i in range(5))
+    shared = Circumstances(control, names=NAMES, minimum_count=5, **circumstances)
+    return judge(TrainEvidence(Train(132), None, probes), shared)
+
+
+@pytest.mark.parametrize(("letter", "verdict"), [(".", V.HELD_BY_SENDER), ("a", V.HELD_BY_RECEIVER)])
+@pytest.mark.parametrize("counting", [1, 4, 5])
+def test_an_absence_is_final_only_if_all_of_it_was_watched(letter: str, verdict: Verdict, counting: int) -> None:
+    going_on = five(letter, counting=counting, more_rounds=True)
+    assert (going_on.verdict, going_on.final) == (verdict, counting == 5)
+    assert five(letter, counting=counting).verdict is (verdict if counting == 5 else V.INCONCLUSIVE)
+
+
+@pytest.mark.parametrize(("errors", "counting", "final"), [(1, 1, False), (1, 5, True), (5, 5, True), (4, 4, False)])
+def test_one_error_beside_losses_that_nobody_can_explain_is_no_rejection(
+    errors: int, counting: int, final: bool
+) -> None:
+    control = tuple(RoundControl(i, 64, 64 * (i < counting), 64) for i in range(5))
+    report = IcmpReport(5, ROUTER, 3, 0, authenticated=True)
+    probes = tuple(replace(probe("l", i), icmp=(report,) * (i < errors)) for i in range(5))
+    for more_rounds in (True, False):
+        shared = Circumstances(control, names=NAMES, minimum_count=5, more_rounds=more_rounds, trains=1)
+        judgement = judge(TrainEvidence(Train(132), None, probes), shared)
+        expected = V.REJECTED if final or more_rounds else V.INCONCLUSIVE
+        assert judgement.verdict is expected, (more_rounds, judgement.explanation)
+        assert judgement.final is (final or not more_rounds)
+
+
 def test_what_a_number_became_is_told() -> None:
     copy = replace(seen(5), protocol=254, changed=("protocol",))
     judgement = attributes_of(*(replace(probe("l", i), arrived=(copy,)) for i in range(5)))

@@ -261,6 +261,24 @@ def test_an_error_repeated_without_end_is_kept_once(ledger):
     assert len(ledger.probes[2].icmp) == 32
 
 
+def test_quotes_that_prove_nothing_crowd_out_none_that_do(ledger):
+    entry, copy = ledger.probe(5, ip(hdp_bytes(3), identification=4711), "eth0")
+    entry.left.append(copy)
+    short = ip(hdp_bytes(3), identification=4711)[:28]
+    for time in range(1000):
+        assert ledger.icmp_error(time, icmp(3, time % 256, short))
+    assert ledger.icmp_error(9, icmp(3, 2, ip(hdp_bytes(3), identification=4711)))
+    assert [each.authenticated for each in entry.icmp].count(True) == 1
+    assert len(entry.icmp) == 33
+
+
+def test_a_flood_of_replays_keeps_few_copies(ledger):
+    for time in range(1000):
+        entry, copy = ledger.probe(time, ip(hdp_bytes(1)), "eth0")
+        entry.keep(entry.arrived, copy)
+    assert len(entry.arrived) == 8
+
+
 def test_a_tunnels_end_that_unpacked_it_speaks_for_the_tunnel():
     book = Ledger(RUN)
     sent = wrap(4, hdp_bytes(1, protocol=4), source=SOURCE, destination=TARGET)
