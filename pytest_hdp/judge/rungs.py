@@ -67,8 +67,7 @@ def held_by_sender(facts: Facts) -> Finding | None:
         return None
     if facts.circumstances.agent_gone:
         return None  # what was handed over to it may never have been sent
-    enough = facts.enough_rounds(watched)
-    if not enough and facts.last_chance:
+    if not (enough := facts.enough_rounds(watched)) and facts.last_chance:
         return None  # in the other rounds nobody looked, or nothing left at all
     tap = explain.sender_tap(facts)
     said = (

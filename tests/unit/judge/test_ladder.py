@@ -648,7 +648,8 @@ def test_what_came_inside_a_tunnels_packets_is_told_and_is_no_arrival() -> None:
 
 @pytest.mark.parametrize("state", ["right", "stale", "none", None])
 def test_a_stale_checksum_is_told_beside_the_delivery(state: str | None) -> None:
-    judgement = attributes_of(replace(probe("l", 0), delivered=(replace(seen(5), checksum=state),)))
+    came = (replace(seen(5), checksum=state),)
+    judgement = attributes_of(*(replace(probe("l", index), delivered=came) for index in range(5)))
     assert (judgement.verdict, judgement.transport_checksum) == (V.DELIVERED, state)
     assert ("a real stack would drop it" in judgement.explanation) is (state == "stale")
 
