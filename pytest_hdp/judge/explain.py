@@ -270,30 +270,6 @@ def probed_with(protocol: int, others: int = 0) -> str:
     return f", if it fares as {protocol}{f' and {others} more' if others else ''} did: it was not asked itself"
 
 
-def change_text(moved: int | None, changed_to: int | None) -> str:
-    """Return what a change was, where that is known: " (to 17 (udp); 4 bytes were put before the payload)"."""
-    said = [f"to {numbered(changed_to)}"] if changed_to is not None else []
-    if moved is not None and moved > 0:
-        said.append(f"{counted(moved, 'byte')} put before the payload")
-    elif moved is not None:
-        said.append(f"{counted(-moved, 'byte')} cut off its front")
-    return f" ({'; '.join(said)})" if said else ""
-
-
-def checksum_text(state: str | None) -> str:
-    """Return what a stale transport checksum means: "" for any other state."""
-    return "; its transport checksum was stale on arrival: a real stack would drop it" if state == "stale" else ""
-
-
-def carried_text(facts: Facts) -> str:
-    """Return what came to the receiver inside a tunnel's packets, and never out of the tunnel."""
-    inside = [probe.carried[0] for probe in facts.accepted if probe.carried and not probe.arrived]
-    if not inside:
-        return ""
-    numbers = " and ".join(map(numbered, sorted(set(inside))))
-    return f"; {len(inside)} came there inside packets of {numbers}, as in a tunnel, and not out of it"
-
-
 def counted(count: int, what: str) -> str:
     """Return "1 probe", "2 probes"."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"

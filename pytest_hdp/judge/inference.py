@@ -10,7 +10,9 @@ from pytest_hdp.judge.facts import TRANSIENT, one_per_round, rounds_of, tail_aft
 from pytest_hdp.judge.verdict import Place
 
 if TYPE_CHECKING:
-    from pytest_hdp.judge.evidence import Probe
+    from collections.abc import Sequence
+
+    from pytest_hdp.judge.evidence import IcmpReport, Probe
     from pytest_hdp.judge.facts import Facts, Trial
     from pytest_hdp.judge.pattern import SharedLoss
 
@@ -63,6 +65,16 @@ def explains_nothing(facts: Facts) -> bool:
     """Say whether the control loses so little that a loss is hardly by chance."""
     lost, sent = facts.control
     return lost <= 2 * statistics.LOSS_FLOOR * sent
+
+
+def rejection_is_proven(facts: Facts, errors: Sequence[tuple[Probe, IcmpReport]]) -> bool:
+    """Say whether so many were rejected that none gets through, or so many lost beside them.
+
+    Who rejects may have few errors to send. Without an agent nobody else can tell of those that brought none.
+    """
+    if not facts.has_agent:
+        return facts.enough
+    return facts.enough_rounds([probe for probe, _ in errors]) or all_lost(facts, facts.end_trials)
 
 
 def missing(facts: Facts) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge import attributes, explain, rungs
+from pytest_hdp.judge import attributes, changes, explain, rungs
 from pytest_hdp.judge.facts import Facts, one_per_round
 from pytest_hdp.judge.result import Judgement
 from pytest_hdp.judge.rungs import Finding
@@ -55,7 +55,7 @@ def judge(evidence: TrainEvidence, circumstances: Circumstances, ladder: Sequenc
     finding = next(found for rung in ladder if (found := rung(facts)) is not None)
     accepted, control = facts.accepted, circumstances.control
     checksum = attributes.transport_checksum(facts)
-    after = explain.checksum_text(checksum) + explain.solicited_text(evidence)
+    after = changes.checksum_text(checksum) + explain.solicited_text(evidence)
     return Judgement(
         train=facts.train,
         verdict=finding.verdict,

@@ -16,7 +16,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge import attributes, explain, inference
+from pytest_hdp.judge import attributes, changes, explain, inference
 from pytest_hdp.judge.pattern import order_text
 from pytest_hdp.judge.verdict import Place, Verdict
 
@@ -118,7 +118,7 @@ def rejected(facts: Facts) -> Finding | None:
     crossed = sum(fate.crossed for fate in facts.fates)
     if crossed and not by_target:
         return None
-    final = _proven(facts, errors)
+    final = inference.rejection_is_proven(facts, errors)
     if not final and facts.last_chance and facts.has_agent:
         return None  # for a moment somebody had no way on: the others were lost, or nobody knows what became of them
     said = f"{explain.rejections_text(by_target if crossed else errors)}; of {explain.journey_text(facts)}"
@@ -134,7 +134,7 @@ def lost(facts: Facts) -> Finding | None:
         return None
     said = (
         f"{sum(bool(p.left) for p in facts.accepted)} of {len(facts.accepted)} left {explain.sender_tap(facts)}, "
-        f"none reached {explain.receiver(facts)}, while {explain.control_text(facts)}{explain.carried_text(facts)}"
+        f"none reached {explain.receiver(facts)}, while {explain.control_text(facts)}{changes.carried_text(facts)}"
     )
     return Finding(Verdict.LOST, Place.PATH, said)
 
@@ -198,7 +198,7 @@ def modified(facts: Facts) -> Finding | None:
     fields = ", ".join(map(explain.plain, attributes.modified_fields(facts)))
     said = (
         f"{len(damaged)} of {came} came to {explain.receiver(facts)} with {fields} changed"
-        f"{explain.change_text(attributes.moved(facts), attributes.changed_to(facts))}, which no router may change"
+        f"{changes.change_text(attributes.moved(facts), attributes.changed_to(facts))}, which no router may change"
     )
     return Finding(Verdict.MODIFIED, Place.RECEIVER_SOCKET, said, facts.enough)
 
@@ -245,16 +245,6 @@ def inconclusive(facts: Facts) -> Finding:
     reason, final = inference.obstacle(facts)
     said = _journey(facts, reason) if facts.accepted else reason
     return Finding(Verdict.INCONCLUSIVE, Place.UNKNOWN, said, final or facts.last_chance)
-
-
-def _proven(facts: Facts, errors: list[tuple[Probe, IcmpReport]]) -> bool:
-    """Whether so many were rejected that none gets through, or so many lost beside them.
-
-    Who rejects may have few errors to send. Without an agent nobody else can tell of those that brought none.
-    """
-    if not facts.has_agent:
-        return facts.enough
-    return facts.enough_rounds([probe for probe, _ in errors]) or inference.all_lost(facts, facts.end_trials)
 
 
 def _seen(facts: Facts, probe: Probe) -> bool:

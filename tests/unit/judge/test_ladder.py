@@ -153,6 +153,7 @@ EXAMPLES = {
     ),
     "send, some": Example("EdE", V.INCONCLUSIVE, UNKNOWN, says=("2 of 3 with EPERM", "1 of 1 left eth0")),
     "send, some, the rest unseen": Example("E.E", V.INCONCLUSIVE, UNKNOWN),
+    "send, some, and one is enough": Example("E.E", V.INCONCLUSIVE, UNKNOWN, options={"minimum_count": 1}),
     "send, want of buffers": Example("OOO", V.INCONCLUSIVE, UNKNOWN, says=("want of resources", "ENOBUFS")),
     "send, no route": Example("UUU", V.REFUSED_AT_SEND, P.SENDER_SEND, says=("3 of 3 with ENETUNREACH",)),
     "send, no route for the control either": Example(

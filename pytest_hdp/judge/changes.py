@@ -1,0 +1,34 @@
+"""The words for what became of a packet on its way: shifted, renumbered, inside a tunnel's packet, a stale checksum."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge import explain
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.facts import Facts
+
+
+def change_text(moved: int | None, changed_to: int | None) -> str:
+    """Return what a change was, where that is known: " (to 17 (udp); 4 bytes were put before the payload)"."""
+    said = [f"to {explain.numbered(changed_to)}"] if changed_to is not None else []
+    if moved is not None and moved > 0:
+        said.append(f"{explain.counted(moved, 'byte')} put before the payload")
+    elif moved is not None:
+        said.append(f"{explain.counted(-moved, 'byte')} cut off its front")
+    return f" ({'; '.join(said)})" if said else ""
+
+
+def checksum_text(state: str | None) -> str:
+    """Return what a stale transport checksum means: "" for any other state."""
+    return "; its transport checksum was stale on arrival: a real stack would drop it" if state == "stale" else ""
+
+
+def carried_text(facts: Facts) -> str:
+    """Return what came to the receiver inside a tunnel's packets, and never out of the tunnel."""
+    inside = [probe.carried[0] for probe in facts.accepted if probe.carried and not probe.arrived]
+    if not inside:
+        return ""
+    numbers = " and ".join(map(explain.numbered, sorted(set(inside))))
+    return f"; {len(inside)} came there inside packets of {numbers}, as in a tunnel, and not out of it"
