@@ -101,7 +101,7 @@ def second_uplink(print_: Blueprint) -> None:
     print_.notes.append(f"{sorted(numbers)} leave by eth1")
 
 
-@family(agent=True, group="ways")
+@family(agent=True, group="ways", apart=True)
 def second_uplink_dead(print_: Blueprint) -> None:
     """Some numbers leave by an interface that nobody watches, and die there."""
     numbers = _uplink(print_, dead=True)
