@@ -48,7 +48,7 @@ def run(tmp_path: Path) -> Run:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("HDP_", "PYTEST_"))}
         done = subprocess.run(
             ["unshare", "-rnm", "bash", "-c", script, "bash", *arguments],
-            cwd=TOP, env=environment, capture_output=True, text=True, timeout=120, check=False,
+            cwd=TOP, env=environment, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
         printed = done.stdout + done.stderr
         if lacking := [line for line in printed.splitlines() if " lacks " in line]:
@@ -197,7 +197,7 @@ def test_what_a_box_does_to_the_front_is_told(tmp_path: Path, lab: str, moved: i
     arguments = ["--hdp-protocols=17,47,132,200,253", f"--hdp-report={tmp_path}"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("HDP_", "PYTEST_"))}
     done = subprocess.run(
-        [*command, *arguments], cwd=TOP, env=environment, capture_output=True, text=True, timeout=120, check=False
+        [*command, *arguments], cwd=TOP, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stdout
     for line in (tmp_path / "results.jsonl").read_text().splitlines():

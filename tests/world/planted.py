@@ -19,7 +19,7 @@ from sim.families import DEFAULT  # noqa: E402
 from sim.finding import measured  # noqa: E402
 
 from pytest_hdp.judge import facts, rungs, statistics  # noqa: E402
-from pytest_hdp.measure import asking, control, knowledge, ledger, locate  # noqa: E402
+from pytest_hdp.measure import asking, circumstances, knowledge, ledger, locate  # noqa: E402
 
 MOST = 2_000
 Plant = Callable[[Callable[[object, str, object], None]], None]
@@ -40,12 +40,12 @@ def bug(plant: Plant) -> Plant:
 @bug
 def _counted_twice(put: Callable[[object, str, object], None]) -> None:
     """A control is counted twice."""
-    usual = control.Control.rounds
+    usual = circumstances.rounds
 
-    def rounds(self: control.Control, *rest: Any) -> Any:
-        return tuple(replace(each, sent=2 * each.sent, delivered=2 * each.delivered) for each in usual(self, *rest))
+    def rounds(*arguments: Any) -> Any:
+        return tuple(replace(each, sent=2 * each.sent, delivered=2 * each.delivered) for each in usual(*arguments))
 
-    put(control.Control, "rounds", rounds)
+    put(circumstances, "rounds", rounds)
 
 
 @bug
