@@ -48,7 +48,7 @@ def run(tmp_path: Path) -> Run:
         pytest_command = f'{sys.executable} -m pytest -p no:cacheprovider --hdp-report={report} "$@"'
         script = f"mount -t tmpfs none /run && {LINE}\n{rules}\n{pytest_command}"
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("HDP_", "PYTEST_"))}
-        command = ["unshare", "-rnm", "bash", "-c", script, "bash", *SUITE, *ENDS, *arguments]
+        command = ["unshare", "-rnm", "bash", "-c", script, "bash", *SUITE, *_ends(arguments), *arguments]
         done = subprocess.run(
             command, cwd=TOP, env=environment, capture_output=True, text=True, timeout=120, check=False
         )
@@ -59,6 +59,11 @@ def run(tmp_path: Path) -> Run:
         return done.returncode, " ".join(printed.split()), {(r["protocol"], r["direction"]): r for r in records}
 
     return start
+
+
+def _ends(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """Source, agent and target, but for a target that the arguments name."""
+    return ENDS[:2] if any(each.startswith("--hdp-target=") for each in arguments) else ENDS
 
 
 def verdicts(records: dict[tuple[int, str], dict]) -> dict[tuple[int, str], str]:
@@ -140,6 +145,26 @@ def test_who_says_no_to_the_control_is_named(run: Run) -> None:
     assert "no path to 198.51.100.2" in printed
     assert "192.0.2.1 answered" in printed
     assert "no control was sent" not in printed
+
+
+@pytest.mark.needs("socat", "ping")
+def test_the_carrier_of_a_tunnel_is_nobodys_control(run: Run) -> None:
+    """Each datagram of an IP-in-UDP tunnel holds a packet of ours: it is no control itself, and teaches no address."""
+    tunnel = """
+    trap 'kill $(jobs -p)' EXIT
+    ip netns exec far socat UDP-LISTEN:5555,bind=198.51.100.2 TUN:10.8.0.2/24,up &
+    until ip netns exec far sh -c 'grep -q :15B3 /proc/net/udp'; do :; done
+    ip netns exec near socat UDP:198.51.100.2:5555 TUN:10.8.0.1/24,up &
+    until ip netns exec near ping -c1 -W1 10.8.0.2 >/dev/null; do :; done
+    ip netns exec near nft 'table ip t { chain p { type filter hook prerouting priority -400
+      iifname "tun*" ip protocol 253 drop
+    }; }'
+    """
+    status, printed, records = run(tunnel, "--hdp-protocols=253,254", "--hdp-target=10.8.0.2")
+    assert verdicts(records) == {(253, "reverse"): "held_by_receiver"}, printed
+    assert status == 1
+    assert {each["nat"]["state"] for each in records.values()} == {"none"}
+    assert {each["path"]["target"] for each in records.values()} == {"10.8.0.2"}
 
 
 def test_two_ways_of_which_one_is_dead_are_told_alike_whichever_the_control_takes(tmp_path: Path) -> None:
