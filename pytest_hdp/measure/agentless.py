@@ -227,7 +227,9 @@ class Agentless:
         if climbers:
             locator = Locator(self.know.path, Direction.FORWARD, self.know.content)
             self.know.searches.append((locator.control, locator.ledger))
-            yield from locator.climb(climbers, self.know.control.address(Direction.FORWARD), 0, self.asking.wait)
+            control = self.know.control
+            aim = control.address(Direction.FORWARD), 0
+            yield from locator.climb(climbers, *aim, self.asking.wait, control.times.spread)
             yield from ask_again([locator])
             self.know.searches.clear()
             self.asking.climbed = Sent(self.know.clock.monotonic(), self.know.clock.monotonic())

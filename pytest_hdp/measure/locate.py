@@ -2,8 +2,10 @@
 
 Silence of the test packet alone says nothing: the control must have been answered from the same place. A stock Linux
 router sends one ICMP error a second to each peer, after a burst of six (icmp_ratelimit, icmp(7)), so few are asked for
-at a time, and the control comes last: if that is answered, the budget was there for what came before it. Only what
-stays in doubt is asked again when the budget has had time to fill, all of it after the same wait.
+at a time, and the control comes last: if that is answered, the budget was there for what came before it. Where
+delays vary it is sent as much later: else it may overtake them and have what was left of the budget, and their silence
+is taken for death. No later than that, as the budget fills meanwhile. Only what stays in doubt is asked again when the
+budget has had time to fill, all of it after the same wait.
 
 A number may take another way than the control, by policy or among ways of equal cost, or go in a circle. So each climbs
 as far as its own packets are answered, also beyond the TTL at which the control is there.
@@ -12,128 +14,32 @@ as far as its own packets are answered, also beyond the TTL at which the control
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.attributes import counted
-from pytest_hdp.judge.result import AtTtl, Hop
+from pytest_hdp.judge.result import Hop
 from pytest_hdp.measure.control import Control
-from pytest_hdp.measure.counting import ControlEntry
-from pytest_hdp.measure.ledger import Entry, Ledger
+from pytest_hdp.measure.ledger import Ledger
 from pytest_hdp.measure.located import Found
 from pytest_hdp.measure.sending import send_probe
+from pytest_hdp.measure.ttl_rung import TRIES, Attempt, Rung
 from pytest_hdp.measure.waiting import Waiting, look_until, pause
 from pytest_hdp.measure.way import Way
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.verdict import Direction
+    from pytest_hdp.measure.counting import ControlEntry
+    from pytest_hdp.measure.ledger import Entry
     from pytest_hdp.measure.path import OpenPath
 
 ICMP = 1
-TIME_EXCEEDED = 11
 HIGHEST_TTL = 30
-TRIES = 3  # silences beside an answered control that make one silence; and attempts without any answer
 AT_ONCE = 4  # test packets before a control: with it, within the burst of a stock Linux router
 BUDGET = 1.05  # seconds in which such a router earns one more ICMP error
 WAITS = 2  # for the budget, in a row without any answer, before what is in doubt stays so
 USUAL_TTL = 64
 GIVES_UP = 2  # TTLs in a row at which nobody answers on a way that the control does not take
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One packet of some trains, and after them the control."""
-
-    probes: dict[Train, Entry]
-    control: ControlEntry | None
-
-    def answered_by(self, train: Train) -> str | None:
-        """The router that let this train's TTL expire, by an authenticated error."""
-        entry = self.probes.get(train)
-        reports = entry.icmp if entry is not None else ()
-        return next((each.source for each in reports if each.type == TIME_EXCEEDED and each.authenticated), None)
-
-    def heard_of(self, train: Train) -> bool:
-        """Whether an error about it came, or it came through."""
-        entry = self.probes.get(train)
-        return entry is not None and bool(entry.arrived or entry.delivered or any(i.authenticated for i in entry.icmp))
-
-    @property
-    def expired_at(self) -> str | None:
-        """The router that let the control's TTL expire."""
-        return self.control.expired_at if self.control is not None else None
-
-    @property
-    def arrived(self) -> bool:
-        """The control's TTL was enough for the whole path."""
-        seen = self.control
-        return seen is not None and bool(seen.delivered_at or seen.arrived_at or seen.replied_at)
-
-    def is_complete(self) -> bool:
-        """Everything was answered that can be."""
-        return (self.arrived or self.expired_at is not None) and all(map(self.heard_of, self.probes))
-
-    @property
-    def fruitful(self) -> bool:
-        """Anything was answered."""
-        return self.arrived or self.expired_at is not None or any(map(self.answered_by, self.probes))
-
-
-@dataclass(frozen=True, slots=True)
-class Rung:
-    """What one TTL brought to the trains that were not silent before it."""
-
-    ttl: int
-    trains: Sequence[Train]
-    attempts: list[Attempt] = field(default_factory=list)
-
-    def answered_by(self, train: Train) -> str | None:
-        """The router that let this train's TTL expire."""
-        return next(filter(None, (attempt.answered_by(train) for attempt in self.attempts)), None)
-
-    def control_answered_by(self) -> str | None:
-        """The router that let the control's TTL expire."""
-        return next(filter(None, (attempt.expired_at for attempt in self.attempts)), None)
-
-    @property
-    def control_arrived(self) -> bool:
-        """The control's TTL was enough for the whole path."""
-        return any(attempt.arrived for attempt in self.attempts)
-
-    def silent(self, train: Train) -> bool:
-        """It was never answered, and often enough the control that was sent after it was."""
-        beside = sum(attempt.expired_at is not None for attempt in self.asked(train))
-        return beside >= TRIES and self.answered_by(train) is None
-
-    def heard_of(self, train: Train) -> bool:
-        """Whether anything is known of where its packets with this TTL came to."""
-        return any(attempt.heard_of(train) for attempt in self.attempts)
-
-    def asked(self, train: Train) -> list[Attempt]:
-        """The attempts in which a packet of this train was sent."""
-        return [attempt for attempt in self.attempts if train in attempt.probes]
-
-    def told_alone(self, train: Train) -> bool:
-        """Only the control was seen here: the train's own were silent, or somebody before has rejected them."""
-        if self.control_answered_by() is not None and self.heard_of(train):
-            return True
-        return bool(self.asked(train)) and (self.control_arrived or self.silent(train))
-
-    def told(self, train: Train) -> AtTtl:
-        """All that this TTL brought to one train, and to the controls sent right after its packets."""
-        asked = self.asked(train)
-        errors = counted(report for attempt in asked for report in attempt.probes[train].icmp)
-        return AtTtl(
-            ttl=self.ttl,
-            sent=sum(attempt.probes[train].errno is None for attempt in asked),
-            icmp=errors,
-            control=sum(attempt.expired_at is not None for attempt in asked),
-            router=next((attempt.expired_at for attempt in asked if attempt.expired_at is not None), None),
-            control_arrived=sum(attempt.arrived for attempt in asked),
-            silent=self.silent(train) and not any(each.authenticated for each in errors),
-        )
 
 
 class Locator:
@@ -163,12 +69,17 @@ class Locator:
         self.control = Control(path, content)
         self.rungs: list[Rung] = []
         self._address = ""
-        self._timeout = 0.0
+        self._timeout = self._spread = 0.0
 
-    def climb(self, trains: Iterable[Train], address: str, port: int, timeout: float) -> Waiting[None]:
-        """Raise the TTL until the control arrives or all trains are silent; `timeout`: seconds for an answer."""
+    def climb(
+        self, trains: Iterable[Train], address: str, port: int, timeout: float, spread: float = 0.0
+    ) -> Waiting[None]:
+        """Raise the TTL until the control arrives or all trains are silent; `timeout`: seconds for an answer.
+
+        `spread`: seconds by which a later packet may overtake an earlier one.
+        """
         self.control.aim(self.direction, address, port)
-        self._address, self._timeout = address, timeout
+        self._address, self._timeout, self._spread = address, timeout, spread
         alive = list(trains)
         for ttl in range(1, HIGHEST_TTL + 1):
             rung = Rung(ttl, alive)
@@ -196,13 +107,17 @@ class Locator:
         """Ask for those in doubt, until so many attempts in a row brought nothing. Whether any brought something."""
         fruitless, fruitful = 0, False
         while fruitless < tries and not (fruitless and self._late()) and (trains := self.doubts(rung)):
-            attempt = self._send(rung.ttl, trains[:AT_ONCE])
+            attempt = Attempt(self._send(rung.ttl, trains[:AT_ONCE]))
             rung.attempts.append(attempt)
-            deadline = self.path.clock.monotonic() + self._timeout
-            yield from look_until(self.path.clock, deadline, attempt.is_complete)
+            yield from self._wait(min(self._spread, self._timeout), attempt.probes_heard_of)
+            attempt.control = self._send_control(rung.ttl)
+            yield from self._wait(self._timeout, attempt.is_complete)
             fruitless = 0 if attempt.fruitful else fruitless + 1
             fruitful = fruitful or attempt.fruitful
         return fruitful
+
+    def _wait(self, seconds: float, known: Callable[[], bool]) -> Waiting[bool]:
+        return look_until(self.path.clock, self.path.clock.monotonic() + seconds, known)
 
     def doubts(self, rung: Rung) -> list[Train]:
         """Those that were not answered, without that meaning anything."""
@@ -247,7 +162,8 @@ class Locator:
         """All that climbing for a train has brought."""
         rungs = tuple(rung.told(train) for rung in self.rungs if rung.asked(train))
         way = self.way(train)
-        return Found(train, *self.last_hop(train), self.hops(), rungs, way.elsewhere, way.circle)
+        doubtful = any(self._would_tell(rung, train) and rung.leaves_open(train) for rung in self.rungs)
+        return Found(train, *self.last_hop(train), self.hops(), rungs, way.elsewhere, way.circle, doubtful)
 
     def _would_tell(self, rung: Rung, train: Train) -> bool:
         last, beyond = self.last_hop(train)
@@ -257,7 +173,7 @@ class Locator:
         end = self.path.receiver_end(self.direction)
         return self.path.name.target if end is None or end is self.path.far else end.address
 
-    def _send(self, ttl: int, trains: Iterable[Train]) -> Attempt:
+    def _send(self, ttl: int, trains: Iterable[Train]) -> dict[Train, Entry]:
         sender = self.path.sender_end(self.direction)
         probes = {}
         for train in trains:
@@ -266,15 +182,19 @@ class Locator:
                 sender.station.set_ttl(handle, ttl)
                 probes[train] = send_probe(self.path, self.ledger, train, ttl, self.content, self._address)
                 sender.station.set_ttl(handle, USUAL_TTL)
+        return probes
+
+    def _send_control(self, ttl: int) -> ControlEntry | None:
+        sender = self.path.sender_end(self.direction)
         control: int | str = self.path.controls[id(sender)][0]
         if self.echo or self.stand_in is not None:
             control = self.path.sender(self.direction, ICMP if self.stand_in is None else self.stand_in.protocol)
         if not isinstance(control, int):
-            return Attempt(probes, None)
+            return None
         sender.station.set_ttl(control, ttl)
         sent = self.control.send(self.direction, ttl, echo=self.echo, stand_in=self.stand_in)
         sender.station.set_ttl(control, USUAL_TTL)
-        return Attempt(probes, sent)
+        return sent
 
 
 def ask_again(locators: Sequence[Locator], until: float = math.inf) -> Waiting[None]:

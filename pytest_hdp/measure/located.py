@@ -30,7 +30,10 @@ TIME_EXCEEDED = 11
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What climbing for one train has brought: see `Way`, `Locator.hops` and `Rung.told`."""
+    """What climbing for one train has brought: see `Way`, `Locator.hops` and `Rung.told`.
+
+    `doubtful`: between `last` and `beyond` a router speaks, and the train's silence there is not proven.
+    """
 
     train: Train
     last: Hop | None
@@ -39,6 +42,7 @@ class Found:
     rungs: tuple[AtTtl, ...] = ()
     elsewhere: bool = False
     circle: tuple[Hop, Hop] | None = None
+    doubtful: bool = False
 
     @property
     def rejected_by(self) -> str | None:
@@ -49,7 +53,7 @@ class Found:
     @property
     def place(self) -> tuple[object, ...] | None:
         """Where it ended, as far as that is known."""
-        if self.circle is None and self.beyond is None and not self.elsewhere:
+        if self.circle is None and (self.doubtful or (self.beyond is None and not self.elsewhere)):
             return None
         return self.last, self.beyond, self.elsewhere, self.circle
 
@@ -159,7 +163,9 @@ def located(judgement: Judgement, found: Found, *, hidden: bool = False, others:
     if not own:
         return replace(judgement, explanation=sentence)
     # who rejected it may speak in another's name: a box before that, say, which no TTL shows
-    return replace(judgement, last_hop=last if beyond is not None else found.last, explanation=sentence)
+    last = last if beyond is not None else found.last
+    proven = not found.doubtful or found.circle is not None or last != found.last
+    return replace(judgement, last_hop=last if proven else None, explanation=sentence)
 
 
 def _ending(judgement: Judgement, found: Found, last: Hop | None, beyond: Hop | None, *, hidden: bool) -> str | None:

@@ -26,6 +26,11 @@ class RoundTrip:
             self.smoothed += (took - self.smoothed) / 8
 
     @property
+    def spread(self) -> float:
+        """Seconds by which a later packet may overtake an earlier one: the variation with the K of 4, or any delay."""
+        return self.transit if self.smoothed is None else 4 * self.variation
+
+    @property
     def patience(self) -> float:
         """Seconds after which an answer is not to be expected any more: RFC 6298 section 2, with its K of 4."""
         return 2 * self.transit if self.smoothed is None else self.smoothed + 4 * self.variation

@@ -78,7 +78,8 @@ class Places:
         search = locator.control, locator.ledger
         know.searches.append(search)
         trains = [each.train for each in chosen]
-        yield from locator.climb(trains, control.address(direction), control.port(direction), know.timeout)
+        aim = control.address(direction), control.port(direction)
+        yield from locator.climb(trains, *aim, know.timeout, control.times.spread)
         yield from ask_again([locator], until)
         know.searches.remove(search)
         hidden = self._translated(direction)

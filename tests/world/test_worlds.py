@@ -15,6 +15,7 @@ FOUND = (
     ("icmp-blocked", 3003),
     ("number-reject", 3005),  # a near router rejected before the echo beside the probe came back
     ("nat-by-address", "number-reject", 904),
+    ("jitter", "nat-some", 426),  # the control overtook a rung's test packets, and their silence was called death
     ("prohibited-routes", "equal-cost", 925),  # the control overtook the trains, and took the router's one error
     ("prohibited-routes", 1668),  # the measurement never ended
     ("route-flaps-unwatched", 0),  # 60,000 packets in 0.3 s while there was no route

@@ -1,0 +1,63 @@
+"""Silence at a TTL: when it means death there, and when the place is left open."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.result import Hop, Judgement
+from pytest_hdp.judge.verdict import Direction, Place, Verdict
+from pytest_hdp.measure.counting import ControlEntry
+from pytest_hdp.measure.ledger import Entry
+from pytest_hdp.measure.located import Found, Kinds, located
+from pytest_hdp.measure.roundtrip import RoundTrip
+from pytest_hdp.measure.ttl_rung import Attempt, Rung
+
+TRAIN, ROUTER = Train(97), "100.64.1.2"
+FAR = Found(TRAIN, Hop(1, "192.0.2.1"), Hop(3, "198.51.100.2"))
+LOST = Judgement(TRAIN, Verdict.LOST, Place.PATH, "7 of 7 left, none arrived.", final=True)
+
+
+def rung(answered: int, silent: int = 0) -> Rung:
+    """A TTL at which the control was answered so often beside the train's silence, and so often was not."""
+    controls = [ControlEntry(0, 2, Direction.FORWARD, echo=False) for _ in range(answered + silent)]
+    for control in controls[:answered]:
+        control.expired_at = ROUTER
+    return Rung(2, [TRAIN], [Attempt({TRAIN: Entry(0, 2, TRAIN, b"")}, control) for control in controls])
+
+
+@pytest.mark.parametrize(
+    ("answered", "silent", "leaves_open"), [(0, 3, False), (1, 9, True), (2, 1, True), (3, 0, False)]
+)
+def test_a_router_that_speaks_leaves_a_silence_open_until_it_is_proven(
+    answered: int, silent: int, leaves_open: bool
+) -> None:
+    asked = rung(answered, silent)
+    assert asked.silent(TRAIN) is (answered == 3)
+    assert asked.leaves_open(TRAIN) is leaves_open
+
+
+def test_an_open_silence_on_the_way_leaves_the_last_hop_open() -> None:
+    assert located(LOST, FAR).last_hop == FAR.last
+    doubtful = located(LOST, replace(FAR, doubtful=True))
+    assert doubtful.last_hop is None
+    assert "192.0.2.1 (hop 1)" in doubtful.explanation, "between these two it died in any case"
+
+
+def test_who_was_left_open_stands_for_nobody() -> None:
+    kinds = Kinds()
+    kinds.climbed(LOST, replace(FAR, doubtful=True))
+    other = replace(LOST, train=Train(89))
+    assert kinds.stands_for(other).explanation == LOST.explanation
+
+
+def test_the_control_waits_as_long_as_delays_vary() -> None:
+    even, uneven, unknown = RoundTrip(), RoundTrip(), RoundTrip(transit=0.02)
+    for index in range(60):
+        even.learn(0.3)
+        uneven.learn(0.003 * (index % 2))
+    assert even.spread < 0.0001, "else the budget fills between the test packets and the control"
+    assert 0.003 <= uneven.spread < 0.01
+    assert unknown.spread == 0.02
