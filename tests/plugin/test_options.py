@@ -104,10 +104,11 @@ def test_several_labs_are_several_groups(project):
 
 
 @pytest.mark.needs("ip", "nft")
-@pytest.mark.parametrize(("how", "places"), [("groups", 1), ("all", 3), ("none", 0)])
+@pytest.mark.parametrize(("how", "places"), [("groups", 6), ("all", 8), ("none", 0)])
 def test_locate_bounds_the_search_for_the_hop(project, how, places):
     project.write(test_mine="import pytest\n@pytest.mark.hdp(path='target')\n" + SWEEP)
-    run = project.run("--hdp-lab=allowlist", "--hdp-protocols=47,50,51", f"--hdp-locate={how}", "--hdp-report=out")
-    run.assert_outcomes(xfailed=3)
+    numbers = "--hdp-protocols=47,50,51,89,100,200,201,253"
+    run = project.run("--hdp-lab=allowlist", numbers, f"--hdp-locate={how}", "--hdp-report=out")
+    run.assert_outcomes(xfailed=8)
     hops = [record["last_hop"] for record in records(project) if record["last_hop"]]
     assert hops == [{"ttl": 2, "address": "203.0.113.6"}] * places
