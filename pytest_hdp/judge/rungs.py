@@ -46,7 +46,7 @@ def refused_at_socket(facts: Facts) -> Finding | None:
 
 
 def refused_at_send(facts: Facts) -> Finding | None:
-    """2: sendto() gave an errno for every probe. Some refused and some taken is no verdict on either."""
+    """2: sendto() gave an errno for every probe: for some is no verdict, nor few before the agent went."""
     refused, tried = facts.refused, len(facts.refused) + len(facts.accepted)
     if not refused:
         return None
@@ -57,6 +57,8 @@ def refused_at_send(facts: Facts) -> Finding | None:
     if facts.accepted:
         said += f"; of the {len(facts.accepted)} it took: {explain.journey_text(facts)}"
         return Finding(Verdict.INCONCLUSIVE, Place.UNKNOWN, said, facts.last_chance)
+    if facts.circumstances.agent_gone and not facts.enough:
+        return Finding(Verdict.INCONCLUSIVE, Place.UNKNOWN, f"{said}, too few to tell")
     return Finding(Verdict.REFUSED_AT_SEND, Place.SENDER_SEND, said, facts.enough, errno)
 
 

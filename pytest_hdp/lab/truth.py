@@ -123,8 +123,9 @@ class Truth:
             found |= {Verdict.LOST} if further.ends else {Verdict.LOST, Verdict.LOSSY}
         if further.verdict is Verdict.REJECTED and Verdict.MODIFIED in ours:
             found.add(Verdict.LOST)  # the error quotes what came there, in which nobody knows the packet again
-        if further.verdict is Verdict.HELD_BY_RECEIVER and Verdict.MODIFIED in ours:
-            found.add(Verdict.MODIFIED)  # its damage may be why it is held
+        if further.verdict is Verdict.HELD_BY_RECEIVER:
+            # Its damage may be why it is held; and of one that came and was held the rest tells more.
+            found |= {Verdict.MODIFIED, Verdict.FIRST_ONLY} & ours
         return frozenset(found - {min(self.verdict, further.verdict, key=_WORST)})
 
 

@@ -22,6 +22,7 @@ from pytest_hdp.measure.silence import (
     Step,
     by_stack_of,
     by_word_of,
+    came_back,
     lost_of,
     not_proven,
     over,
@@ -148,7 +149,7 @@ class Asking:
                 fruitful |= self._take_silence(entry)
             else:
                 self.know.spoil(entry.round, BUDGET_SPENT)
-        if back := [position for position, entry in enumerate(entries) if any(map(rejecting, entry.icmp))]:
+        if back := [place for place, entry in enumerate(entries) if came_back(entry, self.know.path.near.address)]:
             # something came back: that is a control too, where echoes are dropped
             self._vouched |= {entry.round for entry in entries[: back[-1] + 1]}
         for train in [each for each in self.suspects if any(map(over, self.know.ledger.trains.get(each, ())))]:

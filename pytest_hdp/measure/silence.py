@@ -34,6 +34,11 @@ def over(entry: Entry) -> bool:
     return entry.errno is not None or bool(entry.replies) or any(map(rejecting, entry.icmp))
 
 
+def came_back(entry: Entry, own: str) -> bool:
+    """Whether an error came over the path: our own kernel's, from our own address, says that nothing went there."""
+    return any(rejecting(each) and each.source != own for each in entry.icmp)
+
+
 def by_stack_of(target: str, entry: Entry) -> bool:
     """Whether the target's own stack answered: protocol unreachable, or port unreachable to a datagram."""
     codes = {2, 3} if entry.train.protocol in WITH_A_PORT else {2}

@@ -237,7 +237,7 @@ def test_ctrl_c_while_measuring_keeps_what_is_known_by_then(start, tmp_path, cal
     verdicts = {number: each["verdict"] for number, each in run.records().items()}
     assert verdicts.pop(0) == "refused_at_socket"
     assert set(verdicts.items()) <= {*((number, "delivered") for number in range(1, 49)), (256, "renumbered")}
-    assert bool(verdicts) == known, printed
+    assert bool(verdicts.keys() - {256}) == known, printed  # one packet that left is enough for that one
     assert all(each["sent"] for number, each in run.records().items() if number)
     assert "IP protocol numbers" in printed
 

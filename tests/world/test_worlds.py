@@ -8,8 +8,11 @@ from sim.families.registry import right
 from sim.finding import measured, record, told
 
 WORLDS, CHUNK, AGAIN = 2000, 50, 25
-BY_CHANCE = {"loss-independent", "loss-bursty", "loss-periodic", "late-packets", "late-answers", "lossy-numbers"}
-"""Families in which the order of packets decides which of them are lost."""
+BY_CHANCE = {
+    "loss-independent", "loss-bursty", "loss-periodic", "late-packets", "late-answers", "lossy-numbers", "agent-lies",
+    "route-flaps",
+}  # fmt: skip
+"""Families in which the order of packets decides which of them are lost, or lied about."""
 FOUND = (
     ("icmp-blocked", 1431),  # no echo came back, so nothing was known of the delay, and what was under way was lost
     ("icmp-blocked", 3003),

@@ -146,6 +146,9 @@ EXAMPLES = {
         "", V.REFUSED_AT_SOCKET, P.SENDER_SOCKET, says=("EPROTONOSUPPORT",), options={"socket_errno": "EPROTONOSUPPORT"}
     ),
     "socket, and send": Example("EEE", V.REFUSED_AT_SOCKET, P.SENDER_SOCKET, options={"socket_errno": "EINVAL"}),
+    "refused at send, agent soon gone": Example(
+        "E", V.INCONCLUSIVE, UNKNOWN, options={"agent_gone": "ssh ended", "minimum_count": 5}, says=("too few to tell",)
+    ),
     "send": Example("EEE", V.REFUSED_AT_SEND, P.SENDER_SEND, says=("3 of 3 with EPERM", "local firewall")),
     "send, too big": Example("MMM", V.REFUSED_AT_SEND, P.SENDER_SEND, says=("EMSGSIZE",)),
     "send, before the minimum": Example(
