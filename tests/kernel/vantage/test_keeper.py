@@ -1,6 +1,7 @@
 """The keeper: many sockets in one request, the limit of open files, what programs inherit."""
 
 import errno
+import fcntl
 import itertools
 import resource
 import socket
@@ -22,6 +23,15 @@ def files_open():
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
+def is_open(number):
+    """Asked of the number itself: what its link in /proc leads to may be gone while the file is open."""
+    try:
+        fcntl.fcntl(number, fcntl.F_GETFD)
+    except OSError:
+        return False
+    return True
+
+
 def cookie(opened):
     return opened.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8)
 
@@ -32,8 +42,7 @@ def few_files():
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 
     def limit(more):
-        used = {int(each.name) for each in Path("/proc/self/fd").iterdir() if each.exists()}
-        free = (number for number in itertools.count() if number not in used)
+        free = (number for number in itertools.count() if not is_open(number))
         resource.setrlimit(resource.RLIMIT_NOFILE, (next(itertools.islice(free, more, None)), hard))
 
     yield limit
