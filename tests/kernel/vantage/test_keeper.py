@@ -1,8 +1,7 @@
 """The keeper: many sockets in one request, the limit of open files, what programs inherit."""
 
 import errno
-import fcntl
-import itertools
+import os
 import resource
 import socket
 from pathlib import Path
@@ -23,15 +22,6 @@ def files_open():
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def is_open(number):
-    """Asked of the number itself: what its link in /proc leads to may be gone while the file is open."""
-    try:
-        fcntl.fcntl(number, fcntl.F_GETFD)
-    except OSError:
-        return False
-    return True
-
-
 def cookie(opened):
     return opened.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8)
 
@@ -42,8 +32,11 @@ def few_files():
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 
     def limit(more):
-        free = (number for number in itertools.count() if not is_open(number))
-        resource.setrlimit(resource.RLIMIT_NOFILE, (next(itertools.islice(free, more, None)), hard))
+        # What is free is seen by taking it: a thread that waits in open() has a number and no file yet.
+        taken = [os.dup(0) for _ in range(more + 1)]
+        for each in taken:
+            os.close(each)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (taken[-1], hard))
 
     yield limit
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
