@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).parents[2]
+TUN = pytest.mark.skipif(
+    not os.access("/dev/net/tun", os.R_OK | os.W_OK), reason="/dev/net/tun: not there, or not for this user"
+)
 SUITE = ("suites/internet/test_sweep.py", "suites/internet/test_control.py")
 
 # near 192.0.2.2 - one - two - far 198.51.100.2
@@ -147,6 +150,7 @@ def test_who_says_no_to_the_control_is_named(run: Run) -> None:
     assert "no control was sent" not in printed
 
 
+@TUN
 @pytest.mark.needs("socat", "ping")
 def test_the_carrier_of_a_tunnel_is_nobodys_control(run: Run) -> None:
     """Each datagram of an IP-in-UDP tunnel holds a packet of ours: it is no control itself, and teaches no address."""

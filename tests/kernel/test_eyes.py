@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 
 TOP = Path(__file__).parents[2]
+TUN = pytest.mark.skipif(
+    not os.access("/dev/net/tun", os.R_OK | os.W_OK), reason="/dev/net/tun: not there, or not for this user"
+)
 SWEEP = "suites/internet/test_sweep.py"
 TARGET = "198.51.100.2"
 WATCHED = ("--hdp-source=netns=client", "--hdp-agent=netns=server", f"--hdp-target={TARGET}")
@@ -175,6 +178,8 @@ timeout 20 sh -c 'until ip netns exec client ping -c1 -W1 10.8.0.2; do sleep 0.1
 """
 
 
+@TUN
+@pytest.mark.needs("socat", "ping")
 @pytest.mark.parametrize("broken", [False, True], ids=["whole", "its end is deaf"])
 def test_a_tunnels_packets_are_no_copies_of_what_is_inside(run: Run, broken: bool) -> None:
     deaf = """
