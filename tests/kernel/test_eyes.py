@@ -169,9 +169,11 @@ add rule ip m c iifname "in" ip protocol 47 dup to 198.51.100.2 device "out"' ||
     assert "packets came twice" in (tmp_path / "report/report.html").read_text()
 
 
+# The near end begins when the far one listens: an ICMP error would end it.
 TUNNEL = """
 type socat >/dev/null || { echo the system lacks socat; exit 1; }
 ip netns exec server socat UDP-LISTEN:5555 TUN:10.8.0.2/30,up & ends=$!
+timeout 20 sh -c 'until ip netns exec server grep -q :15B3 /proc/net/udp; do sleep 0.05; done'
 ip netns exec client socat UDP:198.51.100.2:5555 TUN:10.8.0.1/30,up & ends="$ends $!"
 trap 'kill $ends' EXIT
 timeout 20 sh -c 'until ip netns exec client ping -c1 -W1 10.8.0.2; do sleep 0.1; done' >/dev/null
