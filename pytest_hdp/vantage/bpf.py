@@ -25,7 +25,7 @@ _LD_W_ABS, _LD_H_ABS, _LD_B_ABS = 0x20, 0x28, 0x30
 _LD_W_IND, _LD_H_IND, _LD_B_IND = 0x40, 0x48, 0x50
 _LD_IMM, _LD_LEN = 0x00, 0x80
 _LDX_IMM, _LDX_MSH = 0x01, 0xB1
-_ADD_X, _SUB_X, _AND_K, _LSH_K, _RSH_K, _RSH_X = 0x0C, 0x1C, 0x54, 0x64, 0x74, 0x7C
+_ADD_K, _ADD_X, _SUB_X, _AND_K, _LSH_K, _RSH_K, _RSH_X = 0x04, 0x0C, 0x1C, 0x54, 0x64, 0x74, 0x7C
 _JA, _JEQ, _JGE, _JSET = 0x05, 0x15, 0x35, 0x45
 _RET, _TAX = 0x06, 0x07
 
@@ -60,11 +60,13 @@ def matching(
     Raises ValueError if the needle is not 8 bytes, or no offset, a negative one, or a malformed address is given.
     """
     places = _checked(needle, offsets)
-    direct: Program = [(_LDX_MSH, 0, 0, 0), *_needle_at_x(needle, places)]
+    search = _needle_at_x(needle, places)
+    begin: Program = [(_LDX_MSH, 0, 0, 0)]
     if protocols is not None:
-        direct = [*_skip_unless_protocol_in(protocols, len(direct)), *direct]
-    quoted = _icmp_errors(needle, places, int(IPv4Address(icmp_errors_to))) if icmp_errors_to is not None else []
-    return [*_first_fragment_of_ipv4(), *quoted, *direct, *drop_all()]
+        begin = [*_skip_unless_protocol_in(protocols, len(begin) + len(search)), *begin]
+    # One search for both: its length is bounded by net.core.optmem_max, 20 KiB before Linux 6.9 (sk_filter_charge).
+    quoted = _icmp_errors(int(IPv4Address(icmp_errors_to)), len(begin)) if icmp_errors_to is not None else []
+    return [*_first_fragment_of_ipv4(), *quoted, *begin, *search, *drop_all()]
 
 
 def answers(address: str, protocols: Collection[int], port: int) -> Program:
@@ -145,8 +147,11 @@ def _skip_unless_protocol_in(protocols: Collection[int], skip: int) -> Program:
     return [*program, (_LD_IMM, 0, 0, words[-1]), (_RSH_X, 0, 0, 0), (_JSET, 1, 0, 1), (_JA, 0, 0, skip)]
 
 
-def _icmp_errors(needle: bytes, offsets: Iterable[int], address: int) -> Program:
-    """Accept an ICMP error that quotes a packet to the address or with the needle, drop others; else fall through."""
+def _icmp_errors(address: int, skip: int) -> Program:
+    """Accept an ICMP error that quotes a packet to the address; of another, skip so many with X at the quoted payload.
+
+    What is no ICMP error falls through.
+    """
     header = _ICMP_HEADER
     quote: Program = [
         (_LD_B_IND, 0, 0, header),
@@ -160,9 +165,9 @@ def _icmp_errors(needle: bytes, offsets: Iterable[int], address: int) -> Program
         (_AND_K, 0, 0, 0x0F),
         (_LSH_K, 0, 0, 2),
         (_ADD_X, 0, 0, 0),
+        (_ADD_K, 0, 0, header),
         (_TAX, 0, 0, 0),
-        *_needle_at_x(needle, [header + offset for offset in offsets]),
-        *drop_all(),
+        (_JA, 0, 0, skip),
     ]
     whether: Program = [
         (_LDX_MSH, 0, 0, 0),
@@ -174,18 +179,28 @@ def _icmp_errors(needle: bytes, offsets: Iterable[int], address: int) -> Program
 
 
 def _needle_at_x(needle: bytes, offsets: Iterable[int]) -> Program:
-    """Accept if the needle stands at X plus one of the offsets, else fall through."""
+    """Accept if the needle stands at X plus one of the offsets, else fall through.
+
+    The first place with its first half decides: one piece at the end compares the second half, for all of them.
+    """
     high, low = struct.unpack("!II", needle)
+    second_half: Program = [
+        (_ADD_X, 0, 0, 0),
+        (_TAX, 0, 0, 0),
+        (_LD_W_IND, 0, 0, 4),
+        (_JEQ, 0, 1, low),
+        (_RET, 0, 0, ACCEPT),
+    ]
+    places = list(offsets)
     program: Program = []
-    for offset in offsets:
+    for left, offset in zip(reversed(range(len(places))), places, strict=True):
         program += [
             (_LD_LEN, 0, 0, 0),
             (_SUB_X, 0, 0, 0),  # below 0 it wraps, and the load below ends the program: no offset fits such a packet
-            (_JGE, 0, 5, offset + 8),
+            (_JGE, 0, 4, offset + 8),
             (_LD_W_IND, 0, 0, offset),
-            (_JEQ, 0, 3, high),
-            (_LD_W_IND, 0, 0, offset + 4),
-            (_JEQ, 0, 1, low),
-            (_RET, 0, 0, ACCEPT),
+            (_JEQ, 0, 2, high),
+            (_LD_IMM, 0, 0, offset),
+            (_JA, 0, 0, 7 * left + 1),
         ]
-    return program
+    return [*program, (_JA, 0, 0, len(second_half)), *second_half]

@@ -30,6 +30,7 @@ _LOADS = {
 _OTHERS = {
     0x80: "a = n",  # LD LEN
     0x1C: "a = (a - x) & 0xFFFFFFFF",  # SUB X
+    0x04: "a = (a + {k}) & 0xFFFFFFFF",  # ADD K
     0x0C: "a = (a + x) & 0xFFFFFFFF",  # ADD X
     0x74: "a >>= {k}",  # RSH K
     0x7C: "a = a >> x if x < 32 else 0",  # RSH X
