@@ -112,8 +112,11 @@ class Relay:
                 select.select(self._sides, (), (), patience)
             for side in (0, 1):
                 frames = self._sides[side].read(_TURN)
-                between = time.monotonic_ns() - time.time_ns() if frames else 0
-                if frames and self._exact:
+                if not frames:
+                    continue
+                real = time.time_ns()  # first: who is put aside between the two clocks lets frames go late, not early
+                between = time.monotonic_ns() - real
+                if self._exact:
                     self._awake_until = time.monotonic_ns() + _AWAKE
                 for stamp, frame in frames:
                     self._arrived = stamp + between

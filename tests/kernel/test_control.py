@@ -41,20 +41,13 @@ Run = Callable[..., tuple[int, str, dict[tuple[int, str], dict]]]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(tmp_path: Path, in_namespaces: Callable[..., subprocess.CompletedProcess[str]]) -> Run:
     """Run pytest beside the line, with rules of the test's, all in namespaces that end with the process."""
-    if subprocess.run(["unshare", "-rnm", "true"], check=False).returncode:
-        pytest.skip("privilege: neither root nor user namespaces")
 
     def start(rules: str, *arguments: str) -> tuple[int, str, dict[tuple[int, str], dict]]:
         report = tmp_path / "report"
         pytest_command = f'{sys.executable} -m pytest -p no:cacheprovider --hdp-report={report} "$@"'
-        script = f"mount -t tmpfs none /run && {LINE}\n{rules}\n{pytest_command}"
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("HDP_", "PYTEST_"))}
-        command = ["unshare", "-rnm", "bash", "-c", script, "bash", *SUITE, *_ends(arguments), *arguments]
-        done = subprocess.run(
-            command, cwd=TOP, env=environment, capture_output=True, text=True, timeout=120, check=False
-        )
+        done = in_namespaces(f"{LINE}\n{rules}\n{pytest_command}", *SUITE, *_ends(arguments), *arguments)
         printed = done.stdout + done.stderr
         results = report / "results.jsonl"
         assert results.exists(), printed

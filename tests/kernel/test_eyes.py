@@ -39,20 +39,13 @@ Run = Callable[..., tuple[str, dict[tuple[int, str], dict[str, Any]]]]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(tmp_path: Path, in_namespaces: Callable[..., Any]) -> Run:
     """Run pytest beside a topology, all of it in namespaces that end with the process: what it printed, and records."""
-    if subprocess.run(["unshare", "-rnm", "true"], check=False).returncode:
-        pytest.skip("privilege: neither root nor user namespaces")
 
     def start(topology: str, *arguments: str) -> tuple[str, dict[tuple[int, str], dict[str, Any]]]:
         report = tmp_path / "report"
         command = f'{sys.executable} -m pytest -p no:cacheprovider {SWEEP} --hdp-report={report} "$@"'
-        script = f"mount -t tmpfs none /run && {topology}\n{command}"
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("HDP_", "PYTEST_"))}
-        done = subprocess.run(
-            ["unshare", "-rnm", "bash", "-c", script, "bash", *arguments],
-            cwd=TOP, env=environment, capture_output=True, text=True, timeout=300, check=False,
-        )  # fmt: skip
+        done = in_namespaces(f"{topology}\n{command}", *arguments, seconds=300)
         printed = done.stdout + done.stderr
         if lacking := [line for line in printed.splitlines() if " lacks " in line]:
             pytest.skip(f"kernel: {lacking[0]}")

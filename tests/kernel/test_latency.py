@@ -74,7 +74,7 @@ def test_a_known_delay_is_found_in_both_directions(name, told):
     for direction in Direction:
         hdp, udp = found[direction].sides[:2]
         assert hdp.kernel["min"] >= BASE + told  # the relay lets nothing go early, however busy the machine
-        assert 0.9 * BASE <= udp.kernel["min"] < hdp.kernel["min"]  # it leaves before its stamp where that is late
+        assert BASE <= udp.kernel["min"] < hdp.kernel["min"]
         assert found[direction].against(UDP, Level.KERNEL).median > 0
         starts = [histogram.bins[0][0] for histogram in found[direction].histograms[:2]]
         assert starts[0] > starts[1]

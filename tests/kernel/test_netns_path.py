@@ -1,8 +1,6 @@
 """A topology that somebody else built, with plain `ip netns` and `nft`: what do the suites find there?"""
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -35,23 +33,15 @@ END
 
 
 @pytest.fixture
-def run(tmp_path: Path):
+def run(tmp_path: Path, in_namespaces):
     """Run pytest beside the topology, all of it in namespaces (user, mount, network) that end with the process."""
-    if subprocess.run(["unshare", "-rnm", "true"], check=False).returncode:
-        pytest.skip("privilege: neither root nor user namespaces")
 
     def start(*arguments: str, before: str = "") -> tuple[int, str, dict]:
         report = tmp_path / "report"
         pytest_command = (
             f'{sys.executable} -mpytest -pno:cacheprovider -pno:hypothesispytest --hdp-report={report} "$@"'
         )
-        # `ip netns` keeps names in /run/netns, and remounts /sys for `exec`
-        script = f"mount -t tmpfs none /run && {TOPOLOGY}\n{before}\n{pytest_command}"
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("HDP_", "PYTEST_"))}
-        command = ["unshare", "-rnm", "bash", "-c", script, "bash", *arguments]
-        done = subprocess.run(
-            command, cwd=TOP, env=environment, capture_output=True, text=True, timeout=120, check=False
-        )
+        done = in_namespaces(f"{TOPOLOGY}\n{before}\n{pytest_command}", *arguments)
         results = report / "results.jsonl"
         records = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
         return done.returncode, done.stdout + done.stderr, {(r["protocol"], r["direction"]): r for r in records}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -74,22 +73,18 @@ Records = list[dict[str, object]]
 
 
 @pytest.fixture
-def runs(tmp_path: Path) -> Callable[..., tuple[list[Records], str]]:
+def runs(
+    tmp_path: Path, in_namespaces: Callable[..., subprocess.CompletedProcess[str]]
+) -> Callable[..., tuple[list[Records], str]]:
     """Run pytest several times through such a router, all in namespaces that end with the process."""
-    if subprocess.run(["unshare", "-rnm", "true"], check=False).returncode:
-        pytest.skip("privilege: neither root nor user namespaces")
 
     def start(*each: tuple[str, ...], rules: str = INWARD) -> tuple[list[Records], str]:
-        script = ["mount -t tmpfs none /run", TOPOLOGY, rules]
+        script = [TOPOLOGY, rules]
         for number, arguments in enumerate(each):
             report = tmp_path / str(number)
             words = " ".join(f"'{word}'" for word in (*ENDS, NUMBERS, *arguments, f"--hdp-report={report}"))
             script.append(f"{sys.executable} -m pytest -p no:cacheprovider {words} || true")
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("HDP_", "PYTEST_"))}
-        command = ["unshare", "-rnm", "bash", "-c", "\n".join(script)]
-        done = subprocess.run(
-            command, cwd=TOP, env=environment, capture_output=True, text=True, timeout=180, check=False
-        )
+        done = in_namespaces("\n".join(script), seconds=180)
         printed = done.stdout + done.stderr
         files = [tmp_path / str(number) / "results.jsonl" for number in range(len(each))]
         assert all(file.exists() for file in files), printed

@@ -1,8 +1,6 @@
 """Where a number died, where several may have, or went another way, or in a circle: a line of routers of our own."""
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +10,6 @@ TOP = Path(__file__).parents[2]
 # client 192.0.2.2 - r1 - r2 - r3 - server 198.51.100.2, and behind r1 a longer way: r1 - x1 - x2 - r3
 LINE = """
 set -e
-mount -t tmpfs none /run
 link() { ip link add $2 netns $1 type veth peer name $5 netns $4
   ip -n $1 addr add $3/24 dev $2; ip -n $4 addr add $6/24 dev $5; ip -n $1 link set $2 up; ip -n $4 link set $5 up; }
 for n in client r1 r2 r3 x1 x2 server; do ip netns add $n; ip -n $n link set lo up
@@ -33,20 +30,14 @@ AGENT = "--hdp-agent=netns=server"
 
 
 @pytest.fixture
-def run(tmp_path: Path):
+def run(tmp_path: Path, in_namespaces):
     """Run a sweep over the line, all of it in namespaces (user, mount, network) that end with the process."""
-    if subprocess.run(["unshare", "-rnm", "true"], check=False).returncode:
-        pytest.skip("privilege: neither root nor user namespaces")
 
     def start(rules: str, *arguments: str) -> tuple[dict[int, dict], str]:
         report = tmp_path / "report"
         pytest_command = f'{sys.executable} -m pytest -p no:cacheprovider --hdp-report={report} "$@"'
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("HDP_", "PYTEST_"))}
         ends = ("--hdp-source=netns=client", "--hdp-target=198.51.100.2", "suites/internet/test_sweep.py")
-        command = ["unshare", "-rnm", "bash", "-c", f"{LINE}\n{rules}\n{pytest_command}", "bash", *ends, *arguments]
-        done = subprocess.run(
-            command, cwd=TOP, env=environment, capture_output=True, text=True, timeout=120, check=False
-        )
+        done = in_namespaces(f"{LINE}\n{rules}\n{pytest_command}", *ends, *arguments)
         results = report / "results.jsonl"
         assert results.exists(), done.stdout + done.stderr
         records = [json.loads(line) for line in results.read_text().splitlines()]
