@@ -157,7 +157,7 @@ class Path:
 
 
 def _contents(measurement: Measurement, encoding: Encoding) -> tuple[bytes | None, ...]:
-    from pytest_hdp.measure.ledger import content_of
+    from pytest_hdp.measure.probes import content_of
     from pytest_hdp.packet.encoding import decode
 
     return tuple(

@@ -10,13 +10,16 @@ same way.
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_hdp.collection import CAMPAIGN
+from pytest_hdp.collection import CAMPAIGN, case_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_hdp.measure.capture import Packets
 
 NODES: pytest.StashKey[list[Any]] = pytest.StashKey()
@@ -41,7 +44,6 @@ def hand_over(session: pytest.Session, *, interrupted: bool) -> None:
     if campaign is None:
         return
     from pytest_hdp.judge.record import to_record
-    from pytest_hdp.routes import tests_by_train
 
     output: dict[str, Any] = session.config.workeroutput  # type: ignore[attr-defined]
     if interrupted:
@@ -64,7 +66,6 @@ def known(config: pytest.Config) -> tuple[list[dict[str, Any]], dict[str, str]]:
         tests |= json.loads(output.get(_TESTS, "{}"))
     if config.stash.get(NODES, []):
         from pytest_hdp.measure.share import finished
-        from pytest_hdp.routes import shared_folder
 
         records += [line["record"] for line in finished(shared_folder(config)) if "record" in line]
     return records, tests
@@ -77,6 +78,27 @@ def packets_from(config: pytest.Config, packets: Packets) -> Packets:
     for output in _outputs(config):
         add_text(packets, output.get(_PACKETS, ""))
     return packets
+
+
+def shared_folder(config: pytest.Config) -> Path:
+    """Where the processes of one run on one host leave what they have measured."""
+    factory: pytest.TempPathFactory = config._tmp_path_factory  # type: ignore[attr-defined]
+    base = factory.getbasetemp()
+    return (base.parent if hasattr(config, "workerinput") else base) / "hdp"  # a worker's folder is in the run's
+
+
+def tests_by_train(session: pytest.Session) -> dict[str, str]:
+    """The node id of the first test that wants a train, for each of those that this process collected."""
+    from pytest_hdp.report.capture import key_of
+
+    campaign = session.config.stash.get(CAMPAIGN, None)
+    found: dict[str, str] = {}
+    for item in getattr(session, "items", ()):
+        if campaign is not None and (case := case_of(item)) is not None:
+            train = case.train
+            path = asdict(campaign.name(case.route))
+            found.setdefault(key_of(path, train.direction, train.form, train.protocol), item.nodeid)
+    return found
 
 
 def _outputs(config: pytest.Config) -> list[dict[str, Any]]:

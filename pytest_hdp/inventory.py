@@ -22,7 +22,7 @@ from pytest_hdp.report.safe import safe
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.expect import Profile
-    from pytest_hdp.values import Spot
+    from pytest_hdp.spots import Spot
 
 _Value = TypeVar("_Value")
 _KEYS = ("name", "address", "agent", "profile", "tags")

@@ -17,7 +17,7 @@ from pytest_hdp.judge.verdict import Form
 from pytest_hdp.packet.encoding import Encoding
 from pytest_hdp.packet.numbers import parse_needs, parse_protocols
 from pytest_hdp.report.safe import safe
-from pytest_hdp.values import Spot
+from pytest_hdp.spots import Spot, spot
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +82,13 @@ OPTIONS = (
         "agent",
         "SPEC",
         "agent at the target: ssh=user@host, netns=NAME, netns=pid:NUMBER, popen (this host); default: none",
-        values.spot,
+        spot,
     ),
     _Option(
         "source",
         "SPEC",
         "where probes start: ssh=user@host, netns=NAME, netns=pid:NUMBER (default: this host)",
-        values.spot,
+        spot,
     ),
     _Option("lab", "NAME", "emulate the path instead: one or more names, or all; see hdp lab list", values.labs),
     _Option(

@@ -240,7 +240,8 @@ class Reporting:
             self._keep_unknown(records)
             self._tests = tests | self._tests
         if self.config.stash[SETTINGS].report is not None:
-            from pytest_hdp.routes import captured, tests_by_train
+            from pytest_hdp.handover import tests_by_train
+            from pytest_hdp.routes import captured
 
             packets = captured(self.config)
             self._tests = tests_by_train(session) | self._tests

@@ -6,15 +6,14 @@ import hashlib
 import resource
 import secrets
 from collections.abc import Iterable
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_hdp.collection import CAMPAIGN, LOOPBACK, SETTINGS, case_of, route_of, uses_path
 from pytest_hdp.earlier import Earlier, state_folder
-from pytest_hdp.handover import packets_from
+from pytest_hdp.handover import packets_from, shared_folder
 from pytest_hdp.judge.expect import Profile
 from pytest_hdp.judge.result import PathName
 from pytest_hdp.measure import plan, routes
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from pytest_hdp.inventory import Target
     from pytest_hdp.measure.capture import Packets
     from pytest_hdp.options import Settings
-    from pytest_hdp.values import Spot
+    from pytest_hdp.spots import Spot
 
 
 OTHER_FILES = 50
@@ -116,13 +115,6 @@ def _check_open_files(campaign: Campaign) -> None:
         )
 
 
-def shared_folder(config: pytest.Config) -> Path:
-    """Where the processes of one run on one host leave what they have measured."""
-    factory: pytest.TempPathFactory = config._tmp_path_factory  # type: ignore[attr-defined]
-    base = factory.getbasetemp()
-    return (base.parent if hasattr(config, "workerinput") else base) / "hdp"  # a worker's folder is in the run's
-
-
 def captured(config: pytest.Config) -> Packets | None:
     """The packets that this process or its workers kept, if a report was asked for."""
     if config.stash[SETTINGS].report is None:
@@ -135,20 +127,6 @@ def captured(config: pytest.Config) -> Packets | None:
     if not config.pluginmanager.hasplugin("dsession"):
         return None
     return packets_from(config, spooled(shared_folder(config)))
-
-
-def tests_by_train(session: pytest.Session) -> dict[str, str]:
-    """The node id of the first test that wants a train, for each of those that this process collected."""
-    from pytest_hdp.report.capture import key_of
-
-    campaign = session.config.stash.get(CAMPAIGN, None)
-    found: dict[str, str] = {}
-    for item in getattr(session, "items", ()):
-        if campaign is not None and (case := case_of(item)) is not None:
-            train = case.train
-            path = asdict(campaign.name(case.route))
-            found.setdefault(key_of(path, train.direction, train.form, train.protocol), item.nodeid)
-    return found
 
 
 def _routes(settings: Settings) -> list[Route]:

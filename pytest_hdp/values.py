@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -12,14 +11,7 @@ from pytest_hdp.judge.expect import Profile, ProfileError, builtin, builtin_name
 from pytest_hdp.judge.verdict import Form
 from pytest_hdp.packet.encoding import Encoding
 from pytest_hdp.report.files import make_folder, open_folder
-
-
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """Where a vantage point is: `how` to reach it ("ssh", "netns", "popen"), and its name there."""
-
-    how: str
-    name: str = ""
+from pytest_hdp.spots import spot
 
 
 def addresses(text: str) -> tuple[str, ...]:
@@ -36,19 +28,6 @@ def address(text: str) -> str:
     if found.is_multicast or found.is_unspecified or found == IPv4Address("255.255.255.255"):
         raise ValueError(f"{text!r} is not the address of one host")
     return str(found)
-
-
-def spot(text: str) -> Spot:
-    """A vantage point."""
-    how, _, name = text.partition("=")
-    if how == "ssh":
-        from pytest_hdp.vantage.ssh import parse
-
-        parse(name)
-        return Spot(how, name)
-    if (how == "netns" and name) or (how == "popen" and text == "popen"):
-        return Spot(how, name)
-    raise ValueError(f"{text!r} is not one of ssh=user@host, netns=NAME, netns=pid:NUMBER, popen (this host)")
 
 
 def inventory(text: str) -> tuple[Target, ...]:

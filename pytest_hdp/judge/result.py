@@ -79,6 +79,10 @@ class Climb:
     by: int | None = None
 
 
+ONE_MACHINE = frozenset({"loopback", "lab", "netns"})
+"""Kinds of path whose ends share a kernel, and so a clock."""
+
+
 @dataclass(frozen=True, slots=True)
 class PathName:
     """Where a train ran. `kind`: "loopback", "lab", "netns", "internet"; `agent`: how the far eyes were reached.
@@ -92,6 +96,10 @@ class PathName:
     target: str
     agent: str | None
     vantage: str | None = None
+
+    def one_clock(self) -> bool:
+        """Whether both ends' times can be compared: both are on one machine, or only one end has eyes."""
+        return self.kind in ONE_MACHINE or self.agent is None or self.agent == "popen"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,7 @@
 """When each eye saw a probe, in the few numbers that a record keeps of it.
 
 Times are nanoseconds, each as its observer's clock had it. The ends of a path may have clocks of their own: then an
-`arrived` or `delivered` holds their difference too, and only differences between times of one end mean anything
-(`one_clock`).
+`arrived` or `delivered` holds their difference too, and only differences between times of one end mean anything.
 """
 
 from __future__ import annotations
@@ -15,10 +14,6 @@ from pytest_hdp.judge.evidence import Probe
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Sighting
-    from pytest_hdp.judge.result import PathName
-
-ONE_MACHINE = frozenset({"loopback", "lab", "netns"})
-"""Kinds of path whose ends share a kernel, and so a clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +49,6 @@ def traces(probes: Sequence[Probe | Trace]) -> tuple[Trace, ...]:
     fresh = sorted((each for each in probes if isinstance(each, Probe)), key=lambda probe: probe.index)
     start = fresh[0].sent_at if fresh else 0
     return (*known, *(_trace(probe, start) for probe in fresh))
-
-
-def one_clock(path: PathName) -> bool:
-    """Whether both ends' times can be compared: both are on one machine, or only one end has eyes."""
-    return path.kind in ONE_MACHINE or path.agent is None or path.agent == "popen"
 
 
 def _trace(probe: Probe, start: int) -> Trace:

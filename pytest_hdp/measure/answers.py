@@ -10,7 +10,8 @@ from pytest_hdp.packet.ip import parse_ipv4
 from pytest_hdp.packet.replies import REPLYING, reply_to
 
 if TYPE_CHECKING:
-    from pytest_hdp.measure.ledger import Entry, Ledger
+    from pytest_hdp.measure.ledger import Ledger
+    from pytest_hdp.measure.probes import Entry
 
 ICMP = 1
 ECHO_REPLY = b"\0\0"

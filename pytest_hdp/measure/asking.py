@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.counting import ControlEntry
     from pytest_hdp.measure.ends import Eye
     from pytest_hdp.measure.knowledge import Knowledge
-    from pytest_hdp.measure.ledger import Entry
+    from pytest_hdp.measure.probes import Entry
     from pytest_hdp.vantage.station import Observation
 
 ECHOES = 2  # beside each probe

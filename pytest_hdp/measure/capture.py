@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.measure.ledger import MOST_COPIES, Entry, Ledger
+from pytest_hdp.measure.ledger import Ledger
+from pytest_hdp.measure.probes import MOST_COPIES, Entry
 from pytest_hdp.measure.quotes import read_error
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.measure.capture import CONTROL
 from pytest_hdp.measure.confirmed import possible
 from pytest_hdp.measure.counting import CARRIER_HEADER, ICMP, UDP, ControlEntry
-from pytest_hdp.measure.ledger import ICMP_ERRORS, MOST_COPIES, payload_of
+from pytest_hdp.measure.ledger import ICMP_ERRORS
 from pytest_hdp.measure.likeness import HDP_SIZE, MAC_OFFSET, TAG_SIZE, as_sent
+from pytest_hdp.measure.probes import MOST_COPIES, payload_of
 from pytest_hdp.measure.roundtrip import RoundTrip
 from pytest_hdp.measure.sending import made, sealed
 from pytest_hdp.measure.whereabouts import Probed

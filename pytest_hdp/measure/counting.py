@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pytest_hdp.judge.evidence import Means, Reference, RoundControl
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.verdict import Direction
-    from pytest_hdp.measure.control import Control
+    from pytest_hdp.measure.path import OpenPath
 
 UDP, ICMP = 17, 1
 CARRIER_HEADER = 8  # bytes of a UDP or an ICMP echo header
@@ -62,6 +62,16 @@ class ControlEntry:
     def is_answered(self) -> bool:
         """It came, or a router let its TTL expire."""
         return self.came or self.expired_at is not None
+
+
+class Controls(Protocol):
+    """All control packets of a measurement."""
+
+    path: OpenPath
+    entries: dict[int, ControlEntry]
+
+    def means(self, direction: Direction) -> Means:
+        """By which of them the path is known in a direction."""
 
 
 def came_by(entry: ControlEntry, means: Means) -> bool:
@@ -125,12 +135,12 @@ def by_round(
     )
 
 
-def sent_in(control: Control, direction: Direction) -> list[ControlEntry]:
+def sent_in(control: Controls, direction: Direction) -> list[ControlEntry]:
     """All that was sent of a control in one direction."""
     return [each for each in control.entries.values() if each.direction is direction]
 
 
-def reference(control: Control, direction: Direction, stand_in: Train | None = None) -> Reference:
+def reference(control: Controls, direction: Direction, stand_in: Train | None = None) -> Reference:
     """What a direction's control is; `stand_in`: what stands in for it."""
     sent, means = sent_in(control, direction), control.means(direction)
     usual = Reference(means, refused_with(sent), errors_of(sent))
@@ -140,7 +150,7 @@ def reference(control: Control, direction: Direction, stand_in: Train | None = N
 
 
 def rounds(
-    control: Control,
+    control: Controls,
     direction: Direction,
     spoiled: Mapping[int, tuple[str, ...]],
     stand_in: Train | None = None,

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
     from pytest_hdp.measure.control import Control
     from pytest_hdp.measure.ends import Eye
-    from pytest_hdp.measure.ledger import Copy, Entry, Ledger
+    from pytest_hdp.measure.ledger import Ledger
     from pytest_hdp.measure.path import OpenPath
+    from pytest_hdp.measure.probes import Copy, Entry
     from pytest_hdp.vantage.station import Observation
 
 

@@ -13,7 +13,8 @@ from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure.control import Control
 from pytest_hdp.measure.engine import Measurement
-from pytest_hdp.measure.ledger import Entry, Ledger
+from pytest_hdp.measure.ledger import Ledger
+from pytest_hdp.measure.probes import Entry
 from pytest_hdp.measure.sending import send_probe
 from pytest_hdp.measure.waiting import drive, look_until, pause
 from pytest_hdp.packet.hdp import DEFAULT_PORT, Header

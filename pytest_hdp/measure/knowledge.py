@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.judge.verdict import Direction
     from pytest_hdp.measure.ends import Eye
-    from pytest_hdp.measure.ledger import Entry
     from pytest_hdp.measure.path import OpenPath
     from pytest_hdp.measure.plan import Plan
+    from pytest_hdp.measure.probes import Entry
     from pytest_hdp.vantage.station import Observation
 
 

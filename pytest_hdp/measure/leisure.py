@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.measure.knowledge import Knowledge
-    from pytest_hdp.measure.ledger import Entry
+    from pytest_hdp.measure.probes import Entry
 
 LONGEST = 10.0  # seconds that are spent on it in each direction, unless all are to be located
 REST = 2.1  # seconds in which a Linux router that rejects by its routes has earned an error

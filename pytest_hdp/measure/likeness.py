@@ -111,3 +111,30 @@ def _carrier_alike(train: Train, sent: bytes, payload: bytes, start: int) -> boo
     for first, end in _REWRITTEN.get(train.protocol, ()):
         before[first:end] = after[first:end] = bytes(end - first)
     return before == after and (train.protocol != ICMP or payload[0] in {0, sent[0]})
+
+
+_ADDRESSES = (("source", slice(12, 16)), ("destination", slice(16, 20)))
+
+
+def changed_fields(seen: bytes, left: bytes, *, quoted: bool = False) -> tuple[str, ...]:
+    """Header fields that differ from what left. A lower TTL is a router's duty and no change; a higher one is.
+
+    Both hold a whole IPv4 header.
+    """
+    if seen == left:
+        return ()
+    changed = []
+    if seen[1] != left[1]:
+        changed += ["dscp"] * (seen[1] >> 2 != left[1] >> 2) + ["ecn"] * (seen[1] & 3 != left[1] & 3)
+    if seen[4:6] != left[4:6]:
+        changed.append("identification")
+    if seen[6] >> 5 != left[6] >> 5 and not (seen[6] & 0x1F or seen[7]):  # the offset: of a fragment flags tell nothing
+        changed.append("flags")
+    if seen[20 : (seen[0] & 15) * 4] != left[20 : (left[0] & 15) * 4]:
+        changed.append("options")
+    if seen[9] != left[9]:
+        changed.append("protocol")
+    changed += [name for name, at in _ADDRESSES if seen[at] != left[at]]
+    if seen[8] > left[8] and not quoted:
+        changed.append("ttl")
+    return tuple(changed)

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.verdict import Direction
     from pytest_hdp.measure.counting import ControlEntry
-    from pytest_hdp.measure.ledger import Entry
     from pytest_hdp.measure.path import OpenPath
+    from pytest_hdp.measure.probes import Entry
 
 ICMP = 1
 HIGHEST_TTL = 30

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.result import PathName
     from pytest_hdp.lab.topology import Lab
-    from pytest_hdp.measure.capture import Watcher
+    from pytest_hdp.measure.probes import Recorder
     from pytest_hdp.vantage.station import Observation
 
 TAP_BUFFER = 16 << 20
@@ -60,7 +60,7 @@ class OpenPath:
         self.buffer = buffer
         self.clock = clock
         self.lab: Lab | None = None
-        self.witness: Watcher | None = None
+        self.witness: Recorder | None = None
         self.run_id = token(RUN_ID_SIZE)
         self.sealer = Sealer(token(32), self.run_id)
         self.eyes: dict[tuple[int, int], Eye] = {}

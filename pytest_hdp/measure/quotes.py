@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pytest_hdp.judge.evidence import IcmpReport
-from pytest_hdp.measure.likeness import HDP_SIZE, TAG_SIZE
+from pytest_hdp.measure.likeness import HDP_SIZE, TAG_SIZE, changed_fields
 from pytest_hdp.packet.carrier import INNER_PROTOCOL
 from pytest_hdp.packet.icmp import parse_error
 from pytest_hdp.packet.ip import IPv4, parse_ipv4
 
 if TYPE_CHECKING:
-    from pytest_hdp.measure.ledger import Copy, Entry, Ledger
-
-_ADDRESSES = (("source", slice(12, 16)), ("destination", slice(16, 20)))
+    from pytest_hdp.measure.probes import Copy, Entry
 
 
-def read_error(ledger: Ledger, time: int, data: bytes) -> tuple[Entry, IcmpReport] | None:
+class SentProbes(Protocol):
+    """All probes that were sent, by what a quote may hold of one."""
+
+    probes: dict[int, Entry]
+
+    def index_of(self, data: bytes) -> tuple[int, int] | None:
+        """(Where a tag starts, the probe's index), if there is one of this run."""
+
+    def of_packet(self, protocol: int, identification: int) -> Entry | None:
+        """The probe that left under a number with an IP-ID."""
+
+
+def read_error(sent: SentProbes, time: int, data: bytes) -> tuple[Entry, IcmpReport] | None:
     """The probe that an IPv4 packet with an ICMP error is about, and the error; None if it is about none of ours."""
     packet = parse_ipv4(data) if data[9:10] == b"\x01" else None
     error = parse_error(packet.payload) if packet is not None else None
     quoted = parse_ipv4(error.quote) if error is not None else None
     if packet is None or error is None or quoted is None:
         return None
-    entry, authenticated, altered = _quoted(ledger, quoted)
+    entry, authenticated, altered = _quoted(sent, quoted)
     if entry is None:
         return None
     changed = (
@@ -42,21 +52,21 @@ def read_error(ledger: Ledger, time: int, data: bytes) -> tuple[Entry, IcmpRepor
     )
 
 
-def _quoted(ledger: Ledger, quoted: IPv4) -> tuple[Entry | None, bool, bool]:
+def _quoted(sent: SentProbes, quoted: IPv4) -> tuple[Entry | None, bool, bool]:
     """Which probe it quotes, whether as only who saw the probe can, and whether the bytes differ from the probe's.
 
     A tag under another number than it was sent under proves nothing of either number; but a tunnel's end that
     has unpacked ours says so about what was inside.
     """
-    found = ledger.index_of(quoted.payload)
+    found = sent.index_of(quoted.payload)
     if found is not None and found[0] >= HDP_SIZE and len(quoted.payload) >= found[0] + TAG_SIZE:
-        entry = ledger.probes.get(found[1])
+        entry = sent.probes.get(found[1])
         if entry is not None:
             as_sent = entry.data.startswith(quoted.payload)
             if (as_sent and quoted.protocol == entry.train.protocol & 255) or _inside(entry, quoted):
                 return entry, True, False
-            return (entry, False, not as_sent) if _same_packet(ledger, quoted) is entry else (None, False, False)
-    return _same_packet(ledger, quoted), False, False
+            return (entry, False, not as_sent) if _same_packet(sent, quoted) is entry else (None, False, False)
+    return _same_packet(sent, quoted), False, False
 
 
 def _inside(entry: Entry, quoted: IPv4) -> bool:
@@ -67,9 +77,9 @@ def _inside(entry: Entry, quoted: IPv4) -> bool:
     )
 
 
-def _same_packet(ledger: Ledger, quoted: IPv4) -> Entry | None:
+def _same_packet(sent: SentProbes, quoted: IPv4) -> Entry | None:
     """The probe that left under this number with this IP-ID for this address."""
-    entry = ledger.of_packet(quoted.protocol, quoted.identification)
+    entry = sent.of_packet(quoted.protocol, quoted.identification)
     return entry if entry is not None and any(_alike(quoted, copy) for copy in entry.left) else None
 
 
@@ -79,27 +89,3 @@ def _alike(quoted: IPv4, left: Copy) -> bool:
         and quoted.identification == left.packet.identification
         and quoted.destination == left.packet.destination
     )
-
-
-def changed_fields(seen: bytes, left: bytes, *, quoted: bool = False) -> tuple[str, ...]:
-    """Header fields that differ from what left. A lower TTL is a router's duty and no change; a higher one is.
-
-    Both hold a whole IPv4 header.
-    """
-    if seen == left:
-        return ()
-    changed = []
-    if seen[1] != left[1]:
-        changed += ["dscp"] * (seen[1] >> 2 != left[1] >> 2) + ["ecn"] * (seen[1] & 3 != left[1] & 3)
-    if seen[4:6] != left[4:6]:
-        changed.append("identification")
-    if seen[6] >> 5 != left[6] >> 5 and not (seen[6] & 0x1F or seen[7]):  # the offset: of a fragment flags tell nothing
-        changed.append("flags")
-    if seen[20 : (seen[0] & 15) * 4] != left[20 : (left[0] & 15) * 4]:
-        changed.append("options")
-    if seen[9] != left[9]:
-        changed.append("protocol")
-    changed += [name for name, at in _ADDRESSES if seen[at] != left[at]]
-    if seen[8] > left[8] and not quoted:
-        changed.append("ttl")
-    return tuple(changed)

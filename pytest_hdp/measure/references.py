@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_hdp.judge.result import Judgement
-    from pytest_hdp.measure.ledger import Entry
+    from pytest_hdp.measure.probes import Entry
 
 HANDLED_BY_NOBODY = range(148, 255)
 """Unassigned and experimental numbers: what says "port unreachable" to these is no kernel's own handler."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Form
-from pytest_hdp.measure.ledger import Entry
+from pytest_hdp.measure.probes import Entry
 from pytest_hdp.packet import carrier
 from pytest_hdp.packet.checksums import checksum
 from pytest_hdp.packet.hdp import Header

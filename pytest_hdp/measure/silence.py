@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from pytest_hdp.judge.evidence import IcmpReport, RoundControl, Train
     from pytest_hdp.judge.result import Judgement
-    from pytest_hdp.measure.ledger import Entry
     from pytest_hdp.measure.plan import Plan
+    from pytest_hdp.measure.probes import Entry
 
 Step: TypeAlias = "tuple[Sequence[Entry], bool]"
 """Questions in the order they were sent, and whether all of them had an error to be answered with, or but the first."""

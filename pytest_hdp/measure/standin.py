@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Form
@@ -20,9 +20,13 @@ from pytest_hdp.measure.traffic import on_the_wire
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pytest_hdp.judge.result import Judgement
+    from pytest_hdp.measure.control import Control
     from pytest_hdp.measure.counting import ControlEntry
-    from pytest_hdp.measure.knowledge import Knowledge
-    from pytest_hdp.measure.ledger import Entry
+    from pytest_hdp.measure.ledger import Ledger
+    from pytest_hdp.measure.path import OpenPath
+    from pytest_hdp.measure.plan import Plan
+    from pytest_hdp.measure.probes import Entry
 
 MOST = 0.5  # of the usual control may be lost before another one is looked for
 HARDLY = 0.2  # of a stand-in has to come through: with less nothing can be told
@@ -43,6 +47,23 @@ class Chosen:
 
     train: Train
     since: int
+
+
+class Known(Protocol):
+    """What is known of a measurement so far."""
+
+    path: OpenPath
+    plan: Plan
+    ledger: Ledger
+    control: Control
+    rounds: int
+    settled: dict[Train, Judgement]
+
+    def judged(self, train: Train) -> bool:
+        """Whether nothing more is to be sent of it."""
+
+    def open_trains(self) -> list[Train]:
+        """Those of which more is to be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +92,7 @@ def scouts_for(direction: Direction) -> list[Train]:
 class StandIns:
     """The stand-ins of one measurement."""
 
-    def __init__(self, know: Knowledge) -> None:
+    def __init__(self, know: Known) -> None:
         self._know = know
         self._chosen: dict[Direction, list[Chosen]] = {}
         self._failed: set[Train] = set()

@@ -12,7 +12,7 @@ from pytest_hdp.judge.result import AtTtl
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.measure.counting import ControlEntry
-    from pytest_hdp.measure.ledger import Entry
+    from pytest_hdp.measure.probes import Entry
 
 TIME_EXCEEDED = 11
 TRIES = 3  # silences beside an answered control that make one silence; and attempts without any answer

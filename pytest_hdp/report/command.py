@@ -33,11 +33,11 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Write both files. Returns the exit status: 0 done, 4 if there is nothing to show or they can't be written."""
+    from pytest_hdp.report.fields import UNMEASURED
     from pytest_hdp.report.files import make_folder, write_whole
     from pytest_hdp.report.markdown import markdown
     from pytest_hdp.report.page.document import page
     from pytest_hdp.report.page.latency import histograms
-    from pytest_hdp.report.runfiles import UNMEASURED
     from pytest_hdp.report.runs import load
 
     if args.output is None and len(args.places) > 1:

@@ -15,6 +15,9 @@ from pytest_hdp.report.safe import safe
 
 Record = Mapping[str, Any]
 
+UNMEASURED = "unmeasured"
+"""In how a run was made: its paths that could not be measured, a line each."""
+
 COUNTS = ("sent", "left", "arrived", "delivered")
 """The eyes along the path, in order."""
 

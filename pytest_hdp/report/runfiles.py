@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from pytest_hdp.report.fields import UNMEASURED
 from pytest_hdp.report.safe import safe
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 CAPTURE = "capture.pcapng"
 LATENCY = "latency.json"
-UNMEASURED = "unmeasured"
-"""In how a run was made: its paths that could not be measured, a line each."""
 GROWN = "is not complete"
 """Of a file that grew while tests ended; of one that is written whole or not at all: "was not written"."""
 

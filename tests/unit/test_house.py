@@ -93,6 +93,15 @@ def test_a_room_imports_only_rooms_above_it(module: Path):
     assert inside <= allowed
 
 
+def test_no_module_imports_one_that_imports_it():
+    """Not for its types, nor within a function, nor around three corners either."""
+    dotted = {".".join(("pytest_hdp", *path.relative_to(PACKAGE).with_suffix("").parts)): path for path in MODULES}
+    graph = {name: (imported(parsed(path)) & dotted.keys()) - {name} for name, path in dotted.items()}
+    while leaves := {name for name, needs in graph.items() if not needs}:
+        graph = {name: needs - leaves for name, needs in graph.items() if name not in leaves}
+    assert not graph, "these import each other, or what does"
+
+
 def test_only_pytests_side_imports_pytest(module: Path):
     if room_of(module) is None and module.name not in WITHOUT_PYTEST:
         return

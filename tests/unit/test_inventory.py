@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pytest_hdp.inventory import Parsers, Target, load
-from pytest_hdp.values import Spot, address, expect, spot
+from pytest_hdp.spots import Spot, spot
+from pytest_hdp.values import address, expect
 
 PARSERS = Parsers(address, spot, expect)
 WHOLE = """

@@ -16,8 +16,8 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from pytest_hdp import __version__
+from pytest_hdp.report.fields import UNMEASURED
 from pytest_hdp.report.page.model import Made, data
-from pytest_hdp.report.runfiles import UNMEASURED
 from pytest_hdp.report.safe import safe
 from pytest_hdp.report.story import story
 

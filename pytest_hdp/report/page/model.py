@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_hdp.judge.explain import icmp_text
 from pytest_hdp.judge.result import PathName
-from pytest_hdp.judge.trace import one_clock
 from pytest_hdp.judge.verdict import Outcome, Verdict
 from pytest_hdp.report import fields
 from pytest_hdp.report.ends import course_of
@@ -126,7 +125,7 @@ def _course(group: Sequence[Record], found: list[hops.Row], texts: dict[str, int
         "direction": fields.word(first, "direction"),
         "title": fields.path_title(first),
         "agent": name.agent,
-        "one_clock": one_clock(name),
+        "one_clock": name.one_clock(),
         "control": _control(group),
         "nodes": [[node.name, node.what] for node in drawn.nodes],
         "ends": [[end.verdict, end.at, end.count, drawn.where(end)] for end in drawn.ends],

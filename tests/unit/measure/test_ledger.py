@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Form
-from pytest_hdp.measure.ledger import Entry, Ledger, content_of
+from pytest_hdp.measure.ledger import Ledger
+from pytest_hdp.measure.probes import Entry, content_of
 from pytest_hdp.packet.carrier import wrap
 from pytest_hdp.packet.hdp import Header
 from pytest_hdp.packet.ip import build_ipv4

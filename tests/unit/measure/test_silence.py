@@ -9,7 +9,7 @@ import pytest
 
 from pytest_hdp.judge.evidence import IcmpReport, RoundControl, Train
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.ledger import Entry
+from pytest_hdp.measure.probes import Entry
 from pytest_hdp.measure.references import References
 from pytest_hdp.measure.silence import lost_of, proven, unanswered_of, vouched
 

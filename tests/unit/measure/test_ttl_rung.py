@@ -10,8 +10,8 @@ from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.result import Hop, Judgement
 from pytest_hdp.judge.verdict import Direction, Place, Verdict
 from pytest_hdp.measure.counting import ControlEntry
-from pytest_hdp.measure.ledger import Entry
 from pytest_hdp.measure.located import Found, Kinds, located
+from pytest_hdp.measure.probes import Entry
 from pytest_hdp.measure.roundtrip import RoundTrip
 from pytest_hdp.measure.ttl_rung import Attempt, Rung
 
