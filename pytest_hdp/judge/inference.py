@@ -67,6 +67,26 @@ def explains_nothing(facts: Facts) -> bool:
     return lost <= 2 * statistics.LOSS_FLOOR * sent
 
 
+def rejections(facts: Facts) -> list[tuple[Probe, IcmpReport]]:
+    """Return the ICMP errors that tell of this number, with the probe that each is about."""
+    errors = [each for each in facts.rejections if each not in facts.ambiguous]
+    return [(p, r) for p, r in errors if _tells(facts, p, r) and not _unheard(facts, r)]
+
+
+def _tells(facts: Facts, probe: Probe, report: IcmpReport) -> bool:
+    """Say whether an error is about the number: the control was alive, or the probe came to who says it."""
+    if probe.round in facts.counting_rounds:
+        return True
+    there = probe.arrived or not facts.has_agent
+    return bool(there and facts.from_target(report.source)) and probe.round not in facts.spoiled_rounds
+
+
+def _unheard(facts: Facts, report: IcmpReport) -> bool:
+    """Say whether an error is of the target's stack, whose socket for this number was closed with the agent."""
+    stack = report.type == 3 and report.code in {2, 3}
+    return facts.circumstances.agent_gone is not None and stack and facts.from_target(report.source)
+
+
 def rejection_is_proven(facts: Facts, errors: Sequence[tuple[Probe, IcmpReport]]) -> bool:
     """Say whether so many were rejected that none gets through, or so many lost beside them.
 
@@ -193,7 +213,7 @@ def _unproven(facts: Facts) -> tuple[str, bool]:
     gone = sum(not trial.came for trial in trials)
     if shared(facts):
         return f"{explain.shared_text(facts, shared(facts))}; what it loses by chance as well is open", False
-    if any(trial.came for trial in facts.clean_trials) and not gets_through(facts):
+    if any(trial.came for trial in facts.clean_trials) and not (facts.enough and gets_through(facts)):
         return _too_few(facts), False
     if not gone:
         return "none of the probes fell in a round that counts", False
@@ -209,6 +229,9 @@ def _unproven(facts: Facts) -> tuple[str, bool]:
 
 def _too_few(facts: Facts) -> str:
     """Some came, and by so few a train that hardly ever gets through is not told from one that does."""
+    if not facts.enough:
+        taken = explain.counted(len(facts.accepted), "probe")
+        return f"only {taken} could be sent, of the {facts.circumstances.minimum_count} that a verdict takes"
     units = one_per_round(facts.clean_trials)
     came, share = sum(unit.came for unit in units), facts.circumstances.least_share
     lost, sent = facts.control

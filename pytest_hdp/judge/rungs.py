@@ -109,8 +109,7 @@ def rejected(facts: Facts) -> Finding | None:
     hop; once the far eyes have closed, only if it was every probe's fate, and there were enough of them, and the
     target's "protocol unreachable" only tells that nobody listens there any more.
     """
-    rejections = [each for each in facts.rejections if each not in facts.ambiguous]
-    errors = [(p, r) for p, r in rejections if p.round in facts.counting_rounds and not _unheard(facts, r)]
+    errors = inference.rejections(facts)
     if not errors or any(p.delivered for p in facts.accepted) or facts.target_errors or facts.replied:
         return None
     every = len({p.index for p, _ in errors}) == len(facts.accepted)
@@ -255,12 +254,6 @@ def _seen(facts: Facts, probe: Probe) -> bool:
     return bool(probe.left or probe.arrived or probe.delivered or probe.replies or errors)
 
 
-def _unheard(facts: Facts, report: IcmpReport) -> bool:
-    """Whether an error is of the target's stack, whose socket for this number was closed with the agent."""
-    stack = report.type == 3 and report.code in {2, 3}
-    return facts.circumstances.agent_gone is not None and stack and facts.from_target(report.source)
-
-
 def _rejection_place(facts: Facts, by_target: list[tuple[Probe, IcmpReport]], crossed: int) -> Place:
     """A box may speak in the target's name: an open tap there that saw nothing says that one did."""
     if by_target and (crossed or not facts.circumstances.eyes.arrived):
@@ -280,8 +273,8 @@ def _passed(facts: Facts, verdict: Verdict, place: Place, where: str) -> Finding
     missing, final = inference.missing(facts), facts.last_chance
     came = len(facts.accepted) - missing
     said = f"{came} of {len(facts.accepted)} arrived {where}"
-    if facts.circumstances.agent_gone and not facts.enough:
-        return None  # a first packet that came through proves nothing about the next
+    if final and not facts.enough:
+        return None  # the first packets that came through prove nothing about the next
     if not inference.gets_through(facts) or inference.shared(facts):
         return None
     if not missing:

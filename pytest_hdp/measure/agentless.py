@@ -11,6 +11,7 @@ budget too, and is held to it in the same way. Two echoes beside each probe are 
 from __future__ import annotations
 
 import math
+import random
 from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.measure.answers import replying
 from pytest_hdp.measure.asking import Asking
 from pytest_hdp.measure.budget import NEAR, WITNESSES, Budget, Sent
+from pytest_hdp.measure.control import MEETING
 from pytest_hdp.measure.interest import by_interest
 from pytest_hdp.measure.locate import Locator, ask_again
 from pytest_hdp.measure.located import Kinds
@@ -59,6 +61,7 @@ class Agentless:
         self._share = MOST_SUSPECTS  # of the silent numbers are asked in one step
         self._rest = 0.0  # seconds before such a step
         self._doubts_until = math.inf
+        self._chance = random.Random(know.plan.seed)
 
     def script(self) -> Waiting[None]:
         """Measure all of it."""
@@ -188,7 +191,12 @@ class Agentless:
         self._queue.extendleft(reversed([train for train in silent if train not in before]))
 
     def _some_suspects(self) -> list[Train]:
-        """The silent ones to ask again, those that were asked least first, and no more than witnesses can tell of."""
+        """The silent ones to ask again, those that were asked least first, and no more than witnesses can tell of.
+
+        Before some an echo is sent: else each step is of as many packets, and periodic loss always hits the same ones.
+        """
+        if self.asking.suspects and self._chance.random() < 0.5:
+            self.know.control.send(Direction.FORWARD, MEETING, echo=True)
         in_time = max(1, int(NEAR / 2 / self.asking.gap))
         ordered = sorted(self.asking.suspects, key=lambda train: len(self.know.ledger.trains.get(train, ())))
         return ordered[: min(self._share, in_time)]

@@ -80,6 +80,7 @@ class Batched:
             for each in know.open_trains()
             if self.turns.rounds(each) < (pace.most_rounds if each in self._undecided else pace.rounds)
             and self._may_go(each)
+            and not know.stand_ins.pending(each.direction, self._known)
         ]
 
     def _may_go(self, train: Train) -> bool:

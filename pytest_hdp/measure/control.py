@@ -20,7 +20,7 @@ from pytest_hdp.measure.ledger import ICMP_ERRORS
 from pytest_hdp.measure.likeness import HDP_SIZE, MAC_OFFSET, TAG_SIZE, as_sent
 from pytest_hdp.measure.probes import MOST_COPIES, payload_of
 from pytest_hdp.measure.roundtrip import RoundTrip
-from pytest_hdp.measure.sending import made, sealed
+from pytest_hdp.measure.sending import made, sealed, sender_in_mid_run
 from pytest_hdp.measure.whereabouts import Probed
 from pytest_hdp.packet.icmp import build_echo, parse_error
 
@@ -81,7 +81,7 @@ class Control:
         if not echo and stand_in is None:
             self.path.send(end, self.path.controls[id(end)][0], hdp, address, entry, self.port(direction))
             return entry
-        sender = self.path.sender(direction, entry.protocol)
+        sender = sender_in_mid_run(self.path, direction, entry.protocol)
         if isinstance(sender, str):
             entry.errno = sender
             return entry

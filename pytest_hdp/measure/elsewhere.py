@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.measure.standin import scouts_for
 
 if TYPE_CHECKING:
     from pytest_hdp.measure.control import Control
@@ -39,9 +40,18 @@ def elsewhere(path: OpenPath, control: Control, ledger: Ledger) -> str | None:
             f"{target} answered {answered} of our packets, and none of them came to the agent's host, {who}: "
             "log in at the host that it leads to"
         )
-    if owned:
+    if owned or not _tried(path, control, ledger):
         return None  # as with any path that nothing gets through
     return (
         f"nothing that was sent to {target} came to the agent's host, which does not have this address: "
         "is it the one that a translator leads it to?"
     )
+
+
+def _tried(path: OpenPath, control: Control, ledger: Ledger) -> bool:
+    """Whether it is known of other numbers, too, that nothing came: UDP and echoes are blocked on many a path."""
+    if all(each in ledger.trains for each in scouts_for(Direction.FORWARD)):
+        return True
+    before = path.clock.monotonic() - control.patience - path.lag
+    scouts = (each for each in control.entries.values() if each.stand_in is not None)
+    return any(each.asked_at < before for each in scouts if each.direction is Direction.FORWARD)

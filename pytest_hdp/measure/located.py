@@ -176,16 +176,20 @@ def _ending(judgement: Judgement, found: Found, last: Hop | None, beyond: Hop | 
     if found.elsewhere and last is not None:
         died = _DIED.get(judgement.verdict)
         said = f"{died} beyond {_named(last)}" if died else f"the last to answer was {_named(last)}"
-        return f"{said}, on another way than the control's"
+        return f"{said}, on another way than the control's{_expired(judgement)}"
     if beyond is None:
         by = {count.source for count in judgement.icmp if count.authenticated}
         at = last is not None and judgement.verdict is Verdict.REJECTED and last.address in by
         return f"rejected at {_named(last)}" if at and last is not None else None
-    said = _between(judgement, last, beyond, hidden=hidden)
+    return _between(judgement, last, beyond, hidden=hidden) + _expired(judgement)
+
+
+def _expired(judgement: Judgement) -> str:
+    """Why it died, where all who rejected it let its TTL expire."""
     errors = {count.type for count in judgement.icmp if count.authenticated}
-    if judgement.verdict is Verdict.REJECTED and errors == {TIME_EXCEEDED}:
-        return f"{said}, where its TTL ran out: in a loop, or since a box has lowered it"
-    return said
+    if judgement.verdict is not Verdict.REJECTED or errors != {TIME_EXCEEDED}:
+        return ""
+    return ", where its TTL ran out: in a loop, or since a box has lowered it"
 
 
 def _named(hop: Hop) -> str:

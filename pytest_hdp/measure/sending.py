@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from errno import EPIPE, errorcode
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Form
+from pytest_hdp.measure.ends import PathUnavailable
 from pytest_hdp.measure.probes import Entry
 from pytest_hdp.packet import carrier
 from pytest_hdp.packet.checksums import checksum
@@ -12,6 +14,7 @@ from pytest_hdp.packet.hdp import Header
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
+    from pytest_hdp.judge.verdict import Direction
     from pytest_hdp.measure.ledger import Ledger
     from pytest_hdp.measure.path import OpenPath
 
@@ -40,6 +43,16 @@ def made(path: OpenPath, train: Train, hdp: bytes, address: str) -> bytes:
         source = path.sender_end(train.direction).address
         wrapped = carrier.wrap(train.protocol & 255, hdp, source=source, destination=address) or balanced(hdp)
     return wrapped or hdp
+
+
+def sender_in_mid_run(path: OpenPath, direction: Direction, protocol: int) -> int | str:
+    """A socket that nobody needed before, or the errno; also of a far end that is gone: the run is not lost with it."""
+    try:
+        return path.sender(direction, protocol)
+    except PathUnavailable:
+        if path.gone is None:
+            raise
+        return errorcode[EPIPE]
 
 
 def send_probe(

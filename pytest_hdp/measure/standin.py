@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MOST = 0.5  # of the usual control may be lost before another one is looked for
 HARDLY = 0.2  # of a stand-in has to come through: with less nothing can be told
 MOST_TRIES = 4  # stand-ins of one direction, one after the other
-KNOWN_ROUNDS = 2  # of a stand-in, before another may take its place
+KNOWN_ROUNDS = 2  # of a stand-in, before another may take its place; and of scouts, before one is chosen
 AHEAD = 3  # rounds in which what opens the way for them goes forward, before scouts go in reverse
 SELDOM = 8  # one in so many of the usual control is sent beside a stand-in
 # numbers that are let through where others are not, by which a path is known where none of the plan's comes through
@@ -134,6 +134,16 @@ class StandIns:
         if not (ahead or (not self._chosen.get(direction) and self._know.rounds >= since + waits)):
             return []
         return [Slot(direction, each) for each in self._scouts(direction)]
+
+    def pending(self, direction: Direction, known: int) -> bool:
+        """Whether enough was sent to choose, or to see how who was chosen fares, and is not yet known.
+
+        Then further rounds would be spent before anything can stand beside them. `known`: rounds of which all is known.
+        """
+        chosen = self._chosen.get(direction)
+        since = chosen[0].since if chosen else self._scouting.get(direction, -math.inf)
+        ahead = AHEAD if direction is Direction.REVERSE and not chosen else 0
+        return known < since + ahead + KNOWN_ROUNDS <= self._know.rounds
 
     def few(self, direction: Direction, count: int) -> list[Slot]:
         """A few control packets, where only a few trains are asked."""

@@ -220,6 +220,13 @@ EXAMPLES = {
     "rejected, forged": Example("uuuuu", V.LOST, P.PATH),
     "quench and redirect": Example("qqqqq", V.LOST, P.PATH),
     "rejected, control dead": Example("rrrrr", V.INCONCLUSIVE, UNKNOWN, control=((64, 0),) * 5),
+    "rejected by the target's firewall, control dead": Example("fffff", V.REJECTED, P.TARGET, control=((64, 0),) * 5),
+    "rejected by the target's stack, whose socket overflowed": Example(
+        "fffff", V.INCONCLUSIVE, UNKNOWN, control=((64, 0),) * 5, options={"spoiled": ("the tap",)}
+    ),
+    "rejected by the target, no agent, control dead": Example(
+        "AAAAA", V.REJECTED, P.TARGET, eyes=NO_AGENT, control=((4, 0),) * 5
+    ),
     "rejected and delivered": Example(
         "rdddd", V.DELIVERED, P.RECEIVER_SOCKET, final=False, more=True, says=("4 of 5", f"{ROUTER} answered 1")
     ),
@@ -377,7 +384,7 @@ EXAMPLES = {
     ),
     "some, control dead": Example("ldddd", V.INCONCLUSIVE, UNKNOWN, control=((64, 0),) * 5),
     "delivered, before the minimum, at the cap": Example(
-        "dd", V.DELIVERED, P.RECEIVER_SOCKET, options={"minimum_count": 5}
+        "dd", V.INCONCLUSIVE, UNKNOWN, options={"minimum_count": 5}, says=("only 2 probes could be sent, of the 5",)
     ),
     "delivered, one lost, control small": Example(
         "ldddd", V.DELIVERED, P.RECEIVER_SOCKET, final=False, more=True, control=((1, 1),) * 5

@@ -15,7 +15,7 @@ from sim.counts import counts, eyes_fail, too_few
 from sim.honesty import honest
 from sim.network import FORWARD
 from sim.packet import ICMP, UDP
-from sim.place import places
+from sim.place import all_routers, places
 from sim.reasons import reasons
 from sim.truth import Truth, truth_of, usual_control
 
@@ -80,7 +80,7 @@ def _train(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
     if world.agent is not None and world.agent.liar is not None:
         yield from honest(world, judgement, truth, fates_of(world, judgement.train))
         return
-    if judgement.verdict not in truth.verdicts and not _unheard(judgement, truth):
+    if judgement.verdict not in truth.verdicts and not _unheard(world, judgement, truth):
         allowed = "/".join(sorted(truth.verdicts))
         yield f"{judgement.verdict} is not {allowed} ({truth.why}): {judgement.explanation}"
         return
@@ -99,14 +99,17 @@ def _train(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
         yield from reasons(world, judgement, truth)
 
 
-def _unheard(judgement: Judgement, truth: Truth) -> bool:
-    """Whether it is said to be lost, and that it may be rejected by who really rejects it."""
-    return (
-        judgement.verdict is Verdict.LOST
-        and Verdict.REJECTED in truth.verdicts
-        and truth.hop is not None
-        and judgement.budget_spent == truth.hops[truth.hop - 1]
-    )
+def _unheard(world: World, judgement: Judgement, truth: Truth) -> bool:
+    """Whether it is said to be lost, and that it may be rejected by who really rejects it.
+
+    Or that one has few errors, and those that it sent found no room in the sender's own eye.
+    """
+    if judgement.verdict is not Verdict.LOST or Verdict.REJECTED not in truth.verdicts or truth.hop is None:
+        return False
+    address = truth.hops[truth.hop - 1]
+    sender = world.near if judgement.train.direction is Direction.FORWARD else world.far
+    few = any(each.address == address and each.bucket.each for each in all_routers(world))
+    return judgement.budget_spent == address or (few and any(each.overflowed for each in sender.stations))
 
 
 def fates_of(world: World, train: Train) -> list[Fate]:

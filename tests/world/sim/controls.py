@@ -17,9 +17,10 @@ AT_SOCKET, AT_INTERFACE, ECHOES = "", "(UDP, none of which came to its socket)",
 _STAND_IN = re.compile(r"\(packets of (\d+) ")
 
 
-def stands_in(said: str) -> bool:
-    """Whether a sentence says that another train stood in for the control."""
-    return _STAND_IN.search(said) is not None
+def stands_in(said: str) -> int | None:
+    """The number of which a sentence says that its packets stood in for the control."""
+    found = _STAND_IN.search(said)
+    return int(found[1]) if found else None
 
 
 def controls_of(world: World, direction: Direction, said: str = "") -> list[Fate]:
@@ -27,12 +28,12 @@ def controls_of(world: World, direction: Direction, said: str = "") -> list[Fate
 
     `said`: a sentence that tells which kind of them counts; datagrams, if it tells of no other.
     """
-    stand_in = _STAND_IN.search(said)
-    number = int(stand_in[1]) if stand_in else ICMP if ECHOES in said else UDP
+    stand_in = stands_in(said)
+    number = stand_in if stand_in is not None else ICMP if ECHOES in said else UDP
     indices = {
         index for index, entry in world.measurement.know.control.entries.items()
         if entry.direction is direction and entry.round >= 0 and entry.protocol == number
-        and (entry.stand_in is not None) is bool(stand_in)
+        and (entry.stand_in is not None) is (stand_in is not None)
     }  # fmt: skip
     return [
         fate

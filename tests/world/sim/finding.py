@@ -56,8 +56,8 @@ def measured(
 
 
 def _gone_before(world: World, said: str) -> bool:
-    """Whether the far end was gone before anything was sent, as the world has it."""
-    return not world.network.fates and any(f"is gone: {why}" in said for why in world.blueprint.gone)
+    """Whether the far end was gone before any number was asked for, as the world has it."""
+    return not world.measurement.ledger.trains and any(f"is gone: {why}" in said for why in world.blueprint.gone)
 
 
 def replay(outcome: Outcome, families: Sequence[str] | None = None) -> str:

@@ -94,8 +94,9 @@ def _known(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
         return  # nobody looked for places then
     if "loop" in truth.why and judgement.verdict is Verdict.REJECTED and "loop" not in said:
         yield f"D20: a loop is not called one: {said}"
-    stale = judgement.train.protocol == DCCP and judgement.train.form is Form.WELLFORMED
-    if stale and judgement.arrived and truth.nat == "translated" and "checksum" not in said:
+    dccp = judgement.train.protocol == DCCP and judgement.train.form is Form.WELLFORMED
+    stale = dccp and truth.nat == "translated" and judgement.verdict is not Verdict.MODIFIED  # which says more
+    if stale and judgement.arrived and "checksum" not in said:
         yield f"C17: its checksum is stale, and nobody says so: {said}"
     nobody = judgement.train.protocol == ICMP and judgement.train.form is Form.BARE  # reads as an ICMP error
     if judgement.verdict not in {Verdict.LOST, Verdict.REJECTED} or nobody:
@@ -121,14 +122,15 @@ def _all_speak(world: World, truth: Truth) -> bool:
     blueprint = world.blueprint
     if truth.unheard or truth.partly or blueprint.loss or blueprint.excuses or not blueprint.agent:
         return False
-    routers = {each.address: each for each in _all_routers(world)}
+    routers = {each.address: each for each in all_routers(world)}
     return all(
         routers[address].speaks and not routers[address].short and not routers[address].bucket.each
         for address in truth.hops
     )
 
 
-def _all_routers(world: World) -> Iterator[Router]:
+def all_routers(world: World) -> Iterator[Router]:
+    """Those of all ways."""
     for element in world.network.elements:
         for each in (element, *getattr(element, "parts", ())):
             if isinstance(each, Router):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_hdp.judge.verdict import Form
 from sim.controls import AT_INTERFACE, AT_SOCKET, ECHOES, came_through, controls_of, stands_in
 from sim.elements import Branches, Router
+from sim.truth import truth_of
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
@@ -28,8 +31,9 @@ def reasons(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
     if "eyes closed" in said and not any(f"is gone: {why}" in said for why in world.blueprint.gone):
         yield f"no agent has died of that: {said}"
     if "the control was lost too" in said and world.blueprint.agent and not world.clock.stalled:
-        for kind in (said,) if stands_in(said) else (AT_SOCKET, AT_INTERFACE, ECHOES):
-            fates = controls_of(world, judgement.train.direction, kind)
+        until = _last_sent(world, judgement)
+        for kind in (said,) if stands_in(said) is not None else (AT_SOCKET, AT_INTERFACE, ECHOES):
+            fates = [fate for fate in controls_of(world, judgement.train.direction, kind) if fate.at <= until]
             through = sum(came_through(fate, kind) for fate in fates)
             if through > len(fates) // 2 and not _spoiled(world):
                 yield f"the control was not lost: {through} of {len(fates)} came {kind}: {said}"
@@ -37,7 +41,7 @@ def reasons(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
         controls_of(world, judgement.train.direction, kind) for kind in (AT_SOCKET, ECHOES)
     ):
         yield f"controls were sent: {said}"
-    if "too few to tell" in said and not (truth.partly or _loses(world)):
+    if "too few to tell" in said and not (truth.partly or _loses(world) or _stand_in_loses(world, judgement)):
         yield f"nothing is lost by chance here: {said}"
     if "no way out" in said and "no route" not in world.blueprint.excuses:
         yield f"the sender always had a route: {said}"
@@ -45,8 +49,21 @@ def reasons(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
         yield f"B7: the sentence contradicts its counts: {said}"
 
 
+def _last_sent(world: World, judgement: Judgement) -> int:
+    """When the last of its packets was sent: what is said of it was said before the controls of later rounds."""
+    entries = world.measurement.ledger.trains.get(judgement.train, ())
+    return max((fate.at for fate in world.fates_by_payload({entry.data for entry in entries})), default=0)
+
+
 def _spoiled(world: World) -> bool:
     return any(each.overflowed for host in (world.near, world.far) for each in host.stations)
+
+
+def _stand_in_loses(world: World, judgement: Judgement) -> bool:
+    """Whether some of what stands in for the control is lost, by a rule that counts its packets, say."""
+    number = stands_in(judgement.explanation)
+    trains = (replace(judgement.train, protocol=number, form=form) for form in Form) if number is not None else ()
+    return any(truth_of(world, train).partly for train in trains)
 
 
 def _loses(world: World) -> bool:

@@ -201,8 +201,8 @@ def _until_it_dies(world: World, view: View) -> Iterator[tuple[Effect, View]]:
     for _, effects, now in _journey(world, view):
         for effect in effects:
             yield effect, now
-            if effect.kind not in PASSING:
-                return
+            if effect.kind not in PASSING or (effect.kind == "answers" and view.way == FORWARD):
+                return  # what goes forward is never an answer
 
 
 def _any_control(world: World, way: int) -> bool:
@@ -224,7 +224,7 @@ def _gets_through(world: World, view: View) -> bool:
         for effect in effects:
             if effect.kind == "held-by-receiver":
                 return True
-            if effect.kind not in PASSING - PARTLY.keys():
+            if effect.kind not in PASSING - PARTLY.keys() or (effect.kind == "answers" and view.way == FORWARD):
                 return False
             needs_state = effect.kind == "answers" or (effect.kind == "translate" and view.way == REVERSE)
             if needs_state and not (_has_state(world, now, effect.owner) or _control_opens(world, now)):

@@ -172,8 +172,8 @@ class Established(RouterRule):
         """As RouterRule."""
         if packet.quote is not None:
             about = packet.quote
-            key = flow_key(about, -way * self.opens)
-            return None if way == self.opens or about.protocol in self.exempt or key in self._flows else "drop"
+            known = looks_valid(about) and flow_key(about, -way * self.opens) in self._flows
+            return None if way == self.opens or about.protocol in self.exempt or known else "drop"
         if packet.protocol in self.exempt:
             return None
         if not looks_valid(packet):

@@ -11,7 +11,7 @@ from sim.blueprint import Blueprint
 from sim.families.registry import MS, SECOND, family, own
 
 
-@family(apart=True)
+@family()
 def small_socket_buffers(print_: Blueprint) -> None:
     """Raw sockets hold few packets, and get those of two trains."""
     both = {replace(each, form=form) for each in print_.trains for form in Form if each.protocol in CARRIERS}

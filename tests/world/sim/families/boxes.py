@@ -36,7 +36,7 @@ def changed_front(print_: Blueprint) -> None:
     print_.notes.append(f"byte {at} is changed of {mangle(print_, flip(at), 'payload')}")
 
 
-@family(agent=True, group="mangle", apart=True)
+@family(agent=True, group="mangle")
 def changed_carrier(print_: Blueprint) -> None:
     """A box changes one byte before HDP that no translator writes: of OSPF's router, SCTP's tag, DCCP's coverage."""
     numbers = (33, 89, 132)
@@ -123,7 +123,7 @@ def doubled_numbers(print_: Blueprint) -> None:
     print_.notes.append(f"{sorted(numbers)} come twice")
 
 
-@family(agent=True, group="mangle", apart=True)
+@family(agent=True, group="mangle")
 def shifted_payload(print_: Blueprint) -> None:
     """A box cuts bytes off the front of the payload of some numbers, or puts some there."""
     by = print_.chance.choice((-12, -8, -4, 4, 8, 12, 16))

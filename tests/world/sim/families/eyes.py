@@ -39,7 +39,7 @@ def held(numbers: frozenset[int]) -> HostRule:
     )
 
 
-@family(agent=True, apart=True)
+@family(agent=True)
 def second_interface_held(print_: Blueprint) -> None:
     """Some numbers come to the target by another interface, and its firewall keeps them."""
     numbers = print_.some_numbers() - {1, 17}
@@ -52,7 +52,7 @@ def second_interface_held(print_: Blueprint) -> None:
     print_.notes.append(f"{sorted(numbers)} come in by eth1, and are dropped there")
 
 
-@family(agent=True, group="nat", apart=True)
+@family(agent=True, group="nat")
 def stale_checksum(print_: Blueprint) -> None:
     """A translator of any number, which corrects no checksum of DCCP's."""
     print_.trains = (Train(33, form=Form.WELLFORMED), Train(253))

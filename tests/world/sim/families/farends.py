@@ -66,7 +66,8 @@ def agent_spends_all(print_: Blueprint) -> None:
         far.terms = replace(far.terms, budget=print_.chance.choice((0, 1, 10, 60, 200)))
         _goes(print_, "its budget of")
     else:
-        far.terms = replace(far.terms, lifetime=print_.chance.choice((1.0, 2.0, 5.0)))
+        opening = 6 * (far.delay + far.jitter) / SECOND  # what it takes at most until there is a path
+        far.terms = replace(far.terms, lifetime=print_.chance.choice((1.0, 2.0, 5.0)) + opening)
         _goes(print_, "its lifetime of")
     print_.notes.append(f"the agent sends {far.terms.budget} packets, and lives for {far.terms.lifetime:g} s")
 

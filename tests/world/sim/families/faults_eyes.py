@@ -9,7 +9,7 @@ from sim.families.registry import MS, family
 from sim.host import Bucket
 
 
-@family(agent=True, group="loss", alone=True, apart=True)
+@family(agent=True, group="loss", alone=True)
 def unreachable_for_a_while(print_: Blueprint) -> None:
     """From the middle of the first round on a router has nowhere to send anything, and says so, for half a second."""
     numbers = print_.chance.sample([number for number in range(2, 256) if number not in (6, 17)], 60)

@@ -267,7 +267,7 @@ def receiver_firewall(print_: Blueprint) -> None:
 # --- what takes the control
 
 
-@family(agent=True, group="control", apart=True)
+@family(agent=True, group="control")
 def udp_blocked(print_: Blueprint) -> None:
     """A router drops UDP, and one other number."""
     numbers = frozenset({17, print_.chance.choice(WELL_KNOWN[4:])})
@@ -288,7 +288,7 @@ def far_firewall_takes_all(print_: Blueprint) -> None:
     print_.notes.append(f"the target's firewall drops {sorted(numbers)}")
 
 
-@family(agent=True, group="control", apart=True)
+@family(agent=True, group="control")
 def near_firewall_takes_udp(print_: Blueprint) -> None:
     """The sender's own firewall refuses UDP."""
     print_.near_output.append(
@@ -316,7 +316,7 @@ def far_firewall_refuses(print_: Blueprint) -> None:
     print_.notes.append(f"the target's firewall, outward: {word} {sorted(numbers)}")
 
 
-@family(agent=True, group="control", apart=True)
+@family(agent=True, group="control")
 def tcp_and_sctp_only(print_: Blueprint) -> None:
     """A router lets TCP and SCTP pass, and nothing else."""
     numbers = (1, 6, 17, 47, 132, 253)
@@ -325,7 +325,7 @@ def tcp_and_sctp_only(print_: Blueprint) -> None:
     print_.notes.append("a router passes TCP and SCTP only")
 
 
-@family(agent=True, group="control", alone=True, apart=True)
+@family(agent=True, group="control", alone=True)
 def control_blocked_lossy(print_: Blueprint) -> None:
     """A router drops UDP and echoes, and the path loses a third or half of all: some number passes by luck."""
     share = print_.chance.choice((0.3, 0.5))
@@ -335,7 +335,7 @@ def control_blocked_lossy(print_: Blueprint) -> None:
     print_.notes.append(f"a router drops 1 and 17, and {share:.0%} of all packets are lost")
 
 
-@family(agent=True, group="control", apart=True)
+@family(agent=True, group="control")
 def udp_limited(print_: Blueprint) -> None:
     """A router lets few UDP datagrams pass, and drops some numbers."""
     numbers = print_.some_numbers() - {1, 17}

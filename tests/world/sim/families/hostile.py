@@ -35,7 +35,7 @@ def replays(print_: Blueprint) -> None:
     print_.notes.append(f"{sorted(numbers)} are replayed {count} times, {later / MS:g} ms apart")
 
 
-@family(apart=True)
+@family()
 def crowd_of_quotes(print_: Blueprint) -> None:
     """Forty forged errors come before the router's own word about some numbers."""
     numbers = print_.some_numbers() - {1, 17}

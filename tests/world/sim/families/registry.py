@@ -20,8 +20,7 @@ class Family:
     """`agent`: whether it needs one, must have none (False), or takes either (None). Of one `group` a world has one.
 
     `mild`: it goes with everything; `alone`: it goes with nothing but the mild. `fault`: what today's code gets wrong
-    here, by the number that it has in the list of known faults; such a family is not drawn by default. `apart`: nor is
-    this, although it is right by itself: what other families do beside it is not all right yet.
+    here, by the number that it has in the list of known faults; such a family is not drawn by default.
     """
 
     add: Callable[[Blueprint], None]
@@ -30,7 +29,6 @@ class Family:
     fault: str = ""
     mild: bool = False
     alone: bool = False
-    apart: bool = False
 
     def goes_with(self, other: Family) -> bool:
         """Whether one world may have both."""
@@ -52,12 +50,11 @@ def family(
     fault: str = "",
     mild: bool = False,
     alone: bool = False,
-    apart: bool = False,
 ) -> Callable[[Add], Add]:
     """Register a family under its function's name."""
 
     def keep(add: Add) -> Add:
-        FAMILIES[add.__name__.replace("_", "-")] = Family(add, agent, group, fault, mild, alone, apart)
+        FAMILIES[add.__name__.replace("_", "-")] = Family(add, agent, group, fault, mild, alone)
         return add
 
     return keep
@@ -76,11 +73,6 @@ def both_ways(print_: Blueprint, numbers: tuple[int, ...] | None = None) -> None
 
 def default() -> tuple[str, ...]:
     """The families in which today's code should never err."""
-    return tuple(sorted(name for name, each in FAMILIES.items() if not (each.fault or each.apart)))
-
-
-def right() -> tuple[str, ...]:
-    """The families in which nothing is wrong by themselves."""
     return tuple(sorted(name for name, each in FAMILIES.items() if not each.fault))
 
 

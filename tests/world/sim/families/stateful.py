@@ -39,8 +39,9 @@ class HostState:
     def into(self, packet: Packet) -> str | None:
         """A firewall's word on what comes in."""
         if packet.quote is not None:
-            known = packet.quote.protocol in self.exempt or flow_key(packet.quote, 1) in self._flows
-            return None if known else "drop"
+            about = packet.quote
+            known = looks_valid(about) and flow_key(about, 1) in self._flows
+            return None if about.protocol in self.exempt or known else "drop"
         if packet.protocol in self.exempt:
             return None
         key = flow_key(packet, -1)

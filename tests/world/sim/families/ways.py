@@ -47,7 +47,7 @@ def dead_branch(print_: Blueprint) -> None:
     print_.notes.append("two ways by number, one is dead")
 
 
-@family(agent=True, group="ways", apart=True)
+@family(agent=True, group="ways")
 def dead_branch_of_control(print_: Blueprint) -> None:
     """Two ways by number, of which the control's is dead."""
     pick = by_number(print_.chance.randrange(1 << 20))
@@ -101,7 +101,7 @@ def second_uplink(print_: Blueprint) -> None:
     print_.notes.append(f"{sorted(numbers)} leave by eth1")
 
 
-@family(agent=True, group="ways", apart=True)
+@family(agent=True, group="ways")
 def second_uplink_dead(print_: Blueprint) -> None:
     """Some numbers leave by an interface that nobody watches, and die there."""
     numbers = _uplink(print_, dead=True)
