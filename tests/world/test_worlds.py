@@ -105,9 +105,10 @@ def test_each_family_by_itself(name: str) -> None:
 @pytest.mark.parametrize("first", range(0, WORLDS, 10 * CHUNK))
 def test_the_same_seed_is_the_same_run_to_the_byte(first: int) -> None:
     for seed in range(first, first + AGAIN):
-        once, again = (record(measured(seed, trace=True)[0]) for _ in range(2))
+        world, _ = measured(seed, trace=True)
+        once, again = record(world), record(measured(seed, trace=True)[0])
         assert once == again, seed
-        assert len(once) > 800, seed
+        assert len(once) > 800 or world.path.gone is not None, seed
 
 
 @pytest.mark.parametrize("first", range(0, WORLDS, 4 * CHUNK))
