@@ -88,7 +88,9 @@ class Observed:
         if self.result.verdict is Verdict.INCONCLUSIVE:
             pytest.skip(self.message)
         expected = expected or self.expected_nat
-        source = f"source address {self.nat} ({self.result.judgement.nat.source})"
+        seen = self.result.judgement.nat
+        beside = f", while the control came from {seen.control}" if seen.control is not None else ""
+        source = f"source address {self.nat} ({seen.source}){beside}"
         if expected is not None and self.nat != expected:
             pytest.fail(f"{self.result.judgement.train.protocol}: expected {expected}, got {source}", pytrace=False)
         if self.nat == "leaked":

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_hdp.judge.facts import GOOD_FAITH
+from pytest_hdp.judge.origin import leaked
 from pytest_hdp.judge.result import IcmpCount, Nat
 
 if TYPE_CHECKING:
@@ -86,17 +87,23 @@ def arrival_ttl(facts: Facts) -> int | None:
 def nat(facts: Facts) -> Nat:
     """Return what the path did to the source address, by what the receiver saw.
 
-    `leaked`: some copy kept an address of the sender's own, which on this path the control did not.
+    `leaked`: some copy kept an address of the sender's own, which on this path the control did not, or came from
+    another one of inside: that of a translator before the last one, say.
     """
     sources = [s.source for f in facts.fates for s in f.intact]
     own, control = facts.own_addresses, facts.circumstances.names.get("control_source")
     if not own or not sources:
         return Nat("none", _commonest(sources))
     kept = [address for address in sources if address in own]
-    if kept and control is not None and control not in own:
-        return Nat("leaked", _commonest(kept))
     others = [address for address in sources if address not in own]
-    return Nat("translated", _commonest(others)) if others else Nat("none", _commonest(kept))
+    if control is not None and control not in own:
+        inside = kept or [address for address in others if leaked(address, control)]
+        if inside:
+            return Nat("leaked", _commonest(inside), control)
+    elsewhere = control if control is not None and control not in sources else None
+    if others:
+        return Nat("translated", _commonest(others), elsewhere)
+    return Nat("none", _commonest(kept))
 
 
 def icmp_counts(facts: Facts) -> tuple[IcmpCount, ...]:

@@ -54,7 +54,7 @@ def to_record(result: Result) -> dict[str, Any]:
         "modified": list(judgement.modified),
         "ttl": judgement.ttl,
         "changed": list(judgement.changed),
-        "nat": {"state": judgement.nat.state, "source": judgement.nat.source},
+        "nat": _nat(judgement.nat),
         "icmp": to_icmp(judgement.icmp),
         "last_hop": _hop(judgement.last_hop),
         "control": {"sent": judgement.control_sent, "delivered": judgement.control_delivered},
@@ -157,7 +157,7 @@ def _judgement(fields: Fields) -> Judgement:
         modified=tuple(fields.texts("modified")),
         ttl=fields.number_or_none("ttl", 0, 255) if "ttl" in fields.values else None,
         changed=tuple(fields.texts("changed")) if "changed" in fields.values else (),
-        nat=Nat(nat.one_of("state", ("translated", "leaked", "none")), nat.text_or_none("source")),
+        nat=_read_nat(nat),
         icmp=tuple(read_icmp(Fields(item, f"icmp[{i}].")) for i, item in enumerate(fields.items("icmp"))),
         last_hop=None if hop is None else _read_hop(hop),
         control_sent=control.number("sent"),
@@ -181,6 +181,15 @@ def _ip_version(fields: Fields) -> int:
     if version not in {4, 6}:
         raise fields.wrong("ip_version", "4 or 6")
     return version
+
+
+def _nat(nat: Nat) -> dict[str, Any]:
+    return {"state": nat.state, "source": nat.source, **({"control": nat.control} if nat.control is not None else {})}
+
+
+def _read_nat(nat: Fields) -> Nat:
+    control = nat.text("control") if "control" in nat.values else None
+    return Nat(nat.one_of("state", ("translated", "leaked", "none")), nat.text_or_none("source"), control)
 
 
 def _hop(hop: Hop | None) -> dict[str, Any] | None:

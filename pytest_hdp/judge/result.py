@@ -27,11 +27,13 @@ class Tool:
 class Nat:
     """What became of the source address, by what the receiver saw. `source`: the address it saw.
 
-    `state`: "translated", "none", or "leaked": the private source was seen although the control's was translated.
+    `state`: "translated", "none", or "leaked": a source from inside was seen although the control's was translated.
+    `control`: the address that the control came from, where that is another.
     """
 
     state: str
     source: str | None
+    control: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def _remarks(record: Record, eye: str) -> str:
             remarks.append(f"changed: {', '.join(changed)}")
         nat = fields.part(record, "nat")
         if nat.get("state") not in {None, "none"}:
-            remarks.append(f"source {safe(nat.get('state'))}: {safe(nat.get('source'))}")
+            remarks.append(f"source {safe(nat.get('state'))}: {safe(nat.get('source'))}{fields.control_source(record)}")
     return f"; {', '.join(remarks)}" if remarks else ""
 
 

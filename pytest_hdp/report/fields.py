@@ -114,6 +114,12 @@ def path_title(record: Record, *, unicode: bool = True) -> str:
     return f"{label + ', ' if label else ''}{ends[0]} {arrow} {ends[1]}"
 
 
+def control_source(record: Record) -> str:
+    """Return ", the control's 10.77.2.1" where the receiver saw the control come from another address."""
+    control = part(record, "nat").get("control")
+    return f", the control's {safe(control)}" if isinstance(control, str) else ""
+
+
 def course(record: Record) -> str:
     """Return "forward, bare" (and "IPv6" where it is)."""
     said = [word(record, "direction", "forward"), word(record, "form", "bare")]

@@ -56,6 +56,7 @@ FOUND = (
     ("dead-branch-of-control", 1),
     ("small-socket-buffers", 2003791),  # one probe in a round that counts, and four in spoiled ones, was final
     ("small-socket-buffers", 2000000),
+    ("nat-leaks-within", 1),  # the inner translator's private address was called translated
     ("crowd-of-quotes", 2000192),  # what proves nothing crowded out what does
     ("established-inward", "established-outward", 13001009),
     ("silent-routers", "far-established", "routing-loop", 13001015),  # of a loop only one router is heard

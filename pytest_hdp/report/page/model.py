@@ -144,7 +144,7 @@ def _control(group: Sequence[Record]) -> tuple[int, int]:
 def _train(record: Record, found: list[hops.Row], texts: dict[str, int]) -> dict[str, Any]:
     """Return one train; what is null, empty or as usual is left out."""
     probes = fields.parts(record, "probes")
-    nat, hop = fields.part(record, "nat"), fields.part(record, "last_hop")
+    hop = fields.part(record, "last_hop")
     wire, latencies = fields.number(record, "wire_protocol"), fields.part(record, "latency_us")
     made: dict[str, Any] = {
         "p": fields.protocol(record),
@@ -162,7 +162,7 @@ def _train(record: Record, found: list[hops.Row], texts: dict[str, int]) -> dict
         "changed": ", ".join(fields.words_in(record, "modified")),
         "rewritten": ", ".join(fields.words_in(record, "changed")),
         "ttl": fields.number(record, "ttl"),
-        "nat": f"{safe(nat.get('state'))} {safe(nat.get('source') or '')}" if nat.get("state") in _TOLD_NAT else "",
+        "nat": _source(record),
         "hop": f"{safe(hop.get('address'))} (hop {safe(hop.get('ttl'))})" if hop else "",
         "dup": fields.number(record, "duplicated") or 0,
         "re": fields.number(record, "reordered") or 0,
@@ -175,6 +175,14 @@ def _train(record: Record, found: list[hops.Row], texts: dict[str, int]) -> dict
     return {
         key: value for key, value in made.items() if value not in (None, "", []) and not (value == 0 and key in _ZEROS)
     }
+
+
+def _source(record: Record) -> str:
+    """Return what became of the source address, in words; nothing where that is as it was."""
+    nat = fields.part(record, "nat")
+    if nat.get("state") not in _TOLD_NAT:
+        return ""
+    return f"{safe(nat.get('state'))} {safe(nat.get('source') or '')}{fields.control_source(record)}"
 
 
 _TOLD_NAT = {"translated", "leaked"}

@@ -561,9 +561,14 @@ def from_source(index: int, source: str, **other: Any) -> Probe:
         ((ME, ME), None, Nat("none", ME)),
         ((ME, ME), ME, Nat("none", ME)),
         ((ROUTER, ROUTER), ROUTER, Nat("translated", ROUTER)),
-        ((ROUTER, ROUTER), ME, Nat("translated", ROUTER)),
-        ((ME, ME), ROUTER, Nat("leaked", ME)),
-        ((ME, ROUTER), ROUTER, Nat("leaked", ME)),
+        ((ROUTER, ROUTER), ME, Nat("translated", ROUTER, ME)),
+        ((ME, ME), ROUTER, Nat("leaked", ME, ROUTER)),
+        ((ME, ROUTER), ROUTER, Nat("leaked", ME, ROUTER)),
+        (("100.64.0.2",) * 2, "203.0.113.5", Nat("leaked", "100.64.0.2", "203.0.113.5")),
+        (("203.0.113.5", "100.64.0.2"), "203.0.113.5", Nat("leaked", "100.64.0.2", "203.0.113.5")),
+        (("203.0.113.6",) * 2, "203.0.113.5", Nat("translated", "203.0.113.6", "203.0.113.5")),
+        (("100.64.0.2",) * 2, ME, Nat("translated", "100.64.0.2", ME)),
+        (("100.64.0.2",) * 2, None, Nat("translated", "100.64.0.2")),
     ],
 )
 def test_nat(sources: tuple[str, ...], control: str | None, nat: Nat) -> None:
@@ -581,7 +586,7 @@ def test_an_address_that_the_sender_itself_used_is_no_translation() -> None:
     other = "192.0.2.77"
     own = replace(from_source(0, other), left=(seen(1, source=other),))
     assert attributes_of(own, names={"control_source": ME}).nat == Nat("none", other)
-    assert attributes_of(own, names={"control_source": ROUTER}).nat == Nat("leaked", other)
+    assert attributes_of(own, names={"control_source": ROUTER}).nat == Nat("leaked", other, ROUTER)
     assert attributes_of(replace(own, left=())).nat == Nat("translated", other)
 
 

@@ -58,7 +58,7 @@ judgements = st.builds(
     modified=st.lists(texts, max_size=3).map(tuple),
     ttl=st.none() | st.integers(0, 255),
     changed=st.lists(texts, max_size=3).map(tuple),
-    nat=st.builds(Nat, st.sampled_from(["translated", "leaked", "none"]), st.none() | texts),
+    nat=st.builds(Nat, st.sampled_from(["translated", "leaked", "none"]), st.none() | texts, st.none() | texts),
     icmp=icmp_counts,
     moved=st.none() | st.integers(-65535, 65535),
     changed_to=st.none() | st.integers(0, 255),

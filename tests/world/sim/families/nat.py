@@ -48,10 +48,11 @@ def target_translated(print_: Blueprint) -> None:
     print_.notes.append("the target's address is translated")
 
 
-@family(agent=True, group="nat", fault="double-nat-private-source: a private address seen outside is a leak")
+@family(agent=True, group="nat")
 def nat_leaks_within(print_: Blueprint) -> None:
     """The inner of two translators translates all, the outer one three numbers: the inner's address is seen outside."""
-    print_.extra.append((0, Nat("inner nat", INNER, "address")))
+    inner = print_.chance.choice((INNER, "10.0.9.1", "172.20.0.7", "192.168.77.1"))
+    print_.extra.append((0, Nat("inner nat", inner, "address")))
     print_.extra.append((2 * len(print_.routers), Nat("outer nat", OUTSIDE, "some")))
     print_.outside |= {OUTSIDE}
     print_.notes.append("two NATs, of which the outer one leaks")

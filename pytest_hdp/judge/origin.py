@@ -1,0 +1,47 @@
+"""Is a source address one that a translator gives, or has one from inside leaked? By addresses alone, no I/O."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+INSIDE = tuple(
+    ip_network(block)
+    for block in (
+        "10.0.0.0/8",  # RFC 1918
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "100.64.0.0/10",  # RFC 6598: between a home's translator and its provider's
+        "192.0.0.0/29",  # RFC 6333: between a home and its provider's translator, in a tunnel
+        "169.254.0.0/16",  # RFC 3927
+        "fc00::/7",  # RFC 4193
+        "fe80::/10",  # RFC 4291
+    )
+)
+"""Blocks whose addresses mean nothing outside of one network."""
+_POOL = {4: 24, 6: 64}  # bits that the addresses of one translator's pool have in common, where they are private
+
+
+@lru_cache(maxsize=1024)
+def inside_block(address: str) -> IPv4Network | IPv6Network | None:
+    """The block of `INSIDE` that an address is of; None for one that is of none, or no address."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return None
+    return next((block for block in INSIDE if parsed.version == block.version and parsed in block), None)
+
+
+@lru_cache(maxsize=1024)
+def leaked(source: str, control: str) -> bool:
+    """Whether a source that is not the sender's own is one from inside, where the control was translated to `control`.
+
+    A private address is, wherever the control shows a public one. Where that is private too (a lab, a company's
+    network), another of the same translator's pool is none: one of the same /24 (IPv6: /64).
+    """
+    if source == control or inside_block(source) is None:
+        return False
+    if inside_block(control) is None:
+        return True
+    bits = _POOL[ip_address(control).version]
+    return ip_address(source) not in ip_network(f"{control}/{bits}", strict=False)
