@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -43,12 +44,13 @@ class Translator(Box):
 
 def measured(boxes: tuple[Box, ...], trains: tuple[Train, ...]) -> tuple[Lab, dict[Train, Judgement]]:
     """What is said of trains through such boxes, with eyes at both ends."""
-    with Lab(LabSpec("own", "for this test", boxes)) as lab:
-        with Station(lab.socket_factory(lab.client)) as near, Station(lab.socket_factory(lab.target)) as far:
-            name = PathName("lab", "own", lab.client_address, lab.target_address, "netns=target")
-            ends = End(near, lab.client_address, "eth0"), End(far, lab.target_address, "eth0")
-            with OpenPath(name, *ends) as path:
-                return lab, Measurement(path, plan.Plan(trains, plan.LAB, seed=1)).run()
+    with ExitStack() as stack:
+        lab = stack.enter_context(Lab(LabSpec("own", "for this test", boxes)))
+        near, far = (stack.enter_context(Station(lab.socket_factory(node))) for node in (lab.client, lab.target))
+        name = PathName("lab", "own", lab.client_address, lab.target_address, "netns=target")
+        ends = End(near, lab.client_address, "eth0"), End(far, lab.target_address, "eth0")
+        path = stack.enter_context(OpenPath(name, *ends))
+        return lab, Measurement(path, plan.Plan(trains, plan.LAB, seed=1)).run()
 
 
 def some(numbers: frozenset[int]) -> Translator:

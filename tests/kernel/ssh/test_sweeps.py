@@ -80,7 +80,8 @@ def test_finds_what_an_agent_in_the_namespace_finds(hosts, watched):
     forward = done.records[253, "forward"]
     assert forward["nat"] == {"state": "translated", "source": hosts.lab.outside_address}
     assert (forward["ttl"], forward["changed"]) == (62, ["source"])
-    assert done.records[1, "forward"]["nat"] == {"state": "leaked", "source": hosts.lab.client_address}
+    leaked = {"state": "leaked", "source": hosts.lab.client_address, "control": hosts.lab.outside_address}
+    assert done.records[1, "forward"]["nat"] == leaked
     assert {key for key, verdict in done.verdicts.items() if verdict != "delivered"} == {
         (number, "reverse") for number in (1, 6, 17, 47, 58, 132, 136)
     }

@@ -77,10 +77,11 @@ def test_what_changed_on_the_way_is_told_where_it_was_seen(record: Any):
         duplicated=2,
         reordered=1,
         modified=["payload", "length"],
-        nat={"state": "leaked", "source": "10.0.0.2"},
+        nat={"state": "leaked", "source": "10.0.0.2", "control": "192.0.2.9"},
     )
-    assert "; 2 duplicated, 1 reordered, changed: payload, length, source leaked: 10.0.0.2" in " ".join(
-        failure_block(modified, COMMAND, 200).split()
+    assert (
+        "; 2 duplicated, 1 reordered, changed: payload, length, source leaked: 10.0.0.2, the control's 192.0.2.9"
+        in " ".join(failure_block(modified, COMMAND, 200).split())
     )
 
 
