@@ -195,7 +195,11 @@ class Reporting:
         if config.get_verbosity() >= 0:
             lines += [[(line, None)] for line in self.header]
             lines += [*grids(self.records, width=writer.fullwidth, unicode=unicode), []] if self.records else []
-        lines += surprises(self.records, width=writer.fullwidth, unicode=unicode) if self.records else []
+        lines += (
+            surprises(self.records, width=writer.fullwidth, unicode=unicode, whole=not self.unmeasured)
+            if self.records
+            else []
+        )
         said: list[tuple[str, str | None]] = [(f"note: {note}", None) for note in self.notes]
         said += [(f"{count} skipped: {reason}", "yellow") for reason, count in self._other_skips()]
         said += [(f"hdp: {line}", "red") for line in (*self.unmeasured, *self._files.troubles)]

@@ -53,7 +53,7 @@ def new_campaign(config: pytest.Config, items: Iterable[pytest.Item]) -> Campaig
     )
     if settings.report is not None:
         campaign.capture = Capture(spool=campaign.share)
-    for route in _routes(settings):
+    for route in _routes(settings, vantage):
         campaign.routes[route.key] = route
     _remember(campaign, run=worker.get("testrunuid") or secrets.token_hex(8))
     for item in items:
@@ -129,8 +129,8 @@ def captured(config: pytest.Config) -> Packets | None:
     return packets_from(config, spooled(shared_folder(config)))
 
 
-def _routes(settings: Settings) -> list[Route]:
-    profile = settings.expect if isinstance(settings.expect, Profile) else None
+def _routes(settings: Settings, vantage: str | None) -> list[Route]:
+    profile = _from(vantage, settings.expect)
     by_default = settings.expect is None
     stated = by_default and settings.needs is None  # what has to pass is red if it does not, whoever states that
     local = _plan(settings, plan.LOOPBACK)
@@ -146,8 +146,7 @@ def _routes(settings: Settings) -> list[Route]:
         for name in settings.lab:
             found += routes.in_lab(make(name), _plan(settings, plan.LAB), profile, expect_truth=stated, asked=name)
     for target in settings.targets:
-        own = target.profile if stated else profile
-        own = own if isinstance(own, Profile) else None
+        own = _from(vantage, target.profile) if stated else profile
         try:
             found.append(_to_target(settings, target, own))
         except PlaceError as error:
@@ -156,6 +155,11 @@ def _routes(settings: Settings) -> list[Route]:
             there = PathName("internet", target.name, source, target.address, agent)
             found.append(routes.out_of_reach(f"target:{target.name}", there, _plan(settings, plan.LAB), str(error)))
     return found
+
+
+def _from(vantage: str | None, expect: Profile | str | None) -> Profile | None:
+    """What is to be expected, if it is a profile."""
+    return expect.from_vantage(vantage) if isinstance(expect, Profile) else None
 
 
 def _to_target(settings: Settings, target: Target, profile: Profile | None) -> Route:

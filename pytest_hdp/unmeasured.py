@@ -1,4 +1,4 @@
-"""Which paths of a run could not be measured at all, and why: nothing measured is not green.
+"""Which paths of a run could not be measured, or hardly, and why: nothing measured is not green.
 
 A path counts if a test that was run is about it. The test's report says what it showed, also across xdist's processes.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 import pytest
@@ -22,25 +22,29 @@ SIGHTS = "hdp_sights"
 BEGUN: pytest.StashKey[bool] = pytest.StashKey()
 """Of a test that no mark has skipped."""
 PROPERTY = "hdp_unmeasured"
+OUTAGE = 3
+"""So many inconclusive trains, at least, are more than chance."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
     """What one test showed of a path. `trains`: 1 if it read a verdict, else 0; `measured`: it learnt something.
 
-    `why`: one line, if it did not.
+    `why`: one line, if it did not. `course`: the direction and form of the train.
     """
 
     path: str
     trains: int
     measured: bool
     why: str = ""
+    course: str = ""
 
 
 def unmeasured(sights: Iterable[Sight]) -> tuple[str, ...]:
-    """One line for each path that could not be measured at all, in the order of their first tests.
+    """One line for each path that could not be measured, in the order of their first tests.
 
-    Where trains were asked for they decide: that a control came through says nothing of any of them.
+    Where trains were asked for they decide: that a control came through says nothing of any of them. One that is
+    inconclusive is no outage; where that befell most of those of one direction and form, little else came through.
     """
     by_path: dict[str, list[Sight]] = {}
     for sight in sights:
@@ -50,7 +54,22 @@ def unmeasured(sights: Iterable[Sight]) -> tuple[str, ...]:
         decisive = [sight for sight in seen if sight.trains] or seen
         if not any(sight.measured for sight in decisive):
             lines.append(f"{path} could not be measured: {_why(decisive)}")
+        else:
+            lines += _hardly(path, decisive)
     return tuple(lines)
+
+
+def _hardly(path: str, sights: Iterable[Sight]) -> list[str]:
+    courses: dict[str, list[Sight]] = {}
+    for sight in sights:
+        courses.setdefault(sight.course, []).append(sight)
+    said = []
+    for course, seen in courses.items():
+        open_ = [sight for sight in seen if sight.trains and not sight.measured]
+        if len(open_) >= OUTAGE and 2 * len(open_) > len(seen):
+            trains = f"{len(open_)} of {len(seen)} trains, {course}, are inconclusive"
+            said.append(f"{path} could hardly be measured: {trains}; {open_[0].why}")
+    return said
 
 
 def _why(sights: list[Sight]) -> str:
@@ -68,9 +87,11 @@ def attach(item: pytest.Item, report: pytest.TestReport) -> None:
         return  # who marks a test to be skipped does not want it measured
     result = item.stash.get(RESULT, None) if report.when == "call" else None
     if result is not None:
-        found = (1, result.verdict is not Verdict.INCONCLUSIVE, result.judgement.explanation)
+        train = result.judgement.train
+        course = f"{train.direction}, {train.form}"
+        found = (1, result.verdict is not Verdict.INCONCLUSIVE, result.judgement.explanation, course)
     else:
-        found = (0, not _skipped(report), _reason(report))
+        found = (0, not _skipped(report), _reason(report), "")
     setattr(report, SIGHTS, [astuple(Sight(path, *found)) for path in about])
 
 
@@ -102,7 +123,7 @@ class Unmeasured:
         for fields in getattr(report, SIGHTS, ()):
             sight = Sight(*fields)
             about = sight.path if vantage is None else f"{vantage}: {sight.path}"
-            self._sights.append(Sight(safe(about), sight.trains, sight.measured, safe(sight.why)))
+            self._sights.append(replace(sight, path=safe(about), why=safe(sight.why)))
 
     @pytest.hookimpl(tryfirst=True)  # before anybody writes a file
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

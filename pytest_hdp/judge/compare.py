@@ -5,7 +5,8 @@ how its far eyes were reached), in the same direction, form and IP version, unde
 may change between two runs; where each run has one source for a path, its trains are compared, and that is told.
 
 `silent` and `inconclusive` say that nothing was learnt. Beside any other verdict they are no evidence of a change, and
-no evidence of the contrary: such pairs are listed by themselves.
+no evidence of the contrary: such pairs are listed by themselves. Where that befell most of what was known of a path in
+one direction, or a path is on the first side only, its evidence is gone, and that is told by itself, too.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from typing import TypeAlias
 
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.result import Judgement, PathName, Result
-from pytest_hdp.judge.verdict import Verdict
+from pytest_hdp.judge.verdict import Direction, Form, Verdict
 
 NOTHING_LEARNT = frozenset({Verdict.SILENT, Verdict.INCONCLUSIVE})
 
 _Where: TypeAlias = tuple[str | None, ...]
 _Key: TypeAlias = tuple[_Where, int, Train]
+_Course: TypeAlias = tuple[_Where, Direction, Form]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,29 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class Gone:
+    """A path, direction and form of which most was known before, and is not any more.
+
+    `known`: trains of which something had been learnt; `missing`: how many of them nothing was learnt of now; `absent`:
+    the path is not in the later results at all.
+    """
+
+    path: PathName
+    direction: Direction
+    form: Form
+    known: int
+    missing: int
+    absent: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """Every train of both results, each in one of five places.
 
     `changed`: what both sides show, and differently. `unclear`: the verdicts differ, and one of them says that nothing
     was learnt; or neither side learnt anything, and at least one should have. `moved`: a path whose one source address
     is another one now, before and after. `rules`: how many trains were judged by other rules than before, by which.
+    `gone`: where what was known before is not known any more.
     """
 
     changed: tuple[Pair, ...]
@@ -59,6 +78,7 @@ class Comparison:
     only_after: tuple[Result, ...]
     moved: tuple[tuple[PathName, PathName], ...]
     rules: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    gone: tuple[Gone, ...] = ()
 
     @property
     def pairs(self) -> int:
@@ -79,14 +99,16 @@ def compare(before: Iterable[Result], after: Iterable[Result]) -> Comparison:
     pairs = [Pair(one, second[key], changes(one, second[key])) for key, one in first.items() if key in second]
     unclear = [pair for pair in pairs if _is_unclear(pair)]
     known = [pair for pair in pairs if not _is_unclear(pair)]
+    only_before = tuple(result for key, result in first.items() if key not in second)
     return Comparison(
         changed=tuple(pair for pair in known if pair.changes),
         unclear=tuple(unclear),
         unchanged=tuple(pair for pair in known if not pair.changes),
-        only_before=tuple(result for key, result in first.items() if key not in second),
+        only_before=only_before,
         only_after=tuple(result for key, result in second.items() if key not in first),
         moved=_moved(pairs),
         rules=Counter((p.before.rules, p.after.rules) for p in pairs if p.before.rules != p.after.rules),
+        gone=_gone(pairs, only_before, {_where(result.path) for result in new}),
     )
 
 
@@ -176,3 +198,21 @@ def _moved(pairs: Iterable[Pair]) -> tuple[tuple[PathName, PathName], ...]:
         (pair.before.path, pair.after.path): None for pair in pairs if pair.before.path.source != pair.after.path.source
     }
     return tuple(found)
+
+
+def _gone(pairs: Iterable[Pair], only_before: Iterable[Result], now: set[_Where]) -> tuple[Gone, ...]:
+    """Where more than half of what was known is not known any more. `now`: the paths of the later results.
+
+    That some trains of a path are in the earlier results only says nothing: fewer were asked for.
+    """
+    known: dict[_Course, list[tuple[Result, bool]]] = {}
+    absent = [(result, True) for result in only_before if _where(result.path) not in now]
+    for before, missing in [*((pair.before, pair.after.verdict in NOTHING_LEARNT) for pair in pairs), *absent]:
+        if before.verdict not in NOTHING_LEARNT:
+            train = before.judgement.train
+            known.setdefault((_where(before.path), train.direction, train.form), []).append((before, missing))
+    return tuple(
+        Gone(seen[0][0].path, direction, form, len(seen), count, where not in now)
+        for (where, direction, form), seen in known.items()
+        if 2 * (count := sum(each for _, each in seen)) > len(seen)
+    )

@@ -12,7 +12,8 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.explain import plain
-from pytest_hdp.judge.profile import PASSES, Expectation, Profile, ProfileError, load_profile, said
+from pytest_hdp.judge.profile import PASSES, Expectation, Profile, ProfileError, said
+from pytest_hdp.judge.profilefile import load_profile
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Verdict
 from pytest_hdp.packet.numbers import format_protocols
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement, Result
 
     _Kind = tuple[Verdict, str | None]
+    _Where = tuple[str, str]
+    _Names = tuple[tuple[str, ...], tuple[str, ...]]
 
 __all__ = [
     "Expectation",
@@ -107,35 +110,36 @@ def for_system(system: str, path_kind: str) -> Profile | None:
 def record(results: Iterable[Result], name: str = "recorded", system: str | None = None) -> str:
     """Return a profile, as TOML, that expects what was observed: the same run again is all as expected.
 
-    Numbers with equal verdicts (and errnos) share a table. `direction` and `form` are written only where the
-    run has more than one of them. A train that was inconclusive is left out, and so is one that was measured
-    twice with different verdicts. Where a router's budget for ICMP errors was spent, what it rejected may be lost next
-    time, and the other way round: both are listed.
+    Numbers with equal verdicts (and errnos) share a table, also those of several paths. `direction`, `form`, `targets`
+    and `vantages` are written only where the run has more than one of them. A train that was inconclusive is left out,
+    and so is one that was measured twice over one path with different verdicts. Where a router's budget for ICMP errors
+    was spent, what it rejected may be lost next time, and the other way round: both are listed.
     """
     results = list(results)
-    observed: dict[Train, set[_Kind]] = {}
+    observed: dict[tuple[_Where, Train], set[_Kind]] = {}
     for result in results:
         judgement = result.judgement
-        observed.setdefault(judgement.train, set()).add((judgement.verdict, judgement.errno))
-    settled = {train: kinds.pop() for train, kinds in observed.items() if len(kinds) == 1}
+        observed.setdefault((_where(result), judgement.train), set()).add((judgement.verdict, judgement.errno))
     either = _by_luck(results)
-    groups: dict[tuple[_Kind, bool, Direction | None, Form | None], list[int]] = {}
+    alike: dict[tuple[Train, _Kind, bool], set[_Where]] = {}
+    for (where, train), kinds in observed.items():
+        kind = next(iter(kinds))
+        if len(kinds) == 1 and kind[0] is not Verdict.INCONCLUSIVE:
+            alike.setdefault((train, kind, (where, train) in either), set()).add(where)
+    groups: dict[tuple[_Kind, bool, Direction | None, Form | None, _Names], list[int]] = {}
     # Of all that was measured: an entry without a direction would speak of what is left out in one of them, too.
-    directions, forms = {t.direction for t in observed}, {t.form for t in observed}
-    for train, kind in sorted(settled.items()):
-        if kind[0] is not Verdict.INCONCLUSIVE:
-            key = (
-                kind,
-                train in either,
-                train.direction if len(directions) > 1 else None,
-                train.form if len(forms) > 1 else None,
-            )
-            groups.setdefault(key, []).append(train.protocol)
+    directions, forms = {t.direction for _, t in observed}, {t.form for _, t in observed}
+    everywhere = {where for where, _ in observed}
+    for (train, kind, by_luck), places in sorted(alike.items(), key=_in_order):
+        for names in _named(places, everywhere):
+            direction = train.direction if len(directions) > 1 else None
+            form = train.form if len(forms) > 1 else None
+            groups.setdefault((kind, by_luck, direction, form, names), []).append(train.protocol)
     paths = {result.path.kind for result in results}
     lines = ["[profile]", f"name = {_quoted(name)}"]
     lines += [f"path = {_quoted(paths.pop())}"] if len(paths) == 1 else []
     lines += [f"system = {_quoted(system)}"] if system else []
-    for ((verdict, errno), by_luck, direction, form), numbers in groups.items():
+    for ((verdict, errno), by_luck, direction, form, (targets, vantages)), numbers in groups.items():
         lines += [
             "",
             "[[expect]]",
@@ -146,16 +150,39 @@ def record(results: Iterable[Result], name: str = "recorded", system: str | None
             lines.append(f"also = [{_quoted(Verdict.REJECTED if verdict is Verdict.LOST else Verdict.LOST)}]")
         optional = {"errno": errno, "direction": direction, "form": form}
         lines += [f"{key} = {_quoted(value)}" for key, value in optional.items() if value is not None]
+        named = {"targets": targets, "vantages": vantages}
+        lines += [f"{key} = [{', '.join(map(_quoted, names))}]" for key, names in named.items() if names]
     return "\n".join(lines) + "\n"
 
 
-def _by_luck(results: Iterable[Result]) -> set[Train]:
-    """Which trains were lost or rejected by who got one of a router's few errors."""
+def _where(result: Result) -> _Where:
+    """From which vantage point, if there are several, over which path."""
+    return result.path.vantage or "", result.path.name
+
+
+def _in_order(item: tuple[tuple[Train, _Kind, bool], set[_Where]]) -> tuple[Train, list[_Where]]:
+    (train, _, _), places = item
+    return train, sorted(places)
+
+
+def _named(places: set[_Where], everywhere: set[_Where]) -> list[_Names]:
+    """The places as targets and vantage points: () for either if the run had one of them; more than one, if need be."""
+    several = len({target for _, target in everywhere}) > 1
+    by_vantages: dict[tuple[str, ...], list[str]] = {}
+    for target in sorted({target for _, target in places}):
+        here = tuple(sorted(vantage for vantage, each in places if each == target))
+        by_vantages.setdefault(here, []).append(target)
+    apart = len({vantage for vantage, _ in everywhere}) > 1
+    return [(tuple(targets) if several else (), here if apart else ()) for here, targets in by_vantages.items()]
+
+
+def _by_luck(results: Iterable[Result]) -> set[tuple[_Where, Train]]:
+    """Which trains were lost or rejected by who got one of a router's few errors, and over which path."""
     results = list(results)
     spent = {result.judgement.budget_spent for result in results} - {None}
     return {
-        judgement.train
-        for judgement in (result.judgement for result in results)
+        (_where(result), judgement.train)
+        for result, judgement in ((each, each.judgement) for each in results)
         if judgement.budget_spent is not None
         or (
             judgement.verdict is Verdict.REJECTED

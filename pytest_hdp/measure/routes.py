@@ -182,7 +182,7 @@ def out_of_reach(key: str, name: PathName, default: plan.Plan, why: str) -> Rout
 def _with_profile(route: Route, profile: Profile | None) -> Route:
     if profile is None:
         return route
-    known = profile.on_kernel(kernel.features())
+    known = profile.on_kernel(kernel.features()).for_target(route.name.name)
     return replace(route, expects=profile.name, expect=lambda train, _: known.expectation(train))
 
 

@@ -63,7 +63,7 @@ def watched(
     route = Route(f"target:{called}", path_name, opened, default, privilege=privilege, reach=reach)
     if profile is None:
         return route
-    known = profile.on_kernel(None if isinstance(source, ssh) else kernel.features())
+    known = profile.on_kernel(None if isinstance(source, ssh) else kernel.features()).for_target(called)
     return replace(route, expects=profile.name, expect=lambda train, _: known.expectation(train))
 
 

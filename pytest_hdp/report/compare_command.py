@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SAME = 0
 CHANGED = 1
+GONE = 3
 UNUSABLE = 4
 
 
@@ -26,7 +27,8 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser = subparsers.add_parser(
         "compare",
         help="what changed between two results files",
-        description="What changed from A to B. Exit status: 0 nothing, 1 something, 4 they can't be compared.",
+        description="What changed from A to B. Exit status: 0 nothing, 1 something, 3 nothing, but most of what A knew "
+        "of a path is not known any more, 4 they can't be compared.",
     )
     for side in ("A", "B"):
         parser.add_argument(side.lower(), metavar=side, type=Path, help="results.jsonl, or the folder that it is in")
@@ -61,14 +63,15 @@ def main(options: argparse.Namespace) -> int:
         print(f"hdp compare: {error}", file=sys.stderr)
         return UNUSABLE
     one, two = comparison.Side.of(str(options.a), before), comparison.Side.of(str(options.b), after)
+    status = CHANGED if found.differs(strict=options.strict) else GONE if found.gone else SAME
     if options.json:
-        said = comparison.as_json(found, one, two, strict=options.strict)
+        said = comparison.as_json(found, one, two, status=status)
     elif options.markdown:
         said = comparison.markdown(found, one, two)
     else:
         said = "\n".join(comparison.text(found, one, two, shutil.get_terminal_size().columns))
     print("\n".join(_printable(line) for line in said.splitlines()))
-    return CHANGED if found.differs(strict=options.strict) else SAME
+    return status
 
 
 def _results(path: Path, *, partial: bool) -> list[Result]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
-from pytest_hdp.judge.compare import Comparison, Pair
+from pytest_hdp.judge.compare import Comparison, Gone, Pair
 from pytest_hdp.judge.record import to_record
 from pytest_hdp.judge.result import Result
 from pytest_hdp.report import fields
@@ -17,6 +17,8 @@ from pytest_hdp.report.markdown import escaped, table
 from pytest_hdp.report.safe import safe
 
 SCHEMA = 1
+SEVERAL = 3
+"""So many paths have names in the headline."""
 
 Row: TypeAlias = tuple[str, str, str, str]
 """Numbers, before, after, and why, of trains that changed in the same way."""
@@ -44,16 +46,37 @@ def headline(found: Comparison) -> str:
     """Return the comparison in one line: "2 of 255 trains changed, 1 without evidence, 3 only in A"."""
     if found.unclear and len(found.unclear) == found.pairs:
         every = "" if found.pairs == 1 else "any of "
-        return ", ".join([f"no evidence either way in {every}{_trains(found.pairs)}", *_one_sided(found)])
+        said = [f"no evidence either way in {every}{_trains(found.pairs)}"]
+        return ", ".join([*said, *_one_sided(found), *_gone_in_short(found)])
     said = [f"{len(found.changed)} of {_trains(found.pairs)} changed" if found.changed else "nothing changed"]
     said[0] += f" in {_trains(found.pairs)}" if not found.changed else ""
     said += [f"{len(found.unclear)} without evidence"] if found.unclear else []
-    return ", ".join([*said, *_one_sided(found)])
+    return ", ".join([*said, *_one_sided(found), *_gone_in_short(found)])
 
 
 def _one_sided(found: Comparison) -> list[str]:
     sides = ((len(found.only_before), "A"), (len(found.only_after), "B"))
     return [f"{count} only in {side}" for count, side in sides if count]
+
+
+def _gone_in_short(found: Comparison) -> list[str]:
+    """Return on which paths the evidence is gone: the names of a few, or how many they are."""
+    names = list(dict.fromkeys(_name(each) for each in found.gone))
+    told = ", ".join(names) if len(names) <= SEVERAL else f"{len(names)} paths"
+    return [f"evidence gone: {told}"] if names else []
+
+
+def _name(gone: Gone) -> str:
+    name = safe(gone.path.name or gone.path.target)
+    return name if gone.path.vantage is None else f"{name} from {safe(gone.path.vantage)}"
+
+
+def _gone_in_words(gone: Gone) -> str:
+    """Return one path's line: what was known of it, and how much of that is not known any more."""
+    course = f"{_name(gone)}, {gone.direction}, {gone.form}"
+    if gone.absent:
+        return f"{course}: A knew {_trains(gone.known)}, and B has nothing of this path"
+    return f"{course}: of {gone.missing} of the {_trains(gone.known)} that A knew B learnt nothing"
 
 
 def text(found: Comparison, before: Side, after: Side, width: int = 80) -> list[str]:
@@ -71,6 +94,8 @@ def text(found: Comparison, before: Side, after: Side, width: int = 80) -> list[
         for records in fields.by_course(map(to_record, results)):
             where = f"{fields.path_title(records[0], unicode=False)}, {fields.course(records[0])}"
             lines += [*wrapped(f"{title}: {where}: {fields.subjects(records)}", width, "  "), ""]
+    for gone in found.gone:
+        lines += [*wrapped(f"evidence gone: {_gone_in_words(gone)}", width, "  "), ""]
     lines += [line for note in _notes(found) for line in wrapped(note, width, "  ")]
     return [*lines, *wrapped(headline(found), width, "  ")]
 
@@ -86,15 +111,17 @@ def markdown(found: Comparison, before: Side, after: Side) -> str:
         for records in fields.by_course(map(to_record, results)):
             where = f"{fields.path_title(records[0], unicode=False)}, {fields.course(records[0])}"
             lines += [f"## {title}: {escaped(where)}", "", escaped(fields.subjects(records)), ""]
+    if found.gone:
+        lines += ["## Evidence gone", "", *(f"- {escaped(_gone_in_words(gone))}" for gone in found.gone), ""]
     lines += [f"- {escaped(note)}" for note in _notes(found)]
     return "\n".join(lines)
 
 
-def as_json(found: Comparison, before: Side, after: Side, *, strict: bool) -> str:
-    """Return the same for a program: one object, ASCII, two blanks of indent, `status` 0 or 1 as the exit status."""
+def as_json(found: Comparison, before: Side, after: Side, *, status: int) -> str:
+    """Return the same for a program: one object, ASCII, two blanks of indent. `status`: the exit status."""
     document = {
         "schema": SCHEMA,
-        "status": int(found.differs(strict=strict)),
+        "status": status,
         "a": _side(before),
         "b": _side(after),
         "changed": [_pair(pair) for pair in found.changed],
@@ -102,6 +129,7 @@ def as_json(found: Comparison, before: Side, after: Side, *, strict: bool) -> st
         "unchanged": len(found.unchanged),
         "only_a": [_train(result) for result in found.only_before],
         "only_b": [_train(result) for result in found.only_after],
+        "gone": [_gone(each) for each in found.gone],
         "rules": [{"a": a, "b": b, "trains": count} for (a, b), count in sorted(found.rules.items())],
     }
     return json.dumps(document, indent=2)
@@ -109,6 +137,17 @@ def as_json(found: Comparison, before: Side, after: Side, *, strict: bool) -> st
 
 def _side(side: Side) -> dict[str, Any]:
     return {"file": side.name, "run": side.run, "time": side.time, "trains": side.trains}
+
+
+def _gone(gone: Gone) -> dict[str, Any]:
+    return {
+        "path": asdict(gone.path),
+        "direction": gone.direction,
+        "form": gone.form,
+        "known": gone.known,
+        "missing": gone.missing,
+        "absent": gone.absent,
+    }
 
 
 def _train(result: Result) -> dict[str, Any]:

@@ -44,8 +44,8 @@ def append_summary(path: Path, records: Sequence[Record], unmeasured: Sequence[s
         already = path.stat().st_size if path.exists() else 0
         missing = "\n".join(not_measured(unmeasured))
         text = job_summary(
-            f"{brief(records)}\n{missing}\n"
-            f"<details><summary>Every number</summary>\n\n{markdown(records)}\n</details>\n\n",
+            f"{brief(records, unmeasured)}\n{missing}\n"
+            f"<details><summary>Every number</summary>\n\n{markdown(records, unmeasured=unmeasured)}\n</details>\n\n",
             already,
         )
         with path.open("a", encoding="utf-8", errors="backslashreplace") as stream:

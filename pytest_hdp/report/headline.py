@@ -18,6 +18,8 @@ SEVERAL = 3
 FEW = 6
 """So many numbers have names in a headline."""
 THROUGH = frozenset({Verdict.DELIVERED, Verdict.REACHED})
+COULD = " could "
+"""Between a path's name and what could not be done with it, in the line of one that was not measured."""
 OPEN = frozenset({Verdict.SILENT, Verdict.INCONCLUSIVE})
 _FATES: dict[str, str] = {Verdict.LOST: "lost", Verdict.REJECTED: "rejected", Verdict.MODIFIED: "changed"}
 _TO_DO: dict[str, str] = {
@@ -84,6 +86,20 @@ def _name(record: Record) -> str:
     name = safe(path.get("name") or "") or safe(path.get("target") or "?")
     vantage = path.get("vantage")
     return name if vantage is None else f"{name} (from {safe(vantage)})"
+
+
+def missing(unmeasured: Iterable[str]) -> str:
+    """Return what a headline adds of the lines of paths that could not be measured: "h2, h7 not measured", or ""."""
+    ways: dict[str, dict[str, None]] = {"not": {}, "hardly": {}}
+    for line in unmeasured:
+        name, _, said = line.partition(COULD)
+        ways["hardly" if said.startswith("hardly") else "not"][name] = None
+    told = [
+        f"{', '.join(names) if len(names) <= SEVERAL else f'{len(names)} paths'} {how} measured"
+        for how, names in ways.items()
+        if names
+    ]
+    return ", ".join(told)
 
 
 def advice(groups: Sequence[Sequence[Record]], most: int = 3) -> tuple[str, ...]:

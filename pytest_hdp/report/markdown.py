@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.verdict import Outcome
 from pytest_hdp.report import fields
 from pytest_hdp.report.doubles import often, times
+from pytest_hdp.report.headline import missing
 from pytest_hdp.report.letters import words
 from pytest_hdp.report.lines import text_of
 from pytest_hdp.report.safe import safe
@@ -148,24 +149,27 @@ def _worded(records: Sequence[Record]) -> list[str]:
     return [*said, ""] if said else []
 
 
-def headline(records: Sequence[Record]) -> str:
+def headline(records: Sequence[Record], unmeasured: Iterable[str] = ()) -> str:
     """Return the run in one line: "265 trains, all as expected" or "3 of 265 trains not as expected"."""
+    left_out = missing(unmeasured)
     wrong = sum(record.get("outcome") == Outcome.FAILED for record in records)
     still_open = sum(record.get("outcome") == Outcome.SKIPPED for record in records)
     trains = f"{len(records)} train{'' if len(records) == 1 else 's'}"
     if not records:
         return "nothing measured"
     loss = f", and {told}" if (told := fields.control_loss(records)) else ""
+    loss += f"; {left_out}" if left_out else ""
     if wrong:
         return f"{wrong} of {trains} not as expected{loss}"
-    as_expected = f"nothing unexpected, {still_open} open" if still_open else "all as expected"
+    as_expected = "nothing unexpected" if still_open or left_out else "all as expected"
+    as_expected += f", {still_open} open" if still_open else ""
     return f"{trains}, {as_expected}{loss}"
 
 
-def brief(records: Iterable[Record]) -> str:
+def brief(records: Iterable[Record], unmeasured: Iterable[str] = ()) -> str:
     """Return the run in a few lines of Markdown, to be pasted into an issue or a chat."""
     everything = [record for group in fields.by_course(records) for record in group]
-    told = story(everything)
+    told = story(everything, unmeasured)
     lines = [f"**{escaped(told.headline)}** {escaped(told.status)}{'.' if told.status else ''}", ""]
     lines += [f"- {escaped(line)}" for line in told.lines]
     lines += ["", *_counted(everything), ""]
@@ -190,9 +194,9 @@ def markdown(
     `command`: what repeats the run. `system`: the machine it ran on, in words. `unmeasured`: a line for each path that
     could not be measured.
     """
-    groups = fields.by_course(records)
+    groups, unmeasured = fields.by_course(records), list(unmeasured)
     everything = [record for group in groups for record in group]
-    lines = [f"# pytest-hdp: {headline(everything)}", ""]
+    lines = [f"# pytest-hdp: {escaped(headline(everything, unmeasured))}", ""]
     times = sorted(filter(None, (fields.word(record, "time") for record in everything)))
     if times:
         lines += [escaped(f"Measured {times[0]}{f', on {system}' if system else ''}."), ""]
@@ -200,7 +204,7 @@ def markdown(
         lines += [*code_block(command, "sh"), ""]
     lines += not_measured(unmeasured)
     if everything:
-        lines += ["## In short", "", brief(everything)]
+        lines += ["## In short", "", brief(everything, unmeasured)]
     for group in groups:
         title = escaped(f"{fields.path_title(group[0])}, {fields.course(group[0])}")
         lines += [f"## {title}", "", escaped(_control(group)), "", *_worded(group)]

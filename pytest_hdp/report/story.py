@@ -11,7 +11,7 @@ from pytest_hdp.judge.verdict import Outcome, Verdict
 from pytest_hdp.report import fields
 from pytest_hdp.report.doubles import doubles
 from pytest_hdp.report.ends import course_of
-from pytest_hdp.report.headline import advice, of_several
+from pytest_hdp.report.headline import advice, missing, of_several
 from pytest_hdp.report.letters import words
 from pytest_hdp.report.safe import safe
 
@@ -63,21 +63,26 @@ class Story:
     advice: tuple[str, ...] = ()
 
 
-def story(records: Iterable[Record]) -> Story:
-    """Return what a run says; nothing in it is longer than a screen, whatever was measured."""
-    groups = fields.by_course(records)
+def story(records: Iterable[Record], unmeasured: Iterable[str] = ()) -> Story:
+    """Return what a run says; nothing in it is longer than a screen, whatever was measured.
+
+    `unmeasured`: a line for each path that could not be measured; where there is one not all is as expected.
+    """
+    groups, left_out = fields.by_course(records), missing(unmeasured)
     if not groups:
-        return Story("Nothing was measured.", (), "", surprised=False)
+        return Story("Nothing was measured.", (), "", surprised=bool(left_out))
     told = list(dict.fromkeys(_sentence(group) for group in groups))
     headline = f"{told[0]}." if len(told) == 1 else _of_several(groups)
     if loss := fields.control_loss(record for group in groups for record in group):
         headline = f"{headline.rstrip('.')}; {loss}."
+    if left_out:
+        headline = f"{headline.rstrip('.')}; {left_out}."
     alone = len({str(fields.part(group[0], "path")) for group in groups}) == 1
     lines = [_line(group, alone=alone) for group in groups[:SEVERAL]]
     if len(groups) > SEVERAL:
         lines.append(f"And {len(groups) - SEVERAL} more, below.")
     everything = [record for group in groups for record in group]
-    status, surprised = _status(everything)
+    status, surprised = _status(everything, whole=not left_out)
     introduction, glossary = _introduction(everything), _glossary(everything)
     return Story(headline, tuple(lines), status, surprised, introduction, glossary, advice(groups))
 
@@ -213,7 +218,7 @@ def _outside(records: Sequence[Record]) -> str:
     return f"of {numbers} that no header can hold, {told}"
 
 
-def _status(records: Sequence[Record]) -> tuple[str, bool]:
+def _status(records: Sequence[Record], *, whole: bool) -> tuple[str, bool]:
     wrong = [record for record in records if record.get("outcome") == Outcome.FAILED]
     if wrong:
         numbers = fields.subjects(wrong)
@@ -221,6 +226,9 @@ def _status(records: Sequence[Record]) -> tuple[str, bool]:
         held = any(record.get("expected") is not None for record in wrong)
         return f"{len(wrong)} of {len(records)} {'not as expected' if held else 'did not get through'}{which}", True
     still_open = sum(record.get("outcome") == Outcome.SKIPPED for record in records)
+    if not whole:
+        undecided = f", {still_open} of {len(records)} undecided" if still_open else ""
+        return f"Not all was measured; nothing unexpected in what was{undecided}", True
     if still_open:
         return f"Nothing unexpected; {still_open} of {len(records)} undecided", False
     known = sum(record.get("outcome") == Outcome.XFAILED for record in records)

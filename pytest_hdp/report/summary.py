@@ -111,13 +111,14 @@ def _sentences(records: Iterable[Record]) -> list[tuple[Record, str]]:
     return said
 
 
-def surprises(records: Iterable[Record], *, width: int = 80, unicode: bool = True) -> list[Line]:
+def surprises(records: Iterable[Record], *, width: int = 80, unicode: bool = True, whole: bool = True) -> list[Line]:
     """Return what a reader must know beyond the grid, as lines of at most `width` columns.
 
     First what failed, grouped ("47 (gre), 50-51: expected ..., got ...: ..."), then what is open (silent,
     inconclusive) with its reason, then what came more than once, under a line naming the path if there are several;
     the last line counts.
-    One line says so if all was as expected; no lines at all for no records.
+    One line says so if all was as expected, unless something could not be measured (`whole`: nothing of that kind is
+    known); no lines at all for no records.
     """
     groups = fields.by_course(records)
     everything = [record for group in groups for record in group]
@@ -133,7 +134,8 @@ def surprises(records: Iterable[Record], *, width: int = 80, unicode: bool = Tru
     count = counts_line(everything)
     if all(record.get("outcome") not in {Outcome.FAILED, Outcome.SKIPPED} for record in everything):
         expected = any(record.get("expected") is not None for record in everything)
-        count = f"{'All as expected' if expected else 'No failures'}. {count}"
+        fine = "All as expected" if expected else "No failures"
+        count = f"{fine if whole else 'Nothing unexpected in what was measured'}. {count}"
     lines += [[(text, None)] for text in wrapped(count, width, "  ")]
     return encodable(lines, unicode=unicode)
 

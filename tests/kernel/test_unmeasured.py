@@ -312,4 +312,5 @@ def test_when_all_evidence_is_gone_the_comparison_says_so(run, tmp_path):
     assert run(*arguments, gone=LINK_DOWN).status == 4
     compare = [sys.executable, "-m", "pytest_hdp.cli", "compare", str(tmp_path / "first"), str(tmp_path / "report")]
     done = subprocess.run(compare, env={"PYTHONPATH": str(TOP)}, capture_output=True, text=True, check=False)
-    assert done.stdout.splitlines()[-1] == "no evidence either way in any of 2 trains"
+    assert done.returncode == 3
+    assert done.stdout.splitlines()[-1] == ("no evidence either way in any of 2 trains, evidence gone: 198.51.101.2")

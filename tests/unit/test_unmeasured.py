@@ -38,3 +38,17 @@ def test_without_trains_what_tests_do_by_hand_decides():
 def test_each_path_has_its_line_in_the_order_of_the_tests():
     sights = [by_hand("two", measured=False), train("three", measured=True), by_hand("one", measured=False)]
     assert unmeasured(sights) == ("two could not be measured: no route", "one could not be measured: no route")
+
+
+def test_an_outage_in_one_direction_is_no_success():
+    def some(count: int, course: str, *, measured: bool) -> list[Sight]:
+        return [Sight("tokyo", 1, measured, "253: no control", course)] * count
+
+    forward = some(9, "forward, bare", measured=True)
+    (line,) = unmeasured(
+        [*forward, *some(7, "reverse, bare", measured=False), *some(1, "reverse, bare", measured=True)]
+    )
+    assert line == ("tokyo could hardly be measured: 7 of 8 trains, reverse, bare, are inconclusive; 253: no control")
+    few = [*some(4, "reverse, bare", measured=False), *some(4, "reverse, bare", measured=True)]
+    assert unmeasured([*forward, *few]) == ()
+    assert unmeasured([*forward, *some(2, "reverse, bare", measured=False)]) == ()

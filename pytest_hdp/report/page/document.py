@@ -40,8 +40,8 @@ def page(
     `made`: how each run was made; `problems`: what could not be read of the files that the records came from.
     """
     everything = list(records)
-    told = story(everything)
     unmeasured = [line for each in made for line in each.get(UNMEASURED, "").splitlines()]
+    told = story(everything, unmeasured)
     style, script = _asset("page.css"), _asset("page.js")
     times = sorted(filter(None, (safe(record.get("time") or "") for record in everything)))
     parts = {

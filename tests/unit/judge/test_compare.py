@@ -172,3 +172,31 @@ def test_two_hosts_of_one_run_are_never_taken_for_each_other():
 
 def test_of_a_train_measured_twice_the_later_counts():
     assert not compare([result(Verdict.LOST), result()], [result()]).differs()
+
+
+def several(verdict: Verdict, *numbers: int, **fields) -> list[Result]:
+    return [result(verdict, number, **fields) for number in numbers]
+
+
+def test_evidence_is_gone_where_most_of_what_was_known_is_not_known_any_more():
+    before = several(Verdict.DELIVERED, 1, 2, 3, 4) + several(Verdict.LOST, 1, 2, direction=Direction.REVERSE)
+    after = several(Verdict.INCONCLUSIVE, 1, 2, 3) + several(Verdict.DELIVERED, 4)
+    after += several(Verdict.LOST, 1, 2, direction=Direction.REVERSE)
+    (gone,) = compare(before, after).gone
+    assert (gone.path, gone.direction, gone.known, gone.missing, gone.absent) == (PATH, Direction.FORWARD, 4, 3, False)
+    assert not compare(before, after).differs()
+    assert compare(before, before).gone == compare(after, before).gone == ()
+
+
+def test_half_of_it_is_no_outage_and_what_was_never_known_is_not_gone():
+    before = several(Verdict.DELIVERED, 1, 2) + several(Verdict.SILENT, 3, 4)
+    after = several(Verdict.DELIVERED, 1) + several(Verdict.INCONCLUSIVE, 2, 3, 4)
+    assert compare(before, after).gone == ()
+    assert compare(before, several(Verdict.SILENT, 1, 2, 3, 4)).gone
+
+
+def test_a_path_that_is_not_there_any_more_is_gone_and_fewer_numbers_are_not():
+    paris = replace(PATH, name="paris", target="198.51.100.3")
+    before = [*several(Verdict.DELIVERED, 1, 2), *several(Verdict.LOST, 1, path=paris)]
+    (gone,) = compare(before, several(Verdict.DELIVERED, 1)).gone
+    assert (gone.path, gone.known, gone.missing, gone.absent) == (paris, 1, 1, True)

@@ -159,6 +159,14 @@ def test_a_profile_is_read() -> None:
             HEAD + "[[expect]]\nprotocols='3'\nverdict='lost'\nkernel='mptcp'\n[[expect]]\nprotocols=3\nverdict='lost'",
             "8: protocol 3 is expected twice",
         ),
+        (
+            HEAD + 2 * "[[expect]]\nprotocols='3'\nverdict='lost'\ntargets=['a']\n",
+            "8: protocol 3 is expected twice",
+        ),
+        (
+            HEAD + "[[expect]]\nprotocols='3'\nverdict='lost'\nvantages='a'",
+            "6: vantages is a list of names, as in vantages = [",
+        ),
         ("a = 1\nb = [\n", "2: "),
         ("a = 1\nb = ? \n", "2: Invalid value"),
         ("a = 1\na = 2\n", "2: Cannot overwrite a value"),
@@ -401,6 +409,37 @@ def test_what_a_routers_spent_budget_decided_is_recorded_as_either() -> None:
     either = {number: profile.expectation(Train(number)).also for number in (47, 50, 51, 89)}
     assert either == {47: {V.LOST}, 50: {V.REJECTED}, 51: frozenset(), 89: frozenset()}
     assert assess(judged(V.REJECTED, protocol=50), profile.expectation(Train(50)))[0] is OUT.XFAILED
+
+
+def over(name: str, judgement: Judgement, vantage: str | None = None) -> Result:
+    each = result(judgement)
+    return replace(each, path=replace(each.path, name=name, vantage=vantage))
+
+
+def test_what_targets_did_differently_is_recorded_for_each() -> None:
+    run = [over(name, judged(V.DELIVERED, protocol=number)) for name in ("a", "b", "c") for number in (6, 17)]
+    run += [over("a", judged(V.LOST)), over("b", judged(V.DELIVERED)), over("c", judged(V.INCONCLUSIVE))]
+    text = record(run)
+    assert text.count("[[expect]]") == 3
+    profile = load_profile(text, "recorded.toml")
+    found = {name: profile.for_target(name).expectation(Train(47)) for name in ("a", "b", "c", "d")}
+    assert {name: each and each.verdict for name, each in found.items()} == {
+        "a": V.LOST,
+        "b": V.DELIVERED,
+        "c": None,
+        "d": None,
+    }
+    assert profile.for_target("c").expectation(Train(6)).verdict is V.DELIVERED
+
+
+def test_what_vantage_points_saw_differently_is_recorded_for_each() -> None:
+    run = [over("a", judged(V.LOST), "paris"), over("a", judged(V.DELIVERED), "tokyo")]
+    run += [over("b", judged(V.DELIVERED), "paris"), over("b", judged(V.DELIVERED), "tokyo")]
+    profile = load_profile(record(run), "recorded.toml")
+    for each in run:
+        known = profile.from_vantage(each.path.vantage).for_target(each.path.name)
+        assert known.expectation(Train(47)).verdict is each.verdict
+    assert profile.from_vantage("office").for_target("a").expectation(Train(47)) is None
 
 
 def test_a_train_measured_twice_with_two_verdicts_is_left_out() -> None:

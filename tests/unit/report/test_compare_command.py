@@ -56,6 +56,19 @@ def test_no_evidence_is_none_unless_strict(compared, record):
     assert compared(before, after, "--strict")[0] == 1
 
 
+def test_evidence_that_is_gone_has_a_status_of_its_own(compared, record):
+    before = [record(number) for number in (6, 47, 50)]
+    after = [record(6)] + [record(number, "inconclusive", "skipped") for number in (47, 50)]
+    status, out, _ = compared(before, after)
+    assert status == 3
+    assert "of 2 of the 3 trains that A knew B learnt nothing" in " ".join(out.split())
+    assert out.splitlines()[-1].endswith("evidence gone: home-nat")
+    status, out, _ = compared(before, after, "--json")
+    assert (status, json.loads(out)["status"], json.loads(out)["gone"][0]["missing"]) == (3, 3, 2)
+    assert "## Evidence gone" in compared(before, after, "--markdown")[1]
+    assert compared(before, [record(6, "lost", "failed"), *after[1:]])[0] == 1
+
+
 def test_where_the_rules_changed_is_told(compared, record):
     now = record(47, "lost", "failed", tool={"version": "0.2.0", "rules": 2})
     status, out, _ = compared([record(47), record(6)], [now, record(6)])

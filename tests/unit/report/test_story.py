@@ -2,6 +2,7 @@
 
 from pytest_hdp.report.ends import End, Node, course_of
 from pytest_hdp.report.story import story
+from pytest_hdp.report.summary import surprises
 
 HOPS = [{"ttl": 1, "address": "192.0.2.1"}, {"ttl": 2, "address": "100.64.0.1"}]
 
@@ -117,6 +118,15 @@ def test_a_path_of_which_nothing_is_known_is_not_counted_as_lost(record):
     unknown["path"] = {**unknown["path"], "name": "allowlist"}
     told = story([record(6), unknown])
     assert told.headline == "Allowlist: no answer; home-nat: all through."
+
+
+def test_not_all_is_as_expected_where_something_could_not_be_measured(record):
+    gone = [f"{name} could not be measured: no route" for name in ("h1", "h2", "h3", "h4")]
+    told = story([record(6), record(47)], [*gone, "h9 could hardly be measured: 3 of 4"])
+    assert told.headline == "All 2 protocol numbers got through; 4 paths not measured, h9 hardly measured."
+    assert (told.status, told.surprised) == ("Not all was measured; nothing unexpected in what was", True)
+    last = surprises([record(6)], whole=False)[-1]
+    assert "".join(part for part, _ in last).startswith("Nothing unexpected in what was measured.")
 
 
 def test_nothing_and_nonsense(record, hostile_record):
