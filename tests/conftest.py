@@ -24,6 +24,7 @@ collect_ignore = (
             "aimed",
             "capture_run",
             "ci_command",
+            "ci_workflow",
             "compositions",
             "far_words",
             "hostile_far_end",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,12 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, metavar="OUT", help="folder to write to (default: DIR, if it is one)"
     )
+    parser.add_argument(
+        "--summary",
+        type=Path,
+        metavar="FILE",
+        help="append to FILE what a job's summary shows, and write nothing else: --summary=$GITHUB_STEP_SUMMARY",
+    )
     parser.set_defaults(run=main)
 
 
@@ -40,6 +47,8 @@ def main(args: argparse.Namespace) -> int:
     from pytest_hdp.report.page.latency import histograms
     from pytest_hdp.report.runs import load
 
+    if args.summary is not None:
+        return _summarise(args.places, args.summary)
     if args.output is None and len(args.places) > 1:
         return _complain("several runs: say with -o OUT which folder the report goes to")
     runs = load(args.places)
@@ -66,6 +75,20 @@ def main(args: argparse.Namespace) -> int:
     trains = f"{len(runs.records)} train{'s' * (len(runs.records) != 1)}"
     print(f"{safe(folder / 'report.html')}, {safe(folder / 'results.md')}: {trains}")
     return 0
+
+
+def _summarise(places: Sequence[Path], file: Path) -> int:
+    """Append to a job's summary, also that there is nothing to show. Returns the exit status."""
+    from pytest_hdp.report.github import append_summary
+    from pytest_hdp.report.runfiles import UNMEASURED
+    from pytest_hdp.report.runs import load
+
+    runs = load(places)
+    unmeasured = [line for made in runs.made for line in made.get(UNMEASURED, "").splitlines()]
+    nothing = () if runs.records else runs.problems[:MOST_TOLD] or ("no results there",)
+    if (trouble := append_summary(file, runs.records, (*unmeasured, *nothing))) is not None:
+        return _complain(trouble)
+    return _complain(nothing[0]) if nothing else 0
 
 
 def _complain(message: str) -> int:

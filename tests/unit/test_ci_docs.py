@@ -52,7 +52,7 @@ def test_every_option_exists(workflow, options):
 def test_every_step_that_runs_something_here_is_a_command_that_exists(workflow, tmp_path, capsys):
     programs = {shlex.split(command)[0] for command in commands(workflow)}
     assert programs == {"/opt/hdp/bin/pytest", "sudo", "/opt/hdp/bin/hdp"}
-    (compare,) = [command for command in commands(workflow) if "bin/hdp " in command]
+    (compare,) = [command for command in commands(workflow) if "bin/hdp compare " in command]
     arguments = shlex.split(compare.partition(" >> ")[0])[1:]
     assert main([*arguments[:-2], str(tmp_path), str(tmp_path)]) == 4  # understood, and nothing there to compare
     assert "results.jsonl" in capsys.readouterr().err

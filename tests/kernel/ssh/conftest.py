@@ -9,14 +9,16 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pytest_hdp.lab.requirements import LabUnavailable
-from pytest_hdp.lab.topology import LabSpec
+from pytest_hdp.vantage.keeper import NamespacesUnavailable
 
 sys.path.insert(0, str(Path(__file__).parent))  # as a script has it: tests/bench wants these hosts too
 
+from fleet import Fleet
 from ssh_hosts import SSHD, Hosts
 
 
@@ -29,16 +31,22 @@ def hosts_of() -> Iterator[Callable[..., Hosts]]:
         pytest.skip("needs openssh-server, sudo: apt install openssh-server sudo")
     with ExitStack() as stack:
 
-        def build(lab: str | LabSpec, kind: type[Hosts] = Hosts) -> Hosts:
+        def build(lab: Any, kind: Callable[[Path, Any], Hosts] = Hosts) -> Any:
             # not in pytest's own folders: other users read their keys here
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hdp-ssh-")))
             folder.chmod(0o755)
             try:
                 return stack.enter_context(kind(folder, lab))
-            except LabUnavailable as error:
+            except (LabUnavailable, NamespacesUnavailable) as error:
                 pytest.skip(f"privilege: {error}")
 
         yield build
+
+
+@pytest.fixture(scope="module")
+def fleet_of(hosts_of) -> Callable[[int], Fleet]:
+    """Builds so many hosts with an sshd each, beside a controller."""
+    return lambda count: hosts_of(count, Fleet)
 
 
 @pytest.fixture(scope="module")

@@ -105,6 +105,10 @@ class Hosts:
         self.lab.close()
 
     @property
+    def client(self) -> Namespace:
+        return self.lab.namespace(self.lab.client)
+
+    @property
     def address(self) -> str:
         return self.lab.target_address
 
@@ -144,9 +148,7 @@ class Hosts:
         ]  # fmt: skip
         with Path(os.devnull).open() as nothing, output.open("w") as written:
             descriptors = nothing.fileno(), written.fileno(), written.fileno()
-            running = self.lab.namespace(self.lab.client).start(
-                argv, descriptors, env={**environment, **(env or {})}, cwd=str(TOP)
-            )
+            running = self.client.start(argv, descriptors, env={**environment, **(env or {})}, cwd=str(TOP))
 
         @functools.cache
         def wait() -> Done:

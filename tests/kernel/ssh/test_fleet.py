@@ -1,0 +1,101 @@
+"""A fleet, night after night: each night's exit status, JUnit and summary say exactly what happened, and no more."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from fleet import Fleet
+from managed import run
+from ssh_hosts import SWEEP, TOP, Done
+
+NUMBERS = "--hdp-protocols=6,17,47,50,132,253"
+TRAINS = 12  # of a host: six numbers, both ways
+
+
+class Nights:
+    """Runs of one recipe over a fleet, each held against the first one."""
+
+    def __init__(self, fleet: Fleet, folder: Path) -> None:
+        self.fleet = fleet
+        self.folder = folder
+        self.inventory = fleet.inventory()
+
+    def __call__(self, name: str, *arguments: str) -> Done:
+        summary = self.folder / f"{name}.md"
+        summary.touch()
+        done = self.fleet.run(
+            SWEEP, NUMBERS, f"--hdp-inventory={self.inventory}", f"--hdp-report={self.folder / name}",
+            f"--junit-xml={self.folder / name}.xml", "--hdp-locate=none", *arguments,
+            env={"GITHUB_STEP_SUMMARY": str(summary), "GITHUB_ACTIONS": "true"},
+        )  # fmt: skip
+        self.summary = summary.read_text()
+        self.suite = ET.parse(self.folder / f"{name}.xml").getroot().find("testsuite")
+        command = [
+            sys.executable,
+            "-m",
+            "pytest_hdp.cli",
+            "compare",
+            str(self.folder / "first"),
+            str(self.folder / name),
+        ]
+        compared = subprocess.run(command, env={"PYTHONPATH": str(TOP)}, capture_output=True, text=True, check=False)
+        self.compared, self.difference = compared.returncode, compared.stdout
+        return done
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Of JUnit: tests, failures, skipped."""
+        return tuple(int(self.suite.get(name)) for name in ("tests", "failures", "skipped"))
+
+    @property
+    def unmeasured(self) -> list[str]:
+        return [each.get("value") for each in self.suite.iter("property") if each.get("name") == "hdp_unmeasured"]
+
+
+@pytest.fixture(scope="module")
+def fleet(fleet_of) -> Fleet:
+    return fleet_of(4)
+
+
+@pytest.mark.long
+def test_three_nights(fleet: Fleet, tmp_path: Path):
+    """One host was always different; then one changes; then one has an outage, and one never answers."""
+    firewall = "{ type filter hook input priority 0; ip protocol 132 drop; }"
+    run(fleet.hosts["h2"], f"nft 'table ip own {{ chain c {firewall}; }}'")
+    night = Nights(fleet, tmp_path)
+    profile = tmp_path / "recorded.toml"
+    night("first", "--hdp-expect=none", f"--hdp-record={profile}")
+    expecting = f"--hdp-expect={profile}"
+
+    done = night("same", expecting)
+    assert (done.status, night.compared, night.counts) == (0, 0, (4 * TRAINS, 0, 1)), done.printed
+    assert (night.unmeasured, "Everything as expected" in night.summary) == ([], True)
+
+    on_the_way(fleet, "iifname c oifname h3 ip protocol 47 drop")
+    done = night("changed", expecting)
+    assert (done.status, night.compared, night.counts) == (1, 1, (4 * TRAINS, 1, 1)), done.printed
+    assert "47 (GRE): delivered -> lost" in night.difference
+    assert (night.unmeasured, "1 of 48 not as expected: 47 (gre)" in night.summary.lower()) == ([], True)
+
+    on_the_way(fleet, "iifname c oifname h1 tcp dport != 22 drop", "iifname c oifname h1 ip protocol != 6 drop")
+    fleet.stop("h4")
+    done = night("outage", expecting)
+    assert (done.status, night.compared, night.counts) == (4, 3, (4 * TRAINS, 0, 2 * TRAINS + 1)), done.printed
+    assert [line.partition(":")[0] for line in night.unmeasured] == [f"{h} could not be measured" for h in ("h1", "h4")]
+    assert " ".join(night.difference.split()).endswith("evidence gone: h1, h4")
+    for told in ("h1, h4 not measured", "Not all was measured; nothing unexpected in what was"):
+        assert told in night.summary
+    assert "as expected" not in (night.summary + done.printed).lower()
+
+
+def on_the_way(fleet: Fleet, *rules: str) -> None:
+    """These rules, and none from before, between the controller and the hosts."""
+    run(
+        fleet.switch,
+        "nft 'table bridge b; delete table bridge b; table bridge b { chain c { "
+        f"type filter hook forward priority 0; {'; '.join(rules)}; }}; }}'",
+    )
