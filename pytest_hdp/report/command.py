@@ -79,8 +79,8 @@ def main(args: argparse.Namespace) -> int:
 
 def _summarise(places: Sequence[Path], file: Path) -> int:
     """Append to a job's summary, also that there is nothing to show. Returns the exit status."""
+    from pytest_hdp.report.fields import UNMEASURED
     from pytest_hdp.report.github import append_summary
-    from pytest_hdp.report.runfiles import UNMEASURED
     from pytest_hdp.report.runs import load
 
     runs = load(places)
