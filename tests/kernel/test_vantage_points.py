@@ -142,7 +142,9 @@ def test_settings_from_the_environment_and_files_reach_every_vantage_point(run):
     (run.folder / "hosts.toml").write_text(
         '[[target]]\nname = "far"\naddress = "198.51.4.2"\nprofile = "mine.toml"\ntags = ["rented"]\n'
     )
-    elsewhere = tuple(f"{each}//chdir=/" for each in EACH[1:])
+    other = run.folder / "elsewhere"  # to which xdist copies pytest: into / as root only, and there it would stay
+    other.mkdir()
+    elsewhere = tuple(f"{each}//chdir={other}" for each in EACH[1:])
     before = "export HDP_PROTOCOLS=253 HDP_INVENTORY=hosts.toml"
     suite = ("--pyargs", "pytest_hdp.suites.internet.test_sweep", "--hdp-locate=none", "-m", "rented")
     found = run("--dist=each", *elsewhere, *suite, before=before, expect=1)
