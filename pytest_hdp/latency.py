@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,7 @@ class LatencyObserved:
         Too slow: the whole interval, in the network or at user level, lies above the margin that was given.
         """
         __tracebackhide__ = True
-        from pytest_hdp.judge.latency_result import Gate
+        from pytest_hdp.judge.latency_gate import Gate
 
         for each in self.results:
             if (each.trouble and each.enough) or each.gate is Gate.EXCEEDED:
@@ -72,17 +73,13 @@ def hdp_latency(
     def measure(protocol: int = 253, *, pairs: int | None = None, margin_us: float | None = None) -> LatencyObserved:
         from pytest_hdp.judge.latency_result import in_words
         from pytest_hdp.measure.latency import Comparison
-        from pytest_hdp.measure.meeting import Unconfirmed
 
         if hdp_path.open.far is None:
             pytest.skip("a latency needs an agent at the target: give --hdp-agent, or --hdp-lab=NAME instead")
-        path = hdp_path.last()
-        plan = _plan(path, settings, protocol, pairs, margin_us)
-        with Comparison(path, plan) as comparison:
-            try:
+        with _told_in_one_line(request, hdp_path):
+            path = hdp_path.last()
+            with Comparison(path, _plan(path, settings, protocol, pairs, margin_us)) as comparison:
                 results = tuple(comparison.run(direction) for direction in comparison.directions)
-            except Unconfirmed as error:
-                pytest.skip(f"no latency: {error}")
         request.node.stash.setdefault(RESULTS, []).extend(results)
         for result in results:
             request.node.user_properties.extend(_properties(result))
@@ -93,6 +90,26 @@ def hdp_latency(
         return LatencyObserved(results)
 
     return measure
+
+
+@contextmanager
+def _told_in_one_line(request: pytest.FixtureRequest, path: Path) -> Iterator[None]:
+    """Skip where nothing can be measured. If an agent died, nothing was, whatever is known of the path: status 4."""
+    __tracebackhide__ = True
+    from pytest_hdp.fixtures import UNAVAILABLE
+    from pytest_hdp.measure.ends import PathUnavailable
+    from pytest_hdp.report.safe import safe
+    from pytest_hdp.unmeasured import ALONE
+
+    try:
+        yield
+    except PathUnavailable as error:
+        told = safe(error)
+        if path.open.gone is not None:
+            told = safe(path.open.gone)
+            request.node.stash[ALONE] = "latency"
+            request.node.user_properties.append((UNAVAILABLE, told))
+        pytest.skip(f"no latency: {told}")
 
 
 def _plan(path: OpenPath, settings: Settings, protocol: int, pairs: int | None, margin_us: float | None) -> Any:

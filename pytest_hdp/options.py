@@ -122,7 +122,10 @@ OPTIONS = (
     _Option("record", "FILE", "write what was observed as a profile, for the next run to expect", values.record),
     _Option("report", "DIR", "write results.jsonl, results.md, report.html and capture.pcapng there", values.report),
     _Option(
-        "latency-margin", "US", "fail if HDP is slower than UDP by more than this many microseconds", values.positive
+        "latency-margin",
+        "US",
+        "fail if HDP is slower than UDP by more than this many microseconds, in median or p99, or loses more",
+        values.positive,
     ),
     _Option(
         "latency-pairs",

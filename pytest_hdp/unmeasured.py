@@ -21,6 +21,8 @@ SIGHTS = "hdp_sights"
 """A report's attribute: what its test showed of each path that it is about, as tuples of `Sight`'s fields."""
 BEGUN: pytest.StashKey[bool] = pytest.StashKey()
 """Of a test that no mark has skipped."""
+ALONE: pytest.StashKey[str] = pytest.StashKey()
+"""Of a test whose agent died: what it alone was to measure, whatever others know of the path."""
 PROPERTY = "hdp_unmeasured"
 OUTAGE = 3
 """So many inconclusive trains, at least, are more than chance."""
@@ -92,6 +94,8 @@ def attach(item: pytest.Item, report: pytest.TestReport) -> None:
         found = (1, result.verdict is not Verdict.INCONCLUSIVE, result.judgement.explanation, course)
     else:
         found = (0, not _skipped(report), _reason(report), "")
+    if (alone := item.stash.get(ALONE, "")) and not found[1]:
+        about = [f"the {alone} of {path}" for path in about]
     setattr(report, SIGHTS, [astuple(Sight(path, *found)) for path in about])
 
 

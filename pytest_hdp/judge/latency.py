@@ -18,11 +18,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from itertools import pairwise
 
+from pytest_hdp.judge.latency_flows import nearest
 from pytest_hdp.judge.statistics import at_least
 
 CONFIDENCE = 0.95
@@ -58,7 +59,9 @@ class Level(StrEnum):
 class Series:
     """What was measured of one kind of packet, by round: ns from end to end, None for a lost one.
 
-    `order`: the rounds in the order in which they arrived, a copy's too.
+    `order`: the rounds in the order in which they arrived, a copy's too. `flows`: by round, in which flow (source port)
+    it was sent; () for a number without ports, all of which is one flow. `lone`: of packets that were sent before, far
+    apart, the flow and the kernel's time.
     """
 
     label: str
@@ -66,17 +69,27 @@ class Series:
     kernel: Times
     user: Times
     order: Sequence[int] = ()
+    flows: Sequence[int] = ()
+    lone: Sequence[tuple[int, int | None]] = ()
 
     def at(self, level: Level) -> Times:
         """The times at one level."""
         return self.kernel if level is Level.KERNEL else self.user
+
+    @property
+    def came(self) -> list[bool]:
+        """By round, whether it arrived."""
+        arrived = set(self.order)
+        return [number in arrived for number in range(len(self.kernel))]
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
     """The median of `a` minus `b` over pairs, microseconds, with its interval at `confidence`.
 
-    `pairs`: of how many both members arrived. NaN in all three if of none.
+    `pairs`: of how many both members arrived. NaN in all three if of none. `flows`: in how many flows `b` was sent.
+    `spread`: by how much these flows differ among themselves, 0 where they do not. Then `median` is against the flows
+    that are most like `a`, and the interval is wider by the spread, since no one knows which of them `a` is like.
     """
 
     a: str
@@ -87,6 +100,8 @@ class Difference:
     low: float
     high: float
     confidence: float
+    flows: int = 1
+    spread: float = 0.0
 
     @property
     def covers_zero(self) -> bool:
@@ -128,15 +143,30 @@ class Side:
 
 
 def difference(a: Series, b: Series, level: Level, confidence: float = CONFIDENCE) -> Difference:
-    """Compare two series, round by round."""
-    pairs = sorted(x - y for x, y in zip(a.at(level), b.at(level), strict=True) if x is not None and y is not None)
-    if not pairs:
+    """Compare two series, round by round; see `Difference` for what is made of flows that differ."""
+    flows = b.flows or a.flows or [0] * len(a.at(level))
+    by_flow: dict[int, list[int]] = {}
+    for x, y, flow in zip(a.at(level), b.at(level), flows, strict=True):
+        if x is not None and y is not None:
+            by_flow.setdefault(flow, []).append(x - y)
+    count = sum(map(len, by_flow.values()))
+    if not count:
         return Difference(a.label, b.label, level, 0, math.nan, math.nan, math.nan, confidence)
+    chosen, spread = nearest(by_flow)
+    pairs = sorted(each for flow in chosen for each in by_flow[flow])
     ranks = median_interval(len(pairs), confidence)
     middle = (pairs[(len(pairs) - 1) // 2] + pairs[len(pairs) // 2]) / 2
     step = clock_step([*a.at(level), *b.at(level)])
-    low, high = pairs[ranks[0]] - step, pairs[ranks[1]] + step
-    return Difference(a.label, b.label, level, len(pairs), middle / 1000, low / 1000, high / 1000, confidence)
+    low, high = pairs[ranks[0]] - step - spread, pairs[ranks[1]] + step + spread
+    bounds = middle / 1000, low / 1000, high / 1000
+    return Difference(a.label, b.label, level, count, *bounds, confidence, len(by_flow), spread / 1000)
+
+
+def widened(found: Difference, spread: float) -> Difference:
+    """Return a difference between two kinds that have one flow each, and flows of another one differ by `spread` us."""
+    if not spread or found.spread:
+        return found
+    return replace(found, low=found.low - spread, high=found.high + spread, spread=spread)
 
 
 def clock_step(times: Times) -> int:
@@ -244,6 +274,7 @@ def _edge(number: int) -> float:
 def alike(a: Series, b: Series, level: Level, comparisons: int) -> Difference:
     """The same thing measured twice; the interval is so wide that all comparisons mislead once in 10,000 runs.
 
-    A 95 % interval fails to cover the truth in 5 % of honest measurements, which no test may rest on.
+    A 95 % interval fails to cover the truth in 5 % of honest measurements, which no test may rest on. Both are sent in
+    the same flow of each round.
     """
-    return difference(a, b, level, 1 - FALSE_ALARM / comparisons)
+    return difference(replace(a, flows=()), replace(b, flows=()), level, 1 - FALSE_ALARM / comparisons)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import types
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import MISSING, asdict, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -72,6 +72,8 @@ def _read_object(value: object, kind: Any, at: str) -> object:
         raise _WrongError(f"{at} is not a JSON object")
     read = {}
     for each in fields(kind):
+        if each.name not in value and each.default is not MISSING:
+            continue  # an older version knew nothing of it
         if each.name not in value:
             raise _WrongError(f"{at}.{each.name} is missing")
         read[each.name] = _read(value[each.name], _hints(kind)[each.name], f"{at}.{each.name}")

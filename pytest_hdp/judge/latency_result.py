@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from pytest_hdp.judge import latency_gate, latency_validity
 from pytest_hdp.judge.latency import (
     ENOUGH,
     Difference,
@@ -18,7 +18,11 @@ from pytest_hdp.judge.latency import (
     difference,
     histogram,
     side,
+    widened,
 )
+from pytest_hdp.judge.latency_gate import Compared, Gate
+from pytest_hdp.judge.latency_validity import Conduct
+from pytest_hdp.judge.latency_words import told, whereabouts
 from pytest_hdp.judge.result import PathName
 from pytest_hdp.judge.verdict import Direction
 
@@ -37,22 +41,14 @@ class Way(StrEnum):
     ROUND_TRIP = "round trip"
 
 
-class Gate(StrEnum):
-    """What a margin makes of a difference."""
-
-    NONE = "no margin given"
-    KEPT = "kept"
-    UNDECIDED = "undecided"
-    EXCEEDED = "exceeded"
-
-
 @dataclass(frozen=True, slots=True)
 class Setup:
     """How it was measured. `size`: bytes of every packet, IP header included; `rounds`: after the warm-up.
 
     `gap_us`: between two packets, on average; `seed`: of the order and the gaps; `late_us`: median and 99th percentile
     of how late packets were sent after the time they were meant to be; `put_off`: rounds that began late, the
-    host being busy with something else. `margin_us`: what HDP may be slower, None for any.
+    host being busy with something else. `margin_us`: what HDP may be slower, None for any. `flows`: in how many flows,
+    by source port, UDP was sent; numbers without ports have one.
     """
 
     path: PathName
@@ -66,6 +62,7 @@ class Setup:
     late_us: tuple[float, float]
     put_off: int
     margin_us: float | None = None
+    flows: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,23 +99,36 @@ class LatencyResult:
 def conclude(setup: Setup, measured: Sequence[Series]) -> LatencyResult:
     """Judge series of the same rounds: HDP first, UDP among them, those sent twice named with AGAIN."""
     by_label = {series.label: series for series in measured}
-    hdp = by_label[HDP]
-    twice = [series for series in measured if series.label + AGAIN in by_label]
     kinds = [series for series in measured if not series.label.endswith(AGAIN)]
-    differences = tuple(difference(hdp, other, level) for other in kinds if other is not hdp for level in Level)
+    twice = [series for series in kinds if series.label + AGAIN in by_label]
+    differences = _differences(by_label[HDP], kinds)
     controls = tuple(
         alike(series, by_label[series.label + AGAIN], level, len(twice) * len(Level))
         for series in twice
         for level in Level
     )
     main = against_udp(differences)
+    sides = tuple(side(series) for series in kinds)
     enough = all(each.pairs >= ENOUGH for each in main.values())
-    trouble = _trouble(setup, main, controls, [side(series) for series in kinds])
-    gate = _gate(main, setup.margin_us) if not trouble else Gate.NONE if setup.margin_us is None else Gate.UNDECIDED
-    sentence = trouble or _sentence(setup, main, gate)
+    compared = {label: Compared(by_label[label], by_label.get(label + AGAIN)) for label in by_label}
+    hdp, udp = compared[HDP], {level: compared[each.b] for level, each in main.items()}
+    conduct = Conduct(setup.late_us[0], setup.gap_us)
+    trouble = _too_few(setup, main, sides) or latency_validity.trouble(
+        conduct,
+        hdp,
+        udp[Level.KERNEL],
+        main[Level.KERNEL],
+        [(each, _where(each.level, setup)) for each in controls],
+    )
+    gate, about_gate = _gate(setup, hdp, udp, trouble=trouble, enough=enough)
+    parts = [trouble, about_gate]
+    if not trouble:
+        lost = "" if about_gate else _loss_in_words(hdp, udp[Level.KERNEL])
+        parts = [_sentence(setup, main), latency_validity.checked(conduct, udp[Level.KERNEL].once), lost, about_gate]
+    sentence = "; ".join(filter(None, parts))
     return LatencyResult(
         setup=setup,
-        sides=tuple(side(series) for series in kinds),
+        sides=sides,
         differences=differences,
         controls=controls,
         histograms=tuple(
@@ -131,6 +141,35 @@ def conclude(setup: Setup, measured: Sequence[Series]) -> LatencyResult:
         gate=gate,
         sentence=sentence,
     )
+
+
+def _differences(hdp: Series, kinds: Sequence[Series]) -> tuple[Difference, ...]:
+    """HDP minus each other kind; what flows of UDP differ by, no two numbers without ports can be told apart by."""
+    found = [difference(hdp, other, level) for other in kinds if other is not hdp for level in Level]
+    spread = {level: each.spread for level, each in against_udp(found).items()}
+    return tuple(each if each.b in {UDP, RAW_UDP} else widened(each, spread[each.level]) for each in found)
+
+
+def _gate(setup: Setup, hdp: Compared, udp: dict[Level, Compared], *, trouble: str, enough: bool) -> tuple[Gate, str]:
+    """What the margin makes of it, and the words for it. Too few pairs may be HDP's loss, which is no way to pass."""
+    if setup.margin_us is None:
+        return Gate.NONE, ""
+    where = {level: _where(level, setup) for level in Level}
+    if not trouble:
+        checks = latency_gate.check(hdp, udp, setup.margin_us, where)
+        return latency_gate.verdict(checks), latency_gate.in_words(checks, setup.margin_us)
+    lost = latency_gate.loss(hdp, udp[Level.KERNEL])
+    if not enough and lost.gate is Gate.EXCEEDED:
+        return lost.gate, latency_gate.in_words([lost], setup.margin_us)
+    return Gate.UNDECIDED, ""
+
+
+def _loss_in_words(hdp: Compared, udp: Compared) -> str:
+    for one, other in ((hdp, udp), (udp, hdp)):
+        lost = latency_gate.loss(one, other)
+        if lost.gate is Gate.EXCEEDED:
+            return f"{HDP if one is hdp else UDP} loses more: {lost.told.removeprefix('loss ')}"
+    return ""
 
 
 def against_udp(differences: Sequence[Difference]) -> dict[Level, Difference]:
@@ -147,28 +186,28 @@ def in_words(result: LatencyResult) -> list[str]:
     for other in dict.fromkeys(each.b for each in result.differences if each.b != UDP):
         user, kernel = result.against(other, Level.USER), result.against(other, Level.KERNEL)
         if min(user.pairs, kernel.pairs) >= ENOUGH:
-            told = "; ".join(_told(each, "", result.setup, subject=False) for each in (user, kernel))
-            lines.append(f"{HDP} against {other} packets: {told}")
+            said = "; ".join(told(each, _where(each.level, result.setup), subject=False) for each in (user, kernel))
+            lines.append(f"{HDP} against {other} packets: {said}")
     return lines
 
 
 def _side_in_words(each: Side) -> str:
     if each.user is None or each.kernel is None:
         return f"{each.label}: {each.arrived:,} of {each.sent:,} arrived"
-    told = [
+    words = [
         f"{each.label}: median {each.user['median']:.1f} us and p99 {each.user['p99']:.1f} us at user level",
         f"{each.kernel['median']:.2f} and {each.kernel['p99']:.2f} us in the network",
         f"jitter {each.jitter_median or 0:.2f} us",
         f"{each.sent - each.arrived:,} of {each.sent:,} lost",
     ]
     if each.reordered:
-        told.append(f"{each.reordered:,} reordered")
+        words.append(f"{each.reordered:,} reordered")
     if each.duplicated:
-        told.append(f"{each.duplicated:,} duplicated")
-    return ", ".join(told)
+        words.append(f"{each.duplicated:,} duplicated")
+    return ", ".join(words)
 
 
-def _trouble(setup: Setup, main: dict[Level, Difference], controls: Sequence[Difference], sides: Sequence[Side]) -> str:
+def _too_few(setup: Setup, main: dict[Level, Difference], sides: Sequence[Side]) -> str:
     for each in main.values():
         if each.pairs < ENOUGH:
             counts = ", ".join(
@@ -177,72 +216,17 @@ def _trouble(setup: Setup, main: dict[Level, Difference], controls: Sequence[Dif
             seen = (
                 ""
                 if min(one.arrived for one in sides if one.label in {HDP, UDP}) < ENOUGH
-                else f" and {_where(each, setup)} seen"
+                else f" and {_where(each.level, setup)} seen"
             )
             return f"too few pairs arrived{seen} to compare latencies: {counts} (at least {ENOUGH} pairs are needed)"
-    for each in controls:
-        if each.pairs >= ENOUGH and not each.covers_zero:
-            return (
-                f"not valid: {each.a}, measured twice, differs from itself by {_us(each.median, each)} us "
-                f"{interval(each)} {_where(each, setup)}, which honest measurements do less than once in 10,000 runs"
-            )
     return ""
 
 
-def _gate(main: dict[Level, Difference], margin: float | None) -> Gate:
-    if margin is None:
-        return Gate.NONE
-    if any(each.low > margin for each in main.values()):
-        return Gate.EXCEEDED
-    return Gate.KEPT if all(each.high <= margin for each in main.values()) else Gate.UNDECIDED
-
-
-def _sentence(setup: Setup, main: dict[Level, Difference], gate: Gate) -> str:
+def _sentence(setup: Setup, main: dict[Level, Difference]) -> str:
     user, kernel = main[Level.USER], main[Level.KERNEL]
-    told = [_told(user, f"{HDP} is", setup, subject=True), _told(kernel, "", setup, subject=False)]
-    count = f" (n = {min(user.pairs, kernel.pairs):,} pairs)"
-    return "; ".join(told) + count + _margin(setup.margin_us, gate)
+    parts = [told(each, _where(each.level, setup), subject=each is user) for each in (user, kernel)]
+    return "; ".join(parts) + f" (n = {min(user.pairs, kernel.pairs):,} pairs)"
 
 
-def _told(each: Difference, verb: str, setup: Setup, *, subject: bool) -> str:
-    where, bounds = _where(each, setup), interval(each)
-    than = f" than {each.b}" if subject else ""
-    if each.covers_zero:
-        between = f" between {each.a} and {each.b}" if subject else ""
-        return f"no difference{between} {where} {bounds}"
-    word = "slower" if each.low > 0 else "faster"
-    lead = f"{verb} " if verb else ""
-    return f"{lead}{_us(abs(each.median), each)} us {word}{than} {bounds} {where}".replace("  ", " ")
-
-
-def _where(each: Difference, setup: Setup) -> str:
-    if each.level is Level.USER:
-        return "at user level"
-    return "in the network" if setup.way is Way.ONE_WAY else "in the network, there and back"
-
-
-def _margin(margin: float | None, gate: Gate) -> str:
-    if margin is None:
-        return ""
-    words = {
-        Gate.KEPT: "within the margin of",
-        Gate.EXCEEDED: "more than the margin of",
-        Gate.UNDECIDED: "undecided against the margin of",
-    }
-    return f"; {words[gate]} {margin:g} us"
-
-
-def interval(each: Difference) -> str:
-    """The interval as "[0.19, 0.21]", microseconds."""
-    return f"[{_us(each.low, each)}, {_us(each.high, each)}]"
-
-
-def _us(value: float, of: Difference) -> str:
-    """As many digits as the interval's width warrants, at most nanoseconds."""
-    if not math.isfinite(value):
-        return "?"
-    width = of.high - of.low
-    digits = 3 if width <= 0 else min(3, max(0, 1 - math.floor(math.log10(width))))
-    text = f"{value:.{digits}f}"
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return "0" if text == "-0" else text
+def _where(level: Level, setup: Setup) -> str:
+    return whereabouts(level, there_and_back=setup.way is Way.ROUND_TRIP)

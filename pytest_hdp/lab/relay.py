@@ -29,7 +29,7 @@ sys.path.append(str(Path(__file__).parents[2]))  # where this package is; -I and
 from pytest_hdp.lab.relay_behaviours import make
 
 if TYPE_CHECKING:
-    from pytest_hdp.lab.relay_behaviours import Emit
+    from pytest_hdp.lab.frames import Emit
 
 _SOL_PACKET = 263
 _PACKET_RX_RING = 5

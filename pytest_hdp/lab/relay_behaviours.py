@@ -12,14 +12,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from pytest_hdp.lab.frames import ETHERNET, Emit, protocol_of
+from pytest_hdp.lab.relay_links import LINKS
 from pytest_hdp.packet.checksums import checksum, pseudo_header
 
 if TYPE_CHECKING:
     import random
 
-Emit = Callable[[int, bytes, int], None]
-
-_ETHERNET = 14
 _ICMP = 1
 _ICMP_ERRORS = frozenset({3, 4, 5, 11, 12})
 _QUOTED_AT_MOST = 548  # bytes of a quote: RFC 1812 section 4.3.2.3 has the error fit in 576
@@ -37,6 +36,8 @@ def make(behaviour: dict[str, Any], around: dict[str, Any], chance: random.Rando
     unknown kind.
     """
     makers: dict[str, Callable[..., Emit]] = {
+        **LINKS,
+        "chain": _chain,
         "loss": _loss,
         "bursts": _bursts,
         "delay": _delay,
@@ -49,6 +50,13 @@ def make(behaviour: dict[str, Any], around: dict[str, Any], chance: random.Rando
     }
     settings = {name: value for name, value in behaviour.items() if name != "kind"}
     return makers[behaviour["kind"]](settings, around, chance, then, emit)
+
+
+def _chain(settings: dict[str, Any], around: dict[str, Any], chance: random.Random, then: Emit, emit: Emit) -> Emit:
+    """Several behaviours of one wire, one after the other."""
+    for behaviour in reversed(settings["of"]):
+        then = make(behaviour, around, chance, then, emit)
+    return then
 
 
 def _loss(settings: dict[str, Any], _a: object, chance: random.Random, then: Emit, _e: Emit) -> Emit:
@@ -124,8 +132,8 @@ def _mangle(settings: dict[str, Any], _a: object, _c: random.Random, then: Emit,
     def handle(side: int, frame: bytes, due: int) -> None:
         protocol = protocol_of(frame)
         if protocol is not None and protocol not in spares:
-            end = _ETHERNET + struct.unpack_from("!H", frame, _ETHERNET + 2)[0]
-            frame = frame[:_ETHERNET] + change(frame[_ETHERNET:end], settings.get("value", 0))
+            end = ETHERNET + struct.unpack_from("!H", frame, ETHERNET + 2)[0]
+            frame = frame[:ETHERNET] + change(frame[ETHERNET:end], settings.get("value", 0))
         then(side, frame, due)
 
     return handle
@@ -136,7 +144,7 @@ def _black_hole(settings: dict[str, Any], _a: object, _c: random.Random, then: E
     above = settings["above"]
 
     def handle(side: int, frame: bytes, due: int) -> None:
-        if len(frame) - _ETHERNET <= above:
+        if len(frame) - ETHERNET <= above:
             then(side, frame, due)
 
     return handle
@@ -181,23 +189,13 @@ def _forge(settings: dict[str, Any], _a: object, chance: random.Random, then: Em
 
 def _forged(frame: bytes, chance: random.Random) -> bytes:
     kind, code = chance.choice(((3, 2), (3, 13), (3, 1), (11, 0)))
-    source = frame[_ETHERNET + 16 : _ETHERNET + 20]
-    header = header_size(frame[_ETHERNET:])
-    if chance.random() < 0.5 or len(frame) <= _ETHERNET + header + _SHORT_QUOTE:
-        return icmp_error(frame[: _ETHERNET + header + _SHORT_QUOTE], source, kind, code)
-    at = chance.randrange(_ETHERNET + header + _SHORT_QUOTE, len(frame))
+    source = frame[ETHERNET + 16 : ETHERNET + 20]
+    header = header_size(frame[ETHERNET:])
+    if chance.random() < 0.5 or len(frame) <= ETHERNET + header + _SHORT_QUOTE:
+        return icmp_error(frame[: ETHERNET + header + _SHORT_QUOTE], source, kind, code)
+    at = chance.randrange(ETHERNET + header + _SHORT_QUOTE, len(frame))
     damaged = frame[:at] + bytes([frame[at] ^ chance.randrange(1, 256)]) + frame[at + 1 :]
     return icmp_error(damaged, source, kind, code)
-
-
-def protocol_of(frame: bytes) -> int | None:
-    """Return the protocol number of a whole IPv4 packet in an Ethernet frame, None for all else."""
-    if len(frame) < _ETHERNET + 20 or frame[12:14] != b"\x08\x00" or frame[_ETHERNET] >> 4 != 4:
-        return None
-    length = frame[_ETHERNET + 2] << 8 | frame[_ETHERNET + 3]
-    if not 20 <= (frame[_ETHERNET] & 0xF) * 4 <= length <= len(frame) - _ETHERNET:
-        return None
-    return frame[_ETHERNET + 9]
 
 
 def header_size(packet: bytes) -> int:
@@ -214,7 +212,7 @@ def with_header_checksum(packet: bytes) -> bytes:
 
 def icmp_error(frame: bytes, source: bytes, kind: int, code: int) -> bytes:
     """Return the frame of an ICMP error about this one, RFC 792, back to where it came from; `source`: 4 bytes."""
-    quote = frame[_ETHERNET : _ETHERNET + _QUOTED_AT_MOST]
+    quote = frame[ETHERNET : ETHERNET + _QUOTED_AT_MOST]
     message = struct.pack("!BBHI", kind, code, 0, 0) + quote
     message = message[:2] + checksum(message).to_bytes(2, "big") + message[4:]
     header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(message), 0, 0, 64, _ICMP, 0, source, quote[12:16])

@@ -22,8 +22,10 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.latency import Series, percentile
 from pytest_hdp.judge.latency_result import LatencyResult, Setup, Way, conclude
 from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.measure.ends import PathUnavailable
+from pytest_hdp.measure.latencypackets import Packets
 from pytest_hdp.measure.meeting import Unconfirmed, meet
-from pytest_hdp.measure.posts import Ends, Packets, kinds
+from pytest_hdp.measure.posts import Ends, kinds
 from pytest_hdp.measure.trips import Book, OneWay, RoundTrip
 from pytest_hdp.measure.waiting import drive, pause
 
@@ -32,7 +34,9 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.path import OpenPath
     from pytest_hdp.vantage.station import Observation
 
-WARM_UP = 20  # rounds
+LONE = 4  # rounds before all others, whose packets are so far apart that none meets the queue of another
+WARM_UP = LONE + 20  # rounds that are thrown away
+APART = 0.015  # seconds between two of the lone ones
 SETTLING = 0.02  # seconds that the kernel may take to turn its timestamps on, after the first socket asked
 LATE = 50_000  # ns after which a round is put off
 LEAST_PATIENCE = 0.3
@@ -89,11 +93,12 @@ class Comparison:
     def run(self, direction: Direction = Direction.FORWARD) -> LatencyResult:
         """Measure. Takes about `pairs * (kinds * gap + rest)` seconds.
 
-        Raises Unconfirmed before anything is sent from the far end that nobody may be there to take.
+        Raises Unconfirmed before anything is sent from the far end that nobody may be there to take, and
+        PathUnavailable if an agent is gone.
         """
+        self._refuse_if_gone()
         self._meet(answered=not self.one_way or direction is Direction.REVERSE)
-        rounds = self.plan.pairs + WARM_UP
-        book = Book(Packets(self.path, self.kinds, rounds, self.plan.content))
+        book = Book(Packets(self.path, self.kinds, self._flows(self.plan.pairs + WARM_UP), self.plan.content))
         drive(self.path, pause(self.path.clock, SETTLING))
         for kind in self.kinds:
             for each in (direction,) if self.one_way else Direction:
@@ -101,7 +106,9 @@ class Comparison:
         trip = OneWay(self.ends, book, direction) if self.one_way else RoundTrip(self.ends, book, self.plan.content)
         with _undisturbed(self.path, trip.file):
             put_off = self._send_all(book, trip)
-        late = sorted(called - due for called, due in zip(book.called, book.due, strict=True))
+        self._refuse_if_gone()
+        begin = WARM_UP * len(self.kinds)
+        late = sorted(called - due for called, due in zip(book.called[begin:], book.due[begin:], strict=True))
         setup = Setup(
             path=replace(self.path.name, source=self.path.near.address),
             direction=direction,
@@ -114,9 +121,16 @@ class Comparison:
             late_us=(percentile(late, 0.5) / 1000, percentile(late, 0.99) / 1000),
             put_off=put_off,
             margin_us=self.plan.margin_us,
+            flows=self.ends.flows,
         )
         self.measured = [self._series(book, trip, number) for number in range(len(self.kinds))]
         return conclude(setup, self.measured)
+
+    def _flows(self, rounds: int) -> list[int]:
+        """By round, in which flow: all of them in turn, in an order that meets no other beat."""
+        chance, flows = random.Random(self.plan.seed), range(self.ends.flows)
+        turns = -(-rounds // len(flows))
+        return [flow for _ in range(turns) for flow in chance.sample(flows, len(flows))][:rounds]
 
     def _meet(self, *, answered: bool) -> None:
         """Find out, once, where the far end sees us. `answered`: it is to send there."""
@@ -136,36 +150,46 @@ class Comparison:
         gap, rest = self.plan.gap * 1e9, self.plan.rest * 1e9
         width = len(self.kinds)
         for number in range(rounds):
-            due = rest
+            due, apart = rest, APART * 1e9 if number < LONE else gap
             one = []
             for each in chance.sample(range(width), width):
-                due += gap * (0.5 + chance.random())
+                due += apart * (0.5 + chance.random())
                 one.append((number * width + each, int(due)))
             yield one
 
     def _send_all(self, book: Book, trip: OneWay | RoundTrip) -> int:
         """Send everything. A round whose time has come before the host let us begin it is put off: returns how many."""
-        sends = [self.ends.sending(kind, trip.sender) for kind in self.kinds]
-        width, wait, time = len(sends), trip.wait, self.ends.path.clock
+        flows, packets = range(self.ends.flows), book.packets
+        sends = [[self.ends.sending(kind, flow, trip.sender) for kind in self.kinds] for flow in flows]
+        width, wait, time = len(self.kinds), trip.wait, self.ends.path.clock
         clock, wall = time.monotonic_ns, time.time_ns  # to wait by, which nobody sets, and as the kernel stamps
-        data = self.ends.wire(book.packets, trip.sender)
+        data: dict[int, bytes] = {}
+        for kind in self.kinds:
+            for flow in flows:
+                data.update(self.ends.wire(packets, kind, flow, trip.sender))
         send, due_at, called_at = trip.sender.station.send, book.due, book.called
         schedule = list(self._schedule(len(data) // width))
         begin, put_off = clock(), 0
-        for one in schedule:
+        for one, flow in zip(schedule, packets.flows, strict=True):
             if (now := clock()) > begin + LATE:
                 begin, put_off = now, put_off + 1
             for number, offset in one:
                 due = begin + offset
                 wait(due)
-                handle, address, port = sends[number % width]
+                handle, address, port = sends[flow][number % width]
                 late = clock() - due
                 called_at[number] = called = wall()
                 due_at[number] = called - late
                 send(handle, data[number], address, port)
             begin = due
+            if self.path.gone is not None:
+                self._refuse_if_gone()
         trip.finish(self._patience(book))
         return put_off
+
+    def _refuse_if_gone(self) -> None:
+        if (why := self.path.gone) is not None:
+            raise PathUnavailable(why)
 
     def _patience(self, book: Book) -> float:
         """Seconds to wait for the last ones: many times what the others took."""
@@ -178,7 +202,10 @@ class Comparison:
         mine = range(WARM_UP * width + number, len(book.packets.data), width)
         order = [each // width - WARM_UP for each in trip.order if each % width == number and each >= mine.start]
         kind = self.kinds[number]
-        return Series(kind.label, kind.protocol, *trip.times(mine), order)
+        flows = book.packets.flows[WARM_UP:] if kind.wellformed else ()
+        alone, _ = trip.times(range(number, LONE * width, width))
+        lone = list(zip(book.packets.flows, alone, strict=False))
+        return Series(kind.label, kind.protocol, *trip.times(mine), order, flows, lone)
 
 
 @contextmanager

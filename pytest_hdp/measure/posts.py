@@ -1,7 +1,8 @@
-"""The sockets of a latency experiment at one end, and the packets of each kind, made before the clock runs."""
+"""The kinds of packets that a latency experiment compares, and their sockets at both ends."""
 
 from __future__ import annotations
 
+import random
 import select
 import socket
 import struct
@@ -12,27 +13,26 @@ from typing import TYPE_CHECKING, Protocol
 
 from pytest_hdp.judge.latency_result import AGAIN, HDP, RAW_UDP, UDP
 from pytest_hdp.measure.ends import PathUnavailable, refusal
-from pytest_hdp.measure.sending import sealed
-from pytest_hdp.packet import carrier
+from pytest_hdp.measure.latencypackets import TAG, UDP_NUMBER, datagram
 from pytest_hdp.packet.ip import parse_ipv4
 from pytest_hdp.vantage import bpf
 from pytest_hdp.vantage.station import Station
 
 if TYPE_CHECKING:
     from pytest_hdp.measure.ends import End
+    from pytest_hdp.measure.latencypackets import Packets
     from pytest_hdp.measure.path import OpenPath
     from pytest_hdp.vantage.station import Observation, Program
 
     Receive = Callable[[int, int], tuple[bytes, list[tuple[int, int, bytes]], int, object]]
 
-UDP_NUMBER, TCP_NUMBER, ICMP_NUMBER = 17, 6, 1
+TCP_NUMBER, ICMP_NUMBER = 6, 1
 NO_PORT = 0
-DATAGRAMS = -1  # the key of the UDP socket, among protocol numbers
-_TAG, _UDP_HEADER, _IP_HEADER = 12, 8, 20  # where the tag stands behind the IP header, and sizes
-_INDEX = 8  # in the tag, behind the run id
+DATAGRAMS, RAW_DATAGRAMS = -1, -2  # the keys of the UDP sockets, among protocol numbers
 _LARGEST = 1 << 16
 _STAMP = struct.Struct("@ll")  # struct timespec, of SCM_TIMESTAMPNS
 _STAMP_ROOM = socket.CMSG_SPACE(_STAMP.size)
+FLOWS = 16  # of two equal ways all take the same one in 1 of 32,768 runs
 BUFFER = 4 << 20  # bytes asked for, for what comes while the taps are read
 
 
@@ -51,8 +51,10 @@ class Kind:
 
     @property
     def socket_key(self) -> int:
-        """Kinds of equal keys are sent from one socket."""
-        return DATAGRAMS if self.wellformed and not self.raw else self.protocol
+        """Kinds of equal keys, which are a kind and itself again, share their sockets."""
+        if not self.wellformed:
+            return self.protocol
+        return RAW_DATAGRAMS if self.raw else DATAGRAMS
 
 
 def kinds(protocol: int) -> tuple[Kind, ...]:
@@ -83,18 +85,18 @@ class Sockets(Protocol):
 
 
 class Post:
-    """One end's sockets, one for each kind, which sends and listens.
+    """One end's sockets, which send and listen: each kind has its own, and of UDP's one for each flow.
 
     `apart`: in a station of their own beside the path's, so that looking for a packet reads no tap; only where the end
-    is of this process. Else they are the end's station's, and what they see comes into `inbox`.
+    is of this process. Else they are the end's station's, and what they see comes into `inbox`. `flows`: source ports.
     Raises PathUnavailable if a socket is refused.
     """
 
-    def __init__(self, path: OpenPath, end: End, wanted: tuple[Kind, ...], *, apart: bool) -> None:
+    def __init__(self, path: OpenPath, end: End, wanted: tuple[Kind, ...], *, apart: bool, flows: int) -> None:
         self.end = end
         self.inbox: deque[Observation] = deque()
-        self.handles: dict[int, int] = {}
-        self.port = NO_PORT
+        self.raw: dict[int, int] = {}  # by key: the raw socket's handle
+        self.datagrams: dict[int, list[tuple[int, int]]] = {}  # by key, then flow: a UDP socket's handle, and its port
         self._path = path
         self._own: Station | None = None
         if apart:
@@ -102,33 +104,45 @@ class Post:
             self._own = Station(end.station.factory)
         self.station: Sockets = self._own or end.station
         self._waiter = path.clock.waiter()
-        self._receivers: dict[int, tuple[Receive, bool]] = {}
+        self._receivers: dict[int, tuple[Receive, int]] = {}
+        self._chance = random.Random(0)
+        self._of_datagrams: set[int] = set()
         try:
-            for kind in wanted:
-                if kind.socket_key not in self.handles:
-                    handle = self.handles[kind.socket_key] = self._open(path, kind)
-                    self._register(handle, kind)
+            if self._own is not None and end is not path.near and end.bind is None and not _by_itself(path, end):
+                self._own.send_from(end.address)
+            for kind in {kind.socket_key: kind for kind in wanted}.values():
+                self._open(kind, flows)
         except OSError as error:
             self.close()
             raise PathUnavailable(f"latency under {kind.protocol} can't be measured: {refusal(error)}") from None
 
-    def _open(self, path: OpenPath, kind: Kind) -> int:
+    def _open(self, kind: Kind, flows: int) -> None:
+        run_id, key = self._path.run_id, kind.socket_key
+        if not kind.wellformed:
+            program = bpf.matching(run_id, (TAG,))
+            self.raw[key] = handle = self.station.listen(socket.AF_INET, kind.protocol, program, BUFFER)
+            self._register(handle, key)
+            return
         if kind.raw:
-            return self.station.listen(socket.AF_INET, kind.protocol, bpf.drop_all())
-        if kind.wellformed:
-            program = bpf.matching_datagram(path.run_id, (_TAG,))
-            address = getattr(self.end, "bind", None) or self.end.address
-            handle, self.port = self.station.datagram(address, 0, program, BUFFER)
-            return handle
-        return self.station.listen(socket.AF_INET, kind.protocol, bpf.matching(path.run_id, (_TAG,)), BUFFER)
+            self.raw[key] = self.station.listen(socket.AF_INET, kind.protocol, bpf.drop_all())
+        address = self.end.bind or self.end.address
+        opened = self.datagrams[key] = []
+        for _ in range(flows):
+            opened.append(self.station.datagram(address, 0, bpf.matching_datagram(run_id, (TAG,)), BUFFER))
+            self._of_datagrams.add(opened[-1][0])
+            self._register(opened[-1][0], key)
 
-    def _register(self, handle: int, kind: Kind) -> None:
+    def _register(self, handle: int, key: int) -> None:
         if self._own is None:
             self._path.deliver_to(self.end, handle, self.inbox)
             return
         opened = self._own.opened(handle)
-        self._receivers[opened.fileno()] = opened.recvmsg, kind.wellformed
+        self._receivers[opened.fileno()] = opened.recvmsg, key
         self._waiter.register(opened.fileno(), select.EPOLLIN)
+
+    def is_datagram(self, handle: int) -> bool:
+        """Whether what this socket hands over begins behind the UDP header."""
+        return handle in self._of_datagrams
 
     def order(self, handle: int, data: bytes, address: str, port: int) -> None:
         """Send a packet; from a far host without waiting until it says that it has."""
@@ -139,19 +153,23 @@ class Post:
             later(handle, data, address, port, Ordered())
 
     def receive(self, timeout: float, file: Callable[[int, bytes, bool, int], object]) -> None:
-        """Wait for packets, and hand on each: kernel's time, bytes, whether of the UDP socket, time of the call's end.
+        """Wait for packets, and hand on each: kernel's time, bytes, whether of a UDP socket, time of the call's end.
 
-        Only where the sockets are apart. One recvmsg(2) brings one packet, as in any program.
+        Only where the sockets are apart. One recvmsg(2) brings one packet, as in any program. Where several wait, as
+        behind a path that delivers in batches, the turn of each is drawn: one of each kind, whichever socket it has.
         """
-        for descriptor, _ in self._waiter.poll(timeout):
-            receive, datagram = self._receivers[descriptor]
+        ready = [self._receivers[descriptor] for descriptor, _ in self._waiter.poll(timeout)]
+        if len(ready) > 1:
+            self._chance.shuffle(ready)
+            ready = list({key: (receive, key) for receive, key in ready}.values())
+        for receive, key in ready:
             try:
                 data, ancillary, _, _ = receive(_LARGEST, _STAMP_ROOM)
             except OSError:
                 continue  # taken meanwhile, or an ICMP error about what was sent from here
             now = self._path.clock.time_ns()
             seconds, nanoseconds = _STAMP.unpack(ancillary[0][2]) if ancillary else divmod(now, 1_000_000_000)
-            file(seconds * 1_000_000_000 + nanoseconds, data, datagram, now)
+            file(seconds * 1_000_000_000 + nanoseconds, data, key < 0, now)
 
     def close(self) -> None:
         """Close the sockets."""
@@ -159,9 +177,18 @@ class Post:
         if self._own is not None:
             self._own.close()
             return
-        for handle in self.handles.values():
+        for handle in (*self.raw.values(), *(handle for each in self.datagrams.values() for handle, _ in each)):
             self._path.forget(self.end, handle)
-        self.handles.clear()
+        self.raw.clear()
+        self.datagrams.clear()
+
+
+def _by_itself(path: OpenPath, end: End) -> bool:
+    """Whether its kernel sends from this address of its own accord; to be told so costs each packet a little."""
+    try:
+        return end.station.route(path.near.address)[0] == end.address
+    except OSError:
+        return False
 
 
 @dataclass(slots=True)
@@ -173,20 +200,22 @@ class Ordered:
 
 
 class Ends:
-    """Both posts of a path, and under which addresses they reach each other."""
+    """Both posts of a path, and under which addresses they reach each other. `flows`: of each kind that has ports."""
 
     def __init__(self, path: OpenPath, wanted: tuple[Kind, ...], *, apart: bool) -> None:
         if path.far is None:
             raise ValueError("a latency needs eyes at the far end: give --hdp-agent")
         self.path = path
         self.kinds = wanted
-        self.near = Post(path, path.near, wanted, apart=apart)
+        self.flows = FLOWS if path.routed else 1
+        self.near = Post(path, path.near, wanted, apart=apart, flows=self.flows)
         try:
-            self.far = self.near if path.far is path.near else Post(path, path.far, wanted, apart=apart)
+            self.far = self.near if path.far is path.near else Post(path, path.far, wanted, apart=apart, flows=1)
         except BaseException:
             self.near.close()
             raise
-        self._seen_from: tuple[str, int] | None = None
+        self._seen_from: dict[tuple[int, int], tuple[str, int]] = {}
+        self._seen_address: str | None = None
 
     def close(self) -> None:
         """Close the sockets at both ends."""
@@ -194,93 +223,58 @@ class Ends:
         if self.far is not self.near:
             self.far.close()
 
-    def sending(self, kind: Kind, sender: Post) -> tuple[int, str, int]:
+    def sending(self, kind: Kind, flow: int, sender: Post) -> tuple[int, str, int]:
         """How `sender` reaches the other one: handle, address, port. In reverse that is what a NAT made of `near`.
 
         For all kinds that is where UDP came from, as for the control: an agent sends to one address and no other.
         """
-        handle = sender.handles[kind.socket_key]
+        address, port = self._target(kind, flow, sender)
+        if kind.socket_key in sender.raw:
+            return sender.raw[kind.socket_key], address, NO_PORT
+        opened = sender.datagrams[kind.socket_key]
+        return opened[flow % len(opened)][0], address, port
+
+    def _target(self, kind: Kind, flow: int, sender: Post) -> tuple[str, int]:
+        receiver = self.far if sender is self.near else self.near
+        opened = receiver.datagrams.get(kind.socket_key)
+        port = opened[flow % len(opened)][1] if opened else NO_PORT
         if sender is self.near:
-            address, port = self.path.name.target, self.far.port
-        else:
-            address, port = self._seen_from or (self.path.near.address, self.near.port)
-        return handle, address, NO_PORT if kind.socket_key != DATAGRAMS else port
+            return self.path.name.target, port
+        address = self._seen_address or self.path.near.address
+        return self._seen_from.get((kind.socket_key, flow), (address, port)) if opened else (address, port)
 
-    def wire(self, packets: Packets, sender: Post) -> list[bytes]:
-        """What the sockets of `sender` are given to send, by position: a raw one adds no UDP header."""
-        width, data = len(self.kinds), list(packets.data)
-        for number, kind in enumerate(self.kinds):
-            if not kind.raw:
-                continue
-            _, address, _ = self.sending(kind, sender)
-            port = self.far.port if sender is self.near else self._seen_from[1] if self._seen_from else self.near.port
-            for position in range(number, len(data), width):
-                data[position] = _datagram(data[position], (sender.end.address, sender.port), (address, port))
-        return data
+    def wire(self, packets: Packets, kind: Kind, flow: int, sender: Post) -> dict[int, bytes]:
+        """What the socket of `sender` is given to send of a kind in a flow, by position: a raw one adds no header."""
+        rounds = [number for number, each in enumerate(packets.flows) if each == flow]
+        width = len(self.kinds)
+        positions = [number * width + column for column in self._columns(kind) for number in rounds]
+        if not kind.raw:
+            return {position: packets.data[position] for position in positions}
+        opened = sender.datagrams[kind.socket_key]
+        source = sender.end.address, opened[flow % len(opened)][1]
+        target = self._target(kind, flow, sender)
+        return {position: datagram(packets.data[position], source, target) for position in positions}
 
-    @property
-    def met(self) -> bool:
+    def _columns(self, kind: Kind) -> list[int]:
+        """A kind, and itself again."""
+        return [number for number, each in enumerate(self.kinds) if each.socket_key == kind.socket_key]
+
+    def met(self, kind: Kind, flow: int) -> bool:
         """Whether it is known who the near end is for the far end."""
-        return self._seen_from is not None
+        return (kind.socket_key, flow) in self._seen_from if kind.wellformed else self._seen_address is not None
 
     def learn(self, packets: Packets, data: bytes) -> None:
         """Learn from one of these that arrived at the far end's tap, byte for byte, who the near end is there.
 
         Only what is confirmed by other packets before (`meeting.py`): all that these are for is their times.
         """
-        if self.met or data[9:10] != bytes([UDP_NUMBER]) or packets.position(data, datagram=False) is None:
+        if data[9:10] != bytes([UDP_NUMBER]) or (position := packets.position(data, datagram=False)) is None:
             return
-        packet = parse_ipv4(data)
+        kind = self.kinds[position % len(self.kinds)]
+        key = kind.socket_key, packets.flows[position // len(self.kinds)]
+        packet = parse_ipv4(data) if kind.wellformed and key not in self._seen_from else None
         if packet is None or not self.path.confirmed.free(packet.source):
             return
-        if int.from_bytes(packet.payload[2:4], "big") == self.far.port:
-            self._seen_from = packet.source, int.from_bytes(packet.payload[:2], "big")
-
-
-def _datagram(payload: bytes, source: tuple[str, int], destination: tuple[str, int]) -> bytes:
-    """UDP header and payload, with the checksum that a UDP socket's datagram has on the wire."""
-    wrapped = carrier.wrap(
-        UDP_NUMBER,
-        payload,
-        source=source[0],
-        destination=destination[0],
-        source_port=source[1],
-        destination_port=destination[1],
-    )
-    assert wrapped is not None, "UDP has a carrier"
-    return wrapped
-
-
-class Packets:
-    """The packets of all kinds and rounds, by position: round * kinds + kind. Prebuilt, since a tag takes 3 us.
-
-    A datagram's UDP header takes the place of the first 8 bytes of HDP's 12. So all packets are of one size, and their
-    tags stand at one offset: the filters of our own taps, which run between the two timestamps, cost the same for each.
-    """
-
-    def __init__(self, path: OpenPath, wanted: tuple[Kind, ...], rounds: int, content: bytes) -> None:
-        self.first = path.next_index()
-        self.data: list[bytes] = []
-        now = path.clock.time_ns()
-        for number in range(rounds * len(wanted)):
-            kind = wanted[number % len(wanted)]
-            index = self.first if not number else path.next_index()
-            whole = sealed(path, kind.protocol, index, content, now)
-            self.data.append(whole[_UDP_HEADER:] if kind.wellformed else whole)
-        self.size = _IP_HEADER + len(self.data[0])
-
-    def position(self, data: bytes, *, datagram: bool) -> int | None:
-        """Which packet these bytes are, as a UDP socket (`datagram`), a raw socket or a tap hands them over.
-
-        None for a stranger's, and for one whose bytes were changed behind the IP or UDP header.
-        """
-        header = 0 if datagram else (data[0] & 15) * 4 if data else 0
-        skipped = _UDP_HEADER if datagram else 0
-        at = header + _TAG + _INDEX - skipped
-        number = int.from_bytes(data[at : at + 4], "big") - self.first
-        if not 0 <= number < len(self.data):
-            return None
-        sent = self.data[number]
-        behind = header + _UDP_HEADER  # of a datagram that a raw socket or a tap saw
-        whole = data[header:] == sent or (not datagram and data[9] == UDP_NUMBER and data[behind:] == sent)
-        return number if whole else None
+        if int.from_bytes(packet.payload[2:4], "big") == self.far.datagrams[kind.socket_key][0][1]:
+            self._seen_from[key] = packet.source, int.from_bytes(packet.payload[:2], "big")
+            self._seen_address = packet.source

@@ -7,12 +7,14 @@ receives.
 
 from __future__ import annotations
 
+import random
 from array import array
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.control import PACKET_OUTGOING
-from pytest_hdp.measure.posts import DATAGRAMS, Ends, Packets, Post
+from pytest_hdp.measure.latencypackets import Packets
+from pytest_hdp.measure.posts import Ends, Post
 from pytest_hdp.measure.waiting import drive, look_until
 
 if TYPE_CHECKING:
@@ -121,9 +123,9 @@ class RoundTrip:
         self.sender = ends.near
         self._ends = ends
         self._asked = book
-        rounds = len(book.packets.data) // len(ends.kinds)
-        self._answers = Book(Packets(ends.path, ends.kinds, rounds, content))
-        self._wire: list[bytes] = []
+        self._answers = Book(Packets(ends.path, ends.kinds, book.packets.flows, content))
+        self._chance = random.Random(0)
+        self._wire: dict[int, bytes] = {}
 
     def wait(self, due: int) -> None:
         """Receive and answer until then, by the clock's monotonic_ns()."""
@@ -137,17 +139,25 @@ class RoundTrip:
         near, far = self._ends.near, self._ends.far
         while near.inbox:
             handle, when, _, data, _, _ = near.inbox.popleft()
-            self._answers.arrival(when, data, handle == near.handles[DATAGRAMS], now)
+            self._answers.arrival(when, data, near.is_datagram(handle), now)
+        came = []
         while far.inbox:
             handle, when, _, data, _, _ = far.inbox.popleft()
-            number = self._asked.arrival(when, data, handle == far.handles[DATAGRAMS], now)
-            if number is not None and self._ends.met:
-                self._answer(number, far)
+            number = self._asked.arrival(when, data, far.is_datagram(handle), now)
+            if number is not None:
+                came.append(number)
+        self._chance.shuffle(came)  # what came at once came socket by socket
+        for number in came:
+            self._answer(number, far)
 
     def _answer(self, number: int, far: Post) -> None:
-        if not self._wire:  # all at once: made right before it goes, a packet meets colder caches than others do
-            self._wire = self._ends.wire(self._answers.packets, far)
-        handle, address, port = self._ends.sending(self._ends.kinds[number % len(self._ends.kinds)], far)
+        width = len(self._ends.kinds)
+        kind, flow = self._ends.kinds[number % width], self._asked.packets.flows[number // width]
+        if not self._ends.met(kind, flow):
+            return
+        if number not in self._wire:  # all at once: made right before it goes, a packet meets colder caches than others
+            self._wire.update(self._ends.wire(self._answers.packets, kind, flow, far))
+        handle, address, port = self._ends.sending(kind, flow, far)
         far.order(handle, self._wire[number], address, port)
 
     def finish(self, patience: float) -> None:

@@ -76,7 +76,11 @@ class Run:
 
 def run(case: str, pairs: int, seed: int, *, one_way: bool | None = None) -> Run:
     """One run, forward or there and back, in a lab built anew."""
-    spec, _ = CASES[case]
+    return run_spec(CASES[case][0], pairs, seed, one_way=one_way)
+
+
+def run_spec(spec: LabSpec, pairs: int, seed: int, *, one_way: bool | None = None) -> Run:
+    """One run in such a lab."""
     wanted = (
         LatencyPlan(pairs=pairs, seed=seed) if one_way is not False else LatencyPlan(pairs=pairs, seed=seed, gap=SLOW)
     )

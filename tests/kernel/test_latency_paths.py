@@ -1,0 +1,129 @@
+"""The latency experiment where paths mislead: equal ways, batches, shapers, addresses that no route prefers."""
+
+import json
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from pytest_hdp.judge.latency import Level
+from pytest_hdp.judge.latency_result import RAW_UDP, Gate
+from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.lab.links import EqualCost, Shaper
+from pytest_hdp.lab.topology import LabSpec
+from pytest_hdp.measure import plan, routes
+from pytest_hdp.measure.latency import Comparison, LatencyPlan
+from pytest_hdp.measure.latencypackets import Packets
+from pytest_hdp.measure.posts import FLOWS
+from pytest_hdp.vantage.places import can_open_raw, can_unshare
+
+TOP = Path(__file__).parents[2]
+PAIRS = 160
+LONGER = 30_000  # microseconds: more than any scheduler adds for long
+
+pytestmark = pytest.mark.skipif(
+    not (can_open_raw() or can_unshare()), reason="privilege: neither raw sockets nor user namespaces"
+)
+
+
+def lab(*wires) -> routes.Route:
+    return routes.in_lab(LabSpec("links", "", wires), plan.Plan((), plan.LAB), None, expect_truth=False)[0]
+
+
+@pytest.mark.parametrize("salt", ["a", "b", "c"])
+def test_equal_cost_paths_are_told_from_protocols(salt):
+    """Nothing depends on the protocol: whichever way HDP's one flow goes, neither one nor none is claimed."""
+    with lab(EqualCost(LONGER, salt)).open() as path, Comparison(path, LatencyPlan(pairs=PAIRS, margin_us=100)) as it:
+        results = [it.run(direction) for direction in it.directions]
+    for result in results:
+        found = result.against(RAW_UDP, Level.KERNEL)
+        assert (result.setup.flows, found.flows) == (FLOWS, FLOWS)
+        assert LONGER / 2 < found.spread < 2 * LONGER
+        assert abs(found.median) < LONGER / 2
+        assert found.covers_zero
+        assert result.gate in {Gate.UNDECIDED}
+        if result.valid:
+            assert "not told apart in the network" in result.sentence
+            assert "from the nearest of UDP's own flows, which differ by" in result.sentence
+
+
+@pytest.mark.parametrize("direction", Direction)
+def test_what_comes_in_a_batch_is_read_without_preference(direction):
+    """Six rounds wait in the sockets before anything is read: on average no kind is read before another."""
+    with lab().open() as path, Comparison(path, LatencyPlan()) as comparison:
+        ends, width, rounds = comparison.ends, len(comparison.kinds), 6
+        sender, receiver = (ends.near, ends.far) if direction is Direction.FORWARD else (ends.far, ends.near)
+        places = defaultdict(list)
+        for _ in range(40):
+            packets = Packets(path, comparison.kinds, range(rounds), b"a batch")
+            for flow in range(rounds):
+                for number, kind in enumerate(comparison.kinds):
+                    handle, address, port = ends.sending(kind, flow, sender)
+                    at = flow * width + number
+                    data = ends.wire(packets, kind, flow, sender)[at]
+                    assert sender.station.send(handle, data, address, port) is None
+            for place, (data, datagram) in enumerate(_read(receiver, rounds * width)):
+                number = packets.position(data, datagram=datagram)
+                places[comparison.kinds[number % width].socket_key].append(place)
+    means = [sum(each) / len(each) for each in places.values()]
+    assert len(means) == 5
+    assert max(means) - min(means) < 2, "of sixty places"
+
+
+def _read(receiver, count: int) -> list[tuple[bytes, bool]]:
+    read = []
+    while len(read) < count:
+        before = len(read)
+        receiver.receive(1, lambda _when, data, datagram, _now: read.append((data, datagram)))
+        assert len(read) > before, "something was lost"
+    return read
+
+
+def test_a_queue_of_our_own_is_no_measurement():
+    """A shaper: the packets wait for each other, and much of them is lost."""
+    route = lab(Shaper(rate=500_000, longest_us=100_000))
+    with route.open() as path, Comparison(path, LatencyPlan(pairs=1000)) as comparison:
+        result = comparison.run()
+    assert not result.valid
+    reasons = ("queue of its own", "were lost", "too few pairs")
+    assert any(each in result.sentence for each in reasons)
+
+
+def test_a_slow_shaper_without_loss_is_a_queue_of_our_own():
+    route = lab(Shaper(rate=60_000, longest_us=60_000_000))
+    with route.open() as path, Comparison(path, LatencyPlan(pairs=100)) as comparison:
+        comparison._patience = lambda _book: 20
+        result = comparison.run()
+    assert result.enough
+    assert not result.valid
+    assert "queue of its own" in result.sentence
+
+
+SECOND_ADDRESS = """
+set -e
+for n in client router server; do ip netns add $n; ip -n $n link set lo up; done
+ip link add c netns client type veth peer name rc netns router
+ip link add s netns server type veth peer name rs netns router
+ip -n client addr add 192.0.2.2/24 dev c; ip -n client link set c up
+ip -n router addr add 192.0.2.1/24 dev rc; ip -n router link set rc up
+ip -n router addr add 198.51.100.1/24 dev rs; ip -n router link set rs up
+ip -n server addr add 198.51.100.2/24 dev s; ip -n server link set s up
+ip -n server addr add 198.51.100.7/24 dev s
+ip -n client route add default via 192.0.2.1; ip -n server route add default via 198.51.100.1
+ip netns exec router sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
+"""
+
+
+def test_a_target_at_the_agents_second_address_is_measured_in_reverse_too(in_namespaces, tmp_path):
+    command = (
+        f"{sys.executable} -mpytest -pno:cacheprovider suites/internet/test_latency.py --hdp-source=netns=client "
+        f"--hdp-agent=netns=server --hdp-target=198.51.100.7 --hdp-latency-pairs=100 --hdp-report={tmp_path}"
+    )
+    done = in_namespaces(f"{SECOND_ADDRESS}\n{command}")
+    results = json.loads((tmp_path / "latency.json").read_text())["results"]
+    assert [each["setup"]["direction"] for each in results] == ["forward", "reverse"], done.stdout
+    for each in results:
+        assert {side["label"]: side["arrived"] for side in each["sides"]} == dict.fromkeys(
+            ("HDP", "UDP", "raw-socket UDP", "TCP-numbered", "ICMP-numbered"), 100
+        ), done.stdout
