@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import resource
 import secrets
+import time
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,6 +23,7 @@ from pytest_hdp.measure.beside import in_groups
 from pytest_hdp.measure.campaign import Campaign, Route
 from pytest_hdp.measure.capture import Capture
 from pytest_hdp.measure.share import measured_once
+from pytest_hdp.measure.waiting import GLANCE
 from pytest_hdp.report.safe import safe
 from pytest_hdp.vantage.places import Place, PlaceError, here, netns
 from pytest_hdp.vantagepoints import vantage_of
@@ -36,6 +39,7 @@ OTHER_FILES = 50
 FILES_OF_A_PATH = 8
 FILES_OF_A_LAB = 60  # of its namespaces' keeper, which are this process's too while it is built
 ALL_NUMBERS = 256
+LONGEST_LOGIN = 5.0  # seconds that all others wait for one that takes long
 
 
 def new_campaign(config: pytest.Config, items: Iterable[pytest.Item]) -> Campaign:
@@ -196,7 +200,7 @@ def reach_all(campaign: Campaign) -> None:
     Raises pytest.UsageError if none of those that are named can be had: nothing has been sent by then.
     """
     wanted = [key for key in campaign.routes if campaign.wanted.get(key) or campaign.path_users[key]]
-    refused = {key: why for key in wanted if (why := _refusal(campaign, key)) is not None}
+    refused = _refusals(campaign, wanted)
     if refused and not {key for key in wanted if key != LOOPBACK} - refused.keys():
         raise pytest.UsageError("\n".join(dict.fromkeys(map(safe, refused.values()))))
     for key, why in refused.items():
@@ -204,26 +208,45 @@ def reach_all(campaign: Campaign) -> None:
         campaign.routes[key] = routes.out_of_reach(key, route.name, route.plan, why)
 
 
-def _refusal(campaign: Campaign, key: str) -> str | None:
-    """Why a route can't be had, in a line. Of several processes one tries, and the others believe it."""
-    route = campaign.routes[key]
-    if route.reach is None:
-        return None
+def _refusals(campaign: Campaign, keys: list[str]) -> dict[str, str]:
+    """Why routes can't be had, in a line each. Of several processes one tries, and the others believe it."""
     if campaign.share is None:
-        tried = _tried(route)
-    else:
-        digest = hashlib.blake2b(repr((campaign.run, key)).encode(), digest_size=12).hexdigest()
-        tried = measured_once(campaign.share, f"reach-{digest}", lambda: _tried(route))
-    return next((record["refused"] for record in tried), None)
+        return _log_in(campaign, keys, LONGEST_LOGIN)
+    digest = hashlib.blake2b(repr((campaign.run, keys)).encode(), digest_size=12).hexdigest()
+    return next(iter(measured_once(campaign.share, f"reach-{digest}", lambda: [_log_in(campaign, keys, math.inf)])), {})
 
 
-def _tried(route: Route) -> list[dict[str, Any]]:
+def _log_in(campaign: Campaign, keys: list[str], longest: float) -> dict[str, str]:
+    """Log in everywhere side by side, and wait for all that take no longer than so many seconds; why some can't be had.
+
+    Who waits for those that take longer is the first test that asks for their path: the others are measured meanwhile.
+    """
+    going = {key: campaign.routes[key] for key in keys if campaign.routes[key].reach is not None}
+    for route in going.values():
+        if route.begin is not None:
+            route.begin()
+    refused: dict[str, str] = {}
+    until, some = time.monotonic() + longest, len(going) < len(keys)
+    while going and not (some and time.monotonic() >= until):
+        settled = [key for key, route in going.items() if not route.pending()]
+        for key in settled:
+            why = _refusal(going.pop(key))
+            if why is None:
+                some = True
+            else:
+                refused[key] = why
+        if not settled:
+            time.sleep(GLANCE)
+    return refused
+
+
+def _refusal(route: Route) -> str | None:
     try:
         if route.reach is not None:
             route.reach()
     except PlaceError as error:
-        return [{"refused": str(error)}]
-    return []
+        return str(error)
+    return None
 
 
 def _plan(settings: Settings, pace: plan.Pace) -> plan.Plan:

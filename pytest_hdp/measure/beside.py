@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import select
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING
+
+from pytest_hdp.measure.waiting import GLANCE
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
@@ -37,10 +40,25 @@ def settle_beside(measurement: Measurement, train: Train, others: Iterable[Measu
     return measurement.settle(train)
 
 
-def _due(waiter: Waiter, measurements: list[Measurement]) -> list[Measurement]:
-    """Wait until at least one of them has something to do; those that have."""
+def go_on_while(condition: Callable[[], bool], measurements: Iterable[Measurement]) -> None:
+    """Let them measure as long as the condition holds, which is asked every now and then, or until they are done."""
+    going = [each for each in measurements if not each.done]
+    if not going:
+        return
+    with closing(going[0].path.clock.waiter()) as waiter:
+        for each in going:
+            waiter.register(each.path.fileno(), select.EPOLLIN)
+        while going and condition():
+            for each in _due(waiter, going, most=GLANCE):
+                if _ended(each):
+                    going.remove(each)
+                    waiter.unregister(each.path.fileno())
+
+
+def _due(waiter: Waiter, measurements: list[Measurement], most: float = math.inf) -> list[Measurement]:
+    """Wait until at least one of them has something to do, at most so many seconds; those that have."""
     left = min(each.wakes_at for each in measurements) - measurements[0].path.clock.monotonic()
-    seen = {descriptor for descriptor, _ in waiter.poll(max(left, 0))}
+    seen = {descriptor for descriptor, _ in waiter.poll(min(max(left, 0), most))}
     now = measurements[0].path.clock.monotonic()
     return [each for each in measurements if each.wakes_at <= now or each.path.fileno() in seen]
 

@@ -16,7 +16,7 @@ from pytest_hdp.judge.expect import assess
 from pytest_hdp.judge.record import from_record, to_record
 from pytest_hdp.judge.result import PathName, Result, Tool
 from pytest_hdp.judge.verdict import Verdict
-from pytest_hdp.measure.beside import settle_beside
+from pytest_hdp.measure.beside import go_on_while, settle_beside
 from pytest_hdp.measure.ends import PathUnavailable
 from pytest_hdp.measure.engine import Measurement, rounds_for
 from pytest_hdp.measure.plan import Plan
@@ -51,7 +51,8 @@ class Route:
 
     `expect`: what is expected of a train for which this verdict was seen; `expects`: whose expectation that is.
     `expect_nat`: "translated", "leaked", "none", "dropped", or None for no expectation. `reach`: makes the way to a
-    far end ready without sending a probe; raises PlaceError, one line, if it can't be had.
+    far end ready without sending a probe; raises PlaceError, one line, if it can't be had. `begin`: has that done
+    meanwhile, and `pending` tells whether it is being done.
     """
 
     key: str
@@ -63,6 +64,8 @@ class Route:
     expect_nat: Callable[[Train], str | None] = expect_no_nat
     privilege: str = ""
     reach: Callable[[], None] | None = None
+    begin: Callable[[], None] | None = None
+    pending: Callable[[], bool] = lambda: False
 
 
 @dataclass(slots=True)
@@ -236,6 +239,9 @@ class Campaign:
         return sorted(next((group for group in self.together if key in group), {key}))
 
     def _settle(self, key: str, train: Train) -> Judgement:
+        pending = self.routes[key].pending
+        if pending():  # somebody there takes long to let us in: the others need not wait for that
+            go_on_while(pending, self._going(self._beside(key)))
         measurement = self._measurement(key)
         return settle_beside(measurement, train, self._going(self._beside(key)))
 
@@ -243,7 +249,8 @@ class Campaign:
         """The measurements of these routes, begun; a path that can't be had is told to who asks for it."""
         for key in keys:
             with suppress(PathUnavailable):
-                yield self._measurement(key)
+                if not self.routes[key].pending():
+                    yield self._measurement(key)
 
     def _take_measured_by_anyone(self, share: Path, key: str) -> None:
         """Measure a route and those beside it, unless another process has: then take what that one found."""

@@ -54,13 +54,23 @@ def watched(
         except PlaceError as error:
             raise PathUnavailable(str(error)) from None
 
+    far = [place for place in (source, agent) if isinstance(place, ssh)]
+
     def reach() -> None:
-        for place in (source, agent):
-            if isinstance(place, ssh):
-                place.connect()
+        for place in far:
+            place.connect()
+
+    def begin() -> None:
+        for place in far:
+            place.begin()
+
+    def pending() -> bool:
+        return any(place.pending for place in far)
 
     privilege = source.describe() + (f", agent {seen_by}" if seen_by else "")
-    route = Route(f"target:{called}", path_name, opened, default, privilege=privilege, reach=reach)
+    route = Route(
+        f"target:{called}", path_name, opened, default, privilege=privilege, reach=reach, begin=begin, pending=pending
+    )
     if profile is None:
         return route
     known = profile.on_kernel(None if isinstance(source, ssh) else kernel.features()).for_target(called)

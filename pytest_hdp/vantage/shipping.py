@@ -22,7 +22,7 @@ from typing import Any
 from pytest_hdp.vantage.exchange import beat, told_text
 from pytest_hdp.vantage.interrupts import interrupts_later
 from pytest_hdp.vantage.remote import SILENCE, RemoteStation
-from pytest_hdp.vantage.wire import Wire
+from pytest_hdp.vantage.wire import NOISE, Wire
 
 BEAT = 5.0  # seconds between two words to an agent
 START_PATIENCE = 30.0  # seconds from the command's start to the agent's first word
@@ -31,11 +31,16 @@ _END_PATIENCE = 1.0
 _ROOM = Path(__file__).parent
 _SHIPPED = ("station", "kernel", "ahead", "agent")
 _EXEC = "import sys;exec(sys.argv[1])"
+BEGUN = "[hdp: the agent begins]"
+"""What is printed first of all there: what stands before it is not ours, whatever it looks like."""
+_BEGIN_PATIENCE = 3.0  # seconds in which our code begins there, behind what a shell's start-up files print
 
 # Runs before anything else there, on whatever Python that is. No single quotes, no exclamation marks: see `loader`.
 _LOADER = f"""
 sys.path[:] = [each for each in sys.path if each]
 import os, socket
+sys.stderr.write("{BEGUN}\\n")
+sys.stderr.flush()
 if sys.version_info < {OLDEST}:
     sys.exit("hdp: Python %d.%d is too old there, an agent needs {OLDEST[0]}.{OLDEST[1]} or later: "
              "name another one with python=PATH" % tuple(sys.version_info[:2]))
@@ -80,13 +85,18 @@ class Terms:
 class NotStarted(Exception):  # noqa: N818
     """Raised if there is no agent in the end. `status`: the command's exit status, None if it had none of its own.
 
-    `printed`: its standard error.
+    `why`: one line, if that is known here; `printed`: the standard error before our code began there, and `own` what
+    came after that; `begun`: whether it did begin.
     """
 
-    def __init__(self, status: int | None, printed: str) -> None:
-        super().__init__(printed)
+    def __init__(self, status: int | None, printed: str = "", why: str = "") -> None:
+        super().__init__(why or printed)
         self.status = status
-        self.printed = printed
+        self.why = why
+        self.printed, begun, self.own = printed.rpartition(BEGUN)
+        self.begun = bool(begun)
+        if not begun:
+            self.printed, self.own = self.own, ""
 
 
 def loader(python: str) -> list[str]:
@@ -137,12 +147,12 @@ class _Connection:
         try:
             word, what = self._first_word(terms)
         except TimeoutError:
-            why = self._wire.failed or f"nothing answered within {START_PATIENCE:g} s"
-            raise NotStarted(None, f"hdp: {why}") from None
+            printed, failed = self._wire.printed(), self._wire.failed
+            raise NotStarted(None, printed, failed or f"nothing answered within {START_PATIENCE:g} s") from None
         except (OSError, EOFError, TypeError, ValueError):
             raise self._not_started() from None
         if word != "ready":
-            raise NotStarted(None, f"hdp: {told_text(what)}")
+            raise NotStarted(None, self._wire.printed(), told_text(what))
         self._ready = True
         return self._wire
 
@@ -159,10 +169,20 @@ class _Connection:
         """Why there is no agent: what it sent or raised, or what the command printed before it ended."""
         self._wire.ended.wait(_END_PATIENCE)
         failed = self._wire.failed
+        if failed == NOISE:
+            return self._noise()
         if failed and not self._wire.raised:
-            return NotStarted(None, f"hdp: {failed}")
+            return NotStarted(None, self._wire.printed(), failed)
         status = self._status()
-        return NotStarted(status, self._wire.printed() or failed)
+        return NotStarted(status, self._wire.printed(), failed)
+
+    def _noise(self) -> NotStarted:
+        """Something else than an agent speaks: before our code begins all the same, or in its place."""
+        deadline = time.monotonic() + _BEGIN_PATIENCE
+        while self._process.poll() is None and time.monotonic() < deadline and BEGUN not in self._wire.printed():
+            time.sleep(0.02)
+        printed = self._wire.printed()
+        return NotStarted(self._process.poll(), printed, NOISE if BEGUN in printed else "")
 
     def last_words(self) -> str:
         """Why it ended, in one line: what the agent's Python raised, or what the command printed or how it ended."""
@@ -170,7 +190,10 @@ class _Connection:
         if self._wire.failed:
             return self._wire.failed
         status = self._status()
-        return _last_line(self._wire.printed()).removesuffix(".") or f"the connection ended (status {status})"
+        return (
+            _last_line(self._wire.printed().replace(BEGUN, "")).removesuffix(".")
+            or f"the connection ended (status {status})"
+        )
 
     def close(self) -> None:
         """End the command and with it the agent. May be called again."""

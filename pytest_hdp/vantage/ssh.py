@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import random
 import shlex
 import subprocess
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -30,15 +33,21 @@ _OPTIONS = (
 _WITH_VALUE = [[f"-{letter}"] for letter in "BbcDEeFIiJLlmOoPpQRSWw"]  # ssh(1): what follows these is no host
 _NOT_FOUND = (126, 127)
 _LONGEST = 1000  # characters of a reason, much of which is the far end's
-_UNREACHABLE = (
+_OF_SSH = 255  # ssh(1): an error of its own; any other status is that of what ran there
+_FORCED = (
+    "something else runs there than what was asked for: does a ForceCommand, a command= before the key or the login "
+    "shell forbid it?"
+)
+_BUSY = ("kex_exchange_identification: ", "ssh_exchange_identification: ", "Exceeded MaxStartups")
+BUSY_PAUSES = (0.3, 0.6, 1.2, 2.4, 4.0)  # seconds before another try
+_AWAY = (
     "Connection refused",
     "timed out",
     "No route to host",
     "Network is unreachable",
     "Could not resolve hostname",
-    "Connection closed",
-    "Connection reset",
 )
+_UNREACHABLE = (*_AWAY, "Connection closed", "Connection reset")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +110,44 @@ class ssh:  # noqa: N801 (reads as a function)
         login = parse(text)
         self._login = replace(login, terms=replace(login.terms, peers=peers))
         self._ready: RemoteStation | None = None
+        self._trying: threading.Thread | None = None
+        self._refused: PlaceError | None = None
 
     def describe(self) -> str:
         """Name the host, as it was asked for."""
         return f"ssh={self._login.destination}"
 
+    def begin(self) -> None:
+        """Have `connect` done meanwhile: many hosts are logged in to side by side."""
+        if self._trying is None:
+            self._trying = threading.Thread(target=self._try, name=f"login to {self.describe()}", daemon=True)
+            self._trying.start()
+
+    @property
+    def pending(self) -> bool:
+        """Whether that is still going on."""
+        return self._trying is not None and self._trying.is_alive()
+
     def connect(self) -> None:
         """Log in and start the agent, for the next `station`. Raises PlaceError, one line. Sends nothing else."""
+        if self._trying is not None:
+            self._trying.join()
+            if self._refused is not None:
+                raise self._refused
+        self._connect()
+
+    def _try(self) -> None:
+        try:
+            self._connect()
+        except PlaceError as error:
+            self._refused = error
+
+    def _connect(self) -> None:
         if self._ready is not None and self._ready.gone is None:
             return
         name = f"the agent {self.describe()}"
         try:
-            self._ready = start(self._login.command, name, self._login.terms)
+            self._ready = self._started(name)
         except NotStarted as error:
             raise PlaceError(f"{name} can't be had: {plain(_reason(self._login, error)[:_LONGEST])}") from None
         except FileNotFoundError:
@@ -120,6 +155,17 @@ class ssh:  # noqa: N801 (reads as a function)
         except (OSError, subprocess.SubprocessError) as error:
             raise PlaceError(f"{name} can't be had: ssh can't be started: {error}") from None
         atexit.register(self._ready.close)
+
+    def _started(self, name: str) -> RemoteStation:
+        """Log in, and again where a host that has too many at a time ends it at once."""
+        for pause in BUSY_PAUSES:
+            try:
+                return start(self._login.command, name, self._login.terms)
+            except NotStarted as error:
+                if not is_busy(error.printed):
+                    raise
+            time.sleep(pause * random.uniform(0.5, 1.5))
+        return start(self._login.command, name, self._login.terms)
 
     @contextmanager
     def station(self) -> Iterator[RemoteStation]:
@@ -134,11 +180,24 @@ class ssh:  # noqa: N801 (reads as a function)
             atexit.unregister(station.close)
 
 
+def is_busy(printed: str) -> bool:
+    """Whether an sshd ended a connection before a login began: there are too many of those at a time (MaxStartups).
+
+    The way through a jump host ends like that, too, and then something else was printed before.
+    """
+    others = ("Host key verification failed", "Permission denied", *_AWAY)
+    return any(said in printed for said in _BUSY) and not any(said in printed for said in others)
+
+
+def _lines(text: str) -> list[str]:
+    return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+
+
 def _reason(login: Login, error: NotStarted) -> str:
-    """What is wrong and what to do, with the words of whoever refused."""
-    lines = [" ".join(line.split()) for line in error.printed.splitlines() if line.strip()]
-    last = lines[-1] if lines else ""
-    for line in lines:
+    """What is wrong and what to do, with the words of whoever refused; a banner's are nobody's."""
+    lines, own = _lines(error.printed), _lines(error.own)
+    last = (own or lines or [""])[-1]
+    for line in own:
         if line.startswith("hdp: "):
             return line.removeprefix("hdp: ")
         if line.startswith("sudo: "):
@@ -146,12 +205,17 @@ def _reason(login: Login, error: NotStarted) -> str:
                 "raw sockets need root there, and sudo -n is refused: let the user run it without a password, "
                 f"or log in as root ({line})"
             )
-    if error.status in _NOT_FOUND:
+    if error.why:
+        return error.why
+    if error.status in _NOT_FOUND and not error.begun:
         return f"there is no {login.python} there: install Python 3.8 or later, or name it with python=PATH ({last})"
-    return _reason_of_ssh(login, lines) or last or f"ssh ended with status {error.status}"
+    if error.status != _OF_SSH and not error.begun:
+        ended = "it does not end" if error.status is None else f"it ended with status {error.status}"
+        return f"{_FORCED} ({ended}{f': {last}' if last else ''})"
+    return refusal(login.words, lines) or last or f"ssh ended with status {error.status}"
 
 
-def _reason_of_ssh(login: Login, lines: list[str]) -> str:
+def refusal(words: Sequence[str], lines: list[str]) -> str:
     """With the lines that tell which host it is about: the last one is often of the way through a jump host."""
 
     def having(*parts: str) -> list[str]:
@@ -161,11 +225,13 @@ def _reason_of_ssh(login: Login, lines: list[str]) -> str:
         told = " ".join([*having("ost key for ", "host key is known for "), *unverified])
         if having("REMOTE HOST IDENTIFICATION HAS CHANGED"):
             return f"a host key is not the known one: find out why before anything else ({told})"
-        by_hand = shlex.join(["ssh", *login.words])
+        by_hand = shlex.join(["ssh", *words])
         return f"a host key is not known: log in by hand once, and check it: {by_hand} ({told})"
     if denied := having("Permission denied"):
         why = "no key of yours is accepted for this user, and no password is asked for: see ssh's -i and ssh-agent"
         return f"{why} ({denied[0]})"
+    if is_busy("\n".join(lines)):
+        return f"its sshd ends logins before they begin: too many at a time, for its MaxStartups? ({having(*_BUSY)[0]})"
     if failed := having(*_UNREACHABLE):
         return f"it can't be reached: check host, port and network ({failed[0]})"
     return ""

@@ -49,8 +49,8 @@ class Fleet(Hosts):
 
     def serve_at(self, name: str, *options: str) -> None:
         """Start the sshd of a host."""
-        pid = f"PidFile={self.folder}/{name}.pid"
-        self._sshd[name] = self.start_sshd(self.hosts[name], "-o", pid, *options)
+        pid = [] if options else ["-o", f"PidFile={self.folder}/{name}.pid"]
+        self._sshd[name] = self.start_sshd(self.hosts[name], *pid, *options)
 
     def stop(self, name: str) -> None:
         """End the sshd of a host, and wait until it has ended."""
