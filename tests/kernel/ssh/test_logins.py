@@ -71,7 +71,9 @@ def test_the_others_are_measured_while_one_is_still_logging_in(fleet: Fleet):
 
 def test_a_host_that_has_too_many_logins_at_a_time_is_asked_again(fleet: Fleet):
     """Somebody holds the only place that its sshd has, until the first of ours has been turned away."""
-    fleet.serve_at("h1", "-o", "MaxStartups=1", "-o", "Port=2201")
+    config = fleet.folder / "sshd_config_one"
+    config.write_text((fleet.folder / "sshd_config").read_text().replace("MaxStartups 50", "MaxStartups 1"))
+    fleet.serve_at("h1", "-f", str(config), "-o", "Port=2201")
     agent = fleet.agent_at("h1").replace("root@", "-p 2201 root@")
     log = fleet.folder / "sshd.log"
     held = fleet.client.open_socket(socket.AF_INET, socket.SOCK_STREAM)
