@@ -6,6 +6,7 @@ Ctrl-C at the terminal is for the controller alone, and asks nobody anything: ne
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -110,11 +111,14 @@ def start(command: Sequence[str], name: str, terms: Terms) -> RemoteStation:
     Raises NotStarted; OSError if the command itself can't be started.
     """
     connection = _Connection(command)
+    atexit.register(connection.close)  # it may be started in a thread that nobody waits for any more
     try:
         channel = connection.channel(terms)
     except BaseException:
         connection.close()
         raise
+    finally:
+        atexit.unregister(connection.close)
     station = RemoteStation(channel, name, connection.close, connection.last_words)
     beating = (channel, station.ended, BEAT)
     threading.Thread(target=beat, args=beating, name="hdp agent's heartbeat", daemon=True).start()

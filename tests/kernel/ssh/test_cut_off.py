@@ -110,7 +110,7 @@ def test_the_way_of_ssh_vanishes(started):
     vanished = time.monotonic()
     done = wait()
     assert time.monotonic() - vanished < PATIENCE + BEAT + CAPTURE_AND_REPORT
-    assert done.status in {0, 1}, done.printed
+    assert done.status in {0, 1, 4}, done.printed  # 4: hardly anything of one direction was known by then
     assert {done.verdicts[number, "forward"] for number in (1, 6, 17)} == {"delivered"}
     undecided = [each for each in done.records.values() if each["verdict"] == "inconclusive"]
     assert undecided, done.printed
