@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_hdp.judge.facts import GOOD_FAITH
-from pytest_hdp.judge.origin import leaked
+from pytest_hdp.judge.origin import from_inside
 from pytest_hdp.judge.result import IcmpCount, Nat
 
 if TYPE_CHECKING:
@@ -96,10 +96,8 @@ def nat(facts: Facts) -> Nat:
         return Nat("none", _commonest(sources))
     kept = [address for address in sources if address in own]
     others = [address for address in sources if address not in own]
-    if control is not None and control not in own:
-        inside = kept or [address for address in others if leaked(address, control)]
-        if inside:
-            return Nat("leaked", _commonest(inside), control)
+    if inside := [address for address in kept or others if from_inside(address, control, own)]:
+        return Nat("leaked", _commonest(inside), control)
     elsewhere = control if control is not None and control not in sources else None
     if others:
         return Nat("translated", _commonest(others), elsewhere)

@@ -32,3 +32,12 @@ def carried_text(facts: Facts) -> str:
         return ""
     numbers = " and ".join(map(explain.numbered, sorted(set(inside))))
     return f"; {len(inside)} came there inside packets of {numbers}, as in a tunnel, and not out of it"
+
+
+def answers_text(facts: Facts) -> str:
+    """Return where answers went, as the end of a sentence, where that is not where the control went."""
+    names = facts.circumstances.names
+    if "control_answers_to" not in names or not facts.accepted:
+        return ""
+    to, control = explain.plain(names["answers_to"]), explain.plain(names["control_answers_to"])
+    return f"; sent to {to}, where its number came from, and the control to {control}"

@@ -175,7 +175,8 @@ class Circumstances:
     measurement can still send. `agent_gone`: a sentence if the far end's eyes closed in mid-run. `names`: for
     sentences: "sender_interface", "receiver_interface", "source", "target"; and "control_source", the source
     address that the receiver saw on the control, to tell what NAT did; "withheld": why no probe was sent, if none
-    was; "unconfirmed": why no more is sent to the address that the far end saw; "elsewhere": why the eyes may be at
+    was; "unconfirmed": why no more is sent to the address that the far end saw; "answers_to": that
+    address, and "control_answers_to" where the control's is another; "elsewhere": why the eyes may be at
     another host than the target, if nothing came to them. `minimum_count`: probes that every train gets; before that
     nothing is final, and no train is called lost, first_only or lossy. `reference`: what the control is.
     `firewall_says_port`: the target said "port unreachable" to numbers that no kernel handles, so that it is its

@@ -55,7 +55,7 @@ def judge(evidence: TrainEvidence, circumstances: Circumstances, ladder: Sequenc
     finding = next(found for rung in ladder if (found := rung(facts)) is not None)
     accepted, control = facts.accepted, circumstances.control
     checksum = attributes.transport_checksum(facts)
-    after = changes.checksum_text(checksum) + explain.solicited_text(evidence)
+    after = changes.checksum_text(checksum) + explain.solicited_text(evidence) + changes.answers_text(facts)
     return Judgement(
         train=facts.train,
         verdict=finding.verdict,
@@ -82,6 +82,8 @@ def judge(evidence: TrainEvidence, circumstances: Circumstances, ladder: Sequenc
         moved=attributes.moved(facts),
         changed_to=attributes.changed_to(facts),
         transport_checksum=checksum,
+        sent_to=circumstances.names.get("answers_to"),
+        control_sent_to=circumstances.names.get("control_answers_to"),
         probes=evidence.probes,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
@@ -30,6 +31,11 @@ def inside_block(address: str) -> IPv4Network | IPv6Network | None:
     except ValueError:
         return None
     return next((block for block in INSIDE if parsed.version == block.version and parsed in block), None)
+
+
+def from_inside(source: str, control: str | None, own: Container[str]) -> bool:
+    """Whether a source is one from inside, where the control was translated to `control`; `own`: the sender's."""
+    return control is not None and control not in own and (source in own or leaked(source, control))
 
 
 @lru_cache(maxsize=1024)

@@ -83,7 +83,7 @@ def to_record(result: Result) -> dict[str, Any]:
     return record
 
 
-_OPTIONAL = ("moved", "changed_to", "transport_checksum")
+_OPTIONAL = ("moved", "changed_to", "transport_checksum", "sent_to", "control_sent_to")
 _CHECKSUMS = ("right", "stale", "none")
 
 
@@ -172,6 +172,8 @@ def _judgement(fields: Fields) -> Judgement:
         transport_checksum=(
             fields.one_of("transport_checksum", _CHECKSUMS) if "transport_checksum" in fields.values else None
         ),
+        sent_to=fields.text("sent_to") if "sent_to" in fields.values else None,
+        control_sent_to=fields.text("control_sent_to") if "control_sent_to" in fields.values else None,
         probes=tuple(_trace(probe) for probe in fields.objects("probes")),
     )
 

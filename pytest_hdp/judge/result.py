@@ -116,7 +116,8 @@ class Judgement:
     `budget_spent`: of a lost one, the router that may have rejected it, and had no ICMP error left to say so.
     `solicited`: a packet of its number had gone the other way before in this run, controls aside: it is an answer.
     `moved`: bytes by which the payload was shifted. `changed_to`: what the number became beyond the sender.
-    `transport_checksum`: "right", "stale" or "none" on arrival, where the form has one.
+    `transport_checksum`: "right", "stale" or "none" on arrival, where the form has one. `sent_to`: in reverse, the
+    address that was learnt from packets that came, and `control_sent_to` where the control's is another.
     """
 
     train: Train
@@ -148,6 +149,8 @@ class Judgement:
     moved: int | None = None
     changed_to: int | None = None
     transport_checksum: str | None = None
+    sent_to: str | None = None
+    control_sent_to: str | None = None
     probes: tuple[Probe | Trace, ...] = field(default=(), compare=False, repr=False)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.counting import ICMP
-from pytest_hdp.measure.meeting import ask_back, confirm, greet_from_afar
+from pytest_hdp.measure.meeting import ask_back, greet_from_afar, may_answer
 from pytest_hdp.measure.rounds import FEW_CONTROLS, Volley, turns_of
 from pytest_hdp.measure.search import Places
 from pytest_hdp.measure.standin import Slot
@@ -151,7 +151,9 @@ class Batched:
         self.turns.take(trains, number)
         for direction in reversed(know.directions):
             asked = [train for train in trains if train.direction is direction]
-            if direction is Direction.FORWARD or (asked and (yield from confirm(know, asked))):
+            if direction is Direction.REVERSE and asked:
+                asked = yield from may_answer(know, asked)
+            if direction is Direction.FORWARD or asked:
                 yield from self._send_all(asked, direction, number)
         yield from look_until(know.clock, self._far_busy)
         know.note_drops(far_since=self._known)

@@ -11,6 +11,7 @@ from pytest_hdp.measure.elsewhere import elsewhere
 from pytest_hdp.measure.ways_out import inner
 
 if TYPE_CHECKING:
+    from pytest_hdp.judge.evidence import Train
     from pytest_hdp.measure.control import Control
     from pytest_hdp.measure.ledger import Ledger
     from pytest_hdp.measure.path import OpenPath
@@ -23,16 +24,17 @@ def shared_by(
     control: Control,
     ledger: Ledger,
     plan: Plan,
-    direction: Direction,
+    train: Train,
     spoiled: dict[int, tuple[str, ...]],
     *,
     more_rounds: bool,
     chosen: Chosen | None = None,
 ) -> Circumstances:
-    """The circumstances of one direction's trains. `spoiled`: by round, what spoiled it for them.
+    """The circumstances of this train, and of all of its direction that are sent to the same address.
 
-    `chosen`: what stands in for the control beside them.
+    `spoiled`: by round, what spoiled it for them; `chosen`: what stands in for the control beside them.
     """
+    direction, address = train.direction, control.address_of(train)
     stand_in = (chosen.train, chosen.since) if chosen is not None else (None, 0)
     receiver = path.receiver_end(direction)
     sender = path.sender_end(direction)
@@ -40,13 +42,16 @@ def shared_by(
         "sender_interface": sender.interface or "the sender's interface",
         "receiver_interface": (receiver.interface if receiver else None) or "the receiver's interface",
         "source": sender.address,
-        "target": control.address(direction),
+        "target": address,
     }
+    if direction is Direction.REVERSE and address != path.near.address:
+        names["answers_to"] = address
+        names |= {"control_answers_to": usual} if (usual := control.address(direction)) != address else {}
     if (seen := control.source_seen.get(direction)) is not None:
         names["control_source"] = seen[0]
-    if (why := control.withheld(direction)) is not None:
+    if (why := _withheld(control, direction, address)) is not None:
         names["withheld"] = why
-    if direction is Direction.REVERSE and (why := path.confirmed.refusal(control.address(direction))) is not None:
+    if direction is Direction.REVERSE and (why := path.confirmed.refusal(address)) is not None:
         names["unconfirmed"] = why
     if (told := elsewhere(path, control, ledger)) is not None:
         names["elsewhere"] = names["withheld"] = told
@@ -63,6 +68,18 @@ def shared_by(
         reference=reference(control, direction, stand_in[0]),
         inner=inner(control, ledger, direction),
     )
+
+
+def _withheld(control: Control, direction: Direction, address: str) -> str | None:
+    """Why nothing may be sent to an address in a direction, if nothing may."""
+    if direction is Direction.FORWARD:
+        return None
+    if control.nowhere:
+        return "nothing came from there, so there is no address to send to"
+    confirmed = control.path.confirmed
+    if confirmed.free(address):
+        return None
+    return confirmed.refusal(address) or f"nobody has confirmed {address}, the address that it saw"
 
 
 def eyes_of(by_protocol: dict[int | None, set[str]], protocol: int) -> tuple[str, ...]:

@@ -66,15 +66,15 @@ class Confirmed:
         self._out[index] = address
         return True
 
-    def came_back(self, index: int) -> bool:
-        """Take note that a packet of the far end's has arrived at the near one as sent. Whether that confirms any."""
+    def came_back(self, index: int) -> str | None:
+        """Take note that a packet of the far end's has arrived at the near one as sent: the address confirmed by it."""
         address = self._out.get(index)
         if address is None:
-            return False
+            return None
         self._confirmed.add(address)
         del self.spent[address]
         self._out = {each: to for each, to in self._out.items() if to != address}
-        return True
+        return address
 
     def refusal(self, address: str) -> str | None:
         """Why no more is sent there, in a sentence; None if it may be, or nobody has tried yet."""

@@ -77,7 +77,8 @@ class Control:
         if self.path.witness is not None:
             self.path.witness.sent_other(CONTROL, entry.index, number, train, hdp)
         entry.asked_at, entry.sent_at = self.path.clock.monotonic(), self.path.clock.time_ns()
-        end, address = self.path.sender_end(direction), self.address(direction)
+        end = self.path.sender_end(direction)
+        address = self.address(direction) if stand_in is None else self.address_of(stand_in)
         if not echo and stand_in is None:
             self.path.send(end, self.path.controls[id(end)][0], hdp, address, entry, self.port(direction))
             return entry
@@ -116,21 +117,18 @@ class Control:
             return self.path.name.target
         return self.source_seen.get(Direction.FORWARD, (self.path.near.address,))[0]
 
+    def address_of(self, train: Train) -> str:
+        """Where packets of a train, or like it, are sent: in reverse, to where its number came from."""
+        usual = self.address(train.direction)
+        if train.direction is Direction.FORWARD:
+            return usual
+        return self.path.traffic.answers_to(train, usual, self.path.near.address)
+
     @property
     def nowhere(self) -> bool:
         """No address is known to send to in reverse, between hosts, or from one that may not be the target's."""
         ends = [end for end in (self.path.near, self.path.far) if end is not None]
         return any(end.remote is not None or end.bind is not None for end in ends) and not self.source_seen
-
-    def withheld(self, direction: Direction) -> str | None:
-        """Why nothing may be sent in a direction, if nothing may."""
-        if direction is Direction.FORWARD:
-            return None
-        if self.nowhere:
-            return "nothing came from there, so there is no address to send to"
-        if self.path.confirmed.free(address := self.address(direction)):
-            return None
-        return self.path.confirmed.refusal(address) or f"nobody has confirmed {address}, the address that it saw"
 
     def observe(self, eye: Eye, observation: Observation) -> bool:
         """File an observation if it is of a control packet; False if it is not."""
@@ -203,6 +201,7 @@ class Control:
                 self._came.add((entry.direction, Means.ECHOES if entry.echo else Means.INTERFACE))
             elif entry.direction is Direction.FORWARD and not entry.arrived_at:
                 self._probed.note(data)
+                self.path.traffic.came_from(entry.stand_in, ".".join(map(str, data[12:16])))
             entry.arrived_at = entry.arrived_at or when
             self.came_after(entry.asked_at, when - entry.sent_at)
             if entry.direction is Direction.REVERSE:

@@ -55,6 +55,7 @@ def _keep(path: OpenPath, control: Control, found: tuple[Entry, Copy], eye: Eye,
         first = copy.genuine and not any(each.genuine for each in entry.arrived)  # a replay may bear any address
         if first and direction is Direction.FORWARD and copy.protocol == entry.train.protocol:
             control.probe_came(entry.asked_at, copy.time - entry.sent_at, copy.data)
+            path.traffic.came_from(entry.train, ".".join(map(str, copy.data[12:16])))
         entry.keep(entry.arrived, copy)
         if direction is Direction.REVERSE and copy.genuine:
             path.came_back(entry.index)

@@ -98,7 +98,7 @@ class Knowledge:
 
     def send(self, train: Train, number: int) -> Entry:
         """Send a probe of a train in round `number`."""
-        return send_probe(self.path, self.ledger, train, number, self.content, self.control.address(train.direction))
+        return send_probe(self.path, self.ledger, train, number, self.content, self.control.address_of(train))
 
     # Seeing
 
@@ -188,14 +188,14 @@ class Knowledge:
         """
         spoiled = {number: eyes_of(by_protocol, train.protocol) for number, by_protocol in self._spoiled.items()}
         chosen = self.stand_ins.beside(train)
-        key = (train.direction, more_rounds, tuple(spoiled.items()), chosen)
+        key = (train.direction, more_rounds, tuple(spoiled.items()), chosen, self.control.address_of(train))
         if key not in self._shared:
             self._shared[key] = shared_by(
                 self.path,
                 self.control,
                 self.ledger,
                 self.plan,
-                train.direction,
+                train,
                 spoiled,
                 more_rounds=more_rounds,
                 chosen=chosen,

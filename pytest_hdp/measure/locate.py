@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.result import Hop
 from pytest_hdp.measure.control import Control
 from pytest_hdp.measure.ledger import Ledger
@@ -27,7 +28,6 @@ from pytest_hdp.measure.waiting import Waiting, look_until, pause
 from pytest_hdp.measure.way import Way
 
 if TYPE_CHECKING:
-    from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.verdict import Direction
     from pytest_hdp.measure.counting import ControlEntry
     from pytest_hdp.measure.path import OpenPath
@@ -68,18 +68,25 @@ class Locator:
         self.ledger = Ledger(path.run_id, "locate")
         self.control = Control(path, content)
         self.rungs: list[Rung] = []
-        self._address = ""
+        self._address, self._own = "", dict[Train, str]()
         self._timeout = self._spread = 0.0
 
     def climb(
-        self, trains: Iterable[Train], address: str, port: int, timeout: float, spread: float = 0.0
+        self,
+        trains: Iterable[Train],
+        address: str,
+        port: int,
+        timeout: float,
+        spread: float = 0.0,
+        own: dict[Train, str] | None = None,
     ) -> Waiting[None]:
         """Raise the TTL until the control arrives or all trains are silent; `timeout`: seconds for an answer.
 
-        `spread`: seconds by which a later packet may overtake an earlier one.
+        `spread`: seconds by which a later packet may overtake an earlier one. `own`: where trains go that do not go to
+        the control's address.
         """
         self.control.aim(self.direction, address, port)
-        self._address, self._timeout, self._spread = address, timeout, spread
+        self._address, self._own, self._timeout, self._spread = address, own or {}, timeout, spread
         alive = list(trains)
         for ttl in range(1, HIGHEST_TTL + 1):
             rung = Rung(ttl, alive)
@@ -121,7 +128,8 @@ class Locator:
 
     def doubts(self, rung: Rung) -> list[Train]:
         """Those that were not answered, without that meaning anything."""
-        return [train for train in rung.trains if not rung.heard_of(train) and not self._is_told(train, rung)]
+        trains = filter(self._may_send, rung.trains)
+        return [train for train in trains if not rung.heard_of(train) and not self._is_told(train, rung)]
 
     def _is_told(self, train: Train, rung: Rung) -> bool:
         """Whether its silence has been looked at often enough: once where the control is there, if it goes that way."""
@@ -179,11 +187,18 @@ class Locator:
         probes = {}
         for train in trains:
             handle = self.path.sender(self.direction, train.protocol)
-            if isinstance(handle, int):
+            if isinstance(handle, int) and self._may_send(train):
                 sender.station.set_ttl(handle, ttl)
-                probes[train] = send_probe(self.path, self.ledger, train, ttl, self.content, self._address)
+                to = self._own.get(train, self._address)
+                probes[train] = send_probe(self.path, self.ledger, train, ttl, self.content, to)
                 sender.station.set_ttl(handle, USUAL_TTL)
         return probes
+
+    def _may_send(self, train: Train) -> bool:
+        """Whether a packet may go where a train's go: what is not sent must not be taken for silence."""
+        confirmed = self.path.confirmed
+        to = self._own.get(train, self._address)
+        return self.path.sender_end(self.direction) is self.path.near or confirmed.free(to) or confirmed.left > 0
 
     def _send_control(self, ttl: int) -> ControlEntry | None:
         sender = self.path.sender_end(self.direction)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction
@@ -17,6 +18,7 @@ from pytest_hdp.measure.waiting import Waiting, drive, look_until
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
+    from pytest_hdp.measure.confirmed import Confirmed
     from pytest_hdp.measure.ends import Eye
     from pytest_hdp.measure.knowledge import Knowledge
     from pytest_hdp.measure.path import OpenPath
@@ -106,6 +108,34 @@ def _confirm(
             send_probe(control.path, ledger, train, MEETING, content, address)
     yield from _until_free(control, address, timeout * tries)
     return confirmed.free(address)
+
+
+def may_answer(know: Knowledge, trains: Sequence[Train]) -> Waiting[list[Train]]:
+    """Those of these trains, in reverse, that may be sent: to where the control came from, or came from themselves.
+
+    To each such address of their own one packet goes first, of as many addresses at a time as may be under way.
+    """
+    control, confirmed = know.control, know.control.path.confirmed
+    usual = control.address(Direction.REVERSE)
+    where = {train: control.address_of(train) for train in trains}
+    may = yield from confirm(know, [train for train in trains if where[train] == usual])
+    if control.nowhere:
+        return []
+    ahead = {where[train]: train for train in reversed([*by_interest(trains)]) if not _known(confirmed, where[train])}
+    while ahead and confirmed.left > 0:
+        some = dict(ahead.popitem() for _ in range(min(len(ahead), confirmed.left)))
+        for address, train in some.items():
+            send_probe(control.path, know.ledger, train, MEETING, know.content, address)
+        yield from look_until(know.clock, know.clock.monotonic() + know.timeout, partial(_all_free, confirmed, some))
+    return [each for each in trains if (may if where[each] == usual else confirmed.free(where[each]) or confirmed.left)]
+
+
+def _all_free(confirmed: Confirmed, addresses: Iterable[str]) -> bool:
+    return all(map(confirmed.free, addresses))
+
+
+def _known(confirmed: Confirmed, address: str) -> bool:
+    return confirmed.free(address) or confirmed.tried(address)
 
 
 def _until_free(control: Control, address: str, seconds: float) -> Waiting[bool]:

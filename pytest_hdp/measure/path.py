@@ -201,8 +201,8 @@ class OpenPath:
 
     def came_back(self, index: int) -> None:
         """Take note that a packet which the far end sent has arrived at the near one, byte for byte."""
-        if self.confirmed.came_back(index) and self.far is not None and self.far.remote is not None:
-            self.far.remote.came_back()
+        if (address := self.confirmed.came_back(index)) and self.far is not None and self.far.remote is not None:
+            self.far.remote.came_back(address)
 
     def watch_answers(self, protocols: Iterable[int], port: int) -> None:
         """Watch what comes back from the target under these numbers to this port, our run id in it or not."""

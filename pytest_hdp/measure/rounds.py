@@ -9,7 +9,7 @@ import random
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction
-from pytest_hdp.measure.meeting import ask_back, confirm, greet
+from pytest_hdp.measure.meeting import ask_back, greet, may_answer
 from pytest_hdp.measure.search import Places
 from pytest_hdp.measure.standin import Slot
 from pytest_hdp.measure.turns import Turns
@@ -38,7 +38,10 @@ class Volley:
 
     def order(self, trains: list[Train], direction: Direction) -> list[Train | Slot]:
         """Trains, and the control among them, as they are to be sent."""
-        order: list[Train | Slot] = [*trains, *self.know.stand_ins.slots(direction, self.know.plan.pace.control)]
+        slots, control = self.know.stand_ins.slots(direction, self.know.plan.pace.control), self.know.control
+        if direction is Direction.REVERSE and not control.path.confirmed.free(control.address(direction)):
+            slots = [each for each in slots if each.stand_in is not None]  # only numbers' own addresses may be sent to
+        order: list[Train | Slot] = [*trains, *slots]
         self._shuffle.shuffle(order)
         return order
 
@@ -138,7 +141,9 @@ class Rounds:
         for direction in know.directions:
             asked = [train for train in trains if train.direction is direction]
             # forward goes on without trains too: its control keeps a NAT's way back open
-            if direction is Direction.FORWARD or (asked and (yield from confirm(know, asked))):
+            if direction is Direction.REVERSE and asked:
+                asked = yield from may_answer(know, asked)
+            if direction is Direction.FORWARD or asked:
                 yield from self.volley.send(self.volley.order(asked, direction), number)
         know.note_drops()
 

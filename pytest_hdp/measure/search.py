@@ -79,7 +79,8 @@ class Places:
         know.searches.append(search)
         trains = [each.train for each in chosen]
         aim = control.address(direction), control.port(direction)
-        yield from locator.climb(trains, *aim, know.timeout, control.times.spread)
+        where = {train: control.address_of(train) for train in trains}
+        yield from locator.climb(trains, *aim, know.timeout, control.times.spread, where)
         yield from ask_again([locator], until)
         know.searches.remove(search)
         hidden = self._translated(direction)

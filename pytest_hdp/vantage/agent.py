@@ -2,10 +2,10 @@
 
 Standard library only, Python 3.8 or later; shipped as source, with station.py and ahead.py, through execnet; nothing
 is installed there. It opens no port but the control's UDP socket, answers nothing, and knows nothing of what it sends.
-It sends only to the peers that its terms name, or to one more address, the first that its controller names, if
-something of the session's has come from there; and no more than 64 packets to that one before its controller says that
-something has come back, since whoever saw a packet can send its copy in anybody's name. It ends with the connection,
-after its lifetime, when its packets are spent, and when its controller has been silent for too long.
+It sends only to the peers that its terms name, or to addresses from which something of the session's has come, of
+which a translator may have several; and no more than 64 packets in all to those of which its controller has not said
+that something has come back, since whoever saw a packet can send its copy in anybody's name. It ends with the
+connection, after its lifetime, when its packets are spent, and when its controller has been silent for too long.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pytest_hdp.vantage.station import Observation, Station, _with_room
 
 # what its controller may have opened, and which of the arguments are a buffer's size
 _OPENING = {"tap": 2, "listen": 3, "sender": None, "datagram": 3}
-MOST_UNCONFIRMED = 64  # packets to an address learnt from the network, from which nothing is known to have come back
+MOST_UNCONFIRMED = 64  # packets to addresses learnt from the network, from which nothing is known to have come back
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 _MOST_SOURCES = 4096  # addresses that are remembered: a flood from all of them must not fill the memory
 _ICMP_ERRORS = (3, 4, 5, 11, 12)
@@ -72,9 +72,8 @@ class Agent:
         self._sockets = sockets
         self._station = station
         self._peers = set(terms["peers"])
-        self._named: str | None = None  # the address beside the peers; and how many packets may yet go there
-        self._unconfirmed = MOST_UNCONFIRMED
-        self._confirmed = False
+        self._unconfirmed: collections.Counter[str] = collections.Counter()  # packets, by address beside them
+        self._confirmed: set[str] = set()
         self._silent: set[int] = set()  # handles of taps: an AF_PACKET socket knows no addresses, but interfaces
         self._sources: set[str] = set()
         self._budget, self._left = terms["budget"], terms["budget"]
@@ -258,19 +257,21 @@ class Agent:
             self._replies.append(("refused", number, refused))
 
     def _send_to_learnt(self, address: str) -> None:
-        if address != self._named:
+        if address in self._confirmed:
+            return
+        if address not in self._sources:
             self._see()
-            if self._named is not None or address not in self._sources:
+            if address not in self._sources:
                 self._end(f"it was asked to send to {address}, from where nothing of this session came")
-            self._named = address
-        if not self._confirmed:
-            if not self._unconfirmed:
-                self._end(f"{MOST_UNCONFIRMED} packets went to {address}, and nothing is known to have come back")
-            self._unconfirmed -= 1
+        if sum(self._unconfirmed.values()) >= MOST_UNCONFIRMED:
+            to = ", ".join(self._unconfirmed)
+            self._end(f"{MOST_UNCONFIRMED} packets went to {to}, and nothing is known to have come back")
+        self._unconfirmed[address] += 1
 
-    def _do_back(self) -> None:
-        """Something that was sent to the learnt address has come back, says its controller, which can tell."""
-        self._confirmed = self._named is not None
+    def _do_back(self, address: str) -> None:
+        """Something that was sent to a learnt address has come back, says its controller, which can tell."""
+        if self._unconfirmed.pop(address, 0):
+            self._confirmed.add(address)
 
     def _sync(self, token: int, held: float) -> None:
         """Say that all before is done, with all that was seen by now, and the drops so far.

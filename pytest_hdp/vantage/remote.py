@@ -150,9 +150,9 @@ class RemoteStation:
         packet.sent_at += int(self._backlog * 1e9)
         self._outbox.append(("send", self._number, handle, data, address, port))
 
-    def came_back(self) -> None:
-        """Say that something sent to the address which the agent has learnt came back: more may go there now."""
-        self._outbox.append(("back",))
+    def came_back(self, address: str) -> None:
+        """Say that something sent to an address which the agent has learnt came back: more may go there now."""
+        self._outbox.append(("back", address))
 
     def pause(self, seconds: float) -> None:
         """Have what is handed over after this sent so much later than what was before it."""

@@ -210,6 +210,35 @@ def test_a_copy_in_anothers_name_aims_but_a_few(path_through):
     assert not path.gone
 
 
+class Crowd(Forger):
+    """It copies probes instead, each in the name of another stranger of one network."""
+
+    def _forge(self) -> None:
+        while not self._ended.is_set():
+            try:
+                data, (_, _, direction, *_) = self._tap.recvfrom(2048)
+            except TimeoutError:
+                continue
+            if direction == OUTGOING and data[9] in range(100, 180) and self._run_id in data:
+                name, target = f"203.0.113.{data[9] - 20}", socket.inet_ntoa(data[16:20])
+                packet = build_ipv4(data[20:], source=name, destination=target, protocol=data[9])
+                self._raw.sendto(packet, (target, 0))
+
+
+def test_copies_of_probes_in_the_names_of_many_aim_no_more(path_through):
+    """To each number its own stranger: 64 packets go to all of them together."""
+    lab, path = path_through(SLOW)
+    with watching(lab) as left, Crowd(lab, path.run_id, exact):
+        found = Measurement(path, plan.Plan(TRAINS, plan.LAB)).run()
+        strangers = [data[16:20] for data in left() if path.run_id in data and data[16:19] == bytes((203, 0, 113))]
+        assert 0 < len(strangers) <= MOST
+    assert len(set(strangers)) > 1
+    back, forth = ([found[each] for each in TRAINS if each.direction is way] for way in reversed(Direction))
+    assert {each.verdict for each in forth} == {Verdict.DELIVERED}
+    assert {each.verdict for each in back if each.sent_to is not None} == {Verdict.INCONCLUSIVE}
+    assert not path.gone
+
+
 def test_what_was_sent_counts_when_the_path_is_opened_once_more():
     asked = plan.Plan((Train(253, Direction.REVERSE),), plan.LAB)
     route = routes.in_lab(make("transparent"), asked, None, expect_truth=False)[0]

@@ -10,8 +10,8 @@ import pytest
 
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.result import Judgement, PathName
-from pytest_hdp.judge.verdict import Verdict
-from pytest_hdp.lab.boxes import Box, Router, number_set
+from pytest_hdp.judge.verdict import Direction, Verdict
+from pytest_hdp.lab.boxes import Box, Router, filter_chain, number_set
 from pytest_hdp.lab.stateful import Nat
 from pytest_hdp.lab.topology import Lab, LabSpec
 from pytest_hdp.measure import plan
@@ -40,6 +40,15 @@ class Translator(Box):
             "table ip lab {\n  chain postrouting {\n    type nat hook postrouting priority srcnat; policy accept;\n"
             f'    oifname "outside" {self.said}\n  }}\n}}\n'
         )
+
+
+@dataclass(frozen=True, slots=True)
+class NoWayBack(Box):
+    """A router that drops 253 which comes from the target's side."""
+
+    @property
+    def rules(self) -> str:
+        return filter_chain("forward", 'iifname "outside" ip protocol 253 drop')
 
 
 def measured(boxes: tuple[Box, ...], trains: tuple[Train, ...]) -> tuple[Lab, dict[Train, Judgement]]:
@@ -83,3 +92,39 @@ def test_another_address_of_a_public_pool_is_no_leak():
     assert seen == [("translated", "203.0.113.12"), ("translated", "203.0.113.11")]
     assert found[Train(253)].nat.control == "203.0.113.11"
     assert found[Train(254)].nat.control is None
+
+
+POOL = "snat to ip protocol map { 17 : 203.0.113.11, 1 : 203.0.113.11, 47 : 203.0.113.11, 253 : 203.0.113.12 }"
+
+
+def test_answers_go_to_where_each_number_came_from():
+    """A pool by flow, without pairing (RFC 4787): what comes to another of its addresses belongs to nobody."""
+    trains = tuple(Train(number, direction) for number in (50, 200, 253) for direction in Direction)
+    pool = Translator(POOL.replace("253 :", "50 : 203.0.113.13, 200 : 203.0.113.11, 253 :"))
+    _, found = measured((Router(), pool), trains)
+    assert {each.verdict for each in found.values()} == {Verdict.DELIVERED}
+    back = {train.protocol: each for train, each in found.items() if train.direction is Direction.REVERSE}
+    sent_to = {number: (each.sent_to, each.control_sent_to) for number, each in back.items()}
+    assert sent_to == {
+        50: ("203.0.113.13", "203.0.113.11"),
+        200: ("203.0.113.11", None),
+        253: ("203.0.113.12", "203.0.113.11"),
+    }
+    said = "; sent to 203.0.113.12, where its number came from, and the control to 203.0.113.11."
+    assert back[253].explanation.endswith(said)
+
+
+def test_what_does_not_come_back_to_its_own_address_is_lost_and_has_its_place():
+    trains = (Train(253), Train(253, Direction.REVERSE))
+    _, found = measured((Router(), NoWayBack(), Translator(POOL)), trains)
+    back = found[trains[1]]
+    assert (back.verdict, back.sent_to) == (Verdict.LOST, "203.0.113.12")
+    assert back.last_hop is not None
+
+
+def test_to_an_address_from_inside_nobody_answers():
+    trains = tuple(Train(200, direction) for direction in Direction)
+    inner = Translator(f"snat to {INSIDE}")
+    lab, found = measured((inner, some(frozenset({1, 6, 17})), Router()), trains)
+    assert found[trains[0]].nat.source == INSIDE
+    assert (found[trains[1]].sent_to, found[trains[1]].control_sent_to) == (lab.outside_address, None)

@@ -112,9 +112,9 @@ def _mixed_up(put: Callable[[object, str, object], None]) -> None:
     """What a translator does is taken from the other direction's control."""
     usual = knowledge.shared_by
 
-    def shared_by(path: Any, told: Any, book: Any, plan: Any, direction: Any, *rest: Any, **named: Any) -> Any:
-        shared = usual(path, told, book, plan, direction, *rest, **named)
-        other = next((each for way, each in told.source_seen.items() if way is not direction), None)
+    def shared_by(path: Any, told: Any, book: Any, plan: Any, train: Any, *rest: Any, **named: Any) -> Any:
+        shared = usual(path, told, book, plan, train, *rest, **named)
+        other = next((each for way, each in told.source_seen.items() if way is not train.direction), None)
         return replace(shared, names={**shared.names, "control_source": other[0]}) if other else shared
 
     put(knowledge, "shared_by", shared_by)

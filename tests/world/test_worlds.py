@@ -57,6 +57,8 @@ FOUND = (
     ("small-socket-buffers", 2003791),  # one probe in a round that counts, and four in spoiled ones, was final
     ("small-socket-buffers", 2000000),
     ("nat-leaks-within", 1),  # the inner translator's private address was called translated
+    ("nat-pool", 4),  # answers went to where the control came from, and the number from another address
+    ("nat-address-each", 4),
     ("crowd-of-quotes", 2000192),  # what proves nothing crowded out what does
     ("established-inward", "established-outward", 13001009),
     ("silent-routers", "far-established", "routing-loop", 13001015),  # of a loop only one router is heard

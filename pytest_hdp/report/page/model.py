@@ -163,6 +163,7 @@ def _train(record: Record, found: list[hops.Row], texts: dict[str, int]) -> dict
         "rewritten": ", ".join(fields.words_in(record, "changed")),
         "ttl": fields.number(record, "ttl"),
         "nat": _source(record),
+        "to": _sent_to(record),
         "hop": f"{safe(hop.get('address'))} (hop {safe(hop.get('ttl'))})" if hop else "",
         "dup": fields.number(record, "duplicated") or 0,
         "re": fields.number(record, "reordered") or 0,
@@ -183,6 +184,12 @@ def _source(record: Record) -> str:
     if nat.get("state") not in _TOLD_NAT:
         return ""
     return f"{safe(nat.get('state'))} {safe(nat.get('source') or '')}{fields.control_source(record)}"
+
+
+def _sent_to(record: Record) -> str:
+    """Return where answers went that did not go to the source's own address, in words."""
+    to, control = fields.word(record, "sent_to"), fields.word(record, "control_sent_to")
+    return f"{to}, and the control to {control}" if to and control else to
 
 
 _TOLD_NAT = {"translated", "leaked"}

@@ -385,6 +385,7 @@
     add("rewritten on the way", train.rewritten);
     add("TTL on arrival", train.ttl);
     add("source", train.nat);
+    add("sent to", train.to);
     add("last hop", train.hop);
     add("duplicates", train.dup);
     add("reordered", train.re);

@@ -146,7 +146,7 @@ def test_nothing_goes_to_whom_the_session_has_not_met(start, beside):
     assert beside.poll(0.1) == []
 
 
-def test_one_peer_may_be_named_and_no_second(start, space, beside):
+def test_addresses_are_named_that_something_came_from_and_no_other(start, space, beside):
     far = start()
     tap = far.tap("lo", PROGRAM)
     for address in (HERE, OTHER):
@@ -157,12 +157,26 @@ def test_one_peer_may_be_named_and_no_second(start, space, beside):
     assert len(seen_by(far, tap, 4)) == 4
     beside.poll(1)
     handle = far.sender(socket.AF_INET, 254)
-    assert far.send(handle, PAYLOAD, OTHER) is None
-    assert far.gone is None
-    assert len([each for each in beside.poll(1) if each[3][9] == 254]) == 2
-    far.send(handle, PAYLOAD, HERE)
-    assert "asked to send to 127.0.0.1" in str(far.gone)
+    for address in (OTHER, HERE):
+        assert far.send(handle, PAYLOAD, address) is None
+        assert far.gone is None
+        assert len([each for each in beside.poll(1) if each[3][9] == 254]) == 2
+    far.send(handle, PAYLOAD, "127.0.0.9")
+    assert "asked to send to 127.0.0.9, from where nothing of this session came" in str(far.gone)
     assert beside.poll(0.1) == []
+
+
+def test_64_packets_go_to_all_of_those_together(start, space, beside):
+    far = start()
+    for address in (OTHER, "127.0.0.5"):
+        met(far, space, address)
+    beside.poll(1)
+    handle = far.sender(socket.AF_INET, 254)
+    for number in range(100):
+        far.send_later(handle, PAYLOAD, (OTHER, "127.0.0.5")[number % 2], 0, Packet())
+    far.settle()
+    assert far.gone == f"64 packets went to {OTHER}, 127.0.0.5, and nothing is known to have come back"
+    assert len([each for each in beside.poll(1) if each[2] == 4 and each[3][9] == 254]) == 64
 
 
 def met(far: RemoteStation, space, address: str) -> None:
@@ -188,7 +202,7 @@ def test_64_packets_go_to_whom_nobody_has_confirmed(start, space, beside):
 
 def test_once_something_came_back_more_may_go(start, space, beside):
     far = start(peers=(HERE,))
-    far.came_back()  # of what? nothing was sent yet
+    far.came_back(OTHER)  # of what? nothing was sent yet
     met(far, space, OTHER)
     beside.poll(1)
     handle = far.sender(socket.AF_INET, 254)
@@ -198,7 +212,7 @@ def test_once_something_came_back_more_may_go(start, space, beside):
             far.send_later(handle, PAYLOAD, OTHER, 0, Packet())
         far.settle()
         assert far.gone is None
-        far.came_back()
+        far.came_back(OTHER)
         sent += len([each for each in beside.poll(1) if each[2] == 4 and each[3][9] == 254])
     assert sent == 164
 

@@ -28,6 +28,7 @@ solicited earlier_run
 """
 
 ADDITIVE = ["expected_errno", "expected_wire_protocol", "moved", "changed_to", "transport_checksum"]
+ADDITIVE += ["sent_to", "control_sent_to"]
 ADDED = [*ADDITIVE, "hops", "tool", "budget_spent", "climb", "probes", "made"]
 
 SCHEMA_FILE = json.loads((resources.files("pytest_hdp.judge") / "results.schema.json").read_text(encoding="utf-8"))
@@ -63,6 +64,8 @@ judgements = st.builds(
     moved=st.none() | st.integers(-65535, 65535),
     changed_to=st.none() | st.integers(0, 255),
     transport_checksum=st.none() | st.sampled_from(["right", "stale", "none"]),
+    sent_to=st.none() | texts,
+    control_sent_to=st.none() | texts,
     last_hop=st.none() | st.builds(Hop, st.integers(1, 255), texts),
     control_sent=counts,
     control_delivered=counts,
@@ -175,6 +178,7 @@ SAMPLE = to_record(
             Train(47), Verdict.REJECTED, Place.HOP, "why", final=True,
             icmp=(IcmpCount("100.64.0.1", 3, 13, 1, True),), last_hop=Hop(2, "100.64.0.1"), modified=("payload",),
             moved=4, changed_to=17, transport_checksum="stale",
+            sent_to="203.0.113.12", control_sent_to="203.0.113.11",
         ),
         Verdict.DELIVERED, Outcome.FAILED, (1.0, 2.0, 3.0),
     )

@@ -35,7 +35,7 @@ def test_what_came_back_confirms_the_address_that_it_was_sent_to() -> None:
     confirmed.take(OTHER, 3)
     assert not confirmed.came_back(1)
     assert not confirmed.came_back(4)
-    assert confirmed.came_back(2)
+    assert confirmed.came_back(2) == LEARNT
     assert not confirmed.came_back(2)
     assert (confirmed.free(LEARNT), confirmed.free(OTHER), confirmed.left) == (True, False, 63)
     assert all(confirmed.take(LEARNT, index) for index in range(1000))

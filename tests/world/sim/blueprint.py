@@ -16,6 +16,7 @@ from sim.host import HANDLED, ROOM, Bucket, Host, Rule
 
 NEAR, FAR, OUTSIDE = "10.0.0.2", "198.51.100.2", "203.0.113.5"
 POOL, INNER, PUBLIC = "203.0.113.6", "100.64.0.2", "192.0.2.80"
+EACH = "203.0.114."
 TUNNEL_NEAR, TUNNEL_FAR = "10.8.0.1", "10.8.0.2"
 WELL_KNOWN = (1, 2, 4, 6, 17, 33, 41, 47, 50, 51, 58, 89, 112, 132, 136, 253, 254)
 

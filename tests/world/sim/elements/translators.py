@@ -26,7 +26,8 @@ def flow_key(packet: Packet, way: int) -> tuple[object, ...]:
 class Nat:
     """Source translation from the near side. `style`: "address" translates any number by address alone; "linux" lets
     what it can't read pass untranslated; "ports" knows TCP, UDP and ICMP, and drops the rest; "some" translates these
-    three and lets the rest pass as it is. `pool`: another outside address, which odd numbers get.
+    three and lets the rest pass as it is. `pool`: another outside address, which odd numbers get; one that ends with a
+    dot: each number gets its own, by its last octet.
     """
 
     name: str
@@ -85,6 +86,8 @@ class Nat:
         return 0
 
     def _outside(self, protocol: int) -> str:
+        if self.pool.endswith("."):
+            return f"{self.pool}{protocol}"
         return self.pool if self.pool and protocol % 2 else self.outside
 
     def effect(self, view: View) -> Effect | None:

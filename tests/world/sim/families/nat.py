@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim.blueprint import FAR, INNER, OUTSIDE, POOL, PUBLIC, Blueprint
+from sim.blueprint import EACH, FAR, INNER, OUTSIDE, POOL, PUBLIC, Blueprint
 from sim.elements import Nat, OneToOne
 from sim.families.registry import family
 
@@ -58,12 +58,22 @@ def nat_leaks_within(print_: Blueprint) -> None:
     print_.notes.append("two NATs, of which the outer one leaks")
 
 
-@family(agent=True, group="nat", fault="nat-pool-reverse: answers go to where each number came from")
+@family(agent=True, group="nat")
 def nat_pool(print_: Blueprint) -> None:
     """A translator with two outside addresses: odd numbers get one, even ones the other."""
     print_.extra.append((1, Nat("pool", OUTSIDE, "address", pool=POOL)))
     print_.outside |= {OUTSIDE, POOL}
     print_.notes.append("NAT to two addresses")
+
+
+@family(agent=True, group="nat")
+def nat_address_each(print_: Blueprint) -> None:
+    """A translator that gives each number an outside address of its own."""
+    print_.extra.append(
+        (print_.chance.randrange(2 * len(print_.routers) + 1), Nat("pool", OUTSIDE, "address", pool=EACH))
+    )
+    print_.outside |= {f"{EACH}{number}" for number in range(256)}
+    print_.notes.append("NAT, one address for each number")
 
 
 def _nat(print_: Blueprint, style: str) -> None:
