@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeAlias
 
 from pytest_hdp.judge.pattern import SharedLoss
 from pytest_hdp.judge.verdict import Direction, Form
@@ -58,6 +59,15 @@ class IcmpReport:
     authenticated: bool
     changed: tuple[str, ...] = ()
     quoted_ttl: int | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """Who says what."""
+        return self.source, self.type, self.code
+
+
+Kind: TypeAlias = "tuple[str, int, int]"
+"""Source, type and code of an ICMP error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +146,13 @@ class Reference:
     stand_in: Train | None = None
     some_came: bool = False
 
+    @property
+    def general(self) -> frozenset[Kind]:
+        """What was said of the control although that gets through: for a moment, of all that came by."""
+        if self.means not in {Means.USUAL, Means.INTERFACE}:
+            return frozenset()
+        return frozenset({(source, type_, code) for source, type_, code, _ in self.errors})
+
 
 @dataclass(frozen=True, slots=True)
 class RoundControl:
@@ -182,6 +199,7 @@ class Circumstances:
     `firewall_says_port`: the target said "port unreachable" to numbers that no kernel handles, so that it is its
     firewall which says so. `inner`: interfaces of the sender which what is sent passes on its way to another one, as a
     bridge before its port: what was seen there has not left yet.
+    `momentary`: kinds of ICMP errors of which it is in doubt that they tell of this number.
     `least_share`: the delivery probability above which a train is that gets through, at 95 %. `shared`: what nearly all
     trains lost in the same place.
     """
@@ -199,3 +217,4 @@ class Circumstances:
     reference: Reference = Reference()
     firewall_says_port: bool = False
     inner: frozenset[str] = frozenset()
+    momentary: frozenset[Kind] = frozenset()

@@ -12,7 +12,7 @@ from pytest_hdp.judge.verdict import Place
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_hdp.judge.evidence import IcmpReport, Probe
+    from pytest_hdp.judge.evidence import IcmpReport, Kind, Probe
     from pytest_hdp.judge.facts import Facts, Trial
     from pytest_hdp.judge.pattern import SharedLoss
 
@@ -21,6 +21,9 @@ SUSPICIOUS = 0.001
 
 Not higher: of 256 trains that lose as the control does, two or three fall below 0.01.
 """
+
+REPEATED = 3
+"""In so many rounds an ICMP error came that is said of the number, and not of all that came by at the moment."""
 
 COMMON = 0.1
 """From this p-value on it is passed without further rounds: one such train in ten gets some that needs none."""
@@ -67,10 +70,22 @@ def explains_nothing(facts: Facts) -> bool:
     return lost <= 2 * statistics.LOSS_FLOOR * sent
 
 
+def _is_repeated(facts: Facts, kind: Kind, rounds: int) -> bool:
+    """Say whether an error is known to tell of the number, or came in so many rounds that it does."""
+    least, general = facts.circumstances.minimum_count, facts.circumstances.reference.general
+    return kind not in facts.circumstances.momentary or rounds >= (least if kind in general else min(REPEATED, least))
+
+
 def rejections(facts: Facts) -> list[tuple[Probe, IcmpReport]]:
     """Return the ICMP errors that tell of this number, with the probe that each is about."""
     errors = [each for each in facts.rejections if each not in facts.ambiguous]
-    return [(p, r) for p, r in errors if _tells(facts, p, r) and not _unheard(facts, r)]
+    errors = [(p, r) for p, r in errors if _tells(facts, p, r) and not _unheard(facts, r)]
+    if not facts.circumstances.momentary:
+        return errors
+    rounds: dict[Kind, set[int]] = {}
+    for probe, report in errors:
+        rounds.setdefault(report.kind, set()).add(probe.round)
+    return [(p, r) for p, r in errors if _is_repeated(facts, r.kind, len(rounds[r.kind]))]
 
 
 def _tells(facts: Facts, probe: Probe, report: IcmpReport) -> bool:
@@ -108,8 +123,12 @@ def compatible(facts: Facts) -> bool:
 
 
 def settled(facts: Facts) -> bool:
-    """Say whether the losses need no further look: the control loses too, and such as these are common by chance."""
-    return facts.enough and facts.control[0] > 0 and _likeness(facts) >= COMMON
+    """Say whether the losses need no further look: the control loses too, and such as these are common by chance.
+
+    Not while the last one was lost: all that follow may be.
+    """
+    last_came = facts.end_trials[-1:] and facts.end_trials[-1].came
+    return bool(last_came) and facts.enough and facts.control[0] > 0 and _likeness(facts) >= COMMON
 
 
 def _likeness(facts: Facts) -> float:

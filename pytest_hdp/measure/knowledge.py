@@ -24,7 +24,7 @@ from pytest_hdp.measure.standin import StandIns
 from pytest_hdp.packet.encoding import encode
 
 if TYPE_CHECKING:
-    from pytest_hdp.judge.evidence import TrainEvidence
+    from pytest_hdp.judge.evidence import Kind, TrainEvidence
     from pytest_hdp.judge.pattern import SharedLoss
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.judge.verdict import Direction
@@ -39,7 +39,8 @@ class Knowledge:
     """All that is known while one plan is measured over one open path.
 
     `rounds`: how many were begun. `settled`: the judgements that nothing will change; `to_locate`: those that lack
-    only the place where the train died. `searches`: control and ledger of each search for such a place that goes on.
+    only the place where the train died. `momentary`: kinds of ICMP errors about a train that did not
+    come again when it was asked for later. `searches`: control and ledger of each search for such a place that goes on.
     """
 
     def __init__(self, path: OpenPath, plan: Plan) -> None:
@@ -53,6 +54,7 @@ class Knowledge:
         self.rounds = 0
         self.settled: dict[Train, Judgement] = {}
         self.to_locate: dict[Train, Judgement] = {}
+        self.momentary: dict[Train, frozenset[Kind]] = {}
         self.searches: list[tuple[Control, Ledger]] = []
         self._spoiled: dict[int, dict[int | None, set[str]]] = {}
         self._shared: dict[object, Circumstances] = {}
@@ -176,7 +178,8 @@ class Knowledge:
         errno = self.path.sender(train.direction, train.protocol)
         evidence = self.ledger.evidence(train, errno if isinstance(errno, str) else None)
         circumstances = circumstances or self.circumstances(train, more_rounds=more_rounds)
-        circumstances = replace(circumstances, shared=self._losses.get(train.direction, ()))
+        momentary = circumstances.momentary | self.momentary.get(train, frozenset())
+        circumstances = replace(circumstances, shared=self._losses.get(train.direction, ()), momentary=momentary)
         if rounds is not None:
             evidence, circumstances = _until(rounds, evidence, circumstances)
         return judge(evidence, circumstances)

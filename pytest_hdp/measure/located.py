@@ -12,13 +12,14 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.explain import plain, probed_with
+from pytest_hdp.judge.explain import icmp_text, plain, probed_with
 from pytest_hdp.judge.result import Climb
 from pytest_hdp.judge.verdict import Form, Place, Verdict
 
 if TYPE_CHECKING:
-    from pytest_hdp.judge.evidence import Train
+    from pytest_hdp.judge.evidence import Kind, Train
     from pytest_hdp.judge.result import AtTtl, Hop, Judgement
+    from pytest_hdp.judge.verdict import Direction
 
 LOCATED = frozenset({Verdict.LOST, Verdict.REJECTED, Verdict.FIRST_ONLY, Verdict.SILENT})
 _DIED = {Verdict.LOST: "lost", Verdict.REJECTED: "rejected", Verdict.FIRST_ONLY: "stopped"}
@@ -76,6 +77,7 @@ class Kinds:
 
     _climbed: Counter[object] = field(default_factory=Counter)
     _found: dict[object, list[Found]] = field(default_factory=dict)
+    _rejecting: dict[Direction, str] = field(default_factory=dict)
 
     @staticmethod
     def group_of(judgement: Judgement) -> object:
@@ -94,10 +96,25 @@ class Kinds:
         self._climbed[group] += wanted
         return wanted
 
+    def note_rejecting(self, judgements: Iterable[Judgement], found: Iterable[Found]) -> None:
+        """Note who rejected what looked for the hop of a lost one: it had no ICMP error left, nor for others."""
+        for judgement, place in zip(judgements, found, strict=True):
+            if judgement.verdict is Verdict.LOST and place.rejected_by is not None:
+                self._rejecting.setdefault(judgement.train.direction, place.rejected_by)
+
+    def _rejected_perhaps(self, judgement: Judgement, found: Found) -> Judgement:
+        """A lost one, with who may have rejected it."""
+        address = self._rejecting.get(judgement.train.direction)
+        if address is None or judgement.verdict is not Verdict.LOST or judgement.budget_spent is not None:
+            return judgement
+        if found.train == judgement.train and found.rejected_by is not None:
+            return spent_by(found.rejected_by, judgement, "rejected a packet of it that looked for the hop")
+        return spent_by(address, judgement, "rejects others")
+
     def climbed(self, judgement: Judgement, found: Found, *, hidden: bool = False) -> Judgement:
         """The judgement of one that has climbed, with what was found."""
         self._found.setdefault(self.group_of(judgement), []).append(found)
-        return located(judgement, found, hidden=hidden)
+        return located(self._rejected_perhaps(judgement, found), found, hidden=hidden)
 
     def stands_for(self, judgement: Judgement, *, hidden: bool = False) -> Judgement:
         """The judgement of one that has not, with what was found of all others of its group, if that is one place."""
@@ -105,8 +122,11 @@ class Kinds:
         found = [each for each in self._found.get(group, ()) if each.place is not None]
         if len(self._places(group)) != 1:
             climbed = self._found.get(group)
-            return replace(judgement, hops=climbed[0].hops) if climbed else judgement
-        return located(judgement, found[0], hidden=hidden, others=len(found) - 1)
+            judgement = self._rejected_perhaps(judgement, climbed[0]) if climbed else judgement
+            why = _expired(judgement)
+            said = f"{judgement.explanation.rstrip('.')}; rejected{why}." if why else judgement.explanation
+            return replace(judgement, hops=climbed[0].hops if climbed else (), explanation=said)
+        return located(self._rejected_perhaps(judgement, found[0]), found[0], hidden=hidden, others=len(found) - 1)
 
     def _places(self, group: object) -> set[object]:
         return {each.place for each in self._found.get(group, ()) if each.place is not None}
@@ -128,6 +148,17 @@ def spent_by(address: str, judgement: Judgement, why: str) -> Judgement:
     """The judgement of a lost one that says whose budget was spent, and why it may be rejected there."""
     said = f"{plain(address)} {why}, and had no ICMP error left for this one: it may be rejected, too"
     return replace(judgement, budget_spent=address, explanation=f"{judgement.explanation.rstrip('.')}; {said}.")
+
+
+def answered_once(kind: Kind, judgement: Judgement) -> Judgement:
+    """The judgement of a lost one of which a router said so only once, or a few times, and not when asked again."""
+    source, type_, code = kind
+    count = sum(each.count for each in judgement.icmp if (each.source, each.type, each.code) == kind)
+    said = (
+        f"{plain(source)} answered {count} of them with {icmp_text(type_, code)}, and none when it was asked again "
+        "later: it had no way on for a moment, or has few ICMP errors to send, and rejects it"
+    )
+    return replace(judgement, budget_spent=source, explanation=f"{judgement.explanation.rstrip('.')}; {said}.")
 
 
 def _not_before_who_rejected(judgement: Judgement, found: Found) -> tuple[Hop | None, Hop | None]:
@@ -153,8 +184,6 @@ def located(judgement: Judgement, found: Found, *, hidden: bool = False, others:
     climb = Climb(found.rungs) if own else Climb(by=found.train.protocol)
     judgement = replace(judgement, hops=found.hops, climb=climb)
     hidden = (hidden and judgement.nat.state != "translated") or _unreadable(found.train)
-    if own and judgement.verdict is Verdict.LOST and judgement.budget_spent is None and found.rejected_by:
-        judgement = spent_by(found.rejected_by, judgement, "rejected a packet of it that looked for the hop")
     said = _ending(judgement, found, last, beyond, hidden=hidden)
     if said is None:
         return judgement
@@ -180,7 +209,8 @@ def _ending(judgement: Judgement, found: Found, last: Hop | None, beyond: Hop | 
     if beyond is None:
         by = {count.source for count in judgement.icmp if count.authenticated}
         at = last is not None and judgement.verdict is Verdict.REJECTED and last.address in by
-        return f"rejected at {_named(last)}" if at and last is not None else None
+        said = f"rejected at {_named(last)}" if at and last is not None else "rejected"
+        return said + _expired(judgement) if at or _expired(judgement) else None
     return _between(judgement, last, beyond, hidden=hidden) + _expired(judgement)
 
 

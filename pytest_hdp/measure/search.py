@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.judge.verdict import Direction
+    from pytest_hdp.measure.doubts import Send
     from pytest_hdp.measure.knowledge import Knowledge
-    from pytest_hdp.measure.leisure import Send
     from pytest_hdp.measure.waiting import Beside, Waiting
 
 LONGEST = 10.0  # seconds that are spent on it in one direction, unless all are asked for
@@ -84,8 +84,10 @@ class Places:
         yield from ask_again([locator], until)
         know.searches.remove(search)
         hidden = self._translated(direction)
-        found = [self._kinds.climbed(each, locator.found(each.train), hidden=hidden) for each in chosen]
-        know.settle_all([each for each in found if each.train in know.to_locate])
+        found = [locator.found(each.train) for each in chosen]
+        self._kinds.note_rejecting(chosen, found)
+        told = [self._kinds.climbed(each, place, hidden=hidden) for each, place in zip(chosen, found, strict=True)]
+        know.settle_all([each for each in told if each.train in know.to_locate])
 
     def _translated(self, direction: Direction) -> bool:
         """Whether the receiver saw this direction's control come from another address than the sender has."""

@@ -102,14 +102,18 @@ def _train(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
 def _unheard(world: World, judgement: Judgement, truth: Truth) -> bool:
     """Whether it is said to be lost, and that it may be rejected by who really rejects it.
 
-    Or that one has few errors, and those that it sent found no room in the sender's own eye.
+    Or that one has few errors, and those that it sent found no room in the sender's own eye, or it had none for
+    anything that was sent this way.
     """
     if judgement.verdict is not Verdict.LOST or Verdict.REJECTED not in truth.verdicts or truth.hop is None:
         return False
     address = truth.hops[truth.hop - 1]
     sender = world.near if judgement.train.direction is Direction.FORWARD else world.far
     few = any(each.address == address and each.bucket.each for each in all_routers(world))
-    return judgement.budget_spent == address or (few and any(each.overflowed for each in sender.stations))
+    if judgement.budget_spent == address or (few and any(each.overflowed for each in sender.stations)):
+        return True
+    told = [about for (source, type_, _), about in world.network.errors.items() if source == address and type_ != 11]
+    return few and not any(world.network.fates[number].sender == sender.name for about in told for number in about)
 
 
 def fates_of(world: World, train: Train) -> list[Fate]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction, Verdict
 from sim.controls import came_through, controls_of
+from sim.elements import Replayer
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
@@ -46,7 +47,8 @@ def counts(world: World, judgement: Judgement, truth: Truth, fates: list[Fate]) 
     behind = world.blueprint.far_end or world.blueprint.near_end  # more is sent while what was becomes known
     if world.blueprint.agent and not behind and judgement.sent != len(taken):
         yield f"sent {judgement.sent}, and really {len(taken)}"
-    if judgement.verdict is Verdict.LOST and arrived and not (world.blueprint.loss or truth.partly):
+    later = any(isinstance(each, Replayer) for each in world.network.elements)  # a copy may get through, that is
+    if judgement.verdict is Verdict.LOST and arrived and not (world.blueprint.loss or truth.partly or later):
         yield f"lost, and {arrived} arrived: {judgement.explanation}"
     surplus = sum(max(fate.arrived, 1) - 1 for fate in left)
     if judgement.duplicated > surplus:

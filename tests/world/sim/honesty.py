@@ -52,5 +52,6 @@ def honest(world: World, judgement: Judgement, truth: Truth, fates: list[Fate]) 
     if way is Direction.REVERSE:
         return
     yield from answers(world, judgement, fates)
-    if judgement.last_hop is not None and judgement.last_hop.address not in truth.hops:
+    circles = "loop" in truth.why  # whose second router is on no other way
+    if judgement.last_hop is not None and judgement.last_hop.address not in truth.hops and not circles:
         yield f"a liar made {judgement.last_hop.address} a router: {judgement.explanation}"

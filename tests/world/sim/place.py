@@ -11,7 +11,7 @@ from pytest_hdp.judge.verdict import Form, Place, Verdict
 from sim.elements import Router, View
 from sim.network import FORWARD, REVERSE
 from sim.packet import ICMP, UDP
-from sim.truth import elements_of, truth_of
+from sim.truth import elements_of, truth_of, view_of
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
@@ -106,26 +106,27 @@ def _known(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
         circle = "loop" in other.why  # its routers take turns, at TTLs beyond its hops
         if not circle and (int(ttl) > len(other.hops) or other.hops[int(ttl) - 1] != address):
             yield f"D20: {address} (hop {ttl}) is not on the way of {number}: {said}"
-    if truth.hop and judgement.last_hop is None and not _BESIDE.search(said) and _all_speak(world, truth):
+    if truth.hop and judgement.last_hop is None and not _BESIDE.search(said) and _all_speak(world, judgement, truth):
         yield f"D20: it dies at hop {truth.hop}, which nobody says: {said}"
     elif (
         truth.hop
         and judgement.last_hop is not None
-        and _all_speak(world, truth)
+        and _all_speak(world, judgement, truth)
         and judgement.last_hop.ttl != truth.hop
     ):
         yield f"D20: it dies at hop {truth.hop}, not {judgement.last_hop.ttl}: {said}"
 
 
-def _all_speak(world: World, truth: Truth) -> bool:
-    """Whether each of its hops answers whoever asks, and nothing else is in the way."""
+def _all_speak(world: World, judgement: Judgement, truth: Truth) -> bool:
+    """Whether each of its hops, and the one behind, answers whoever asks, and nothing else is in the way."""
     blueprint = world.blueprint
     if truth.unheard or truth.partly or blueprint.loss or blueprint.excuses or not blueprint.agent:
         return False
     routers = {each.address: each for each in all_routers(world)}
+    way = [each.address for each in elements_of(world, view_of(world, judgement.train)) if isinstance(each, Router)]
     return all(
         routers[address].speaks and not routers[address].short and not routers[address].bucket.each
-        for address in truth.hops
+        for address in {*truth.hops, *way[: len(truth.hops) + 1]}
     )
 
 

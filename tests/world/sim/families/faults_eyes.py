@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytest_hdp.judge.evidence import Train
 from sim.blueprint import Blueprint
-from sim.elements import Unreachable
+from sim.elements import NumberFilter, Unreachable
 from sim.families.registry import MS, family
 from sim.host import Bucket
 
@@ -20,6 +20,22 @@ def unreachable_for_a_while(print_: Blueprint) -> None:
     router.rules.append(Unreachable(start, start + 500 * MS))
     print_.loss = 0.3
     print_.notes.append(f"{router.name} has no way on from {start / MS:g} ms for half a second")
+
+
+@family(agent=True, group="loss")
+def unreachable_then_dropped(print_: Blueprint) -> None:
+    """For less than a round a router has nowhere to send anything, and says so; another one drops some numbers."""
+    chance, numbers = print_.chance, print_.some_numbers() - {1, 17}
+    first, last = print_.routers[0], print_.routers[-1]
+    delay = sum(link.delay for link in print_.links[:1])
+    start = 5 * sum(link.delay for link in print_.links) // 2 + delay
+    for _ in range(chance.choice((1, 2, 3))):
+        start += chance.randint(0, 40) * MS
+        first.rules.append(Unreachable(start, start + chance.choice((1, 4, 15, 60)) * MS // 2))
+    first.bucket = Bucket(0, 6)
+    last.rules.append(NumberFilter(numbers, frozenset({1, -1})))
+    print_.loss = 0.1
+    print_.notes.append(f"{first.name} has no way on for moments, and {last.name} drops {sorted(numbers)}")
 
 
 @family(agent=None, fault="C16: number 0 is one of the 256")
