@@ -79,7 +79,7 @@ def _is_repeated(facts: Facts, kind: Kind, rounds: int) -> bool:
 def rejections(facts: Facts) -> list[tuple[Probe, IcmpReport]]:
     """Return the ICMP errors that tell of this number, with the probe that each is about."""
     errors = [each for each in facts.rejections if each not in facts.ambiguous]
-    errors = [(p, r) for p, r in errors if _tells(facts, p, r) and not _unheard(facts, r)]
+    errors = [(p, r) for p, r in errors if _tells(facts, p, r) and not _unheard(facts, p, r)]
     if not facts.circumstances.momentary:
         return errors
     rounds: dict[Kind, set[int]] = {}
@@ -96,10 +96,11 @@ def _tells(facts: Facts, probe: Probe, report: IcmpReport) -> bool:
     return bool(there and facts.from_target(report.source)) and probe.round not in facts.spoiled_rounds
 
 
-def _unheard(facts: Facts, report: IcmpReport) -> bool:
-    """Say whether an error is of the target's stack, whose socket for this number was closed with the agent."""
-    stack = report.type == 3 and report.code in {2, 3}
-    return facts.circumstances.agent_gone is not None and stack and facts.from_target(report.source)
+def _unheard(facts: Facts, probe: Probe, report: IcmpReport) -> bool:
+    """Say whether the target only tells what its host made of what no socket was there for, or not any more."""
+    stack = facts.circumstances.agent_gone is not None and report.type == 3 and report.code in {2, 3}
+    came = bool(probe.arrived) and not facts.circumstances.eyes.delivered
+    return (came or stack) and facts.from_target(report.source)
 
 
 def rejection_is_proven(facts: Facts, errors: Sequence[tuple[Probe, IcmpReport]]) -> bool:

@@ -221,7 +221,7 @@ def reached(facts: Facts) -> Finding | None:
         return Finding(Verdict.REACHED, Place.TARGET, said + explain.arrival_text(facts))
     eyes = facts.circumstances.eyes
     if eyes.arrived and not eyes.delivered and any(facts.intact(p.arrived) for p in facts.accepted):
-        where = f"as sent at {explain.receiver_tap(facts)}, where no eye was open at its socket"
+        where = f"as sent at {explain.receiver_tap(facts)}, where no socket listens to its number"
         return _passed(facts, Verdict.REACHED, Place.TARGET, where)
     return None
 
@@ -256,9 +256,7 @@ def _seen(facts: Facts, probe: Probe) -> bool:
 
 def _rejection_place(facts: Facts, by_target: list[tuple[Probe, IcmpReport]], crossed: int) -> Place:
     """A box may speak in the target's name: an open tap there that saw nothing says that one did."""
-    if by_target and (crossed or not facts.circumstances.eyes.arrived):
-        return Place.TARGET
-    return Place.HOP
+    return Place.TARGET if by_target and (crossed or not facts.circumstances.eyes.arrived) else Place.HOP
 
 
 def _views(facts: Facts) -> tuple[tuple[Trial, ...], ...]:
@@ -278,7 +276,7 @@ def _passed(facts: Facts, verdict: Verdict, place: Place, where: str) -> Finding
     if not inference.gets_through(facts) or inference.shared(facts):
         return None
     if not missing:
-        return Finding(verdict, place, said, facts.enough or final)
+        return Finding(verdict, place, said + _errors(facts) * (verdict is Verdict.REACHED), facts.enough or final)
     if facts.circumstances.agent_gone or not facts.counting_rounds or not inference.compatible(facts):
         return None
     said += f", no fewer than chance explains: {explain.control_text(facts)}"
@@ -287,5 +285,8 @@ def _passed(facts: Facts, verdict: Verdict, place: Place, where: str) -> Finding
 
 def _journey(facts: Facts, said: str) -> str:
     """The claim, and behind it the counts and the errors it rests on."""
-    errors = f"; {explain.rejections_text(facts.rejections)}" if facts.rejections else ""
-    return f"{said}; {explain.journey_text(facts)}{errors}"
+    return f"{said}; {explain.journey_text(facts)}{_errors(facts)}"
+
+
+def _errors(facts: Facts) -> str:
+    return f"; {explain.rejections_text(facts.rejections)}" if facts.rejections else ""

@@ -173,7 +173,7 @@ def _truths(spec: LabSpec) -> Iterator[str]:
     for direction in Direction:
         for form in Form:
             groups: dict[str, list[int]] = {}
-            for number in range(1, 256):
+            for number in range(256):
                 truth = layout.expected(number, direction, form, Traffic())
                 groups.setdefault(_said(truth), []).append(number)
             told = "; ".join(f"{said} {format_protocols(numbers)}" for said, numbers in groups.items())

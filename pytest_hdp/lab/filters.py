@@ -247,7 +247,7 @@ class RateLimited(Box):
 class TtlShort(Box):
     """Leaves some numbers a TTL of 1, towards the target: they die at the next router, one hop early."""
 
-    numbers: frozenset[int] = frozenset(range(1, 256)) - COMMON
+    numbers: frozenset[int] = frozenset(range(256)) - COMMON
     name: ClassVar[str] = "ttl-short"
     features: ClassVar[str] = "a kernel with nftables payload rewriting"
 

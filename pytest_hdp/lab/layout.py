@@ -127,8 +127,9 @@ class Layout:
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Truth about a train of this number as asked of socket(), -1 to 263 say, from end to end."""
-        refusal = refusal_at_socket(protocol)
-        if refusal:
+        if protocol == 0:  # sent in a header of the sender's own, and nobody can listen to it
+            return self._composed(protocol, direction, form, traffic).without_socket()
+        if refusal := refusal_at_socket(protocol):
             return Truth(Verdict.REFUSED_AT_SOCKET, errno=refusal)
         truth = self._composed(protocol, direction, form, traffic)
         if protocol == TCP and form is Form.WELLFORMED and self._nats():
@@ -291,8 +292,7 @@ def _at_the_end(truth: Truth) -> Truth:
 
 def _network(port: Port) -> str:
     start = port.address.rsplit(".", 1)
-    base = int(start[1]) & (0xFF << (32 - port.prefix)) & 0xFF
-    return f"{start[0]}.{base}/{port.prefix}"
+    return f"{start[0]}.{int(start[1]) & (0xFF << (32 - port.prefix)) & 0xFF}/{port.prefix}"
 
 
 def layout(boxes: Sequence[Box]) -> Layout:

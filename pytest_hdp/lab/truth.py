@@ -36,6 +36,7 @@ _PLACES = {
     Verdict.HELD_BY_RECEIVER: Place.RECEIVER_KERNEL,
     Verdict.MODIFIED: Place.RECEIVER_SOCKET,
     Verdict.DELIVERED: Place.RECEIVER_SOCKET,
+    Verdict.REACHED: Place.TARGET,
 }
 BY_CHANCE = "translated or leaked"
 
@@ -81,6 +82,14 @@ class Truth:
     def ends(self) -> bool:
         """Whether no packet of the train gets beyond this box."""
         return self.verdict in _ENDS
+
+    def without_socket(self) -> Truth:
+        """Return what is true where no socket can listen to the number: what came to the interface was reached."""
+        seen = {Verdict.DELIVERED: Verdict.REACHED, Verdict.HELD_BY_RECEIVER: Verdict.REACHED}
+        verdict = seen.get(self.verdict, self.verdict)
+        also = frozenset(seen.get(each, each) for each in self.also) - {verdict}
+        second = seen.get(self.second_host, self.second_host) if self.second_host is not None else None
+        return replace(self, verdict=verdict, also=also, second_host=second)
 
     def followed_by(self, further: Truth) -> Truth:
         """Compose the truth of what a train passed with that of the next box on its path.

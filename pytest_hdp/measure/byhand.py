@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.capture import BY_HAND
+from pytest_hdp.measure.ends import open_sender
 from pytest_hdp.measure.path import RUN_ID_OFFSETS
 from pytest_hdp.measure.waiting import drive, look_until
 from pytest_hdp.packet import hdp, tag
@@ -104,7 +105,7 @@ class Sender:
         self.protocol = protocol
         self.encoding = encoding
         self._path = path
-        self._handle = path.near.station.sender(socket.AF_INET, protocol)
+        self._handle = open_sender(path.near, protocol, routed=path.routed)
 
     def send(self, content: bytes = b"", header: hdp.Header | None = None) -> int:
         """Send one packet; returns its index. Raises OSError with the errno of sendto()."""

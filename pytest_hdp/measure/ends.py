@@ -16,6 +16,7 @@ from errno import (
     EPIPE,
     errorcode,
 )
+from socket import AF_INET
 from typing import TYPE_CHECKING
 
 from pytest_hdp.vantage.exchange import AgentGone
@@ -71,6 +72,17 @@ def refuse_itself(address: str, interface: str, target: str, source: str) -> Non
     """Raise PathUnavailable where the way from `address` to the target leaves no host: nothing is to be learnt."""
     if address == target or interface == "lo":
         raise PathUnavailable(f"{target} is {source} itself: pytest suites/loopback measures that")
+
+
+def open_sender(end: End, protocol: int, *, routed: bool) -> int:
+    """Open a raw socket that sends this number from an end. Raises OSError with the errno of socket().
+
+    No kernel has a raw socket for 0. Over a path (`routed`) it is sent all the same, in a header of our own; on
+    loopback what socket() says is what is asked for.
+    """
+    if protocol == 0 and routed:
+        return end.station.sender_of_zero()
+    return end.station.sender(AF_INET, protocol)
 
 
 # what says something of this machine or of the way to the sockets, and nothing of a protocol number

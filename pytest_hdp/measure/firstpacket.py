@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Verdict
-from pytest_hdp.measure.control import Control
+from pytest_hdp.measure.control import PACKET_OUTGOING, Control
 from pytest_hdp.measure.engine import Measurement
 from pytest_hdp.measure.ledger import Ledger
 from pytest_hdp.measure.probes import Entry
@@ -86,7 +86,7 @@ def first_packet(path: OpenPath, plan: Plan, protocol: int, *, longest_idle: flo
 
 
 class _Single:
-    """Sends one probe at a time and waits for it at the receiver's socket."""
+    """Sends one probe at a time and waits for it at the receiver's socket, or its interface where there can be none."""
 
     def __init__(self, path: OpenPath, plan: Plan) -> None:
         self.path = path
@@ -96,23 +96,25 @@ class _Single:
         self.address = Control(path, b"").address(Direction.FORWARD)
 
     def passes(self, protocol: int, header: Header | None = None) -> bool:
-        """Whether one packet of this number is delivered."""
+        """Whether one packet of this number comes through."""
         train = Train(protocol)
         self.path.listener(Direction.FORWARD, protocol)
         self.path.subscribers.append(self._file)
         entry = send_probe(self.path, self.ledger, train, 0, self.content, self.address, header)
         deadline = self.path.clock.monotonic() + self.timeout + self.path.lag
-        drive(self.path, look_until(self.path.clock, deadline, lambda: bool(entry.delivered)))
+        drive(self.path, look_until(self.path.clock, deadline, lambda: _came(entry)))
         self.path.settle()
         self.path.subscribers.remove(self._file)
-        return _delivered(entry)
+        return _came(entry)
 
     def _file(self, eye: Eye, observation: Observation) -> None:
-        if eye.kind == "socket":
+        arriving = eye.kind == "tap" and eye.end is self.path.far and observation[2] != PACKET_OUTGOING
+        if eye.kind == "socket" or arriving:
             found = self.ledger.probe(observation[1], observation[3], observation[5])
             if found is not None:
-                found[0].keep(found[0].delivered, found[1])
+                entry, copy = found
+                entry.keep(entry.arrived if arriving else entry.delivered, copy)
 
 
-def _delivered(entry: Entry) -> bool:
-    return any(copy.genuine for copy in entry.delivered)
+def _came(entry: Entry) -> bool:
+    return any(copy.genuine for copy in (entry.delivered if entry.heard else entry.arrived))

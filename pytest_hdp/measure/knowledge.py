@@ -19,7 +19,7 @@ from pytest_hdp.measure.control import Control
 from pytest_hdp.measure.filing import file
 from pytest_hdp.measure.ledger import Ledger
 from pytest_hdp.measure.located import worth_locating
-from pytest_hdp.measure.sending import send_probe
+from pytest_hdp.measure.sending import hears, send_probe
 from pytest_hdp.measure.standin import StandIns
 from pytest_hdp.packet.encoding import encode
 
@@ -191,9 +191,10 @@ class Knowledge:
         """
         spoiled = {number: eyes_of(by_protocol, train.protocol) for number, by_protocol in self._spoiled.items()}
         chosen = self.stand_ins.beside(train)
-        key = (train.direction, more_rounds, tuple(spoiled.items()), chosen, self.control.address_of(train))
+        heard = hears(self.path, train)
+        key = (train.direction, more_rounds, tuple(spoiled.items()), chosen, self.control.address_of(train), heard)
         if key not in self._shared:
-            self._shared[key] = shared_by(
+            circumstances = shared_by(
                 self.path,
                 self.control,
                 self.ledger,
@@ -203,6 +204,8 @@ class Knowledge:
                 more_rounds=more_rounds,
                 chosen=chosen,
             )
+            eyes = replace(circumstances.eyes, delivered=circumstances.eyes.delivered and heard)
+            self._shared[key] = replace(circumstances, eyes=eyes)
         return self._shared[key]
 
     def forget_circumstances(self) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.confirmed import HELD_BACK, Confirmed, Numbered
-from pytest_hdp.measure.ends import End, Eye, PathUnavailable, refusal
+from pytest_hdp.measure.ends import End, Eye, PathUnavailable, open_sender, refusal
 from pytest_hdp.measure.traffic import Traffic
 from pytest_hdp.packet.carrier import CARRIERS, hdp_offset
 from pytest_hdp.packet.tag import RUN_ID_SIZE, Sealer
@@ -133,7 +133,7 @@ class OpenPath:
                 self._senders[key] = listening
                 return listening
             try:
-                self._senders[key] = end.station.sender(socket.AF_INET, protocol)
+                self._senders[key] = open_sender(end, protocol, routed=self.routed)
             except OSError as error:
                 self._senders[key] = refusal(error)
         return self._senders[key]
@@ -160,7 +160,7 @@ class OpenPath:
         for train in trains:
             ends = [self.receiver_end(train.direction)]
             if (train.direction, train.protocol) not in self._senders:
-                ends.append(self.sender_end(train.direction))
+                ends += [self.sender_end(train.direction)] if train.protocol else []
             for end in ends:
                 if end is not None and (id(end), train.protocol) not in self._listeners:
                     wanted[id(end)].add(train.protocol)

@@ -54,6 +54,7 @@ class Entry:
     `data`: the IP payload as sent; the HDP header stands at `start`, `size` bytes of header, tag and content follow.
     `sent_at`: ns of the wall clock, which may be set; `asked_at`: seconds of the clock that nobody can set. `handed`:
     to sendto(), unless who sends it was interrupted before. `carried`: came to the receiver inside a tunnel's packets.
+    `heard`: there is a socket at the receiver for its number; else its interface is where it ends.
     """
 
     index: int
@@ -65,6 +66,7 @@ class Entry:
     sent_at: int = 0
     asked_at: float = 0.0
     handed: bool = True
+    heard: bool = True
     errno: str | None = None
     left: list[Copy] = field(default_factory=list)
     arrived: list[Copy] = field(default_factory=list)
@@ -94,7 +96,7 @@ class Entry:
         """Nothing that may still come could add to what is known."""
         return (
             self.errno is not None
-            or any(copy.genuine for copy in self.delivered)
+            or any(copy.genuine for copy in (self.delivered if self.heard else self.arrived))
             or any(copy.protocol != self.train.protocol for copy in self.left)
         )
 

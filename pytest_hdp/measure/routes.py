@@ -215,7 +215,7 @@ def _second_path(spec: LabSpec, name: PathName, default: plan.Plan) -> Generator
 
     once = replace(
         default,
-        trains=tuple(Train(number) for number in range(1, 256)),
+        trains=tuple(Train(number) for number in range(256)),
         pace=replace(default.pace, rounds=1, most_rounds=1),
         locate="none",
     )
@@ -256,7 +256,7 @@ def _truth(known: _Known, train: Train, seen: Verdict, *, solicited: bool) -> Ex
     """What the boxes' own truth leads to expect of a train, as an expectation."""
     from pytest_hdp.lab.boxes import Traffic
 
-    if not 0 < train.protocol < 256:
+    if not 0 <= train.protocol < 256:
         return None
     truth = known.expected(train.protocol, train.direction, train.form, Traffic(size=SIZE, solicited=solicited))
     verdict = seen if seen in truth.also and seen is not Verdict.INCONCLUSIVE else truth.verdict

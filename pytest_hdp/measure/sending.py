@@ -55,6 +55,14 @@ def sender_in_mid_run(path: OpenPath, direction: Direction, protocol: int) -> in
         return errorcode[EPIPE]
 
 
+def hears(path: OpenPath, train: Train) -> bool:
+    """Whether the receiver's kernel gives no reason to look for a train's packets at its interface alone.
+
+    It gives one where socket() refuses to listen to their number.
+    """
+    return not isinstance(path.listener(train.direction, train.protocol), str)
+
+
 def send_probe(
     path: OpenPath,
     ledger: Ledger,
@@ -71,7 +79,7 @@ def send_probe(
     end = path.sender_end(train.direction)
     data = made(path, train, hdp, address)
     entry = Entry(index, number, train, data, data.find(hdp), len(hdp), now, path.clock.monotonic())
-    entry.handed = False
+    entry.handed, entry.heard = False, hears(path, train)
     ledger.add(entry)
     if path.traffic.solicits(train):
         ledger.solicited.add(train)

@@ -25,7 +25,7 @@ from pytest_hdp.vantage.ahead import Ahead, Refused, check, check_numeric, check
 from pytest_hdp.vantage.station import Observation, Station, _with_room
 
 # what its controller may have opened, and which of the arguments are a buffer's size
-_OPENING = {"tap": 2, "listen": 3, "sender": None, "datagram": 3}
+_OPENING = {"tap": 2, "listen": 3, "sender": None, "sender_of_zero": None, "datagram": 3}
 MOST_UNCONFIRMED = 64  # packets to addresses learnt from the network, from which nothing is known to have come back
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 _MOST_SOURCES = 4096  # addresses that are remembered: a flood from all of them must not fill the memory

@@ -21,6 +21,7 @@ _SO_ATTACH_FILTER, _SO_RCVBUFFORCE, _PR_SET_NO_NEW_PRIVS = 26, 33, 38
 _NOBODY = 65534
 _NUMBERS = range(-1, 264)
 _OF_EACH = 2  # one to listen, one that somebody opens by hand
+_OF_RAW = 4  # as many again of IPPROTO_RAW, for number 0
 
 
 class Refused(Exception):  # noqa: N818
@@ -79,11 +80,12 @@ class Ahead:
         return 0
 
     def fill(self) -> None:
-        """Open all that may ever be asked for: two raw sockets of each number, and taps. They receive nothing yet."""
+        """Open all that may ever be asked for, raw sockets of each number and taps. They receive nothing yet."""
         keys = [(int(socket.AF_INET), int(socket.SOCK_RAW), number) for number in _NUMBERS]
         keys.append((AF_PACKET, int(socket.SOCK_DGRAM), 0))
         for key in keys:
-            while key not in self._refused and len(self._ready.get(key, ())) < _OF_EACH:
+            most = _OF_RAW if key[2] == socket.IPPROTO_RAW else _OF_EACH
+            while key not in self._refused and len(self._ready.get(key, ())) < most:
                 try:
                     opened = open_socket(*key)
                 except OSError as error:

@@ -51,8 +51,7 @@ class RemoteStation:
         self._ahead: dict[tuple[int, int, int], int] = {}
         self._drops: dict[int, int] = {}
         self._payload_only: set[int] = set()
-        self._number = 0
-        self._backlog = 0.0
+        self._number, self._backlog = 0, 0.0
         self.ended = threading.Event()
         channel.setcallback(self._inbox.put, endmarker=None)
 
@@ -92,6 +91,10 @@ class RemoteStation:
     def sender(self, family: int, protocol: int) -> int:
         """As `Station.sender`; the header is always the kernel's."""
         return self._open_raw("sender", int(family), protocol)
+
+    def sender_of_zero(self) -> int:
+        """As `Station.sender_of_zero`."""
+        return self._open("sender_of_zero")[0]
 
     def datagram(
         self, address: str, port: int = 0, program: Program | None = None, buffer: int | None = None
@@ -141,10 +144,7 @@ class RemoteStation:
     # As only a far one does
 
     def send_later(self, handle: int, data: bytes, address: str, port: int, packet: Packet) -> None:
-        """Hand over a packet. `packet.errno` is set when the far end says that it was refused, or is gone.
-
-        `packet.sent_at` is put off by the pauses before it.
-        """
+        """Hand over a packet: pauses before put its `sent_at` off, and a far end that refuses or goes sets `errno`."""
         self._number += 1
         self._handed.add(self._number, packet)
         packet.sent_at += int(self._backlog * 1e9)

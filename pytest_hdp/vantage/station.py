@@ -52,6 +52,7 @@ _RTM_GETROUTE = 26
 _RTA_DST = 1
 _RTA_OIF = 4
 _IPPROTO_RAW = 255
+_IP_DF = 0x4000  # "don't fragment", as the kernel sets by default
 
 _BUSY = (errno.EAGAIN, errno.ENOBUFS)
 _SEND_PATIENCE = 0.5  # seconds for which a full send queue is waited for
@@ -97,6 +98,7 @@ class Station:
         self._next_handle = 0
         self._sockets: dict[int, socket.socket] = {}
         self._sendto: dict[int, Callable[[bytes, tuple[str, int]], int]] = {}
+        self._of_zero: set[int] = set()  # handles of the senders whose packets get their header here
         self._readers: dict[int, _Reader] = {}
         self._counted: dict[int, Overflow] = {}
         self._source: list[tuple[int, int, bytes]] = []
@@ -119,6 +121,7 @@ class Station:
         """Close one socket; what it had received and `poll` had not fetched is lost."""
         opened = self._sockets.pop(handle)
         del self._sendto[handle]
+        self._of_zero.discard(handle)
         self._counted.pop(handle, None)
         if self._readers.pop(opened.fileno(), None) is not None:
             self._epoll.unregister(opened.fileno())
@@ -183,6 +186,16 @@ class Station:
                 _include_header(opened, family, included=header_included)
         return self._keep(opened)
 
+    def sender_of_zero(self) -> int:
+        """Open a socket that sends IPv4 packets with number 0, for which no raw socket exists: in a header made here.
+
+        All that a caller says of that is where `send` sends to: the source is the kernel's choice. Raises OSError.
+        """
+        handle = self.sender(socket.AF_INET, _IPPROTO_RAW, header_included=True)
+        self._of_zero.add(handle)
+        self._sendto[handle] = self._sending(handle)
+        return handle
+
     def datagram(
         self, address: str, port: int = 0, program: Program | None = None, buffer: int | None = None
     ) -> tuple[int, int]:
@@ -218,8 +231,8 @@ class Station:
         with self._open(socket.AF_INET, socket.SOCK_DGRAM, 0) as trying:
             trying.bind((address, 0))
         self._source = [(socket.IPPROTO_IP, _IP_PKTINFO, struct.pack("=i4s4x", 0, socket.inet_aton(address)))]
-        for handle, opened in self._sockets.items():
-            self._sendto[handle] = self._sending(opened)
+        for handle in self._sockets:
+            self._sendto[handle] = self._sending(handle)
 
     def send(self, handle: int, data: bytes, address: str, port: int = 0) -> str | None:
         """Send one packet to a numeric address. Returns None, or the name of the errno ("EPERM") if it was refused.
@@ -277,10 +290,13 @@ class Station:
         handle = self._next_handle
         self._next_handle += 1
         self._sockets[handle] = opened
-        self._sendto[handle] = self._sending(opened)
+        self._sendto[handle] = self._sending(handle)
         return handle
 
-    def _sending(self, opened: socket.socket) -> Callable[[bytes, tuple[str, int]], int]:
+    def _sending(self, handle: int) -> Callable[[bytes, tuple[str, int]], int]:
+        opened = self._sockets[handle]
+        if handle in self._of_zero:
+            return lambda data, to: opened.sendmsg([_header_of_zero(opened, to[0]), data], self._source, 0, to)
         if not self._source or opened.family != socket.AF_INET:
             return opened.sendto
         return lambda data, to: opened.sendmsg([data], self._source, 0, to)
@@ -474,6 +490,14 @@ def _include_header(opened: socket.socket, family: int, included: bool) -> None:
         opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_HDRINCL, int(included))
     else:
         opened.setsockopt(socket.IPPROTO_IP, socket.IP_HDRINCL, int(included))
+
+
+def _header_of_zero(opened: socket.socket, address: str) -> bytes:
+    """A header such as the kernel makes for raw sockets; it puts in length, checksum and source: raw(7)."""
+    identification = int.from_bytes(os.urandom(2), "big") | 1  # the kernel leaves 0 where no fragments may be made
+    ttl = opened.getsockopt(socket.IPPROTO_IP, socket.IP_TTL)
+    destination = socket.inet_pton(socket.AF_INET, address)
+    return struct.pack("!BBHHHBBH4x4s", 0x45, 0, 0, identification, _IP_DF, ttl, 0, 0, destination)
 
 
 def _set_receive_buffer(opened: socket.socket, size: int) -> None:

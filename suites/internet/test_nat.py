@@ -5,7 +5,7 @@ A NAT that finds no ports in a packet has the address alone to tell its inside h
 
 import pytest
 
-pytestmark = pytest.mark.hdp(path="target", eyes=True, default="1-255")
+pytestmark = pytest.mark.hdp(path="target", eyes=True)
 
 
 def test_source_address(hdp_probe):

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = pytest.mark.hdp(path="target", default="1-255", direction="both")
+pytestmark = pytest.mark.hdp(path="target", direction="both")
 
 
 def test_sweep(hdp_probe):

@@ -194,7 +194,7 @@ def start(options: argparse.Namespace) -> list[Timings]:
 
 
 def lab(options: argparse.Namespace) -> list[Timings]:
-    """A sweep through a lab, 255 numbers both ways in 5 rounds, as a whole process"""
+    """A sweep through a lab, 256 numbers both ways in 5 rounds, as a whole process"""
     rows = []
     for name, reach in LABS.items():
         arguments = ["suites/internet/test_sweep.py", f"--hdp-lab={name}"]

@@ -2,7 +2,7 @@
 
     python tests/bench/ssh_sweep.py [ROUNDS [LOSS]]
 
-As root. All numbers from 1 to 255, five rounds and more for the undecided, forward and in reverse; seconds from the
+As root. All numbers from 0 to 255, five rounds and more for the undecided, forward and in reverse; seconds from the
 start of ssh to the agent's first word, from there to the last verdict, and both; and what the lab's truth contradicts.
 """
 
@@ -45,7 +45,7 @@ def path(loss: float) -> LabSpec:
 
 def sweep(agent: str, loss: float) -> None:
     """At the client: measure once."""
-    trains = tuple(Train(number, direction) for direction in Direction for number in range(1, 256))
+    trains = tuple(Train(number, direction) for direction in Direction for number in range(256))
     asked = replace(plan.Plan((), plan.REMOTE, seed=1), trains=trains)
     route = watched(here(), ssh(agent.removeprefix("ssh=")), TARGET, asked, None)
     began = time.perf_counter()
@@ -67,7 +67,7 @@ def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 10
     loss = float(sys.argv[2]) if len(sys.argv) > 2 else 0.05
     print(f"Linux {platform.release()}, Python {platform.python_version()}, {os.cpu_count()} processors, ", end="")
-    print(f"load {os.getloadavg()[0]:.1f}; {rounds} sweeps of 510 trains, 100 ms, {loss:.0%} loss")
+    print(f"load {os.getloadavg()[0]:.1f}; {rounds} sweeps of 512 trains, 100 ms, {loss:.0%} loss")
     rows = []
     for seed in range(rounds):
         with tempfile.TemporaryDirectory(prefix="hdp-ssh-") as folder:

@@ -38,7 +38,7 @@ from pytest_hdp.vantage.station import Station
 pytestmark = pytest.mark.skipif(
     not (can_open_raw() or can_unshare()), reason="privilege: neither raw sockets nor user namespaces"
 )
-EVERY = range(1, 256)
+EVERY = range(256)
 NEVER_ANSWERED = {1, 2, 6, 17, 103, 136}  # a stock Linux host's own protocols
 LEAKED = {58, 132}  # left a Linux NAT untranslated, so an answer finds no way back
 QUICK = {"ipv4/icmp_ratemask": 0}

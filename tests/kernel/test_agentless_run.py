@@ -82,8 +82,8 @@ def test_ctrl_c_keeps_what_is_known_of_a_slow_target(tmp_path):
             heard += os.read(ours, 65536)
 
     try:
-        hear(rb"hdp: \d+ of 255 settled, about (\d{2,3} s|\d min) left")
-        hear(rb"hdp: (\d{2}) of 255 settled")
+        hear(rb"hdp: \d+ of 256 settled, about (\d{2,3} s|\d min) left")
+        hear(rb"hdp: (\d{2}) of 256 settled")
         os.killpg(running.pid, signal.SIGINT)
         hear(rb"KeyboardInterrupt|Interrupted|no tests ran|\d (passed|skipped).* in ")
         hear(rb" in \d+\.\d+s")

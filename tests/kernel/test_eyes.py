@@ -67,6 +67,51 @@ def test_what_an_ipsec_policy_refuses_is_held_by_the_receiver(run: Run) -> None:
     assert found == {(50, "forward"): "held_by_receiver"}, printed
 
 
+def test_number_0_is_reached_where_it_is_seen_since_nobody_can_listen_to_it(run: Run) -> None:
+    printed, records = run(LINE, *WATCHED, "--hdp-protocols=0,253")
+    assert {key: each["verdict"] for key, each in records.items()} == {
+        (0, "forward"): "reached", (0, "reverse"): "reached",
+        (253, "forward"): "delivered", (253, "reverse"): "delivered",
+    }, printed  # fmt: skip
+    for way in ("forward", "reverse"):
+        record = records[0, way]
+        assert (record["sent"], record["left"], record["arrived"], record["delivered"]) == (7, 7, 7, 0)
+        assert "arrived as sent at eth0" in record["explanation"]
+        assert "where no socket listens to its number" in record["explanation"]
+    answers = [(each["from"], each["type"], each["code"]) for each in records[0, "forward"]["icmp"]]
+    assert answers == [(TARGET, 3, 2)], "the target's stack says that nobody listens, which rejects nothing"
+
+
+def test_number_0_is_answered_without_an_agent_too(run: Run) -> None:
+    printed, records = run(LINE, *ALONE, "--hdp-protocols=0,253")
+    assert {key: each["verdict"] for key, each in records.items()} == {
+        (0, "forward"): "reached",
+        (253, "forward"): "reached",
+    }, printed
+
+
+FIREWALL = """
+ip netns exec {host} nft 'table inet t {{ chain c {{ type filter hook {hook} priority 0; ip protocol 0 {word}; }}; }}'
+"""
+
+
+@pytest.mark.parametrize(
+    ("host", "hook", "word", "verdicts"),
+    [
+        ("router", "forward", "drop", ("lost", "lost")),
+        ("client", "output", "drop", ("refused_at_send", "reached")),
+        ("server", "input", "drop", ("reached", "reached")),
+        ("server", "input", "reject with icmp type admin-prohibited", ("reached", "reached")),
+    ],
+    ids=["a router", "the sender", "the target drops", "the target rejects"],
+)
+def test_what_firewalls_do_to_number_0_is_told(run: Run, host: str, hook: str, word: str, verdicts: Any) -> None:
+    rules = FIREWALL.format(host=host, hook=hook, word=word)
+    printed, records = run(LINE + rules, *WATCHED, "--hdp-protocols=0,253")
+    assert (records[0, "forward"]["verdict"], records[0, "reverse"]["verdict"]) == verdicts, printed
+    assert records[253, "forward"]["verdict"] == records[253, "reverse"]["verdict"] == "delivered"
+
+
 # GRE and ESP leave by a second uplink, whose router drops GRE
 TWO_UPLINKS = """
 ip netns add second; ip -n second link set lo up

@@ -57,8 +57,11 @@ def test_finds_what_the_topology_does(run, workers):
     status, printed, records = run(SWEEP, *ENDS, *workers)
     assert status == 1, printed
     found = {key: record["verdict"] for key, record in records.items() if record["verdict"] != "delivered"}
-    assert found == {(47, "forward"): "lost", (50, "forward"): "rejected", (112, "reverse"): "lost"}, printed
-    assert len(records) == 510
+    assert found == {
+        (47, "forward"): "lost", (50, "forward"): "rejected", (112, "reverse"): "lost",
+        (0, "forward"): "reached", (0, "reverse"): "reached",
+    }, printed  # fmt: skip
+    assert len(records) == 512
     assert records[47, "forward"]["last_hop"] == {"ttl": 1, "address": "192.0.2.1"}
     assert records[112, "reverse"]["last_hop"] == {"ttl": 1, "address": "198.51.100.1"}
     assert "lost between 192.0.2.1 (hop 1) and 198.51.100.2 (hop 2)" in records[47, "forward"]["explanation"]

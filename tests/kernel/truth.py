@@ -2,7 +2,7 @@
 
     python tests/kernel/truth.py --sweeps 40
 
-A sweep is all numbers from 1 to 255, both forms that exist of each, forward and in reverse, over a lab built anew.
+A sweep is all numbers from 0 to 255, both forms that exist of each, forward and in reverse, over a lab built anew.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def trains() -> tuple[Train, ...]:
         Train(number, direction, form)
         for direction in Direction
         for form in Form
-        for number in range(1, 256)
+        for number in range(256)
         if form is Form.BARE or number in CARRIERS
     )
 

@@ -95,6 +95,8 @@ FOUND = (
     ("several-firewalls", 44004276),
     # held by a receiver that rejects it, since its own packets stood in for the control
     ("tcp-and-sctp-only", "far-firewall-rejects", "far-established", 42000851),
+    ("number-zero", 1),  # refused at socket(), and never sent
+    ("listeners-refused", 1),  # seen as sent where no socket could be had, and held by the receiver or rejected
 )
 """Families and seed of the worlds that showed faults which are mended."""
 DIGESTS = """

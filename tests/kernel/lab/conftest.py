@@ -94,7 +94,7 @@ class Direct:
         self.receiver = receiver
         for start in range(0, len(wanted), CHUNK):
             chunk = wanted[start : start + CHUNK]
-            listeners = {number: self._raw(receiver, number) for number in chunk}
+            listeners = {number: self._raw(receiver, number) for number in chunk if number}
             for number in chunk:
                 self._send(node, number, form, (source, destination), count, ttl, tos, size)
             self.settle()
@@ -164,12 +164,17 @@ class Direct:
     def _send(
         self, node: str, number: int, form: Form, ends: tuple[str, str], count: int, ttl: int, tos: int, size: int
     ) -> None:
-        with self._raw(node, number) as opened:
-            opened.setsockopt(socket.IPPROTO_IP, socket.IP_HDRINCL, 0)
+        with self._raw(node, number or socket.IPPROTO_RAW) as opened:
+            opened.setsockopt(socket.IPPROTO_IP, socket.IP_HDRINCL, int(not number))
             opened.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
             opened.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tos)
             for sequence in range(count):
                 payload = content(number, sequence, form, ends, size)
+                if not number:  # no socket gives it its header
+                    header = struct.pack(
+                        "!BBHHHBBH4s4s", 0x45, tos, 0, 0, 0, ttl, 0, 0, bytes(4), socket.inet_aton(ends[1])
+                    )
+                    payload = header + payload
                 try:
                     opened.sendto(payload, (ends[1], 0))
                 except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import struct
 import sys
 import time
 from dataclasses import dataclass
@@ -263,6 +264,32 @@ def test_a_tap_sends_nothing(start, space, beside):
     assert beside.poll(0.1) == []
 
 
+def test_number_0_goes_in_a_header_that_its_controller_has_no_say_in(start, space):
+    """Neither what is handed over nor any word before it chooses source, destination, number or options."""
+    forged = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 0, 7, 0, 9, 253, 0, socket.inet_aton(OTHER), socket.inet_aton(OTHER))
+    with Station(space.open_socket) as beside:
+        beside.tap("lo", bpf.matching(MARK, (12, 32)))
+        far = start(peers=(HERE,))
+        handle = far.sender_of_zero()
+        far.send_from("192.0.2.66")
+        assert far.send(handle, forged + PAYLOAD, HERE) is None
+        assert far.send(handle, PAYLOAD, HERE) is None
+        seen = [each[3] for each in beside.poll(1) if each[2] == 4]
+        assert [(data[0], data[9], data[12:20], data[20:]) for data in seen] == [
+            (0x45, 0, 2 * socket.inet_aton(HERE), forged + PAYLOAD),
+            (0x45, 0, 2 * socket.inet_aton(HERE), PAYLOAD),
+        ]
+        far.send(handle, PAYLOAD, OTHER)
+        assert far.gone == f"it was asked to send to {OTHER}, from where nothing of this session came"
+        assert beside.poll(0.1) == []
+
+
+def test_a_sender_of_0_takes_no_argument(start):
+    far = start(peers=(HERE,))
+    with pytest.raises(AgentGone, match="argument"):
+        far._ask("open", print, 99, "sender_of_zero", [INET, 253])
+
+
 def test_a_quoted_packet_makes_no_peer_of_a_router(start, space):
     """An ICMP error about one of our packets comes from anywhere."""
     far = start()
@@ -314,6 +341,10 @@ def test_all_privilege_is_gone_and_all_sockets_are_there(start):
         assert far.send(handle, PAYLOAD, HERE) is None
     observed = far.poll(0)
     assert {each[3][9] for each in observed if each[0] != tap} == set(handles)
+    zero = [far.sender_of_zero() for _ in range(2)]
+    assert far.send(zero[1], PAYLOAD, HERE) is None
+    assert {each[3][9] for each in far.poll(0) if each[0] == tap} == {0}
+    far.listen(socket.AF_INET, 255, PROGRAM)
     far.listen(socket.AF_INET, 253, PROGRAM)
     with pytest.raises(OSError, match="given up its privilege"):
         far.listen(socket.AF_INET, 253, PROGRAM)

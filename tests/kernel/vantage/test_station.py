@@ -309,6 +309,38 @@ def test_the_kernel_builds_the_header_unless_told_otherwise(station):
     assert [data[8] for data in seen] == [64, 9, 9]
 
 
+def test_number_0_leaves_in_a_header_as_the_kernel_makes_them(ip, station):
+    ip(*LINK, "addr add 192.0.2.9/24 dev near")
+    station.tap("near", OURS)
+    zero, usual = station.sender_of_zero(), station.sender(socket.AF_INET, 253)
+    for ttl, source in ((None, None), (7, "192.0.2.9")):
+        for handle in (zero, usual):
+            if ttl is not None:
+                station.set_ttl(handle, ttl)
+                station.send_from(source)
+            assert station.send(handle, NEEDLE, "192.0.2.2") is None
+    seen = [each[3] for each in station.poll(1) if each[2] == PACKET_OUTGOING]
+    assert [data[9] for data in seen] == [0, 253] * 2
+    for mine, kernels in (seen[:2], seen[2:]):
+        header = [data[:4] + data[6:9] + data[12:20] for data in (mine, kernels)]  # all but IP-ID, number, checksum
+        assert header[0] == header[1]
+        assert mine[4:6] != b"\0\0"
+    assert station.send(zero, bytes(1500), "192.0.2.2") == "EMSGSIZE"
+
+
+def test_nobody_can_listen_to_number_0_and_a_linux_target_says_so(station, gather):
+    """Not even a socket for 256, whose own packets leave as 0: net/ipv4/raw.c compares all of the number."""
+    numbers = [*range(1, 256), *((256,) if knows_mptcp() else ())]
+    listeners = {station.listen(socket.AF_INET, number, OURS) for number in numbers}
+    tap = station.tap("lo", bpf.matching(NEEDLE, [0], icmp_errors_to=HERE))
+    station.send(station.sender_of_zero(), NEEDLE, HERE)
+    seen = [each for each in gather(station, 4) if each[2] != PACKET_OUTGOING]
+    assert not [each for each in seen if each[0] in listeners]
+    probe, error = (each[3] for each in seen if each[0] == tap)
+    assert (probe[9], probe[20:]) == (0, NEEDLE)
+    assert (error[9], error[20:22]) == (1, b"\3\2"), "protocol unreachable"
+
+
 def test_taps_see_icmp_errors_if_told_to(station, gather):
     with_errors = station.tap("lo", bpf.matching(NEEDLE, [0], icmp_errors_to=HERE))
     without = station.tap("lo", bpf.matching(NEEDLE, [0]))

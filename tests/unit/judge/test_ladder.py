@@ -408,8 +408,12 @@ EXAMPLES = {
     "reached once": Example("lPlll", V.REACHED, P.TARGET, eyes=NO_AGENT),
     "replied": Example("yllll", V.REACHED, P.TARGET, eyes=NO_AGENT, says=(f"{TARGET} replied to 1 of 5",)),
     "reached the interface": Example(
-        "aaaaa", V.REACHED, P.TARGET, eyes=TAP_ONLY, says=("no eye was open at its socket",)
+        "aaaaa", V.REACHED, P.TARGET, eyes=TAP_ONLY, says=("no socket listens to its number",)
     ),
+    "reached, and then nobody there listens": Example(
+        "ffffa", V.REACHED, P.TARGET, eyes=TAP_ONLY, says=("198.51.100.2 answered 4 with",)
+    ),
+    "in the target's name, without a socket there": Example("PPPPP", V.REJECTED, P.HOP, eyes=TAP_ONLY),
     "reached the interface, once of nine": Example("l" * 8 + "a", V.LOSSY, P.PATH, eyes=TAP_ONLY),
     "reached nothing yet": Example("lll", V.INCONCLUSIVE, UNKNOWN, eyes=TAP_ONLY),
     # 13: silent

@@ -108,7 +108,8 @@ class World:
         less = {V.INCONCLUSIVE}
         if not (self.eyes.arrived or self.eyes.delivered):
             less |= {V.SILENT}
-        if self.eyes.arrived and not self.eyes.delivered and self.truth in {V.DELIVERED, V.HELD_BY_RECEIVER}:
+        kept = self.truth in {V.DELIVERED, V.HELD_BY_RECEIVER} or (self.truth is V.REJECTED and self.target_rejects)
+        if self.eyes.arrived and not self.eyes.delivered and kept:
             return less | {V.REACHED}  # the tap saw it come, and nothing more can be known
         blind = not self.eyes.left
         more = {
@@ -193,7 +194,7 @@ def test_duplicates_replays_strangers_and_forgeries_change_nothing(world: World,
 
 
 CLOSED = {
-    V.REACHED: {V.DELIVERED, V.HELD_BY_RECEIVER, V.MODIFIED},
+    V.REACHED: {V.DELIVERED, V.HELD_BY_RECEIVER, V.MODIFIED, V.REJECTED},
     V.MODIFIED: {V.RENUMBERED, V.MODIFIED},
 }
 """What an eye fewer may turn a verdict into, other than itself, `inconclusive` and `silent`: from which."""

@@ -135,12 +135,22 @@ def test_a_ttl_of_one_is_enough_for_the_target():
     assert (rejected.icmp, rejected.icmp_from) == ((11, 0), "203.0.113.6")
 
 
-@pytest.mark.parametrize(
-    ("number", "errno"), [(-1, "EINVAL"), (0, "EPROTONOSUPPORT"), (263, "EINVAL"), (70000, "EINVAL")]
-)
+@pytest.mark.parametrize(("number", "errno"), [(-1, "EINVAL"), (263, "EINVAL"), (70000, "EINVAL")])
 def test_what_socket_refuses_never_meets_a_box(number, errno):
     truth = layout([SenderFirewall(), Allowlist()]).expected(number, FORWARD, BARE)
     assert (truth.verdict, truth.errno) == (Verdict.REFUSED_AT_SOCKET, errno)
+
+
+def test_number_0_is_sent_and_nobody_can_listen_to_it():
+    wire, host = layout([Loss(0.05), Router()]), layout([Router(), HostFirewall(frozenset({17}))])
+    assert host.expected(3, FORWARD, BARE).verdict is Verdict.HELD_BY_RECEIVER
+    for found in (wire, host, layout([Router()])):
+        truth = found.expected(0, FORWARD, BARE)
+        assert (truth.verdict, truth.place) == (Verdict.REACHED, Place.TARGET)
+        assert Verdict.DELIVERED not in truth.also
+    assert layout([Router(), Allowlist()]).expected(0, FORWARD, BARE).verdict is Verdict.LOST
+    assert layout([SenderFirewall(), Router()]).expected(0, FORWARD, BARE).verdict is Verdict.REFUSED_AT_SEND
+    assert layout([Nat(), Router()]).expected(0, FORWARD, BARE).second_host is Verdict.LOST
 
 
 def test_a_number_of_more_than_eight_bits_is_renumbered_unless_its_low_bits_are_refused(monkeypatch):

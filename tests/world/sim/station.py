@@ -114,6 +114,10 @@ class SimStation:
         self._check(protocol)
         return self._keep(Socket(self._next, "sender", protocol, header=header_included)).handle
 
+    def sender_of_zero(self) -> int:
+        """As Station.sender_of_zero."""
+        return self._keep(Socket(self._next, "sender", 0)).handle
+
     def datagram(self, address: str, port: int = 0, program: Any = None, buffer: int | None = None) -> tuple[int, int]:
         """As Station.datagram."""
         if address not in (*self.host.addresses, "0.0.0.0"):

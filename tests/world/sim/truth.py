@@ -158,8 +158,14 @@ def _journey(world: World, view: View) -> Iterator[tuple[object, list[Effect], V
                 view = replace(view, number=element.to)
     for rule in blueprint.far_inputs if forward else blueprint.near_inputs:
         yield world.far if forward else world.near, _listed(rule.effect(view)), view
-    if not forward and view.number in blueprint.near_refusals:
-        yield world.near, [Effect("no-eye", where="near")], view
+    if no_socket(world, view):
+        yield world.far if forward else world.near, [Effect("no-eye", where="far" if forward else "near")], view
+
+
+def no_socket(world: World, view: View) -> bool:
+    """Whether somebody watches the receiver, and no socket there can listen to the number."""
+    refused = view.way == REVERSE and view.number in world.blueprint.near_refusals
+    return world.blueprint.agent and (view.number == 0 or refused)
 
 
 def elements_of(world: World, view: View) -> Iterator[object]:
@@ -241,13 +247,14 @@ def _control_opens(world: World, view: View) -> bool:
 def _ended(world: World, view: View, effect: Effect, element: object, way: _Way) -> Truth:
     why = f"{effect.where}: {effect.kind}"
     lost = {V.LOST} if world.blueprint.agent else {V.SILENT}
+    held = {V.REACHED if no_socket(world, view) else V.HELD_BY_RECEIVER}
     found: dict[str, set[Verdict]] = {
         "drop": lost,
         "no-socket": {V.REFUSED_AT_SOCKET},
         "no-eye": {V.REACHED},
         "refused-at-send": {V.REFUSED_AT_SEND},
         "held-by-sender": {V.HELD_BY_SENDER},
-        "held-by-receiver": {V.HELD_BY_RECEIVER},
+        "held-by-receiver": held,
     }
     if effect.kind == "handled":
         unheard = {V.SILENT} if way.muted or way.nat == "leaked" else set()
@@ -265,6 +272,8 @@ def _rejected(world: World, view: View, effect: Effect, element: object, way: _W
     at_host = element is world.far or element is world.near
     if at_host and world.blueprint.agent:
         lost = V.HELD_BY_RECEIVER
+        if no_socket(world, view):
+            return replace(_made(world, {V.REACHED}, way, None, why), arrives=True)
     speakers = effect.detail if effect.kind == "loop" else (element,)
     dumb = [isinstance(each, Router) and (not each.speaks or each.short) for each in speakers]
     unheard = (

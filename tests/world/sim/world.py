@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sim.packet import Packet
 
 MOST_AT_ONCE = 3
+BESIDE = 0.1
 
 
 @dataclass(slots=True)
@@ -69,7 +70,7 @@ def draw(seed: int, families: Sequence[str] | None = None, *, trace: bool = Fals
     a few that are named, of all of them."""
     chance = random.Random(f"families {seed}")
     few = families is not None and len(families) <= MOST_AT_ONCE
-    chosen = tuple(families or ()) if few else _some(chance, sorted(DEFAULT if families is None else families))
+    chosen = tuple(families or ()) if few else _some(chance, sorted(DEFAULT if families is None else families), seed)
     needs = {FAMILIES[each].agent for each in chosen} - {None}
     blueprint = plain(seed, agent=needs.pop() if len(needs) == 1 else None if not needs else True)
     for name in chosen:
@@ -77,9 +78,12 @@ def draw(seed: int, families: Sequence[str] | None = None, *, trace: bool = Fals
     return build(blueprint, chosen, trace=trace, ties=ties)
 
 
-def _some(chance: random.Random, pool: Sequence[str]) -> tuple[str, ...]:
+def _some(chance: random.Random, families: Sequence[str], seed: int) -> tuple[str, ...]:
     chosen: list[str] = []
-    for name in chance.sample(pool, min(len(pool), chance.choice((0, 1, 1, 2, 2, MOST_AT_ONCE)))):
+    pool = [each for each in families if not FAMILIES[each].beside]
+    drawn = chance.sample(pool, min(len(pool), chance.choice((0, 1, 1, 2, 2, MOST_AT_ONCE))))
+    beside = [each for each in families if each not in pool and random.Random(f"{each} {seed}").random() < BESIDE]
+    for name in (*drawn, *beside):
         if all(FAMILIES[name].goes_with(FAMILIES[each]) for each in chosen):
             chosen.append(name)
     return tuple(chosen)

@@ -67,7 +67,7 @@ def sockets_refused(print_: Blueprint) -> None:
     _refuse(print_)
 
 
-@family(agent=True, fault="C16: where no socket can exist, what is seen as sent at the interface is reached")
+@family(agent=True, beside=True)
 def listeners_refused(print_: Blueprint) -> None:
     """The near host gives no socket for some numbers, which come to it all the same."""
     print_.trains = tuple(sorted({Train(number, Direction.REVERSE) for number in print_.numbers}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.verdict import Direction
 from sim.blueprint import Blueprint
 from sim.elements import NumberFilter, Unreachable
 from sim.families.registry import MS, family
@@ -38,8 +39,9 @@ def unreachable_then_dropped(print_: Blueprint) -> None:
     print_.notes.append(f"{first.name} has no way on for moments, and {last.name} drops {sorted(numbers)}")
 
 
-@family(agent=None, fault="C16: number 0 is one of the 256")
+@family(mild=True, beside=True)
 def number_zero(print_: Blueprint) -> None:
-    """Number 0 is asked for."""
-    print_.trains = tuple(sorted({*print_.trains, Train(0)}))
+    """Number 0 is asked for too, both ways where that is to be had: no socket can listen to it."""
+    ways = {Direction.FORWARD, *(each.direction for each in print_.trains)}
+    print_.trains = tuple(sorted({*print_.trains, *(Train(0, way) for way in ways)}))
     print_.notes.append("number 0")

@@ -20,7 +20,8 @@ class Family:
     """`agent`: whether it needs one, must have none (False), or takes either (None). Of one `group` a world has one.
 
     `mild`: it goes with everything; `alone`: it goes with nothing but the mild. `fault`: what today's code gets wrong
-    here, by the number that it has in the list of known faults; such a family is not drawn by default.
+    here, by the number that it has in the list of known faults; such a family is not drawn by default. `beside`: it is
+    drawn beside the others, in one world of ten, so that it changes no other's draw.
     """
 
     add: Callable[[Blueprint], None]
@@ -29,6 +30,7 @@ class Family:
     fault: str = ""
     mild: bool = False
     alone: bool = False
+    beside: bool = False
 
     def goes_with(self, other: Family) -> bool:
         """Whether one world may have both."""
@@ -50,11 +52,12 @@ def family(
     fault: str = "",
     mild: bool = False,
     alone: bool = False,
+    beside: bool = False,
 ) -> Callable[[Add], Add]:
     """Register a family under its function's name."""
 
     def keep(add: Add) -> Add:
-        FAMILIES[add.__name__.replace("_", "-")] = Family(add, agent, group, fault, mild, alone)
+        FAMILIES[add.__name__.replace("_", "-")] = Family(add, agent, group, fault, mild, alone, beside)
         return add
 
     return keep
