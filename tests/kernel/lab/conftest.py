@@ -34,13 +34,14 @@ PATIENCE = 20.0
 
 @dataclass
 class Seen:
-    """What became of the packets of one number."""
+    """What became of the packets of one number. `heard`: a socket can listen to it."""
 
     errnos: list[str] = field(default_factory=list)
     left: list[bytes] = field(default_factory=list)
     arrived: list[bytes] = field(default_factory=list)
     delivered: list[bytes] = field(default_factory=list)
     icmp: list[tuple[str, int, int]] = field(default_factory=list)
+    heard: bool = True
 
     @property
     def sources(self) -> set[str]:
@@ -90,7 +91,7 @@ class Direct:
         source = "192.0.2.130" if sender else self.lab.client_address if forward else self.lab.target_address
         destination = self.lab.target_address if forward else self.lab.outside_address
         wanted = list(numbers)
-        self.seen = {number: Seen() for number in wanted}
+        self.seen = {number: Seen(heard=number > 0) for number in wanted}
         self.receiver = receiver
         for start in range(0, len(wanted), CHUNK):
             chunk = wanted[start : start + CHUNK]

@@ -35,7 +35,7 @@ def mistakes(truth: Truth, seen: Seen, direction: Direction, rewritten: bool) ->
     wrong = []
     arrives = {Verdict.DELIVERED, Verdict.MODIFIED, Verdict.HELD_BY_RECEIVER, Verdict.REACHED}
     arrived = 1 if truth.verdict is Verdict.FIRST_ONLY else COUNT if truth.verdict in arrives else 0
-    delivered = arrived if truth.verdict in arrives - {Verdict.HELD_BY_RECEIVER, Verdict.REACHED} else 0
+    delivered = 0 if truth.verdict is Verdict.HELD_BY_RECEIVER or not seen.heard else arrived
     errnos = [truth.errno] * COUNT if truth.verdict is Verdict.REFUSED_AT_SEND else []
     more = truth.duplicates
     if (len(seen.arrived) < arrived) or (len(seen.arrived) > arrived and not more):

@@ -309,8 +309,8 @@ def test_the_kernel_builds_the_header_unless_told_otherwise(station):
     assert [data[8] for data in seen] == [64, 9, 9]
 
 
-def test_number_0_leaves_in_a_header_as_the_kernel_makes_them(ip, station):
-    ip(*LINK, "addr add 192.0.2.9/24 dev near")
+def test_number_0_leaves_in_a_header_as_the_kernel_makes_them(ip, station, gather):
+    ip(*LINK, "addr add 192.0.2.9/24 dev near", "neigh add 192.0.2.2 lladdr 02:00:00:00:00:01 dev near")
     station.tap("near", OURS)
     zero, usual = station.sender_of_zero(), station.sender(socket.AF_INET, 253)
     for ttl, source in ((None, None), (7, "192.0.2.9")):
@@ -319,7 +319,7 @@ def test_number_0_leaves_in_a_header_as_the_kernel_makes_them(ip, station):
                 station.set_ttl(handle, ttl)
                 station.send_from(source)
             assert station.send(handle, NEEDLE, "192.0.2.2") is None
-    seen = [each[3] for each in station.poll(1) if each[2] == PACKET_OUTGOING]
+    seen = [each[3] for each in gather(station, 4)]
     assert [data[9] for data in seen] == [0, 253] * 2
     for mine, kernels in (seen[:2], seen[2:]):
         header = [data[:4] + data[6:9] + data[12:20] for data in (mine, kernels)]  # all but IP-ID, number, checksum
