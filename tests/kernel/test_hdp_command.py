@@ -100,6 +100,19 @@ def test_a_cow_from_one_terminal_to_the_other(bench):
     assert listener.said.endswith("1 packet\n")
 
 
+def test_number_0_leaves_for_another_host_and_is_refused_on_loopback(in_namespaces):
+    link = "ip link add d type dummy && ip addr add 192.0.2.1/24 dev d && ip link set d up && ip link set lo up"
+    send = f"echo moo | {sys.executable} -m pytest_hdp.cli send"
+    for address, said in {
+        "192.0.2.2": "1 sent, 16 bytes of HDP",
+        "192.0.2.1": "refused at socket: EPROTONOSUPPORT (Protocol not supported)",
+        HERE: "refused at socket: EPROTONOSUPPORT (Protocol not supported)",
+    }.items():
+        done = in_namespaces(f"{link} && {send} {address} --protocol 0,253")
+        assert done.stdout.splitlines() == [f"0 (hopopt): {said}", "253 (experimental-1): 1 sent, 16 bytes of HDP"]
+        assert done.returncode == ("refused" in said), done.stderr
+
+
 STRANGER = """
 import socket, struct, sys
 number, content = int(sys.argv[1]), bytes.fromhex(sys.argv[2])
