@@ -111,7 +111,7 @@ def _send_under(station: Station, options: argparse.Namespace, number: int, cont
 
 
 def _sender(station: Station, address: str, number: int) -> int:
-    """Open what sends this number. To another host 0 leaves in a header of our own, for which there is no raw socket."""
+    """Open what sends this number. To another host 0 leaves in a header of our own, where no raw socket is."""
     if number == 0:
         with suppress(OSError):
             if station.route(address)[1] != "lo":

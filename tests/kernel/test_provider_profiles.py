@@ -16,7 +16,7 @@ from pytest_hdp.lab.topology import Lab
 
 TOP = Path(__file__).parents[2]
 SWEEP = str(TOP / "suites" / "internet" / "test_sweep.py")
-NUMBERS = "1,4,6,17,47,50,51,132,200,253"
+NUMBERS = "0,1,4,6,17,47,50,51,132,200,253"
 
 
 def allowing(passes: str) -> str:
@@ -30,8 +30,8 @@ def dropping(numbers: str) -> str:
 
 # for each profile: a lab that does what is stated, one that does not, and the numbers in which that differs
 CASES = {
-    "aws-nat-gateway": ("aws-nat-gateway", "transparent", {4, 47, 50, 51, 132, 200}),
-    "aws-security-group": ("transparent", allowing("1,6,17,47"), {4, 50, 51, 132, 200}),
+    "aws-nat-gateway": ("aws-nat-gateway", "transparent", {0, 4, 47, 50, 51, 132, 200}),
+    "aws-security-group": ("transparent", allowing("1,6,17,47"), {0, 4, 50, 51, 132, 200}),
     "azure-virtual-network": (dropping("4, 47"), dropping("4, 50"), {47, 50}),
     "digitalocean": ("allowlist", "vpn-friendly", {47, 50, 51}),
     "google-external-address": (allowing("1,6,17,47,50,51,132"), "vpn-friendly", {132}),

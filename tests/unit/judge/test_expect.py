@@ -25,7 +25,7 @@ from pytest_hdp.judge.verdict import Direction, Form, Outcome, Place, Verdict
 
 V, OUT = Verdict, Outcome
 
-EVERY = set(range(1, 253)) | {255}
+EVERY = {*range(253), 255}
 HEAD = '[profile]\nname = "mine"\n'
 
 

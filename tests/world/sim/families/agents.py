@@ -70,11 +70,13 @@ def sockets_refused(print_: Blueprint) -> None:
 @family(agent=True, beside=True)
 def listeners_refused(print_: Blueprint) -> None:
     """The near host gives no socket for some numbers, which come to it all the same."""
-    print_.trains = tuple(sorted({Train(number, Direction.REVERSE) for number in print_.numbers}))
+    reverse = {Train(number, Direction.REVERSE) for number in print_.numbers}
     _refuse(print_)
+    forward = {each for each in print_.trains if each.protocol not in print_.near_refusals}
+    print_.trains = tuple(sorted({*reverse, *forward}))
 
 
 def _refuse(print_: Blueprint) -> None:
-    numbers = print_.some_numbers() - {1, 17}
+    numbers = print_.some_numbers() - {1, 6, 17}
     print_.near_refusals = {number: print_.chance.choice((1, 13, 93)) for number in sorted(numbers)}
     print_.notes.append(f"the sender has no sockets for {sorted(numbers)}")
