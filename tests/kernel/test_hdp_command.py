@@ -101,7 +101,8 @@ def test_a_cow_from_one_terminal_to_the_other(bench):
 
 
 def test_number_0_leaves_for_another_host_and_is_refused_on_loopback(in_namespaces):
-    link = "ip link add d type dummy && ip addr add 192.0.2.1/24 dev d && ip link set d up && ip link set lo up"
+    link = "ip link add near type veth peer name far && ip addr add 192.0.2.1/24 dev near && ip link set lo up"
+    link += " && ip link set far up && ip link set near up"
     send = f"echo moo | {sys.executable} -m pytest_hdp.cli send"
     for address, said in {
         "192.0.2.2": "1 sent, 16 bytes of HDP",
