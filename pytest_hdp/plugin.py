@@ -27,7 +27,16 @@ from pytest_hdp.fixtures import (
 )
 from pytest_hdp.observed import UnexpectedVerdict
 from pytest_hdp.options import Settings, add_options, read_settings
-from pytest_hdp.vantagepoints import brief, briefed, is_worker, keep_names, named, unfit, unreachable
+from pytest_hdp.vantagepoints import (
+    REFUSED,
+    brief,
+    briefed,
+    is_each,
+    is_worker,
+    keep_names,
+    refused,
+    unreachable,
+)
 
 if TYPE_CHECKING:
     from pytest_hdp.reporting import Reporting
@@ -47,7 +56,6 @@ __all__ = [
 
 REPORTING: pytest.StashKey[Reporting] = pytest.StashKey()
 MISFIT: pytest.StashKey[str] = pytest.StashKey()
-REFUSED = "hdp_refused"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -78,6 +86,10 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(config.stash[REPORTING], "hdp-reporting")
         config.pluginmanager.register(latency.LatencyFile(config), "hdp-latency-file")
         config.pluginmanager.register(unmeasured.Unmeasured(config), "hdp-unmeasured")
+        if is_each(config):
+            from pytest_hdp.lostvantages import VantagePoints
+
+            config.pluginmanager.register(VantagePoints(config), "hdp-vantage-points")
     config.pluginmanager.register(latency, "hdp-latency")
 
 
@@ -128,7 +140,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         told = getattr(session.config, "workeroutput", None)
         if told is None:
             raise
-        told[REFUSED] = named(session.config, str(error))  # a worker that raises is an internal error of xdist's
+        told[REFUSED] = str(error)  # a worker that raises is an internal error of xdist's
         session.items.clear()
     else:
         if (reporting := session.config.stash.get(REPORTING, None)) is not None:
@@ -141,10 +153,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)  # xdist itself prints the traceback of over there
 def pytest_testnodedown(node: Any, error: object) -> None:
-    """Refuse, in the process that the user started, what an xdist worker had to refuse, or one that could not start."""
-    refused = getattr(node, "workeroutput", {}).get(REFUSED) or unfit(node, error)
-    if refused is not None:
-        raise pytest.UsageError(refused)
+    """Refuse, in the process that the user started, what xdist's workers had to, if they are no vantage points."""
+    if not is_each(node.config) and (told := refused(node)) is not None:
+        raise pytest.UsageError(told)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -134,7 +134,8 @@ class Unmeasured:
         """Decide. A run that was interrupted has not seen enough, and a failed one stays failed."""
         if session.exitstatus == pytest.ExitCode.INTERRUPTED:
             return
-        self.lines = unmeasured(self._sights)
+        lost = self._config.pluginmanager.get_plugin("hdp-vantage-points")
+        self.lines = (*(lost.lines if lost is not None else ()), *unmeasured(self._sights))
         if not self.lines:
             return
         if self.is_error and session.exitstatus == pytest.ExitCode.OK:

@@ -23,9 +23,11 @@ BEGUN: pytest.StashKey[int] = pytest.StashKey()
 
 _SETTINGS = "hdp_settings"
 _VERSION = "hdp_version"
-_VANTAGE = "hdp_vantage"
+VANTAGE = "hdp_vantage"
 _SPEC = "hdp_spec"
 _BRIEFED = "hdp_briefed"
+REFUSED = "hdp_refused"
+"""In what a worker leaves: why it refused to measure."""
 _ERROR = re.compile(r"\w+(\.\w+)*Error: |-c: error: ")  # how Python ends a traceback, and argparse its usage
 _OWN_MODEL = "execmodel=main_thread_only//"  # what xdist puts before the text of a --tx
 
@@ -35,20 +37,20 @@ def brief(node: Any, settings: Settings) -> None:
     node.config.stash[BEGUN] = node.config.stash.get(BEGUN, 0) + 1
     node.workerinput[_VERSION] = __version__
     node.workerinput[_SETTINGS] = pickle.dumps(settings)
-    if _is_each(node.config):
-        node.workerinput[_VANTAGE] = str(node.gateway.id)
-        node.workerinput[_SPEC] = str(node.gateway.spec).removeprefix(_OWN_MODEL)
+    if is_each(node.config):
+        node.workerinput[VANTAGE] = str(node.gateway.id)
+        node.workerinput[_SPEC] = raw(node.gateway.spec)
 
 
 def keep_names(config: pytest.Config) -> None:
     """Let xdist start no second worker in a vantage point's place: it would bear another name, and try for ever."""
-    if _is_each(config) and config.getoption("maxworkerrestart", None) is None:
+    if is_each(config) and config.getoption("maxworkerrestart", None) is None:
         config.option.maxworkerrestart = "0"
 
 
 def unreachable(config: pytest.Config, error: Exception) -> str | None:
     """One line for what xdist ends in when a vantage point can't be started; None for any other error."""
-    if not _is_each(config) or not (isinstance(error, OSError) or type(error).__name__ == "HostNotFound"):
+    if not is_each(config) or not (isinstance(error, OSError) or type(error).__name__ == "HostNotFound"):
         return None
     specs = config.getoption("tx", None) or []
     begun = config.stash.get(BEGUN, 0)
@@ -56,11 +58,22 @@ def unreachable(config: pytest.Config, error: Exception) -> str | None:
     return safe(f"--tx={which} can't be started ({error}): is the host there, may you log in, is its python= there?")
 
 
+def raw(spec: Any) -> str:
+    """A --tx as it was typed."""
+    return str(spec).removeprefix(_OWN_MODEL)
+
+
+def refused(node: Any) -> str | None:
+    """Why a worker that has ended refused to measure, in a line; None if it did not."""
+    told: str | None = getattr(node, "workeroutput", {}).get(REFUSED)
+    return told
+
+
 def unfit(node: Any, error: object) -> str | None:
     """One line for a vantage point that died before it was ready for tests, or where pytest found none of ours."""
-    if not _is_each(node.config):
-        return None
     output = getattr(node, "workeroutput", {_BRIEFED: True})
+    if error and not hasattr(node, "workerinfo") and "rerunfailures" in str(error):
+        return "pytest-rerunfailures connects from there to this host's loopback, which is another: -p no:rerunfailures"
     if error and not hasattr(node, "workerinfo"):
         lines = [line.strip() for line in str(error).splitlines()]
         said = next((line for line in reversed(lines) if _ERROR.match(line)), "it died")
@@ -70,12 +83,13 @@ def unfit(node: Any, error: object) -> str | None:
         return None
     python = node.gateway.spec.python or "python"
     return safe(
-        f"{node.gateway.id}: {said}: it needs Python 3.11 or later with the same packages as here: "
+        f"{said}: it needs Python 3.11 or later with the same packages as here: "
         f"{python} -m pip install pytest-hdp=={__version__}"
     )
 
 
-def _is_each(config: pytest.Config) -> bool:
+def is_each(config: pytest.Config) -> bool:
+    """Whether each worker is a vantage point of its own."""
     return bool(config.getoption("dist", "no") == "each")
 
 
@@ -96,13 +110,13 @@ def briefed(config: pytest.Config) -> Settings | str:
 
 def vantage_of(config: pytest.Config) -> str | None:
     """The name of the vantage point that this process is, if it is one of several."""
-    name: str | None = getattr(config, "workerinput", {}).get(_VANTAGE)
+    name: str | None = getattr(config, "workerinput", {}).get(VANTAGE)
     return name
 
 
 def vantage_of_report(report: pytest.TestReport) -> str | None:
     """The vantage point that a report came from, in the process that the user started."""
-    name: str | None = getattr(getattr(report, "node", None), "workerinput", {}).get(_VANTAGE)
+    name: str | None = getattr(getattr(report, "node", None), "workerinput", {}).get(VANTAGE)
     return name
 
 

@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -160,14 +161,14 @@ def test_a_failure_says_how_to_repeat_it_from_there(run):
     assert run(*arguments, expect=1) == {("paris", 253): "reached"}
 
 
-def test_a_vantage_point_that_cannot_measure_is_named_and_nothing_is_sent(run):
+def test_a_vantage_point_that_may_not_measure_costs_itself_alone(run):
     only_tokyo = "--hdp-source=netns=pid:$p"
     before = f'ip netns exec tokyo sleep 60 & p=$!; trap "kill $p" EXIT; set -- "$@" "{only_tokyo}"'
     # in a process namespace of its own, paris has no such process
     paris = f"--tx=popen//python=unshare -pf --mount-proc {sys.executable}//id=paris"
-    run("--dist=each", paris, place("tokyo"), *SWEEP, "--hdp-protocols=253", before=before, expect=4)
-    (line,) = [line for line in run.printed.splitlines() if line.startswith("ERROR")]
-    assert "paris: " in line
+    found = run("--dist=each", paris, place("tokyo"), *SWEEP, "--hdp-protocols=253", before=before, expect=4)
+    assert found == {("tokyo", 253): "reached"}
+    lost(run, "paris", "there is no process")
 
 
 @pytest.fixture
@@ -226,9 +227,8 @@ def test_another_version_there_is_one_line(over_ssh):
     (other / "pytest_hdp" / "__init__.py").write_text('"""Of another time."""\n\n__version__ = "0.0.9"\n')
     hosts = (far(run.folder, "paris", other), far(run.folder, "tokyo"))
     found = run("--dist=each", *hosts, *SWEEP, "--hdp-protocols=253", before=start, expect=4)
-    assert found == {}
-    (line,) = [line for line in run.printed.splitlines() if line.startswith("ERROR")]
-    assert f"paris: pytest-hdp 0.0.9 is installed there, and {__version__} here" in line
+    assert found == {("tokyo", 253): "reached"}
+    lost(run, "paris", f"pytest-hdp 0.0.9 is installed there, and {__version__} here")
 
 
 @pytest.mark.parametrize(
@@ -242,10 +242,12 @@ def test_another_version_there_is_one_line(over_ssh):
 def test_a_host_that_cannot_be_started_is_one_line(over_ssh, change, said):
     run, start = over_ssh
     hosts = (far(run.folder, "paris"), far(run.folder, "tokyo").replace(*change))
-    assert run("--dist=each", *hosts, *SWEEP, "--hdp-protocols=253", before=start, expect=4) == {}
-    assert "Traceback" not in run.printed
-    (line,) = [line for line in run.printed.splitlines() if line.startswith("ERROR")]
-    assert said in line
+    found = run("--dist=each", *hosts, *SWEEP, "--hdp-protocols=253", "--junitxml=junit.xml", before=start, expect=4)
+    assert found == {("paris", 253): "reached"}
+    lost(run, "tokyo", said)
+    suite = ET.parse(run.folder / "junit.xml").getroot().find("testsuite")
+    assert [suite.get(name) for name in ("tests", "skipped")] == ["2", "1"]
+    assert "tokyo not measured" in (run.folder / "report" / "results.md").read_text()
 
 
 def only(folder: Path, *packages: str) -> Path:
@@ -278,11 +280,55 @@ def test_a_host_without_the_packages_is_one_line(over_ssh, packages, says, optio
     bare = far(run.folder, "tokyo").replace(f"env PYTHONPATH={TOP} {sys.executable}", python)
     each = ("--dist=each", far(run.folder, "paris"), bare, *SWEEP[:2])
     if options:
-        assert run(*each, *SWEEP[2:], "--hdp-protocols=253", before=start, expect=4) == {}
+        found = run(*each, *SWEEP[2:], "--hdp-protocols=253", before=start, expect=4)
     else:
-        run(*each, before=IN_ENVIRONMENT + start, expect=4, option="")
+        found = run(*each, before=IN_ENVIRONMENT + start, expect=4, option="")
+    assert found == {("paris", 253): "reached"}
+    lost(run, "tokyo", says)
+    lost(run, "tokyo", f"pip install pytest-hdp=={__version__}")
+
+
+def lost(run: Run, name: str, why: str) -> None:
+    """One line says why a vantage point did not measure."""
     assert "Traceback" not in run.printed
-    (line,) = [line for line in run.printed.splitlines() if line.startswith("ERROR")]
-    assert "tokyo: " in line
-    assert says in line
-    assert f"pip install pytest-hdp=={__version__}" in line
+    assert not [line for line in run.printed.splitlines() if line.startswith("ERROR")], run.printed
+    words = " ".join(run.printed.split())
+    assert words.count(f"hdp: {name} could not be measured from") == 1, run.printed
+    assert why in words.partition(f"hdp: {name} could not be measured from")[2], run.printed
+
+
+def test_where_no_vantage_point_can_be_started_nothing_is_run(run):
+    none = tuple(f"--tx=popen//python=no-such-python{number}//id=at{number}" for number in range(2))
+    assert run("--dist=each", *none, *SWEEP, "--hdp-protocols=253", expect=4) == {}
+    errors = [line for line in run.printed.splitlines() if "can't be started" in line]
+    assert len(errors) == 2, run.printed
+    assert "Traceback" not in run.printed
+
+
+DYING = """
+import os, signal
+
+
+def test_first():
+    pass
+
+
+def test_die():
+    if os.environ.get("PYTEST_XDIST_WORKER") == "paris":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_last():
+    pass
+"""
+
+
+def test_a_vantage_point_that_dies_costs_what_it_had_still_to_do(run):
+    """And the others are not shut down with it, as xdist would."""
+    (run.folder / "test_dying.py").write_text(DYING)
+    names = (place("paris"), place("tokyo"), place("router"))
+    found = run("--dist=each", *names, *SWEEP, "test_dying.py", "--hdp-protocols=253", "--junitxml=junit.xml", expect=4)
+    assert found == {(name, 253): "reached" for name in ("paris", "tokyo", "router")}
+    lost(run, "paris", "2 of 4 tests did not run")
+    suite = ET.parse(run.folder / "junit.xml").getroot().find("testsuite")
+    assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["12", "0", "0", "2"]

@@ -32,6 +32,7 @@ mount --make-rprivate /
 mount -t tmpfs none /run
 mkdir -m 755 /run/sshd
 for file in passwd shadow group sudoers; do mount --bind "$1/$file" "/etc/$file"; done
+[ ! -d "$1/root" ] || mount -t overlay none -o "lowerdir=/root,upperdir=$1/root,workdir=$1/work" /root
 sshd=$2 config=$1/sshd_config
 shift 2
 exec "$sshd" -D -e -f "$config" "$@"
