@@ -93,6 +93,12 @@ FOUND = (
     ("renumbered-on-path", "loss-independent", "first-only", 44001332),  # the last two of seven were lost by a limit
     ("replays", "established-inward", 44003124),
     ("several-firewalls", 44004276),
+    ("udp-limited", "established-inward", "crowd-of-quotes", 44007829),
+    ("nat-pool", "number-filter", "policy-drops", 45000174),
+    ("slow-routers", "nat-pool", "established-inward", 45000288),
+    ("nat-leaks-within", "dead-branch-of-control", "doubled-numbers", 45000569),
+    ("tunnel-handlers", "port-unreachable-for-all", 45000760),
+    ("nat-address-each", "established-inward", 45001437),
     # held by a receiver that rejects it, since its own packets stood in for the control
     ("tcp-and-sctp-only", "far-firewall-rejects", "far-established", 42000851),
     ("number-zero", 1),  # refused at socket(), and never sent

@@ -23,10 +23,11 @@ WELL_KNOWN = (1, 2, 4, 6, 17, 33, 41, 47, 50, 51, 58, 89, 112, 132, 136, 253, 25
 
 @dataclass(slots=True)
 class HostRule:
-    """A rule of a host's own firewall, and its truth."""
+    """A rule of a host's own firewall, and its truth. `handler`: of the protocol's, behind all of the firewall's."""
 
     rule: Rule
     effect: Callable[[View], Effect | None]
+    handler: bool = False
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.vantage.agent import MOST_UNCONFIRMED
 from sim.counts import counts, eyes_fail, too_few
+from sim.elements import Nat
 from sim.honesty import honest
 from sim.network import FORWARD
 from sim.packet import ICMP, UDP
@@ -42,9 +43,11 @@ def wrong(world: World, *, known: bool = False) -> list[str]:
 def _safety(world: World) -> Iterator[str]:
     blueprint = world.blueprint
     mine = {*world.near.addresses, *world.far.addresses, blueprint.target, *blueprint.outside}
+    inner = {each.outside for each in world.network.elements if isinstance(each, Nat)} - mine  # seen where it leaks
     for host in (world.near, world.far):
         for address, count in host.sent_to.items():
-            if address not in mine:
+            few = host is world.far and address in inner and count <= MOST_UNCONFIRMED
+            if address not in mine and not few:
                 yield f"{host.name} sent {count} packets to {address}, a stranger"
     if world.agent is not None:
         strange = {address: count for address, count in world.agent.pipe.asked.items() if address not in mine}
@@ -91,7 +94,7 @@ def _train(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
         judgement.nat.source is not None
         and judgement.verdict is not Verdict.MODIFIED
         and judgement.nat.state != truth.nat
-        and not (truth.nat == "leaked" and judgement.nat.state == "none" and not usual_control(world, FORWARD))
+        and not (truth.nat == "leaked" and not usual_control(world, FORWARD))  # nobody can tell a leak then
     ):
         yield f"NAT {judgement.nat.state} is not {truth.nat}"
     yield from places(world, judgement, truth)

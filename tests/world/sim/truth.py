@@ -91,7 +91,7 @@ def _passes(world: World, train: Train, view: View, effect: Effect, way: _Way) -
     """Take note of what is done to a train that goes on; what stops it, if that does."""
     if effect.kind in ("translate", "answers") and not (effect.kind == "translate" and view.way == FORWARD):
         # what goes forward is never an answer: reverse comes after it
-        if view.way == FORWARD or not _has_state(world, view, effect.owner):
+        if view.way == FORWARD or not _has_state(world, view, effect.owner) or _misses(world, train, effect):
             kind = effect.detail[0] if effect.kind == "answers" and effect.detail else "drop"
             return Effect(str(kind), (), f"{effect.where}, no state")
     elif effect.kind in ("translate", "pass-translated"):
@@ -105,6 +105,18 @@ def _passes(world: World, train: Train, view: View, effect: Effect, way: _Way) -
         if effect.kind.startswith("first") and (_twins(world, train) or world.blueprint.loss):
             way.passed |= {V.LOST, V.LOSSY}  # it counts packets of the number, whatever is inside or lost later
     return None if effect.kind in PASSING else effect
+
+
+def _misses(world: World, train: Train, effect: Effect) -> bool:
+    """Whether its packets go to another address than a translator's that they would be answers to, as they must where
+    nothing of the number came through that would have told that."""
+    if effect.kind != "translate":
+        return False
+    forward = [each for each in world.blueprint.trains if each.direction is Direction.FORWARD]
+    told = any(_gets_through(world, view_of(world, each)) for each in forward if each.protocol == train.protocol)
+    entries = world.measurement.ledger.trains.get(train, ())
+    sent_to = {fate.destination for fate in world.fates_by_payload({entry.data for entry in entries})}
+    return not told and bool(sent_to) and effect.detail[0] not in sent_to
 
 
 def _alike(world: World, train: Train) -> bool:

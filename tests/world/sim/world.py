@@ -96,6 +96,7 @@ def build(blueprint: Blueprint, families: tuple[str, ...], *, trace: bool, ties:
     near = Host("near", [blueprint.near_address], network, FORWARD, output=_one(blueprint.near_output))
     near.inputs = [each.rule for each in blueprint.near_inputs]
     far = Host("far", [blueprint.far_address], network, REVERSE, output=_one(blueprint.far_output))
+    blueprint.far_inputs.sort(key=lambda each: each.handler)
     far.inputs = [each.rule for each in blueprint.far_inputs]
     far.handled, far.answers, far.echoes, far.bucket = (
         blueprint.handled, blueprint.answers, blueprint.echoes, blueprint.target_bucket,

@@ -192,6 +192,7 @@ def tunnel_handlers(print_: Blueprint) -> None:
         HostRule(
             lambda packet: "reject 3 3" if packet.protocol in numbers and packet.quote is None else None,
             lambda view: Effect("handled", (3, 3), "far") if view.way == 1 and view.number in numbers else None,
+            handler=True,
         )
     )
     print_.notes.append(f"the target's kernel handles {sorted(numbers)}")
