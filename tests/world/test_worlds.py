@@ -99,6 +99,7 @@ FOUND = (
     ("nat-leaks-within", "dead-branch-of-control", "doubled-numbers", 45000569),
     ("tunnel-handlers", "port-unreachable-for-all", 45000760),
     ("nat-address-each", "established-inward", 45001437),
+    ("far-established", "nat-address-each", "dead-branch-of-control", 45002353),
     # held by a receiver that rejects it, since its own packets stood in for the control
     ("tcp-and-sctp-only", "far-firewall-rejects", "far-established", 42000851),
     ("number-zero", 1),  # refused at socket(), and never sent

@@ -6,6 +6,7 @@ of known faults; such findings are left out unless they are asked for.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 KNOWN = ("B7:",)
 MOST_SECONDS = 20_000
+_NOBODY = re.compile(r"packets sent to (\S+), the address that the far end saw, came back; no more are sent")
 
 
 def wrong(world: World, *, known: bool = False) -> list[str]:
@@ -83,7 +85,11 @@ def _train(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
     if world.agent is not None and world.agent.liar is not None:
         yield from honest(world, judgement, truth, fates_of(world, judgement.train))
         return
-    if judgement.verdict not in truth.verdicts and not _unheard(world, judgement, truth):
+    if (
+        judgement.verdict not in truth.verdicts
+        and not _unheard(world, judgement, truth)
+        and not _unconfirmed(world, judgement)
+    ):
         allowed = "/".join(sorted(truth.verdicts))
         yield f"{judgement.verdict} is not {allowed} ({truth.why}): {judgement.explanation}"
         return
@@ -100,6 +106,15 @@ def _train(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
     yield from places(world, judgement, truth)
     if judgement.verdict is Verdict.INCONCLUSIVE:
         yield from reasons(world, judgement, truth)
+
+
+def _unconfirmed(world: World, judgement: Judgement) -> bool:
+    """Whether no more is sent to an address, as is said, since really nothing that was sent there has come back."""
+    found = _NOBODY.search(judgement.explanation)
+    if found is None or judgement.verdict is not Verdict.INCONCLUSIVE:
+        return False
+    there = [fate for fate in world.network.fates if fate.sender == "far" and fate.destination == found[1]]
+    return bool(there) and not any(fate.arrived for fate in there)
 
 
 def _unheard(world: World, judgement: Judgement, truth: Truth) -> bool:
