@@ -28,6 +28,9 @@ REPEATED = 3
 COMMON = 0.1
 """From this p-value on it is passed without further rounds: one such train in ten gets some that needs none."""
 
+USUAL_COUNT = 7
+"""Probes of a train, as asked for by default: by fewer a limit's usual burst of five looks like a free way."""
+
 
 def all_lost(facts: Facts, trials: tuple[Trial, ...], share: float = 1.0) -> bool:
     """Say whether these trials, all lost, are too many in a row for loss such as the control's.
@@ -74,6 +77,14 @@ def _is_repeated(facts: Facts, kind: Kind, rounds: int) -> bool:
     """Say whether an error is known to tell of the number, or came in so many rounds that it does."""
     least, general = facts.circumstances.minimum_count, facts.circumstances.reference.general
     return kind not in facts.circumstances.momentary or rounds >= (least if kind in general else min(REPEATED, least))
+
+
+def enough_to_pass(facts: Facts) -> bool:
+    """Say whether so many were sent that what came is no burst that a limit grants.
+
+    As many as were to be; where somebody has ended it before, as many as usual are.
+    """
+    return facts.enough or (facts.circumstances.agent_gone is None and len(facts.accepted) >= USUAL_COUNT)
 
 
 def rejections(facts: Facts) -> list[tuple[Probe, IcmpReport]]:
@@ -233,7 +244,7 @@ def _unproven(facts: Facts) -> tuple[str, bool]:
     gone = sum(not trial.came for trial in trials)
     if shared(facts):
         return f"{explain.shared_text(facts, shared(facts))}; what it loses by chance as well is open", False
-    if any(trial.came for trial in facts.clean_trials) and not (facts.enough and gets_through(facts)):
+    if any(trial.came for trial in facts.clean_trials) and not (enough_to_pass(facts) and gets_through(facts)):
         return _too_few(facts), False
     if not gone:
         return "none of the probes fell in a round that counts", False
@@ -249,9 +260,10 @@ def _unproven(facts: Facts) -> tuple[str, bool]:
 
 def _too_few(facts: Facts) -> str:
     """Some came, and by so few a train that hardly ever gets through is not told from one that does."""
-    if not facts.enough:
+    if not enough_to_pass(facts):
         taken = explain.counted(len(facts.accepted), "probe")
-        return f"only {taken} could be sent, of the {facts.circumstances.minimum_count} that a verdict takes"
+        least = min(facts.circumstances.minimum_count, USUAL_COUNT)
+        return f"only {taken} could be sent, of the {least} that a verdict takes"
     units = one_per_round(facts.clean_trials)
     came, share = sum(unit.came for unit in units), facts.circumstances.least_share
     lost, sent = facts.control

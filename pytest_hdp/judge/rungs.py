@@ -271,7 +271,7 @@ def _passed(facts: Facts, verdict: Verdict, place: Place, where: str) -> Finding
     missing, final = inference.missing(facts), facts.last_chance
     came = len(facts.accepted) - missing
     said = f"{came} of {len(facts.accepted)} arrived {where}"
-    if final and not facts.enough:
+    if final and not inference.enough_to_pass(facts):
         return None  # the first packets that came through prove nothing about the next
     if not inference.gets_through(facts) or inference.shared(facts):
         return None

@@ -386,6 +386,10 @@ EXAMPLES = {
     "delivered, before the minimum, at the cap": Example(
         "dd", V.INCONCLUSIVE, UNKNOWN, options={"minimum_count": 5}, says=("only 2 probes could be sent, of the 5",)
     ),
+    "delivered, ended long before what was asked for": Example(
+        "d" * 7, V.DELIVERED, P.RECEIVER_SOCKET, options={"minimum_count": 1000}, says=("7 of 7 arrived",)
+    ),
+    "delivered, ended too soon": Example("d" * 6, V.INCONCLUSIVE, UNKNOWN, options={"minimum_count": 1000}),
     "delivered, one lost, control small": Example(
         "ldddd", V.DELIVERED, P.RECEIVER_SOCKET, final=False, more=True, control=((1, 1),) * 5
     ),
