@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from pytest_hdp.lab.trackers import checked_numbers
+
 TOP = Path(__file__).parents[2]
 TUN = pytest.mark.skipif(
     not os.access("/dev/net/tun", os.R_OK | os.W_OK), reason="/dev/net/tun: not there, or not for this user"
@@ -205,6 +207,37 @@ add rule ip m c iifname "in" ip protocol 47 dup to 198.51.100.2 device "out"' ||
     table = (tmp_path / "report/results.md").read_text()
     assert f"{doubled['delivered']} of {doubled['sent']}, twice" in table
     assert "packets came twice" in (tmp_path / "report/report.html").read_text()
+
+
+MASQUERADE = """
+ip netns exec router nft 'add table ip n
+add chain ip n c { type nat hook postrouting priority srcnat; }
+add rule ip n c oifname "out" masquerade' || { echo the kernel lacks masquerade; exit 1; }
+"""
+NO_UDP_CHECKSUM = """
+ip netns exec router nft 'add table ip z
+add chain ip z c { type filter hook forward priority 0; }
+add rule ip z c iifname "in" ip protocol 17 @th,48,16 set 0' || { echo the kernel lacks payload writes; exit 1; }
+"""
+WITH_CHECKSUMS = (1, 6, 17, 33, 132)
+
+
+@pytest.mark.parametrize("rules", ["", MASQUERADE, NO_UDP_CHECKSUM], ids=["routers", "a NAT", "UDP without a checksum"])
+def test_what_a_real_stack_finds_in_the_transport_checksum_is_told(run: Run, rules: str) -> None:
+    """DCCP's covers the addresses, and a NAT that does not know DCCP leaves it as it was (Linux since 6.17)."""
+    asked = f"--hdp-protocols={','.join(map(str, WITH_CHECKSUMS))},50"
+    printed, records = run(LINE + rules, *WATCHED, asked, "--hdp-form=wellformed", "--hdp-locate=none")
+    expected = dict.fromkeys(WITH_CHECKSUMS, "right")
+    if rules == MASQUERADE and 33 not in checked_numbers():
+        expected[33] = "stale"
+    if rules == NO_UDP_CHECKSUM:
+        expected[17] = "none"
+    found = {number: records[number, "forward"].get("transport_checksum") for number in (*WITH_CHECKSUMS, 50)}
+    assert found == {**expected, 50: None}, printed
+    for number, state in expected.items():
+        record = records[number, "forward"]
+        assert record["verdict"] == "delivered", printed
+        assert ("a real stack would drop it" in record["explanation"]) is (state == "stale")
 
 
 # The near end begins when the far one listens: an ICMP error would end it.
