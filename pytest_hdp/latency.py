@@ -137,6 +137,7 @@ def _properties(result: LatencyResult) -> list[tuple[str, object]]:
     for each in against_udp(result.differences).values():
         if each.pairs:
             told = {"pairs": each.pairs, "median_us": each.median, "low_us": each.low, "high_us": each.high}
+            told["spread_us"] = each.spread
             found += [(f"{prefix}_{each.level}_{name}", value) for name, value in told.items()]
     return found
 

@@ -123,7 +123,8 @@ class Comparison:
             margin_us=self.plan.margin_us,
             flows=self.ends.flows,
         )
-        self.measured = [self._series(book, trip, number) for number in range(len(self.kinds))]
+        rounds = self._answerable(book, answered=not self.one_way or direction is Direction.REVERSE)
+        self.measured = [self._series(book, trip, number, rounds) for number in range(len(self.kinds))]
         return conclude(setup, self.measured)
 
     def _flows(self, rounds: int) -> list[int]:
@@ -197,15 +198,27 @@ class Comparison:
         slow = percentile(took, 0.99) / 1e9 if took else MOST_PATIENCE
         return min(MOST_PATIENCE, LEAST_PATIENCE + 4 * slow)
 
-    def _series(self, book: Book, trip: OneWay | RoundTrip, number: int) -> Series:
+    def _answerable(self, book: Book, *, answered: bool) -> list[int]:
+        """The rounds after the warm-up; where answers are sent, those of flows of which it is known where to.
+
+        A translator with several addresses may give some flows one that nobody has confirmed. If it is known of none,
+        all: then UDP itself does not get through.
+        """
+        every = range(WARM_UP, len(book.packets.flows))
+        with_ports = [kind for kind in self.kinds if kind.wellformed]
+        known = {flow for flow in range(self.ends.flows) if all(self.ends.met(kind, flow) for kind in with_ports)}
+        return [each for each in every if not (answered and known) or book.packets.flows[each] in known]
+
+    def _series(self, book: Book, trip: OneWay | RoundTrip, number: int, rounds: list[int]) -> Series:
+        """Of one kind, by the rounds that count."""
         width = len(self.kinds)
-        mine = range(WARM_UP * width + number, len(book.packets.data), width)
-        order = [each // width - WARM_UP for each in trip.order if each % width == number and each >= mine.start]
+        place = {each * width + number: at for at, each in enumerate(rounds)}
+        order = [place[each] for each in trip.order if each in place]
         kind = self.kinds[number]
-        flows = book.packets.flows[WARM_UP:] if kind.wellformed else ()
+        flows = [book.packets.flows[each] for each in rounds] if kind.wellformed else ()
         alone, _ = trip.times(range(number, LONE * width, width))
         lone = list(zip(book.packets.flows, alone, strict=False))
-        return Series(kind.label, kind.protocol, *trip.times(mine), order, flows, lone)
+        return Series(kind.label, kind.protocol, *trip.times(list(place)), order, flows, lone)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from array import array
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction
@@ -103,7 +104,7 @@ class OneWay:
         """Positions as they arrived, copies too."""
         return self._book.order
 
-    def times(self, mine: range) -> tuple[list[int | None], list[int | None]]:
+    def times(self, mine: Sequence[int]) -> tuple[list[int | None], list[int | None]]:
         """Kernel to kernel, and program to program."""
         book = self._book
         return (
@@ -186,7 +187,7 @@ class RoundTrip:
         """Positions of the answers as they arrived, copies too."""
         return self._answers.order
 
-    def times(self, mine: range) -> tuple[list[int | None], list[int | None]]:
+    def times(self, mine: Sequence[int]) -> tuple[list[int | None], list[int | None]]:
         """Kernel to kernel, and program to program at the near end."""
         asked, answers = self._asked, self._answers
         kernel: list[int | None] = []

@@ -57,19 +57,19 @@ class Case:
         return LabSpec(self.name, "", (Chain((*before, delay), BASE),))
 
 
-def _both(name: str, *wires: Wire, known: bool = False, busy: bool = False) -> dict[str, Case]:
-    key = name.replace(" ", "-")
+def _both(key: str, *wires: Wire, name: str = "", known: bool = False, busy: bool = False) -> dict[str, Case]:
+    name = name or key
     return {f"{key}-{added:g}": Case(name, added, wires, known=known, busy=busy) for added in (0.0, ADDED)}
 
 
 CASES = {
     "veth": Case("bare veth", wires=None, known=True),
     "routers": Case("two routers", wires=None, known=True),
-    **_both("a wire"),
-    **_both("equal-cost", EqualCost(200.0), known=True),
-    **_both("batches", Batch(1000.0)),
-    **_both("5 % loss", Loss(0.05)),
-    **_both("a busy processor", busy=True),
+    **_both("wire"),
+    **_both("equal-cost", EqualCost(200.0), name="equal-cost paths", known=True),
+    **_both("batches", Batch(1000.0), name="a batching relay"),
+    **_both("loss", Loss(0.05), name="5 % loss"),
+    **_both("busy", name="a busy processor", busy=True),
 }
 
 
