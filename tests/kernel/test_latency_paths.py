@@ -136,8 +136,7 @@ def test_flows_that_a_pool_gives_an_address_which_nobody_has_confirmed_are_no_lo
     assert sides[0]["UDP"]["arrived"] == sides[0]["HDP"]["arrived"] == 320, done.stdout
     for label in ("UDP", "raw-socket UDP"):
         side = sides[1][label]
-        none_confirmed = side["sent"] == 320  # in 1 of 100 runs: 16 flows, each of two kinds, by chance
-        assert none_confirmed or side["arrived"] == side["sent"], done.stdout
+        assert side["arrived"] in {side["sent"], 0}, done.stdout  # 0: of none, in 1 of 100 runs, by chance
 
 
 def test_a_target_at_the_agents_second_address_is_measured_in_reverse_too(in_namespaces, tmp_path):
