@@ -23,7 +23,7 @@ from enum import StrEnum
 from functools import lru_cache
 from itertools import pairwise
 
-from pytest_hdp.judge.latency_flows import nearest
+from pytest_hdp.judge.latency_flows import nearest, undetected
 from pytest_hdp.judge.statistics import at_least
 
 CONFIDENCE = 0.95
@@ -157,7 +157,8 @@ def difference(a: Series, b: Series, level: Level, confidence: float = CONFIDENC
     ranks = median_interval(len(pairs), confidence)
     middle = (pairs[(len(pairs) - 1) // 2] + pairs[len(pairs) // 2]) / 2
     step = clock_step([*a.at(level), *b.at(level)])
-    low, high = pairs[ranks[0]] - step - spread, pairs[ranks[1]] + step + spread
+    wider = step + (spread or undetected(by_flow))
+    low, high = pairs[ranks[0]] - wider, pairs[ranks[1]] + wider
     bounds = middle / 1000, low / 1000, high / 1000
     return Difference(a.label, b.label, level, count, *bounds, confidence, len(by_flow), spread / 1000)
 

@@ -7,12 +7,17 @@ that are most like it, and a difference no greater than that between flows is no
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from statistics import median
+from statistics import median, variance
 from typing import TypeVar
 
-from pytest_hdp.judge.ranks import same_place
+from pytest_hdp.judge.ranks import same_place, statistic
 
+CAUTION = 0.9
+"""Of what noise alone makes of the flows so much is taken off, so as to err to the wide side."""
+STUDENT = 2.13
+"""The 97.5th percentile of Student's t with fifteen degrees of freedom, for sixteen flows."""
 DIFFERENT = 0.001
 """Flows that honestly are alike are taken for different as often: then an interval is wider than it had to be."""
 APART = 0.01
@@ -48,3 +53,16 @@ def _like(first: Flow, by_flow: Mapping[Flow, Sequence[float]], middle: Mapping[
             break
         taken.append(flow)
     return taken
+
+
+def undetected(by_flow: Mapping[Flow, Sequence[float]]) -> float:
+    """How far HDP's one flow may be off UDP's middle, by what flows seem to differ, where that is not sure.
+
+    The variance of flows' medians beyond what noise makes of it, by the method of moments: under noise alone Kruskal
+    and Wallis's statistic is, on average, the number of flows less one. HDP's flow is one more draw of these.
+    """
+    middle = [median(values) for values in by_flow.values() if values]
+    expected = CAUTION * (len(middle) - 1)
+    if expected < 0.5 or (seen := statistic(list(by_flow.values()))) <= expected:
+        return 0.0
+    return STUDENT * math.sqrt(variance(middle) * (1 - expected / seen) * (1 + 1 / len(middle)))

@@ -17,10 +17,16 @@ def same_place(groups: Sequence[Sequence[float]]) -> float:
 
     By the chi-square distribution, which for groups of five or more is on the safe side.
     """
+    there = sum(map(bool, groups))
+    return chi_square_above(statistic(groups), there - 1) if there > 1 else 1.0
+
+
+def statistic(groups: Sequence[Sequence[float]]) -> float:
+    """Return Kruskal and Wallis's H, corrected for ties; 0 if all values are equal, or of one group."""
     groups = [group for group in groups if group]
     total = sum(map(len, groups))
     if len(groups) < 2:
-        return 1.0
+        return 0.0
     rank_sums = [0.0] * len(groups)
     ties = rank = 0
     ordered = sorted((value, number) for number, group in enumerate(groups) for value in group)
@@ -33,10 +39,9 @@ def same_place(groups: Sequence[Sequence[float]]) -> float:
         ties += count**3 - count
     correction = 1 - ties / (total**3 - total)
     if correction <= 0:
-        return 1.0
+        return 0.0
     spread = sum(rank_sum**2 / len(group) for rank_sum, group in zip(rank_sums, groups, strict=True))
-    statistic = (12 / (total * (total + 1)) * spread - 3 * (total + 1)) / correction
-    return chi_square_above(max(0.0, statistic), len(groups) - 1)
+    return max(0.0, (12 / (total * (total + 1)) * spread - 3 * (total + 1)) / correction)
 
 
 def chi_square_above(x: float, freedom: int) -> float:

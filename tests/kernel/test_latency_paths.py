@@ -71,6 +71,15 @@ def test_what_comes_in_a_batch_is_read_without_preference(direction):
     assert max(means) - min(means) < 2, "of sixty places"
 
 
+def test_what_sends_is_watched_alike_for_every_kind():
+    """When a packet is freed, a sending socket in an epoll set costs 50 ns more than another one, after the tap."""
+    with lab().open() as path, Comparison(path, LatencyPlan()) as comparison:
+        for post in (comparison.ends.near, comparison.ends.far):
+            senders = [*post.raw.values(), *(handle for each in post.datagrams.values() for handle, _ in each)]
+            assert len(senders) == 4 + 2 * (FLOWS if post is comparison.ends.near else 1)
+            assert {post._own.opened(handle).fileno() for handle in senders} == set(post._receivers)
+
+
 def _read(receiver, count: int) -> list[tuple[bytes, bool]]:
     read = []
     while len(read) < count:
