@@ -261,4 +261,5 @@ def _plan(settings: Settings, pace: plan.Pace) -> plan.Plan:
         encoding=settings.encoding,
         locate=settings.locate,
         seed=settings.seed or 0,
+        unhurried=settings.rate is not None,
     )

@@ -7,12 +7,13 @@ ignored, as long as the schema number is known.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from pytest_hdp.judge.climb_record import read_climb, read_icmp, to_climb, to_icmp
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.explain import plain
-from pytest_hdp.judge.result import SCHEMA, Hop, Judgement, Nat, PathName, Result, Tool
+from pytest_hdp.judge.result import SCHEMA, Hop, Judgement, Nat, PathName, Result, SharedLimit, Tool
 from pytest_hdp.judge.trace import Trace, TracedError, traces
 from pytest_hdp.judge.untrusted import MOST, Fields, WrongValueError
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Place, Verdict
@@ -76,6 +77,8 @@ def to_record(result: Result) -> dict[str, Any]:
         record["tool"] = {"version": result.tool.version, "rules": result.tool.rules}
     if judgement.budget_spent is not None:
         record["budget_spent"] = judgement.budget_spent
+    if judgement.shared_limit is not None:
+        record["shared_limit"] = asdict(judgement.shared_limit)
     if judgement.climb is not None:
         record["climb"] = to_climb(judgement.climb)
     if judgement.probes:
@@ -166,6 +169,7 @@ def _judgement(fields: Fields) -> Judgement:
         hops=tuple(_read_hop(hop) for hop in fields.objects("hops")),
         climb=read_climb(fields.fields("climb")) if "climb" in fields.values else None,
         budget_spent=fields.text("budget_spent") if "budget_spent" in fields.values else None,
+        shared_limit=_read_limit(fields.fields("shared_limit")) if "shared_limit" in fields.values else None,
         solicited=fields.truth("solicited") if "solicited" in fields.values else False,
         moved=fields.number("moved", -MOST_MOVED, MOST_MOVED) if "moved" in fields.values else None,
         changed_to=fields.number("changed_to", 0, 255) if "changed_to" in fields.values else None,
@@ -176,6 +180,11 @@ def _judgement(fields: Fields) -> Judgement:
         control_sent_to=fields.text("control_sent_to") if "control_sent_to" in fields.values else None,
         probes=tuple(_trace(probe) for probe in fields.objects("probes")),
     )
+
+
+def _read_limit(limit: Fields) -> SharedLimit:
+    interval = None if limit.get("interval") is None else limit.time("interval")
+    return SharedLimit(limit.time("rate"), limit.number("burst"), interval, limit.text("numbers"))
 
 
 def _ip_version(fields: Fields) -> int:

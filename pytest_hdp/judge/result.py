@@ -105,6 +105,21 @@ class PathName:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedLimit:
+    """A limit that numbers share, so that what the one sends takes from what the other may.
+
+    `rate`: packets a second that it let through once `burst` packets were, which came in a row after a rest.
+    `interval`: seconds between two packets of the pace at which they were asked again, None if that would have taken
+    too long. `numbers`: which they are, as a list of numbers and ranges.
+    """
+
+    rate: float
+    burst: int
+    interval: float | None
+    numbers: str
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """What the evidence of one train means.
 
@@ -118,6 +133,7 @@ class Judgement:
     `moved`: bytes by which the payload was shifted. `changed_to`: what the number became beyond the sender.
     `transport_checksum`: "right", "stale" or "none" on arrival, where the form has one. `sent_to`: in reverse, the
     address that was learnt from packets that came, and `control_sent_to` where the control's is another.
+    `shared_limit`: the limit by which the sweep itself lost packets of it.
     """
 
     train: Train
@@ -151,6 +167,7 @@ class Judgement:
     transport_checksum: str | None = None
     sent_to: str | None = None
     control_sent_to: str | None = None
+    shared_limit: SharedLimit | None = None
     probes: tuple[Probe | Trace, ...] = field(default=(), compare=False, repr=False)
 
 

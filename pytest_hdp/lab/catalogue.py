@@ -13,10 +13,10 @@ from pytest_hdp.lab.filters import (
     DeadPath,
     HostFirewall,
     NetfilterReject,
-    RateLimited,
     SenderFirewall,
     TtlShort,
 )
+from pytest_hdp.lab.limits import RateLimited, SharedLimiter
 from pytest_hdp.lab.mangling import ClearDscp, CutFront, InsertFront, MangleByte, RaiseTtl, Renumber, Truncate
 from pytest_hdp.lab.stateful import CarrierNat, CloudNat, FirstOnly, Nat, SecurityGroup, Ufw
 from pytest_hdp.lab.topology import LabSpec
@@ -80,6 +80,7 @@ def _labs() -> dict[str, LabSpec]:
         ("host-firewall", (router, router, HostFirewall())),
         ("sender-firewall", (SenderFirewall(), router, router)),
         ("rate-limited", (router, RateLimited())),
+        ("shared-limiter", (router, SharedLimiter(), router)),
         ("ttl-short", (router, TtlShort(), Router(icmp_limit=False))),
         ("reject-netfilter", (router, NetfilterReject())),
         *((name, (router, box, router)) for name, box in behind_router),

@@ -1,4 +1,4 @@
-"""Filters by the kernel: allowlists on the path and at its ends, a policer, a hop with a short TTL."""
+"""Filters by the kernel: allowlists on the path and at its ends, a hop with a short TTL."""
 
 from __future__ import annotations
 
@@ -207,40 +207,6 @@ class SenderFirewall(Box):
         if direction is Direction.REVERSE or protocol in self.accepts:
             return DELIVERED
         return Truth(Verdict.REFUSED_AT_SEND, errno="EPERM", box=self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimited(Box):
-    """Lets so many packets a second of each number pass, over both directions together."""
-
-    per_second: int = 5
-    burst: int = 5
-    spares: frozenset[int] = COMMON
-    name: ClassVar[str] = "rate-limited"
-    features: ClassVar[str] = "a kernel with nftables limits"
-
-    @property
-    def description(self) -> str:
-        """One line for the catalogue."""
-        return f"{self.per_second} a second of each number (burst {self.burst}), but {listed(self.spares)} freely"
-
-    @property
-    def rules(self) -> str:
-        """Ruleset of the box's namespace."""
-        limit = f"limit rate over {self.per_second}/second burst {self.burst} packets"
-        return (
-            "table ip lab {\n  set spent { type inet_proto; flags dynamic; size 256; }\n"
-            "  chain forward {\n    type filter hook forward priority filter; policy accept;\n"
-            f"    ip protocol {number_set(self.spares)} accept\n"
-            f"    add @spent {{ ip protocol {limit} }} drop\n  }}\n}}\n"
-        )
-
-    def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
-        """Lossy to who sends faster; at a lower rate it is delivered, and a few at once look like first_only."""
-        if protocol in self.spares:
-            return DELIVERED
-        also = frozenset({Verdict.DELIVERED, Verdict.FIRST_ONLY, Verdict.INCONCLUSIVE})
-        return Truth(Verdict.LOSSY, also=also, box=self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_hdp.measure.agentless import Agentless
+from pytest_hdp.measure.alone import leave_open
 from pytest_hdp.measure.batched import Batched
 from pytest_hdp.measure.ends import PathUnavailable
 from pytest_hdp.measure.knowledge import Knowledge
@@ -151,8 +152,9 @@ class Measurement:
         self._report(over=True)
         self._leave()
         know = self.know
-        know.settle_all(list(know.to_locate.values()))
         know.forget_circumstances()
+        leave_open(know)
+        know.settle_all(list(know.to_locate.values()))
         for train in know.open_trains():
             if know.ledger.trains.get(train):
                 know.settled[train] = self.strategy.judge_now(train)

@@ -16,6 +16,7 @@ from pytest_hdp.judge.pattern import shared_losses
 from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.measure.circumstances import eyes_of, shared_by
 from pytest_hdp.measure.control import Control
+from pytest_hdp.measure.crowd import ACCUSED
 from pytest_hdp.measure.filing import file
 from pytest_hdp.measure.ledger import Ledger
 from pytest_hdp.measure.located import worth_locating
@@ -26,7 +27,7 @@ from pytest_hdp.packet.encoding import encode
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Kind, TrainEvidence
     from pytest_hdp.judge.pattern import SharedLoss
-    from pytest_hdp.judge.result import Judgement
+    from pytest_hdp.judge.result import Judgement, SharedLimit
     from pytest_hdp.judge.verdict import Direction
     from pytest_hdp.measure.ends import Eye
     from pytest_hdp.measure.path import OpenPath
@@ -39,8 +40,9 @@ class Knowledge:
     """All that is known while one plan is measured over one open path.
 
     `rounds`: how many were begun. `settled`: the judgements that nothing will change; `to_locate`: those that lack
-    only the place where the train died. `momentary`: kinds of ICMP errors about a train that did not
-    come again when it was asked for later. `searches`: control and ledger of each search for such a place that goes on.
+    only the place where the train died, or to be asked alone. `momentary`: kinds of ICMP errors about a train that did
+    not come again when it was asked for later. `searches`: control and ledger of each search for such a place that goes
+    on. `held`: no rounds are sent, since somebody asks alone; `limits`: what that has found.
     """
 
     def __init__(self, path: OpenPath, plan: Plan) -> None:
@@ -56,6 +58,8 @@ class Knowledge:
         self.to_locate: dict[Train, Judgement] = {}
         self.momentary: dict[Train, frozenset[Kind]] = {}
         self.searches: list[tuple[Control, Ledger]] = []
+        self.held = False
+        self.limits: dict[Direction, SharedLimit] = {}
         self._spoiled: dict[int, dict[int | None, set[str]]] = {}
         self._shared: dict[object, Circumstances] = {}
         self._losses: dict[Direction, tuple[SharedLoss, ...]] = {}
@@ -155,9 +159,12 @@ class Knowledge:
     def settle(self, judgement: Judgement, *, worth: bool = True) -> None:
         """Keep a train's last judgement. `worth`: whether there may be a place to find for it.
 
-        A lost one waits in any case: it may have been rejected by who had no ICMP error left (`leisure`).
+        What was lost waits in any case: it may have been rejected by who had no ICMP error left (`leisure`), or the
+        sweep itself may have lost it (`alone`).
         """
-        searched = worth and (judgement.verdict is Verdict.LOST or worth_locating(judgement, self.plan.locate))
+        eyes = self.path.receiver_end(judgement.train.direction) is not None
+        doubtful = judgement.verdict in ACCUSED or (eyes and judgement.verdict is Verdict.INCONCLUSIVE)
+        searched = worth and (doubtful or worth_locating(judgement, self.plan.locate))
         (self.to_locate if searched else self.settled)[judgement.train] = judgement
 
     def settle_all(self, judgements: Iterable[Judgement]) -> None:

@@ -50,6 +50,11 @@ class Ledger:
         self.probes[entry.index] = entry
         self.trains.setdefault(entry.train, []).append(entry)
 
+    def set_aside(self, since: int) -> None:
+        """Count what was sent from that round on as no train's: it was sent to learn something else."""
+        for entries in self.trains.values():
+            entries[:] = [entry for entry in entries if entry.round < since]
+
     def index_of(self, data: bytes, start: int = 0) -> tuple[int, int] | None:
         """Where the run id stands in `data` at or after `start`, and the index after it; None for a stranger's."""
         position = data.find(self.run_id, start)

@@ -45,7 +45,8 @@ class Plan:
     `error_rate`: the chance, over the whole plan, of calling a train lost, first_only or lossy that is not.
     `locate`: climb the TTLs for "groups" of equal verdicts, "all" trains, or "none".
     `seed` shuffles the order inside each round. `least_share`: a train that is said to get through
-    has a delivery probability above it, at 95 %; 0 for any.
+    has a delivery probability above it, at 95 %; 0 for any. `unhurried`: time is no matter where a limit that numbers
+    share lets only little through.
     """
 
     trains: tuple[Train, ...]
@@ -57,3 +58,4 @@ class Plan:
     error_rate: float = 1e-6
     locate: str = "groups"
     least_share: float = LEAST_SHARE
+    unhurried: bool = False

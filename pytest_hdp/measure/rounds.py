@@ -70,7 +70,11 @@ class Volley:
 
 def turns_of(know: Knowledge) -> Turns:
     """The turns of a measurement: forward is over where it is settled, no place is looked for and none stands in."""
-    return Turns(know.plan.trains, lambda train: train in know.settled and not know.stand_ins.holds(train))
+
+    def is_over(train: Train) -> bool:
+        return train in know.settled and not know.stand_ins.holds(train)
+
+    return Turns(know.plan.trains, is_over, lambda: know.held)
 
 
 class Rounds:

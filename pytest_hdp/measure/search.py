@@ -6,6 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Means
+from pytest_hdp.judge.verdict import Verdict
+from pytest_hdp.measure.alone import ask_alone, leave_open
 from pytest_hdp.measure.leisure import ask_at_leisure
 from pytest_hdp.measure.locate import Locator, ask_again
 from pytest_hdp.measure.located import Kinds, in_turn, worth_locating
@@ -25,7 +27,7 @@ LONGEST = 10.0  # seconds that are spent on it in one direction, unless all are 
 class Places:
     """Finds the places where one measurement's trains died, and settles them. Each direction is searched by itself.
 
-    `send`, `hear`: what `ask_at_leisure` needs.
+    `send`, `hear`: what `ask_alone` and `ask_at_leisure` need.
     """
 
     def __init__(self, know: Knowledge, beside: Beside, send: Send, hear: Callable[[], Waiting[None]]) -> None:
@@ -40,6 +42,7 @@ class Places:
         """Have the places of all trains of a direction looked for, beside all else, once all of it is judged."""
         know = self._know
         if know.path.gone is not None:
+            leave_open(know)
             know.settle_all(list(know.to_locate.values()))
             return
         still_open = {train.direction for train in know.open_trains()} | self._searched
@@ -50,6 +53,9 @@ class Places:
     def _search(self, direction: Direction) -> Waiting[None]:
         """One of each group climbs, then the next of each, as long as that may tell more; they stand for the others."""
         know, kinds, clock = self._know, self._kinds, self._know.clock
+        yield from ask_alone(know, direction, self._send, self._hear)
+        waiting = self._waiting(direction)
+        know.settle_all([each for each in waiting if each.verdict is not Verdict.LOST and not self._worth(each)])
         yield from ask_at_leisure(know, direction, self._send, self._hear)
         every = know.plan.locate == "all"
         until = math.inf if every else clock.monotonic() + LONGEST

@@ -22,11 +22,20 @@ if TYPE_CHECKING:
 
 
 class Turns:
-    """Keeps in which rounds it was each train's turn. `forward_is_over`: nothing will be sent of a train any more."""
+    """Keeps in which rounds it was each train's turn.
 
-    def __init__(self, trains: Sequence[Train], forward_is_over: Callable[[Train], bool]) -> None:
+    `forward_is_over`: nothing will be sent of a train any more. `held`: it is nobody's turn: some are asked alone.
+    """
+
+    def __init__(
+        self,
+        trains: Sequence[Train],
+        forward_is_over: Callable[[Train], bool],
+        held: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._rounds: defaultdict[Train, list[int]] = defaultdict(list)
         self._forward_is_over = forward_is_over
+        self._held = held
         self._before: dict[int, list[Train]] = {}
         for train in trains:
             if train.direction is Direction.FORWARD:
@@ -52,6 +61,8 @@ class Turns:
 
     def may_go(self, train: Train) -> bool:
         """Whether nothing has to come before it any more."""
+        if self._held():
+            return False
         if train.direction is Direction.FORWARD:
             return True
         return all(map(self._forward_is_over, self._forward_of(train)))

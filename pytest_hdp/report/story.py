@@ -13,6 +13,7 @@ from pytest_hdp.report.doubles import doubles
 from pytest_hdp.report.ends import course_of
 from pytest_hdp.report.headline import advice, missing, of_several
 from pytest_hdp.report.letters import words
+from pytest_hdp.report.limits import shared_limits
 from pytest_hdp.report.safe import safe
 
 if TYPE_CHECKING:
@@ -195,7 +196,7 @@ def _line(group: Sequence[Record], *, alone: bool) -> str:
     ends = f"{course.nodes[0].name} \u2192 {course.nodes[-1].name}"
     title = f"{way[:1].upper()}{way[1:]}, {ends}" if alone else f"{fields.path_title(group[0])}, {way}"
     more = f"; and {len(fates) - 3} other fates" if len(fates) > 3 else ""
-    more += "".join(f"; {said}" for said in doubles(inside))
+    more += "".join(f"; {said}" for said in (*doubles(inside), *shared_limits(inside)))
     if len(inside) < len(group):
         more += f"; {_outside([each for each in group if not 0 <= fields.protocol(each) <= 255])}"
     return f"{title}: {'; '.join([through, *fates[:3]])}{more}."

@@ -9,6 +9,7 @@ from pytest_hdp.judge.verdict import Outcome, Verdict
 from pytest_hdp.report import fields
 from pytest_hdp.report.doubles import doubles
 from pytest_hdp.report.letters import colour, words
+from pytest_hdp.report.limits import shared_limits
 from pytest_hdp.report.lines import encodable, wrapped
 
 if TYPE_CHECKING:
@@ -148,6 +149,6 @@ def _told(records: Sequence[Record], width: int) -> list[Line]:
         for record, sentence in _sentences(those):
             shade = colour(fields.word(record, "verdict"), outcome)
             lines += [[(text, shade)] for text in wrapped(sentence, width, "  ")]
-    for sentence in doubles(records):
+    for sentence in (*doubles(records), *shared_limits(records)):
         lines += [[(text, "yellow")] for text in wrapped(f"{sentence}.", width, "  ")]
     return lines

@@ -17,7 +17,8 @@ from pathlib import Path
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Form, Verdict
 from pytest_hdp.lab.boxes import Box, Router
-from pytest_hdp.lab.filters import Allowlist, HostFirewall, NetfilterReject, RateLimited, SenderFirewall, TtlShort
+from pytest_hdp.lab.filters import Allowlist, HostFirewall, NetfilterReject, SenderFirewall, TtlShort
+from pytest_hdp.lab.limits import RateLimited
 from pytest_hdp.lab.mangling import ClearDscp, MangleByte, RaiseTtl, Truncate
 from pytest_hdp.lab.stateful import CarrierNat, CloudNat, FirstOnly, Nat
 from pytest_hdp.lab.topology import LabSpec

@@ -9,7 +9,8 @@ import pytest
 
 from pytest_hdp.judge.verdict import Form
 from pytest_hdp.lab.boxes import Router
-from pytest_hdp.lab.filters import Allowlist, HostFirewall, NetfilterReject, RateLimited, TtlShort
+from pytest_hdp.lab.filters import Allowlist, HostFirewall, NetfilterReject, TtlShort
+from pytest_hdp.lab.limits import RateLimited
 from pytest_hdp.lab.mangling import MangleByte, RaiseTtl, Truncate
 from pytest_hdp.lab.stateful import CarrierNat, CloudNat, FirstOnly, Nat
 from pytest_hdp.lab.topology import LabSpec

@@ -10,7 +10,9 @@ import pytest
 from sim.families import FAMILIES, faulty
 from sim.finding import measured, told
 
-SEEDS: dict[str, tuple[int, *tuple[str, ...]]] = {}
+SEEDS: dict[str, tuple[int, *tuple[str, ...]]] = {
+    "shared-limit-unwatched": (3000, "shared-limit-unwatched"),
+}
 """Of the families in which not every world shows the fault: a seed, and the families of its world."""
 
 

@@ -259,6 +259,17 @@ def test_a_shared_limit_has_one_bucket_for_all() -> None:
     for number in (47, 50, 51, 89, 17):
         wire.send(number)
     assert [packet.protocol for packet in wire.came["far"]] == [47, 50, 51, 17]
+    wire.send(47, to=NEAR)  # the other way has its own
+    assert [packet.protocol for packet in wire.came["near"] if packet.quote is None] == [47]
+
+
+def test_a_joint_limit_has_one_bucket_for_both_ways() -> None:
+    wire = Wire(Router("one", "10.1.0.1", [SharedLimit(100 * SECOND, 3, joint=True)]))
+    for number in (47, 50, 51, 89):
+        wire.send(number)
+        wire.send(number, to=NEAR)
+    came = [packet for packet in (*wire.came["far"], *wire.came["near"]) if packet.quote is None]
+    assert len(came) == 3
 
 
 def test_branches_go_by_number_and_errors_go_the_way_of_what_they_are_about() -> None:

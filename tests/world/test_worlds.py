@@ -104,6 +104,15 @@ FOUND = (
     ("tcp-and-sctp-only", "far-firewall-rejects", "far-established", 42000851),
     ("number-zero", 1),  # refused at socket(), and never sent
     ("listeners-refused", 1),  # seen as sent where no socket could be had, and held by the receiver or rejected
+    ("shared-limit", 1),  # the sweep's own rate made losses
+    ("shared-limit", 1000028),  # a limit that fills up so slowly that only rests show it
+    ("shared-limit-both-ways", 2000018),  # a burst that ended with a round, and numbers that are dropped elsewhere
+    ("shared-limit-both-ways", 2000032),  # one packet a second, which somebody had whom another box drops
+    ("shared-limit-both-ways", 2000036),  # of a burst it was concluded that more a second come through
+    ("shared-limit-both-ways", 2000249),  # the last one that was undecided, the other way, was called lossy
+    ("shared-limit-both-ways", 2000288),  # one packet in a millisecond, as regular as the sweep
+    ("agent-spends-all", "shared-limit-both-ways", "far-firewall-rejects", 5000894),  # nobody was left to ask again
+    ("agent-dies", "shared-limit-both-ways", 5001259),
 )
 """Families and seed of the worlds that showed faults which are mended."""
 DIGESTS = """

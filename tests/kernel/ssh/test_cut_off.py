@@ -11,7 +11,7 @@ from managed import Managed, run
 from ssh_hosts import SWEEP, Hosts, processes, wait_until
 
 from pytest_hdp.lab.boxes import Router
-from pytest_hdp.lab.filters import RateLimited
+from pytest_hdp.lab.limits import RateLimited
 from pytest_hdp.lab.topology import LabSpec
 from pytest_hdp.vantage.keeper import Namespace
 from pytest_hdp.vantage.remote import PATIENCE, SILENCE

@@ -12,7 +12,7 @@ import pytest
 from ssh_hosts import SUDO_USER, SWEEP, Hosts, processes, wait_until
 
 from pytest_hdp.lab.boxes import Router
-from pytest_hdp.lab.filters import RateLimited
+from pytest_hdp.lab.limits import RateLimited
 from pytest_hdp.lab.topology import LabSpec
 
 OUTGOING = 4

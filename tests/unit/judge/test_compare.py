@@ -8,7 +8,7 @@ import pytest
 
 from pytest_hdp.judge.compare import compare
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.result import RULES, IcmpCount, Judgement, Nat, PathName, Result, Tool
+from pytest_hdp.judge.result import RULES, IcmpCount, Judgement, Nat, PathName, Result, SharedLimit, Tool
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Place, Verdict
 
 PATH = PathName("netns", "tokyo", "192.0.2.2", "198.51.100.2", "ssh=root@198.51.100.2")
@@ -33,6 +33,16 @@ def test_lost_or_rejected_by_who_got_one_of_a_routers_few_errors_is_no_change():
     assert compare([rejected], [result(Verdict.LOST, budget_spent="203.0.113.9")]).differs()
     assert compare([lost], [result()]).differs()
     assert compare([lost], [result(Verdict.REJECTED, icmp=prohibited(13, authenticated=False))]).differs()
+
+
+def test_what_a_shared_limit_left_open_in_one_run_is_no_evidence_of_a_change():
+    limit = SharedLimit(9.9, 5, None, "2-5,47")
+    there, opened = result(shared_limit=limit), result(Verdict.INCONCLUSIVE, shared_limit=limit)
+    for before, after in ((there, opened), (opened, there), (opened, result(Verdict.LOST))):
+        found = compare([before], [after])
+        assert not found.differs()
+        assert len(found.unclear) == 1
+    assert not compare([there], [result()]).differs(strict=True)
 
 
 def test_other_rules_are_told_and_are_no_change():

@@ -16,7 +16,19 @@ from hypothesis import strategies as st
 
 from pytest_hdp.judge.evidence import IcmpReport, Probe, Sighting, Train
 from pytest_hdp.judge.record import from_record, to_record
-from pytest_hdp.judge.result import SCHEMA, AtTtl, Climb, Hop, IcmpCount, Judgement, Nat, PathName, Result, Tool
+from pytest_hdp.judge.result import (
+    SCHEMA,
+    AtTtl,
+    Climb,
+    Hop,
+    IcmpCount,
+    Judgement,
+    Nat,
+    PathName,
+    Result,
+    SharedLimit,
+    Tool,
+)
 from pytest_hdp.judge.trace import Trace, TracedError, traces
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Place, Verdict
 
@@ -29,7 +41,7 @@ solicited earlier_run
 
 ADDITIVE = ["expected_errno", "expected_wire_protocol", "moved", "changed_to", "transport_checksum"]
 ADDITIVE += ["sent_to", "control_sent_to"]
-ADDED = [*ADDITIVE, "hops", "tool", "budget_spent", "climb", "probes", "made"]
+ADDED = [*ADDITIVE, "hops", "tool", "budget_spent", "shared_limit", "climb", "probes", "made"]
 
 SCHEMA_FILE = json.loads((resources.files("pytest_hdp.judge") / "results.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA_FILE)
@@ -117,18 +129,21 @@ climbs = st.builds(Climb, st.lists(rungs, max_size=3).map(tuple), st.none() | st
 some_hops = st.lists(st.builds(Hop, st.integers(1, 255), texts), min_size=1, max_size=3).map(tuple)
 
 
-@given(results, st.lists(some_traces, min_size=1, max_size=3).map(tuple), some_hops, climbs)
+limits = st.builds(SharedLimit, st.floats(0, 1e6), counts, st.none() | st.floats(1e-6, 100), texts)
+
+
+@given(results, st.lists(some_traces, min_size=1, max_size=3).map(tuple), some_hops, climbs, limits)
 def test_probes_and_hops_there_and_back(
-    result: Result, probes: tuple[Trace, ...], hops: tuple[Hop, ...], climb: Climb
+    result: Result, probes: tuple[Trace, ...], hops: tuple[Hop, ...], climb: Climb, limit: SharedLimit
 ) -> None:
-    result = replace(
-        result, judgement=replace(result.judgement, probes=probes, hops=hops, climb=climb, budget_spent="r")
-    )
+    more = {"probes": probes, "hops": hops, "climb": climb, "budget_spent": "r", "shared_limit": limit}
+    result = replace(result, judgement=replace(result.judgement, **more))  # type: ignore[arg-type]
     record = to_record(result)
     VALIDATOR.validate(record)
     back = from_record(json.loads(json.dumps(record)))
     assert isinstance(back, Result)
     assert (back.judgement.probes, back.judgement.hops, back.judgement.climb) == (probes, hops, climb)
+    assert back.judgement.shared_limit == limit
     assert to_record(back) == record
 
 

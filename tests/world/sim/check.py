@@ -93,7 +93,8 @@ def _train(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
         allowed = "/".join(sorted(truth.verdicts))
         yield f"{judgement.verdict} is not {allowed} ({truth.why}): {judgement.explanation}"
         return
-    if judgement.verdict is Verdict.DELIVERED and too_few(judgement) and not eyes_fail(world):
+    alone = truth.shares and judgement.shared_limit is not None  # by those that were sent at its pace
+    if judgement.verdict is Verdict.DELIVERED and too_few(judgement) and not (eyes_fail(world) or alone):
         yield f"it may well get through less than once in five: {judgement.explanation}"
     yield from counts(world, judgement, truth, fates_of(world, judgement.train))
     if (

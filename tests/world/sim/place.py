@@ -90,7 +90,7 @@ def _routers(world: World, judgement: Judgement) -> Iterator[str]:
 def _known(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
     """What today's code is known to say, or not to say."""
     said = judgement.explanation
-    if world.path.gone is not None:
+    if world.path.gone is not None or judgement.shared_limit is not None:
         return  # nobody looked for places then
     if "loop" in truth.why and judgement.verdict is Verdict.REJECTED and "loop" not in said:
         yield f"D20: a loop is not called one: {said}"

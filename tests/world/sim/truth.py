@@ -25,13 +25,12 @@ PARTLY = {
     "limited": {V.LOSSY, V.LOST, V.FIRST_ONLY, V.DELIVERED, V.INCONCLUSIVE},
     "first": {V.FIRST_ONLY},
     "first-lost": {V.LOSSY},
-    "shared": {V.DELIVERED, V.INCONCLUSIVE},
     "modify": {V.MODIFIED},
     "modify-some": {V.MODIFIED, V.DELIVERED},
 }
 ENOUGH = 16  # trains that lose the same packet, and controls beside them, none lost: 1e-9 by chance
 CHANGED = ("modify", "modify-some")
-PASSING = frozenset({"pass", "pass-translated", "translate", "leak", "opens", "answers", *PARTLY})
+PASSING = frozenset({"pass", "pass-translated", "translate", "leak", "opens", "answers", "shared", *PARTLY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,8 @@ class Truth:
     """Verdicts that say nothing false. `nat`: the state that a record may name. `hop`: the last router that the train
     reaches, counted from its sender; None where it reaches the receiver. `why`: one line. `partly`: some of it
     gets through, or would. `hops`: the routers that it passes or dies at, in its order. `unheard`: errors about it do
-    not come back. `arrives`: it comes to the receiver's interface, whatever happens there.
+    not come back. `arrives`: it comes to the receiver's interface, whatever happens there. `shares`: a limit with other
+    numbers, so that what comes through depends on how fast these are asked: of the number itself that tells nothing.
     """
 
     verdicts: frozenset[Verdict]
@@ -50,6 +50,7 @@ class Truth:
     hops: tuple[str, ...] = ()
     unheard: bool = False
     arrives: bool = False
+    shares: bool = False
 
 
 @dataclass(slots=True)
@@ -60,6 +61,7 @@ class _Way:
     hops: list[str] = field(default_factory=list)
     muted: bool = False
     passed: set[Verdict] = field(default_factory=set)
+    shares: bool = False
 
 
 def truth_of(world: World, train: Train) -> Truth:
@@ -70,7 +72,15 @@ def truth_of(world: World, train: Train) -> Truth:
     if world.blueprint.agent and not _any_control(world, view.way):
         truth = replace(truth, verdicts=truth.verdicts | {V.INCONCLUSIVE})
     unheard = way.muted or way.nat == "leaked"
-    return replace(_with(truth, frozenset(way.passed)), hops=tuple(way.hops), unheard=unheard)
+    truth = replace(_with(truth, frozenset(way.passed)), hops=tuple(way.hops), unheard=unheard)
+    if not (way.shares or _meets_limit(world, view)):
+        return truth
+    return replace(truth, verdicts=truth.verdicts | {V.INCONCLUSIVE}, shares=True, partly=True)
+
+
+def _meets_limit(world: World, view: View) -> bool:
+    """Whether there is a limit for numbers like this on its way, dead or not: then who measures meets it."""
+    return any(effect.kind == "shared" for _, effects, _ in _journey(world, view) for effect in effects)
 
 
 def _follow(world: World, train: Train, view: View, way: _Way) -> Truth:
@@ -98,6 +108,8 @@ def _passes(world: World, train: Train, view: View, effect: Effect, way: _Way) -
         way.nat = "leaked" if way.nat == "leaked" else "translated"
     elif effect.kind == "leak":
         way.nat = "leaked"
+    elif effect.kind == "shared":
+        way.shares = True
     elif effect.kind in PARTLY:
         way.passed |= PARTLY[effect.kind]
         if effect.kind == "first-lost" and not _alike(world, train):

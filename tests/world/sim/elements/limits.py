@@ -136,11 +136,15 @@ class Limit(RouterRule):
 
 @dataclass(slots=True)
 class SharedLimit(RouterRule):
-    """Has one bucket for all "other protocols": all but these numbers. Each of them alone would pass."""
+    """Has one bucket for all "other protocols": all but these numbers. Each of them alone would pass.
+
+    `joint`: it is one for both ways, too.
+    """
 
     each: int
     burst: int
     but: frozenset[int] = frozenset({1, 6, 17})
+    joint: bool = False
     name: str = "shared limit"
     _buckets: dict[int, Bucket] = field(default_factory=dict)
 
@@ -148,7 +152,8 @@ class SharedLimit(RouterRule):
         """As RouterRule."""
         if packet.protocol in self.but or packet.quote is not None:
             return None
-        return None if self._buckets.setdefault(way, Bucket(self.each, self.burst)).take(now) else "drop"
+        bucket = self._buckets.setdefault(0 if self.joint else way, Bucket(self.each, self.burst))
+        return None if bucket.take(now) else "drop"
 
     def effect(self, view: View) -> Effect | None:
         """As RouterRule."""

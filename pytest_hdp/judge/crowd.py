@@ -1,0 +1,168 @@
+"""Loss that the sweep itself makes, where many numbers share a limit: who comes through is no matter of the number.
+
+A limit of one number at a time, a first packet that passes, chance: all of that is the same for a number wherever it
+stands in the order of a round, and each round is shuffled. A limit that numbers share fills up between two rounds and
+is spent by whatever comes first. So it is asked whether what came through stood at the front of its rounds more often
+than a shuffle puts it there. That test is exact, and needs no model of the limit.
+
+No I/O.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.explain import counted, subject
+from pytest_hdp.judge.result import SharedLimit
+from pytest_hdp.judge.verdict import Place, Verdict
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.result import Judgement
+
+MOST_ROUNDS = 24
+"""Of so many rounds the order is looked at: more would take longer than they tell."""
+LEAST_SPAN = 0.005
+"""Seconds: in less than that one packet more or less makes thousands of a rate."""
+SLOWER = 0.8
+"""Of the rate that was found, so much is asked for: neither clock is the other's."""
+
+_FRONTS: tuple[Callable[[int, int], int], ...] = (
+    lambda _sent, _came: 1,
+    lambda _sent, came: came,
+    lambda sent, _came: sent // 2,
+)
+"""What the front of a round is, by how many were sent in it and came through: three looks, and so three tests."""
+
+
+def front_loaded(rounds: Iterable[Sequence[bool]]) -> tuple[float, float]:
+    """Return how likely a shuffle puts as many of those that came at the front, and the least that this could be.
+
+    `rounds`: for each, in the order of sending, whether a number's packet came through. Where all came, or none, the
+    order tells nothing; if there are no others, both are 1.
+    """
+    telling = [each for each in rounds if 0 < sum(each) < len(each)]
+    if len(telling) > MOST_ROUNDS:
+        telling = [*telling[: MOST_ROUNDS // 2], *telling[-MOST_ROUNDS // 2 :]]
+    found = [_tails(telling, front) for front in _FRONTS]
+    least_of = tuple(min(1.0, len(found) * min(each)) for each in zip(*found, strict=True))
+    return least_of[0], least_of[1]
+
+
+def _tails(rounds: Sequence[Sequence[bool]], front: Callable[[int, int], int]) -> tuple[float, float]:
+    """Probability of at least as many at the front as there were, and of as many as there could have been."""
+    seen = most = 0
+    chances = [1.0]
+    for each in rounds:
+        sent, came = len(each), sum(each)
+        size = max(1, front(sent, came))
+        seen += sum(each[:size])
+        most += min(size, came)
+        chances = _added(chances, _hypergeometric(sent, came, size))
+    return math.fsum(chances[seen:]), math.fsum(chances[most:])
+
+
+def _hypergeometric(sent: int, came: int, size: int) -> list[float]:
+    """Probabilities of 0, 1, 2 ... of `came` among the first `size` of `sent`, in random order."""
+    ways = math.comb(sent, came)
+    return [math.comb(size, k) * math.comb(sent - size, came - k) / ways for k in range(min(size, came) + 1)]
+
+
+def _added(first: Sequence[float], second: Sequence[float]) -> list[float]:
+    """The distribution of a sum of two."""
+    total = [0.0] * (len(first) + len(second) - 1)
+    likely = [(at, chance) for at, chance in enumerate(second) if chance > 0]
+    for at, chance in enumerate(first):
+        if chance > 0:
+            for more, other in likely:
+                total[at + more] += chance * other
+    return total
+
+
+def both(first: float, second: float) -> float:
+    """Return what two independent tests say together (Fisher's method; Statistical Methods for Research Workers)."""
+    product = first * second
+    return product * (1 - math.log(product)) if product > 0 else 0.0
+
+
+def burst_of(came: Iterable[bool]) -> int:
+    """Return how many came through before the first that did not."""
+    count = 0
+    for each in came:
+        if not each:
+            break
+        count += 1
+    return count
+
+
+def rate_of(sent: Sequence[tuple[float, bool]]) -> float:
+    """Return how many a second came through while it was spent: between the first and the last that did not.
+
+    `sent`: when, in seconds, and whether it came. The true rate is no lower, but for what chance loses.
+    """
+    gone = [time for time, came in sent if not came]
+    if not gone or gone[-1] - gone[0] < LEAST_SPAN:
+        return 0.0
+    between = sum(came for time, came in sent if gone[0] < time < gone[-1])
+    return max(0, between - 1) / (gone[-1] - gone[0])  # one may have been saved up, but for a little
+
+
+def limit_text(limit: SharedLimit, count: int) -> str:
+    """Return "28 numbers share a limit of about 190 packets a second, burst 5"."""
+    rate = f"about {_number(limit.rate)} packets a second" if limit.rate >= 1 else "less than one packet a second"
+    return f"{counted(count, 'number')} {'shares' if count == 1 else 'share'} a limit of {rate}, burst {limit.burst}"
+
+
+def _number(value: float) -> str:
+    """Two digits of it, for the others are not known."""
+    return f"{float(f'{value:.2g}'):g}"
+
+
+def passed_alone(whole: Judgement, alone: Judgement, limit: SharedLimit, count: int, asked: int) -> Judgement:
+    """The judgement of one that gets through where the others of its limit leave it alone.
+
+    `whole`: by all of its probes, `alone`: by those `asked` ones that were sent at the limit's pace.
+    """
+    lost = whole.sent - (whole.arrived if alone.verdict is Verdict.REACHED else whole.delivered)
+    said = (
+        f"{subject(whole.train)}: {asked} sent {_pace(limit)} came as sent; {lost} of all {whole.sent} were lost, "
+        f"while the sweep sent faster: {limit_text(limit, count)}."
+    )
+    return replace(
+        whole, verdict=alone.verdict, place=alone.place, explanation=said, final=True, bound=None, shared_limit=limit
+    )
+
+
+def left_open(whole: Judgement, limit: SharedLimit, count: int) -> Judgement:
+    """The judgement of one of which nobody knows whether it gets through by itself."""
+    gone = whole.sent - whole.delivered
+    pace = math.floor(SLOWER * limit.rate)
+    advice = f"; --hdp-rate={pace} asks all of them at a pace that it lets through" if pace >= 1 else ""
+    said = (
+        f"{subject(whole.train)}: {gone} of {whole.sent} did not come through, and that may be the sweep's own doing, "
+        f"by a limit shared by numbers: {limit_text(limit, count)}{advice}."
+    )
+    return replace(
+        whole,
+        verdict=Verdict.INCONCLUSIVE,
+        place=Place.UNKNOWN,
+        explanation=said,
+        final=True,
+        bound=None,
+        shared_limit=limit,
+    )
+
+
+def lost_alone(whole: Judgement, limit: SharedLimit, asked: int) -> Judgement:
+    """The judgement of one that dies, whether others of its rounds meet a limit or not."""
+    said = (
+        f"{whole.explanation.rstrip('.')}; nor did any of {asked} sent {_pace(limit)}, at which others came through "
+        "that share a limit; where it died was not looked for, so as not to meet that."
+    )
+    return replace(whole, explanation=said, final=True)
+
+
+def _pace(limit: SharedLimit) -> str:
+    return f"at a pace of {_number(1 / limit.interval)} a second" if limit.interval else "alone"

@@ -1,0 +1,148 @@
+"""A limit that numbers share, of the kernel's own: what a sweep loses by it is nobody's loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pytest
+
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.verdict import Direction, Verdict
+from pytest_hdp.lab.boxes import Box, Router, Where, filter_chain
+from pytest_hdp.lab.limits import RateLimited, SharedLimiter
+from pytest_hdp.lab.topology import LabSpec
+from pytest_hdp.measure import plan, routes
+from pytest_hdp.measure.ends import PathUnavailable
+from pytest_hdp.measure.engine import Measurement
+from pytest_hdp.packet.numbers import parse_protocols
+
+OTHERS = [number for number in range(2, 256) if number not in (6, 17)]
+ACCUSED = {Verdict.LOST, Verdict.FIRST_ONLY, Verdict.LOSSY, Verdict.HELD_BY_RECEIVER}
+COMMON = "ip protocol { 1, 6, 17 } accept"
+
+
+@dataclass(frozen=True, slots=True)
+class Chain(Box):
+    """Rules of a router, or, as `Input`, of the target's own firewall."""
+
+    lines: tuple[str, ...] = ()
+    hook: ClassVar[str] = "forward"
+    name: ClassVar[str] = "chain"
+
+    @property
+    def description(self):
+        return "; ".join(self.lines)
+
+    @property
+    def rules(self):
+        return filter_chain(self.hook, *self.lines)
+
+
+class Input(Chain):
+    hook = "input"
+    name = "input"
+    where = Where.TARGET
+
+
+def measured(boxes, numbers=OTHERS, directions=tuple(Direction), **more):
+    spec = LabSpec("own", "for this test", (Router(), *boxes, Router()))
+    trains = tuple(Train(number, direction) for direction in directions for number in numbers)
+    asked = plan.Plan(trains, plan.LAB, seed=5, **more)
+    context = routes.in_lab(spec, asked, None, expect_truth=False)[0].open()
+    try:
+        path = context.__enter__()
+    except PathUnavailable as error:
+        pytest.skip(f"privilege: {error}")
+    try:
+        return Measurement(path, asked).run()
+    finally:
+        context.__exit__(None, None, None)
+
+
+def verdicts(found, direction=None):
+    return {each.verdict for train, each in found.items() if direction in (None, train.direction)}
+
+
+def limits(found):
+    return {each.shared_limit for each in found.values()} - {None}
+
+
+def test_all_other_protocols_share_a_limit_and_all_are_delivered():
+    found = measured((SharedLimiter(per_second=2000, burst=50),))
+    assert verdicts(found) == {Verdict.DELIVERED}
+    both = limits(found)
+    assert len(both) == 2  # one was measured each way
+    for limit in both:
+        assert 1000 <= limit.rate <= 2200, limit  # of a busy machine's crowd less comes through
+        assert limit.burst >= 40, limit
+        assert set(parse_protocols(limit.numbers)) <= set(OTHERS)
+        assert limit.interval >= 1 / 2200
+    some = [each for each in found.values() if each.shared_limit is not None]
+    assert len(some) > 100
+    assert all("share a limit of about" in each.explanation and each.sent > each.delivered for each in some)
+
+
+def test_where_there_is_no_time_for_all_the_most_telling_are_asked_and_the_rest_is_open():
+    found = measured((SharedLimiter(per_second=10, burst=5),), directions=(Direction.FORWARD,))
+    assert verdicts(found) == {Verdict.DELIVERED, Verdict.INCONCLUSIVE}
+    [limit] = limits(found)
+    assert 5 <= limit.rate <= 12, limit
+    assert found[Train(253)].verdict is found[Train(254)].verdict is Verdict.DELIVERED
+    rest = [each for each in found.values() if each.verdict is Verdict.INCONCLUSIVE]
+    assert len(rest) > 200
+    for each in rest:
+        assert "a limit shared by numbers" in each.explanation
+        assert "--hdp-rate=" in each.explanation
+        assert each.bound is None
+        assert each.shared_limit == limit
+
+
+def test_where_time_is_no_matter_all_are_asked():
+    found = measured(
+        (SharedLimiter(per_second=40, burst=5),), OTHERS[:80], (Direction.FORWARD,), unhurried=True
+    )  # 80 * 7 / (0.8 * 40) seconds
+    assert verdicts(found) == {Verdict.DELIVERED}
+
+
+def test_what_another_box_drops_is_lost_beside_a_limit():
+    dead = (47, 132)
+    drop = Chain((f"ip protocol {{ {', '.join(map(str, dead))} }} drop",))
+    found = measured((SharedLimiter(per_second=1000, burst=20), drop), OTHERS[:60], (Direction.FORWARD,))
+    lost = {train.protocol for train, each in found.items() if each.verdict is Verdict.LOST}
+    assert lost == set(dead) & set(OTHERS[:60])
+    assert verdicts(found) == {Verdict.DELIVERED, Verdict.LOST}
+    assert all(each.shared_limit is None for each in found.values() if each.verdict is Verdict.LOST)
+    assert all(47 not in parse_protocols(limit.numbers) for limit in limits(found))
+
+
+def test_a_limit_of_one_direction_tells_nothing_of_the_other():
+    one_way = Chain((COMMON, 'iifname "inside" limit rate over 1000/second burst 20 packets drop'))
+    found = measured((one_way,), OTHERS[:100])
+    assert verdicts(found) == {Verdict.DELIVERED}
+    assert {train.direction for train, each in found.items() if each.shared_limit} == {Direction.FORWARD}
+
+
+def test_a_limit_of_the_targets_own_firewall_holds_nothing():
+    found = measured(
+        (Input((COMMON, "limit rate over 1000/second burst 20 packets drop")),), OTHERS[:100], (Direction.FORWARD,)
+    )
+    assert verdicts(found) == {Verdict.DELIVERED}
+    assert limits(found)
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        RateLimited(per_second=5, burst=3),
+        Chain((COMMON, "ct original packets > 1 drop")),
+        Chain(("ip protocol { 1, 6, 17, 47 } accept", "drop")),
+    ],
+    ids=["of each number", "first only", "all but four"],
+)
+def test_what_a_number_meets_by_itself_is_no_shared_limit(box):
+    found = measured((box,), OTHERS[:24], (Direction.FORWARD,))
+    assert not limits(found)
+    passing = {47} if "47" in box.rules else set()
+    accused = {train.protocol for train, each in found.items() if each.verdict in ACCUSED}
+    assert accused | passing >= set(OTHERS[:24]) - {47} - ({58} if "ct" in box.rules else set())
