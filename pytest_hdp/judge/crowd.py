@@ -22,6 +22,8 @@ from pytest_hdp.judge.verdict import Place, Verdict
 if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
 
+ACCUSED = frozenset({Verdict.LOST, Verdict.FIRST_ONLY, Verdict.LOSSY, Verdict.HELD_BY_RECEIVER})
+"""Verdicts that a limit shared by numbers may have made."""
 MOST_ROUNDS = 24
 """Of so many rounds the order is looked at: more would take longer than they tell."""
 LEAST_SPAN = 0.005

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.crowd import front_loaded
+from pytest_hdp.judge.crowd import ACCUSED, front_loaded
 from pytest_hdp.judge.statistics import fisher
 from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.measure.control import NANOSECONDS
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.knowledge import Knowledge
     from pytest_hdp.measure.probes import Entry
 
-ACCUSED = frozenset({Verdict.LOST, Verdict.FIRST_ONLY, Verdict.LOSSY, Verdict.HELD_BY_RECEIVER})
-"""Verdicts that a limit shared by numbers may have made."""
 CLEAN = 0.9  # of a round's control must have come
 
 

@@ -10,13 +10,13 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_hdp.judge.crowd import ACCUSED
 from pytest_hdp.judge.evidence import Circumstances, Train
 from pytest_hdp.judge.ladder import judge
 from pytest_hdp.judge.pattern import shared_losses
 from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.measure.circumstances import eyes_of, shared_by
 from pytest_hdp.measure.control import Control
-from pytest_hdp.measure.crowd import ACCUSED
 from pytest_hdp.measure.filing import file
 from pytest_hdp.measure.ledger import Ledger
 from pytest_hdp.measure.located import worth_locating
