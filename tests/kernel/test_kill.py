@@ -229,9 +229,9 @@ def test_ctrl_c_between_tests_keeps_every_record_so_far(start, tmp_path, call):
     assert set(map(int, rows)) == known
 
 
-@pytest.mark.parametrize(("call", "known"), [(1, False), (10, False), (150, True)], ids=["1st", "10th", "150th"])
+@pytest.mark.parametrize(("call", "known"), [(1, False), (150, False), (200, True)], ids=["1st", "150th", "200th"])
 def test_ctrl_c_while_measuring_keeps_what_is_known_by_then(start, tmp_path, call, known):
-    """One packet of each, as at the tenth call, proves of none that it gets through."""
+    """Two packets of three, as there are at the 150th call, prove of none that it gets through."""
     run = start(*SWEEP, SENT_SLOWLY, before=interrupting(tmp_path, "pytest_hdp.measure.path:OpenPath.look", call))
     printed = interrupted(run)
     verdicts = {number: each["verdict"] for number, each in run.records().items()}
@@ -272,7 +272,7 @@ WORKERS = ("-n", "2")
 
 
 def test_ctrl_c_while_a_worker_measures_keeps_what_is_known_by_then(start, tmp_path):
-    at = interrupting(tmp_path, "pytest_hdp.measure.path:OpenPath.look", 150, everybody=True)
+    at = interrupting(tmp_path, "pytest_hdp.measure.path:OpenPath.look", 200, everybody=True)
     run = start(*SWEEP, SENT_SLOWLY, *WORKERS, before=at)
     printed = interrupted(run)
     verdicts = {number: each["verdict"] for number, each in run.records().items()}
