@@ -62,9 +62,10 @@ class Path:
         """
         from dataclasses import replace
 
+        from pytest_hdp.judge.evidence import Train
+
         if count < 1:
             raise ValueError(f"count is how many to send: 1 at least, not {count}")
-        from pytest_hdp.judge.evidence import Train
 
         train = Train(protocol, Direction(direction), Form(form))
         if train.direction is Direction.REVERSE:
@@ -84,13 +85,18 @@ class Path:
         return Exchange(result, message, contents=_contents(measurement, plan.encoding))
 
     def first_packet(self, protocol: int, *, longest_idle: float = 8.0) -> FirstPacketObserved:
-        """Burst, then another number and port, idle, and try again: twice `longest_idle` seconds at most."""
+        """Burst (or what the sweep of this run found), keep on, try other numbers and ports, be silent for so long."""
+        from dataclasses import replace
+
+        from pytest_hdp.judge.evidence import Train
         from pytest_hdp.measure.firstpacket import first_packet
 
-        self._campaign.measure_first(self._route)
-        plan = self._campaign.routes[self._route].plan
-        findings = first_packet(self.open, plan, protocol, longest_idle=longest_idle)
+        self._campaign.measure_first(route := self._route)
+        plan = self._campaign.routes[route].plan
+        known, used = self._campaign.settled(route, Train(protocol)), self._campaign.lingers(route)
+        findings = first_packet(self.open, plan, protocol, longest_idle=longest_idle, known=known, used=used)
         result = self._concluded(findings.judgement)
+        findings = replace(findings, judgement=result.judgement)
         return FirstPacketObserved(result, findings.sentence, findings=findings)
 
     def _concluded(self, judgement: Judgement) -> Result:

@@ -10,8 +10,8 @@ import pytest
 from pytest_hdp.judge.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
+    from pytest_hdp.judge.refill import FirstPacket
     from pytest_hdp.judge.result import Result
-    from pytest_hdp.measure.firstpacket import FirstPacket
 
 
 class UnexpectedVerdict(AssertionError):  # noqa: N818 (what it says is not an error of the program)

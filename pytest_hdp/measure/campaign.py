@@ -171,9 +171,9 @@ class Campaign:
         expected = stated.verdict if stated is not None else None
         if expectation is not None and judgement.verdict in expectation.also and expectation.matches(judgement):
             expected = judgement.verdict
-        earlier = self.earlier.get(key)
-        if earlier is not None and earlier < LINGERS and judgement.sent:
-            judgement = replace(judgement, explanation=f"{judgement.explanation.rstrip('.')}; {lingering(earlier)}.")
+        told = self.lingers(key) if judgement.sent else None
+        if told is not None and told not in judgement.explanation:
+            judgement = replace(judgement, explanation=f"{judgement.explanation.rstrip('.')}; {told}.")
         return Result(
             run=self.run,
             time=datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -186,7 +186,7 @@ class Campaign:
             latency_us=train_latency(self._measurements.get(key), train),
             expected_errno=stated.errno if stated is not None else None,
             expected_wire_protocol=stated.wire_protocol if stated is not None else None,
-            earlier_run=earlier,
+            earlier_run=self.earlier.get(key),
             tool=Tool(),
         )
 
@@ -200,6 +200,15 @@ class Campaign:
         for train in sorted(self.wanted.get(key, ())) if key in self.read else ():
             with suppress(PathUnavailable):
                 self.result(key, train)
+
+    def lingers(self, key: str) -> str | None:
+        """What to say of a run over a route's path whose states may still be there; None: there was none."""
+        earlier = self.earlier.get(key)
+        return lingering(earlier) if earlier is not None and earlier < LINGERS else None
+
+    def settled(self, key: str, train: Train) -> Judgement | None:
+        """What the measurement that tests read found of a train, if they read it."""
+        return self.result(key, train).judgement if key in self.read and train in self.wanted.get(key, ()) else None
 
     def probe(self, key: str, plan: Plan) -> tuple[Measurement, Judgement]:
         """Measure one train by itself, now, over the route's open path."""

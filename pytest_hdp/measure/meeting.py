@@ -127,7 +127,9 @@ def may_answer(know: Knowledge, trains: Sequence[Train]) -> Waiting[list[Train]]
         for address, train in some.items():
             send_probe(control.path, know.ledger, train, MEETING, know.content, address)
         yield from look_until(know.clock, know.clock.monotonic() + know.timeout, partial(_all_free, confirmed, some))
-    return [each for each in trains if (may if where[each] == usual else confirmed.free(where[each]) or confirmed.left)]
+    return [
+        each for each in trains if (may if where[each] == usual else confirmed.free(where[each]) or confirmed.left > 0)
+    ]
 
 
 def _all_free(confirmed: Confirmed, addresses: Iterable[str]) -> bool:

@@ -36,6 +36,10 @@ class Traffic:
         """Take note of a packet."""
         self._sent.add((direction, on_the_wire(number)))
 
+    def has_sent(self, train: Train) -> bool:
+        """Whether a packet of the train's number has gone its way before."""
+        return (train.direction, on_the_wire(train.protocol)) in self._sent
+
     def solicits(self, train: Train) -> bool:
         """Whether a packet of the train's number has gone the other way before."""
         other = Direction.REVERSE if train.direction is Direction.FORWARD else Direction.FORWARD

@@ -152,7 +152,7 @@ def test_notes_say_of_which_lab_they_are(run):
     done = run(suite, "--hdp-lab=transparent,allowlist")
     assert done.status == 0, done.printed
     printed = " ".join(done.printed.split())
-    assert "note: transparent: 253 (experimental-1), forward: 8 of 8 arrived as sent" in printed
+    assert "note: transparent: 253 (experimental-1), forward: 24 of 24 arrived as sent" in printed
     assert "note: allowlist: 253 (experimental-1), forward: " in printed
 
 
