@@ -1,8 +1,8 @@
 """What every middlebox has: a place on the path, what its node needs, and its truth.
 
 A box stands on the path as a router of its own (`Where.ROUTER`), on a link as a bump in the wire (`Where.WIRE`,
-see `wires`), or at an end (`Where.CLIENT`, `Where.TARGET`). A router's interface towards the client is called
-`inside`, towards the target `outside`; an end has `eth0`.
+see `wires`), at an end (`Where.CLIENT`, `Where.TARGET`), or is the router of a way beside (`Where.BESIDE`, see
+`uplinks`). A router's interface towards the client is called `inside`, towards the target `outside`; an end has `eth0`.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class Where(StrEnum):
     WIRE = "wire"
     CLIENT = "client"
     TARGET = "target"
+    BESIDE = "beside"
 
 
 @dataclass(frozen=True, slots=True)

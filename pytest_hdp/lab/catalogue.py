@@ -20,6 +20,7 @@ from pytest_hdp.lab.limits import RateLimited, SharedLimiter
 from pytest_hdp.lab.mangling import ClearDscp, CutFront, InsertFront, MangleByte, RaiseTtl, Renumber, Truncate
 from pytest_hdp.lab.stateful import CarrierNat, CloudNat, FirstOnly, Nat, SecurityGroup, Ufw
 from pytest_hdp.lab.topology import LabSpec
+from pytest_hdp.lab.uplinks import Multipath, Uplink
 from pytest_hdp.lab.wires import (
     BlackHole,
     BurstLoss,
@@ -72,6 +73,8 @@ def _labs() -> dict[str, LabSpec]:
         ("icmp-only", (router, Allowlist(frozenset({ICMP})))),
         ("tcp-only", (router, Allowlist(frozenset({TCP})))),
         ("two-paths", (router, DeadPath(), router)),
+        ("policy-routed", (Uplink(), router, router)),
+        ("multipath", (Multipath(), router, router)),
         ("aws-nat-gateway", (router, CloudNat(), router)),
         ("carrier-grade", (Nat(), CarrierNat(), router)),
         ("security-group", (router, SecurityGroup())),

@@ -140,6 +140,7 @@ def _drawing(spec: LabSpec) -> Iterator[str]:
     yield from _end("client", layout.client_address, spec, Where.CLIENT)
     if layout.second_link:
         yield f"  second      {layout.second_link.left.address}, at the first router too"
+    yield from (f"    > {_told(box)}" for box in spec.boxes if box.where is Where.BESIDE)
     for number, link in enumerate(layout.links):
         yield "    |"
         for box in link.wires:

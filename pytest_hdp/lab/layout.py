@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.result import Hop
 from pytest_hdp.judge.verdict import Direction, Form, Verdict
-from pytest_hdp.lab.boxes import TCP, USUAL, Box, Traffic, Where
+from pytest_hdp.lab.boxes import TCP, USUAL, Box, Router, Traffic, Where
+from pytest_hdp.lab.nodes import Link, Port, Route
 from pytest_hdp.lab.truth import BY_CHANCE, DELIVERED, Truth
+from pytest_hdp.lab.uplinks import LINKS, Uplink, routes_of
 from pytest_hdp.vantage.kernel import refusal_at_socket
 
 if TYPE_CHECKING:
@@ -25,34 +27,6 @@ _LOCATED = {Verdict.LOST, Verdict.REJECTED, Verdict.FIRST_ONLY}
 _TIME_EXCEEDED = (11, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Port:
-    """One end of a link at a node."""
-
-    node: str
-    interface: str
-    address: str
-    prefix: int
-    mac: str
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A link between two neighbours, `left` nearer to the client, with the boxes on the wire from left to right."""
-
-    left: Port
-    right: Port
-    wires: tuple[Box, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A route at a node; `network` "default" or in CIDR notation."""
-
-    network: str
-    via: str
-
-
 @dataclass(frozen=True)
 class Layout:
     """Where everything is on the path of these boxes, in order from the client to the target.
@@ -66,6 +40,8 @@ class Layout:
     def __post_init__(self) -> None:
         if len(self.routers) > _MOST_ROUTERS:
             raise ValueError(f"a lab has at most {_MOST_ROUTERS} routers, not {len(self.routers)}")
+        if self.uplink is not None and any(type(box) not in {Router, type(self.uplink)} for box in self.boxes):
+            raise ValueError(f"box {self.uplink.name} is a second way beside plain routers: leave other boxes out")
 
     @cached_property
     def routers(self) -> tuple[Box, ...]:
@@ -87,6 +63,16 @@ class Layout:
             elif box.where is Where.WIRE:
                 wires[-1].append(box)
         return tuple(self._link(number, tuple(on_it)) for number, on_it in enumerate(wires))
+
+    @cached_property
+    def uplink(self) -> Uplink | None:
+        """The second way out of the client, if there is one; the last one is."""
+        return next((box for box in reversed(self.boxes) if isinstance(box, Uplink)), None)
+
+    @cached_property
+    def uplink_links(self) -> tuple[Link, ...]:
+        """The links from the client to that way's router, and from there to the target."""
+        return LINKS if self.uplink is not None else ()
 
     @cached_property
     def second_link(self) -> Link | None:
@@ -115,6 +101,9 @@ class Layout:
 
     def routes(self, node: str) -> Iterator[Route]:
         """Routes of a node beyond its own links. Nobody outside a NAT has a route to what is inside."""
+        if node == "uplink":
+            yield from routes_of(self.client_address, TARGET_ADDRESS)
+            return
         here = len(self.nodes) if node == "second" else self.nodes.index(node)
         if node == "second" and self.second_link:
             yield Route("default", self.second_link.right.address)
@@ -127,6 +116,8 @@ class Layout:
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Truth about a train of this number as asked of socket(), -1 to 263 say, from end to end."""
+        if self.uplink is not None and self.uplink.takes(protocol, direction):
+            return replace(self.uplink.expected(protocol, direction, form, traffic), last_hop=self.uplink.hop)
         if protocol == 0:  # sent in a header of the sender's own, and nobody can listen to it
             return self._composed(protocol, direction, form, traffic).without_socket()
         if refusal := refusal_at_socket(protocol):
@@ -212,11 +203,11 @@ class Layout:
     def _router_routes(self, here: int) -> Iterator[Route]:
         for number, link in enumerate(self.links):
             if number > here:
-                yield Route(_network(link.left), self.links[here].right.address)
+                yield Route(link.left.network, self.links[here].right.address)
             elif number < here - 1 and not any(number < nat < here for nat in self._nats()):
-                yield Route(_network(link.left), self.links[here - 1].left.address)
+                yield Route(link.left.network, self.links[here - 1].left.address)
                 if number == 0 and self.second_link:
-                    yield Route(_network(self.second_link.left), self.links[here - 1].left.address)
+                    yield Route(self.second_link.left.network, self.links[here - 1].left.address)
 
     def _at(self, place: int, protocol: int, direction: Direction, form: Form, traffic: Traffic) -> Traffic:
         """What the box at this place sees of the traffic, after those before it."""
@@ -246,7 +237,7 @@ class Layout:
             number += box.where is Where.ROUTER
             path.append((number, box))
         ordered = [each for each in path if each[1].where is Where.CLIENT]
-        ordered += [each for each in path if each[1].where not in (Where.CLIENT, Where.TARGET)]
+        ordered += [each for each in path if each[1].where in (Where.ROUTER, Where.WIRE)]
         ordered += [(len(self.nodes) - 1, box) for _, box in path if box.where is Where.TARGET]
         return tuple(ordered)
 
@@ -288,11 +279,6 @@ def _at_the_end(truth: Truth) -> Truth:
     if truth.icmp == _TIME_EXCEEDED:
         return DELIVERED
     raise ValueError(f"box {truth.box} rejects for the router behind it: put one between it and the end")
-
-
-def _network(port: Port) -> str:
-    start = port.address.rsplit(".", 1)
-    return f"{start[0]}.{int(start[1]) & (0xFF << (32 - port.prefix)) & 0xFF}/{port.prefix}"
 
 
 def layout(boxes: Sequence[Box]) -> Layout:

@@ -39,11 +39,15 @@ class Jobs:
         self.lab = lab
         self._running: list[tuple[Running, int, str]] = []
 
-    def ip(self, namespace: Namespace, lines: Iterable[str], descriptors: Sequence[int] = ()) -> None:
+    def ip(
+        self,
+        namespace: Namespace,
+        lines: Iterable[str],
+        descriptors: Sequence[int] = (),
+        features: str = "a kernel with veth",
+    ) -> None:
         """Run `ip -batch`; the descriptors are /proc/self/fd/3, 4 ... there. Raises LabUnavailable."""
-        self._start(
-            namespace, [program("ip", self.lab), "-batch", "-"], "\n".join(lines), "a kernel with veth", descriptors
-        )
+        self._start(namespace, [program("ip", self.lab), "-batch", "-"], "\n".join(lines), features, descriptors)
 
     def nft(self, namespace: Namespace, ruleset: str, features: str) -> None:
         """Load a ruleset; `features`: what it needs of the kernel. Raises LabUnavailable."""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.lab.boxes import USUAL, Box, Traffic, Where
-from pytest_hdp.lab.layout import TARGET_ADDRESS, Layout, Link, Port, layout
+from pytest_hdp.lab.layout import TARGET_ADDRESS, Layout, layout
 from pytest_hdp.lab.namespaces import FORWARDING, SYSCTLS, Jobs, checksum_in_software
+from pytest_hdp.lab.nodes import Link, Port
 from pytest_hdp.lab.relays import RelayProcess
 from pytest_hdp.lab.requirements import LabUnavailable, program, refused
 from pytest_hdp.lab.wires import Wire
@@ -146,7 +147,9 @@ class Lab:
         links = list(self.layout.links)
         if self.layout.second_link:
             links.append(self.layout.second_link)
+        links += self.layout.uplink_links
         nodes = [*self.layout.nodes, *(["second"] if self.second_client else [])]
+        nodes += ["uplink"] if self.layout.uplink else []
         if any(link.wires for link in links):
             nodes.append("wires")
         for node in nodes:
@@ -165,12 +168,10 @@ class Lab:
         for node in nodes:
             jobs.ip(self._namespaces[node], _activation(node, links))
         jobs.wait()
-        for node, box in self._placed():
-            try:
-                self._namespaces[node].set_sysctls(box.sysctls)
-            except OSError as error:
-                told = ", ".join(f"{name} = {value}" for name, value in box.sysctls.items())
-                raise refused(self.spec.name, f"the settings {told} of box {box.name}", str(error)) from error
+        if (uplink := self.layout.uplink) is not None:
+            jobs.ip(self._namespaces[self.client], uplink.settings(self.client_address), features=uplink.features)
+            jobs.wait()
+        self._set_sysctls_of_boxes()
         for relay in self._relays:
             relay.go()
         for relay in self._relays:
@@ -178,12 +179,13 @@ class Lab:
 
     def _placed(self) -> Iterator[tuple[str, Box]]:
         """The boxes that are not on a wire, with their nodes."""
+        at = {Where.CLIENT: self.client, Where.TARGET: self.target, Where.BESIDE: "uplink"}
         routers = iter(self.layout.nodes[1:-1])
         for box in self.boxes:
             if box.where is Where.ROUTER:
                 yield next(routers), box
             elif box.where is not Where.WIRE:
-                yield self.client if box.where is Where.CLIENT else self.target, box
+                yield at[box.where], box
 
     def _set_sysctls(self, node: str) -> None:
         values = SYSCTLS if node in ("client", "target", "second", "wires") else {**SYSCTLS, **FORWARDING}
@@ -191,6 +193,14 @@ class Lab:
             self._namespaces[node].set_sysctls(values)
         except OSError as error:
             raise refused(self.spec.name, "settings per namespace", str(error)) from error
+
+    def _set_sysctls_of_boxes(self) -> None:
+        for node, box in self._placed():
+            try:
+                self._namespaces[node].set_sysctls(box.sysctls)
+            except OSError as error:
+                told = ", ".join(f"{name} = {value}" for name, value in box.sysctls.items())
+                raise refused(self.spec.name, f"the settings {told} of box {box.name}", str(error)) from error
 
     def _add_links(self, jobs: Jobs, links: Sequence[Link], where: Namespace) -> None:
         """Make all veth pairs with one program, each end right where it belongs.

@@ -26,7 +26,10 @@ COUNT = 3
 BY_CHANCE = {name for name in names() if any(isinstance(box, Loss | BurstLoss) for box in LABS[name].boxes)}
 NO_ECHO = {"tcp-only", "two-paths"}
 """Labs through which no echo comes, by which these tests know that all else has: the suites measure them."""
-EXACT = [name for name in names() if name not in BY_CHANCE | NO_ECHO | {"rate-limited", "shared-limiter", "renumber"}]
+BESIDE = {"policy-routed", "multipath"}
+"""Labs in which some numbers take an interface at which these tests do not look: `test_uplinks.py` does."""
+OTHERWISE = {"rate-limited", "shared-limiter", "renumber"}
+EXACT = [name for name in names() if name not in BY_CHANCE | NO_ECHO | BESIDE | OTHERWISE]
 """Labs of which every packet's fate is known, and its number kept; the others have tests of their own."""
 
 

@@ -19,6 +19,7 @@ from pytest_hdp.lab.layout import TARGET_ADDRESS, layout
 from pytest_hdp.lab.mangling import MangleByte
 from pytest_hdp.lab.stateful import CarrierNat, FirstOnly, Nat
 from pytest_hdp.lab.truth import Truth
+from pytest_hdp.lab.uplinks import Multipath, Uplink
 from pytest_hdp.lab.userlab import kinds
 from pytest_hdp.lab.wires import Loss, Refuse
 
@@ -139,6 +140,22 @@ def test_a_ttl_of_one_is_enough_for_the_target():
 def test_what_socket_refuses_never_meets_a_box(number, errno):
     truth = layout([SenderFirewall(), Allowlist()]).expected(number, FORWARD, BARE)
     assert (truth.verdict, truth.errno) == (Verdict.REFUSED_AT_SOCKET, errno)
+
+
+def test_a_second_uplink_takes_its_numbers_past_the_path_and_no_answers():
+    found = layout([Uplink(), Router(), Router()])
+    dead = found.expected(47, FORWARD, BARE)
+    assert (dead.verdict, dead.last_hop, dead.box) == (Verdict.LOST, Hop(1, "203.0.113.250"), "policy-routed")
+    assert found.expected(50, FORWARD, BARE).verdict is Verdict.DELIVERED
+    assert found.expected(47, Direction.REVERSE, BARE).verdict is Verdict.DELIVERED
+    assert found.hops() == layout([Router(), Router()]).hops()
+    two = layout([Multipath(), Router()])
+    assert {n for n in range(256) if two.expected(n, FORWARD, BARE).verdict is Verdict.LOST} == {
+        n for n in range(3, 256) if n % 2 and n != 17
+    }
+    for boxes in ([Uplink(), Nat()], [Uplink(), Loss(0.1), Router()], [Uplink(), Multipath(), Router()]):
+        with pytest.raises(ValueError, match="is a second way beside plain routers: leave other boxes out"):
+            layout(boxes)
 
 
 def test_number_0_is_sent_and_nobody_can_listen_to_it():

@@ -1,0 +1,43 @@
+"""What joins the nodes of a lab: ports, links, routes. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_hdp.lab.boxes import Box
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One end of a link at a node."""
+
+    node: str
+    interface: str
+    address: str
+    prefix: int
+    mac: str
+
+    @property
+    def network(self) -> str:
+        """Its network in CIDR notation."""
+        start, _, last = self.address.rpartition(".")
+        return f"{start}.{int(last) & (0xFF << (32 - self.prefix)) & 0xFF}/{self.prefix}"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link between two neighbours, `left` nearer to the client, with the boxes on the wire from left to right."""
+
+    left: Port
+    right: Port
+    wires: tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route at a node; `network` "default" or in CIDR notation."""
+
+    network: str
+    via: str
