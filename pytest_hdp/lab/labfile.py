@@ -104,8 +104,8 @@ class _Reader:
     def own(self, table: Mapping[str, Any], place: str) -> OwnBox:
         self.check(table, _OWN_KEYS, place)
         where = self.word(Where, table.get("where", "router"), f"{place}: where")
-        if where is Where.WIRE:
-            self.fail(f"{place}: nftables work at a router, at the client or at the target, not on a wire")
+        if where in {Where.WIRE, Where.BESIDE}:
+            self.fail(f"{place}: nftables work at a router, at the client or at the target, not on a wire or beside")
         sysctls = table.get("sysctls", {})
         plain = isinstance(sysctls, dict) and all(isinstance(each, int | str) for each in sysctls.values())
         if not plain or not all(re.fullmatch(r"[\w/.-]+", key) for key in sysctls):

@@ -108,6 +108,7 @@ def test_a_box_that_translates_hides_what_is_inside(written):
         ('[[box]]\nkind = "loss"\nprobabilty = 0.5', "has no 'probabilty'"),
         ('[[box]]\nkind = "allowlist"\npasses = "banana"', "'banana' names no protocol"),
         (OWN + 'where = "wire"', "not on a wire"),
+        (OWN + 'where = "beside"', "not on a wire or beside"),
         (OWN + 'where = "moon"', "none of"),
         (OWN + "rules = 5", "rules is a text"),
         (OWN + 'rules_file = "absent.nft"', "absent.nft"),
