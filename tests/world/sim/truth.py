@@ -252,7 +252,7 @@ def _gets_through(world: World, view: View) -> bool:
     """Whether all of it comes to the receiver's interface."""
     for _, effects, now in _journey(world, view):
         for effect in effects:
-            if effect.kind == "held-by-receiver":
+            if effect.kind in {"held-by-receiver", "no-eye"}:
                 return True
             if effect.kind not in PASSING - PARTLY.keys() or (effect.kind == "answers" and view.way == FORWARD):
                 return False
