@@ -43,6 +43,8 @@ PATIENCE = 3  # steps in a row without an answer, before what is known to be ans
 FRUITLESS = 36  # steps in a row that bring nothing, before it ends
 LEISURE = 1.0  # seconds between such steps, at most
 MOST_SUSPECTS = 64  # silent numbers asked in one step
+USED_UP = 120.0  # seconds after another run in which the target may not have saved up errors again
+LONGEST_WAIT = 30.0  # seconds that the first of them is waited for then
 LONGEST_REST = 6.0  # seconds: a Linux router that rejects by its routes takes two errors' worth, and saves up five
 LONGEST_DOUBT = 600.0  # seconds for which silent numbers are asked again, once there is nothing else to ask
 LONGER = 1.5  # so much longer is rested if that was not enough
@@ -86,6 +88,19 @@ class Agentless:
         for trains in CALIBRATORS:
             if self.asking.calibrator is None:
                 yield from self.asking.ask_together(trains)
+        if self.know.plan.earlier is not None and self.know.plan.earlier < USED_UP:
+            yield from self._wait_for_the_target()
+
+    def _wait_for_the_target(self) -> Waiting[None]:
+        """Another run was at work a moment ago, or still is: the target may have no error left, and earns the next.
+
+        One that answers no echo either is not there, and is not waited for.
+        """
+        there = any(each.came for each in self.know.control.of_round(MEETING))
+        until = self.know.clock.monotonic() + LONGEST_WAIT
+        while there and self.asking.calibrator is None and self.know.clock.monotonic() < until:
+            yield from pause(self.know.clock, self._chance.uniform(0.5, 1.0) * LEISURE)
+            yield from self.asking.ask_together(CALIBRATORS[0][:1])
 
     def _ask_fast(self) -> Waiting[float | None]:
         """Ask in bursts while the target answers what is known to be answered.

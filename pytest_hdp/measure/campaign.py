@@ -237,7 +237,8 @@ class Campaign:
 
     def _measurement(self, key: str) -> Measurement:
         if key not in self._measurements:
-            self._measurements[key] = Measurement(self.path(key), self._plan(key), self.on_progress)
+            plan = replace(self._plan(key), earlier=self.earlier.get(key))
+            self._measurements[key] = Measurement(self.path(key), plan, self.on_progress)
         return self._measurements[key]
 
     def _plan(self, key: str) -> Plan:

@@ -46,7 +46,8 @@ class Plan:
     `locate`: climb the TTLs for "groups" of equal verdicts, "all" trains, or "none".
     `seed` shuffles the order inside each round. `least_share`: a train that is said to get through
     has a delivery probability above it, at 95 %; 0 for any. `unhurried`: time is no matter where a limit that numbers
-    share lets only little through.
+    share lets only little through. `earlier`: how many seconds ago another run over the path ended, or went on, if one
+    is known of: it may have used up what the target says in a time.
     """
 
     trains: tuple[Train, ...]
@@ -59,3 +60,4 @@ class Plan:
     locate: str = "groups"
     least_share: float = LEAST_SHARE
     unhurried: bool = False
+    earlier: float | None = None

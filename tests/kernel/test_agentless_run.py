@@ -112,3 +112,35 @@ def test_without_a_target_a_suite_is_one_skip(suite):
     assert done.returncode == 0
     assert re.search(r"^=+ 1 skipped in ", done.stdout, re.MULTILINE), done.stdout
     assert "1 skipped: no target: give --hdp-lab=NAME, or --hdp-target=ADDR" in done.stdout
+
+
+# a stock host that earns an error in four seconds, and saves up six; a run that is killed when it has had them all
+SPENT = """
+set -e
+mount -t tmpfs none /run
+for n in client host; do ip netns add $n; ip -n $n link set lo up; done
+ip link add e netns client type veth peer name e netns host
+i=1; for n in client host; do ip -n $n addr add 198.51.100.$i/24 dev e; ip -n $n link set e up; i=2; done
+ip netns exec host sh -c 'echo 4000 >/proc/sys/net/ipv4/icmp_ratelimit'
+run() { ip netns exec client "$PYTHON" -m pytest -pno:cacheprovider -pno:hypothesispytest --hdp-locate=none \
+  --hdp-target=198.51.100.2 suites/internet/test_sweep.py "$@"; }
+errors() { ip netns exec host awk '/^Icmp:/ && !n++ {for (i = 1; i <= NF; i++) if ($i == "OutDestUnreachs") c = i}
+  /^Icmp:/ {v = $c} END {print v}' /proc/net/snmp; }
+run --hdp-protocols=20-254 >/dev/null 2>&1 & first=$!
+for i in $(seq 600); do [ "$(errors)" -lt 6 ] || break; sleep 0.05; done
+kill -9 $(pgrep -P $first) $first 2>/dev/null || true
+run --hdp-protocols=47,253 --hdp-report="$REPORT"
+"""
+
+
+def test_a_run_right_behind_another_waits_for_what_that_one_used_up(tmp_path):
+    """The target has no error left, as the first run's note in the user's state folder lets one suppose."""
+    given = {"PYTHON": sys.executable, "REPORT": str(tmp_path / "report"), "XDG_STATE_HOME": str(tmp_path)}
+    done = subprocess.run(
+        ["unshare", *(["-r"] if os.geteuid() else []), "-nmpf", "--kill-child", "--mount-proc", "bash", "-c", SPENT],
+        cwd=TOP, env={**environment(), **given}, capture_output=True, text=True, timeout=PATIENCE * 2, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    records = [json.loads(line) for line in (tmp_path / "report" / "results.jsonl").read_text().splitlines()]
+    assert {each["protocol"]: each["verdict"] for each in records} == {47: "reached", 253: "reached"}
+    assert all(each["earlier_run"] is not None for each in records)
