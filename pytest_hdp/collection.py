@@ -82,9 +82,11 @@ def generate(metafunc: pytest.Metafunc) -> None:
     if not route_keys(settings, arguments):
         metafunc.parametrize("hdp_case", [_skipped(settings)], indirect=True)
         return
-    listed = bool(settings.inventory)
     tags = {key: _tags(settings, key) for key in {case.route for case in cases}}
-    parameters = [pytest.param(case, id=_id(case, cases, listed), marks=tags[case.route]) for case in cases]
+    names = [(case.route, case.train.direction, case.train.form) for case in cases]
+    named = [len({name[part] for name in names}) > 1 for part in range(3)]
+    named[0] |= bool(settings.inventory) and LOOPBACK not in tags
+    parameters = [pytest.param(case, id=_id(case, named), marks=tags[case.route]) for case in cases]
     metafunc.parametrize("hdp_case", parameters, indirect=True)
 
 
@@ -187,13 +189,11 @@ def _has_carrier(number: int) -> bool:
     return number in CARRIERS
 
 
-def _id(case: Case, cases: list[Case], listed: bool) -> str:
-    parts = [test_id(case.train.protocol)]
-    if len({each.route for each in cases}) > 1 or (listed and case.route != LOOPBACK):
-        parts.insert(0, route_id(case.route))
-    if len({each.train.direction for each in cases}) > 1:
+def _id(case: Case, named: list[bool]) -> str:
+    parts = [*([route_id(case.route)] if named[0] else []), test_id(case.train.protocol)]
+    if named[1]:
         parts.append(case.train.direction)
-    if len({each.train.form for each in cases}) > 1 or case.train.form is Form.WELLFORMED:
+    if named[2] or case.train.form is Form.WELLFORMED:
         parts.append(case.train.form)
     return "-".join(parts)
 

@@ -110,7 +110,7 @@ class StandIns:
         """Whether packets like a forward train's still stand in: then nothing may go back under its number yet."""
         chosen = self._chosen.get(train.direction, ())
         wire = on_the_wire(train.protocol)
-        return self._needed(train.direction) and any(on_the_wire(each.train.protocol) == wire for each in chosen)
+        return any(on_the_wire(each.train.protocol) == wire for each in chosen) and self._needed(train.direction)
 
     def slots(self, direction: Direction, usual: int) -> list[Slot]:
         """The control packets of one round, of which there are usually so many."""
