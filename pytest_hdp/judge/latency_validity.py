@@ -23,12 +23,12 @@ SURE = 0.999
 BLOCKS = 8
 BY_CHANCE = 1e-6
 """How often steady latencies are taken for drifting."""
-LEAST_DRIFT = 2000.0
+LEAST_DRIFT = 5000.0
 LEAST_CHANGE = 1.0
-LEAST_QUEUE = 3000.0
+LEAST_QUEUE = 5000.0
 LEAST_LONE = 5
 """Packets: that all of them are faster than half of the others happens by chance once in 32 times."""
-LEAST_LATE = 1000.0
+LEAST_LATE = 5000.0
 SHARE_OF_DRIFT, SHARE_OF_QUEUE, WIDTHS = 0.5, 0.5, 2.0
 
 

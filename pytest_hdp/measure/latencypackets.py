@@ -62,7 +62,12 @@ class Packets:
             index = self.first if not number else path.next_index()
             whole = sealed(path, kind.protocol, index, content, now)
             self.data.append(whole[_UDP_HEADER:] if kind.wellformed else whole)
+        self._wellformed = [kind.wellformed for kind in wanted]
         self.size = _IP_HEADER + len(self.data[0])
+
+    def wellformed(self, position: int) -> bool:
+        """Whether it is a UDP datagram."""
+        return self._wellformed[position % len(self._wellformed)]
 
     def position(self, data: bytes, *, datagram: bool) -> int | None:
         """Which packet these bytes are, as a UDP socket (`datagram`), a raw socket or a tap hands them over.

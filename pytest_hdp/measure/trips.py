@@ -39,8 +39,8 @@ class Book:
     def arrival(self, when: int, data: bytes, datagram: bool, now: int) -> int | None:
         """File what a receiving socket handed over at `now`; its position if it is one of ours and the first copy."""
         number = self.packets.position(data, datagram=datagram)
-        if number is None:
-            return None
+        if number is None or datagram != self.packets.wellformed(number):
+            return None  # a raw socket of UDP's number sees datagrams too
         self.order.append(number)
         if self.received[number]:
             return None

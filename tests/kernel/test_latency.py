@@ -224,6 +224,7 @@ def test_bare_hdp_under_udps_number_is_told_from_udp():
         found = measured(path, protocol=17)
     for direction in Direction:
         assert [side.arrived for side in found[direction].sides[:2]] == [PAIRS, PAIRS]
+        assert [side.duplicated for side in found[direction].sides[:3]] == [0, 0, 0]  # a raw socket sees UDP too
     with two_clocks("transparent") as path:
         (result,) = measured(path, protocol=17, gap=0.0005, rest=0.001).values()
     assert result.enough

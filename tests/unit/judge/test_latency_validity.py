@@ -78,7 +78,7 @@ def test_a_disturbed_path_is_not_valid(took: Took, said: str) -> None:
 
 
 def test_a_sender_that_was_not_on_time_is_not_valid() -> None:
-    assert "this host is too busy" in judged(steady, setup=replace(SETUP, late_us=(5000.0, 9000.0))).sentence
+    assert "this host is too busy" in judged(steady, setup=replace(SETUP, late_us=(6000.0, 9000.0))).sentence
     assert judged(steady, setup=replace(SETUP, late_us=(55.0, 900.0))).valid
 
 
