@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from sim.network import Network
 
 
+ECHO_REQUEST = b"\x08"
+
+
 def flow_key(packet: Packet, way: int) -> tuple[object, ...]:
     """What tells a flow, the same for both ways: number, the far peer, and ports or the echo's name."""
     ports = packet.ports if packet.protocol == UDP else None
@@ -63,6 +66,8 @@ class Nat:
         return None if way == FORWARD or self._translates(packet) else "has no state"
 
     def _answer(self, packet: Packet, now: int) -> str | None:
+        if packet.protocol == ICMP and packet.payload[:1] == ECHO_REQUEST:
+            return "has no state: an echo request is nobody's answer"
         key = flow_key(packet, -FORWARD)
         inside = self._inside.get(key) if packet.destination == self._outside(packet.protocol) else None
         if inside is None or now - inside[1] > self.timeout:
