@@ -216,8 +216,8 @@ class Facts:
     @cached_property
     def clean_trials(self) -> tuple[Trial, ...]:
         """What sendto() took and whether it came: also where the control was lost, but in no round that was spoiled."""
-        clean = {control.round for control in self.clean_control}
-        return tuple(Trial(f.probe.round, bool(f.last)) for f in self.fates if f.last or f.probe.round in clean)
+        spoiled = self.spoiled_rounds
+        return tuple(Trial(f.probe.round, bool(f.last)) for f in self.fates if f.last or f.probe.round not in spoiled)
 
     def _trials(self, outcomes: Iterable[tuple[Probe, bool]]) -> tuple[Trial, ...]:
         return tuple(Trial(probe.round, came) for probe, came in outcomes if came or self._counts(probe))

@@ -55,6 +55,8 @@ class Doubts:
             return kinds - self._general
         if judgement.verdict is not Verdict.REJECTED or judgement.place is Place.TARGET:
             return frozenset()
+        if self.know.judge(train, more_rounds=False).verdict is not Verdict.REJECTED:
+            return frozenset()  # it was judged beside another control than now
         without = self.know.judge(train, more_rounds=False, circumstances=replace(usual, momentary=kinds))
         return kinds if without.verdict is not Verdict.REJECTED else frozenset()
 
@@ -101,12 +103,19 @@ class Doubts:
                 know.momentary[train] = know.momentary.get(train, frozenset()) | {kind}
         know.forget_circumstances()
         for train in [each for each in {**self._asked, **know.momentary} if each in know.to_locate]:
-            judgement = know.judge(train, more_rounds=False)
+            judgement = judged_anew(know, know.to_locate[train])
             said = sorted(know.momentary.get(train, frozenset()) - self._general)
             if judgement.verdict is Verdict.LOST and said:
                 judgement = answered_once(said[0], judgement)
             del know.to_locate[train]
             know.settle(judgement, worth=know.path.routed)
+
+
+def judged_anew(know: Knowledge, judgement: Judgement) -> Judgement:
+    """What is known of a train now that it was asked again; as before, if beside what is the control now it is less."""
+    now = know.judge(judgement.train, more_rounds=False)
+    came = now.arrived > judgement.arrived or now.delivered > judgement.delivered
+    return now if came or now.verdict is not Verdict.INCONCLUSIVE else judgement
 
 
 def ask_for(know: Knowledge, direction: Direction, trains: Sequence[Train], send: Send) -> Waiting[list[Entry]]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction, Place, Verdict
-from pytest_hdp.measure.doubts import REST, Doubts, Send, ask_for, is_rejected
+from pytest_hdp.measure.doubts import REST, Doubts, Send, ask_for, is_rejected, judged_anew
 from pytest_hdp.measure.interest import by_interest
 from pytest_hdp.measure.located import never_answered, spent_by
 from pytest_hdp.measure.silence import rejecting
@@ -126,8 +126,7 @@ class Leisure:
         know = self.know
         know.forget_circumstances()
         for train in [each for each in self._asked if each in know.to_locate]:  # the others have been told already
-            del know.to_locate[train]
-            know.settle(know.judge(train, more_rounds=False), worth=know.path.routed)
+            know.settle(judged_anew(know, know.to_locate.pop(train)), worth=know.path.routed)
         for train in self.suspects:
             judgement = know.to_locate.get(train)
             if judgement is not None and judgement.verdict is Verdict.LOST:

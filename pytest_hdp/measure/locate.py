@@ -46,7 +46,7 @@ class Locator:
     """Climbs the TTLs for some trains of one direction.
 
     `echo`: the control is one, with eyes too; `stand_in`: it is like packets of that train. `until`: no longer, in
-    seconds of the path's clock.
+    seconds of the path's clock. `needed`: silences that loss does not explain.
     """
 
     def __init__(
@@ -58,7 +58,9 @@ class Locator:
         echo: bool = False,
         stand_in: Train | None = None,
         until: float = math.inf,
+        needed: int = TRIES,
     ) -> None:
+        self.needed = needed
         self.path = path
         self.until = until
         self.direction = direction
@@ -89,7 +91,7 @@ class Locator:
         self._address, self._own, self._timeout, self._spread = address, own or {}, timeout, spread
         alive = list(trains)
         for ttl in range(1, HIGHEST_TTL + 1):
-            rung = Rung(ttl, alive)
+            rung = Rung(ttl, alive, needed=self.needed)
             self.rungs.append(rung)
             yield from self.ask(rung, TRIES)
             alive = [train for train in alive if self._goes_on(train, rung)]

@@ -6,11 +6,14 @@ import math
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Means
+from pytest_hdp.judge.statistics import needed, upper_bound
 from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.measure.alone import ask_alone, leave_open
 from pytest_hdp.measure.leisure import ask_at_leisure
 from pytest_hdp.measure.locate import Locator, ask_again
 from pytest_hdp.measure.located import Kinds, in_turn, worth_locating
+from pytest_hdp.measure.silence import lost_of
+from pytest_hdp.measure.ttl_rung import TRIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.knowledge import Knowledge
     from pytest_hdp.measure.waiting import Beside, Waiting
 
+UNLIKELY = 1e-6  # that so many silences are by chance
+MOST_SILENCES = 16  # that are waited for at one TTL
 LONGEST = 10.0  # seconds that are spent on it in one direction, unless all are asked for
 
 
@@ -65,7 +70,7 @@ class Places:
             if not chosen or clock.monotonic() > until:
                 break
             yield from self._climb(direction, chosen, until)
-        hidden = self._translated(direction)
+        hidden = self._translated(direction) or self._silences(direction) > MOST_SILENCES
         rest = self._waiting(direction)
         know.settle_all([kinds.stands_for(each, hidden=hidden) if self._worth(each) else each for each in rest])
 
@@ -80,7 +85,8 @@ class Places:
         know, control = self._know, self._know.control
         echo = control.means(direction) is Means.ECHOES
         stand_in = know.stand_ins.first(direction)
-        locator = Locator(know.path, direction, know.content, echo=echo, stand_in=stand_in, until=until)
+        enough = self._silences(direction)
+        locator = Locator(know.path, direction, know.content, echo=echo, stand_in=stand_in, until=until, needed=enough)
         search = locator.control, locator.ledger
         know.searches.append(search)
         trains = [each.train for each in chosen]
@@ -89,11 +95,24 @@ class Places:
         yield from locator.climb(trains, *aim, know.timeout, control.times.spread, where)
         yield from ask_again([locator], until)
         know.searches.remove(search)
-        hidden = self._translated(direction)
+        hidden = self._translated(direction) or enough > MOST_SILENCES
         found = [locator.found(each.train) for each in chosen]
         self._kinds.note_rejecting(chosen, found)
         told = [self._kinds.climbed(each, place, hidden=hidden) for each, place in zip(chosen, found, strict=True)]
         know.settle_all([each for each in told if each.train in know.to_locate])
+
+    def _silences(self, direction: Direction) -> int:
+        """How many silences beside an answer it takes that loss does not explain; MOST_SILENCES and one: too many.
+
+        A packet and the error about it are both lost as often as the control.
+        """
+        train = next(each for each in self._know.plan.trains if each.direction is direction)
+        control = self._know.circumstances(train, more_rounds=False).control
+        lost, sent = lost_of(control)
+        loss = 1 - (1 - upper_bound(lost, sent)) ** 2 if lost else 0.0
+        if loss >= 1:
+            return MOST_SILENCES + 1
+        return max(TRIES, min(needed(loss, UNLIKELY), MOST_SILENCES + 1))
 
     def _translated(self, direction: Direction) -> bool:
         """Whether the receiver saw this direction's control come from another address than the sender has."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.probes import Entry
 
 TIME_EXCEEDED = 11
-TRIES = 3  # silences beside an answered control that make one silence; and attempts without any answer
+TRIES = 3  # silences beside an answered control that make one silence, if nothing is lost; attempts without any answer
 
 
 @dataclass(slots=True)
@@ -63,11 +63,12 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """What one TTL brought to the trains that were not silent before it."""
+    """What one TTL brought to the trains that were not silent before it. `needed`: silences that make one."""
 
     ttl: int
     trains: Sequence[Train]
     attempts: list[Attempt] = field(default_factory=list)
+    needed: int = TRIES
 
     def answered_by(self, train: Train) -> str | None:
         """The router that let this train's TTL expire."""
@@ -85,7 +86,7 @@ class Rung:
     def silent(self, train: Train) -> bool:
         """It was never answered, and often enough the control that was sent after it was."""
         beside = sum(attempt.expired_at is not None for attempt in self.asked(train))
-        return beside >= TRIES and self.answered_by(train) is None
+        return beside >= self.needed and self.answered_by(train) is None
 
     def heard_of(self, train: Train) -> bool:
         """Whether anything is known of where its packets with this TTL came to."""

@@ -100,6 +100,10 @@ FOUND = (
     ("tunnel-handlers", "port-unreachable-for-all", 45000760),
     ("nat-address-each", "established-inward", 45001437),
     ("far-established", "nat-address-each", "dead-branch-of-control", 45002353),
+    ("control-blocked-lossy", "source-far-away", 46000040),
+    ("control-blocked-lossy", 46000062),  # three silences were a death where half of all packets are lost
+    ("nat-twice", "number-zero", 46001411),
+    ("far-firewall-rejects", "nat-twice", 46002117),
     # held by a receiver that rejects it, since its own packets stood in for the control
     ("tcp-and-sctp-only", "far-firewall-rejects", "far-established", 42000851),
     ("number-zero", 1),  # refused at socket(), and never sent

@@ -122,7 +122,7 @@ def _passes(world: World, train: Train, view: View, effect: Effect, way: _Way) -
 def _misses(world: World, train: Train, effect: Effect) -> bool:
     """Whether its packets go to another address than a translator's that they would be answers to, as they must where
     nothing of the number came through that would have told that."""
-    if effect.kind != "translate":
+    if effect.kind != "translate" or not getattr(effect.owner, "pool", ""):
         return False
     forward = [each for each in world.blueprint.trains if each.direction is Direction.FORWARD]
     told = any(_gets_through(world, view_of(world, each)) for each in forward if each.protocol == train.protocol)
