@@ -104,6 +104,7 @@ FOUND = (
     ("control-blocked-lossy", 46000062),  # three silences were a death where half of all packets are lost
     ("nat-twice", "number-zero", 46001411),
     ("far-firewall-rejects", "nat-twice", 46002117),
+    ("nat-some", "port-unreachable-for-all", 46003652),
     # held by a receiver that rejects it, since its own packets stood in for the control
     ("tcp-and-sctp-only", "far-firewall-rejects", "far-established", 42000851),
     ("number-zero", 1),  # refused at socket(), and never sent

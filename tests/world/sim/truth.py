@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 V = Verdict
 OF_A_TUNNEL = frozenset({4, 41, 47, 50, 51, 108, 137})  # whose handlers in a kernel say "port unreachable" too
 WITH_A_PORT = frozenset({17, 136})
+REFERRED = (253, 254, 200)  # numbers that no kernel handles
 # Of what is lost by chance every claim that counts is true, if more is lost than of the control.
 PARTLY = {
     "lossy": {V.LOSSY, V.LOST, V.FIRST_ONLY, V.DELIVERED, V.INCONCLUSIVE},
@@ -319,10 +320,11 @@ def _rejected(world: World, view: View, effect: Effect, element: object, way: _W
 
 def _port_unreachable(world: World, view: View) -> set[Verdict]:
     """It is the firewall's word where numbers that no kernel handles bring it too, or where no kernel says so."""
-    references = [_stopped(world, View(number, False, FORWARD, 130)) for number in (253, 254, 200)]
+    references = [_stopped(world, View(number, False, FORWARD, 130)) for number in REFERRED]
     rejected = [stop is not None and (stop.kind, stop.where) == ("reject", "far") for stop in references]
     if view.number in WITH_A_PORT:
-        return {V.INCONCLUSIVE} if all(rejected) else {V.INCONCLUSIVE, V.REACHED}
+        heard = all(rejected) and not any(_unheard_of(world, View(number, False, FORWARD, 130)) for number in REFERRED)
+        return {V.INCONCLUSIVE} if heard else {V.INCONCLUSIVE, V.REACHED}
     return {V.REJECTED} if all(rejected) or view.number not in OF_A_TUNNEL else {V.REJECTED, V.INCONCLUSIVE}
 
 
@@ -357,13 +359,15 @@ def _made(world: World, verdicts: set[Verdict], way: _Way, hop: int | None, why:
 
 def _unheard(world: World) -> bool:
     """Whether the target sends errors that nobody hears: they take from those that others are held against."""
-    for train in world.blueprint.trains:
-        way = _Way()
-        for element, effects, now in _journey(world, view_of(world, train)):
-            way.muted |= isinstance(element, Router) and element.mutes(now)
-            if way.muted or "leak" in {effect.kind for effect in effects}:
-                return True
-    return False
+    return any(_unheard_of(world, view_of(world, train)) for train in world.blueprint.trains)
+
+
+def _unheard_of(world: World, view: View) -> bool:
+    """Whether errors about a train do not come back from the target."""
+    return any(
+        (isinstance(element, Router) and element.mutes(now)) or "leak" in {effect.kind for effect in effects}
+        for element, effects, now in _journey(world, view)
+    )
 
 
 def _unprovable(world: World) -> bool:
