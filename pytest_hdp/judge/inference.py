@@ -137,10 +137,11 @@ def compatible(facts: Facts) -> bool:
 def settled(facts: Facts) -> bool:
     """Say whether the losses need no further look: the control loses too, and such as these are common by chance.
 
-    Not while the last one was lost: all that follow may be.
+    Not while the last one was lost: all that follow may be; nor before as many rounds count as every train gets.
     """
     last_came = facts.end_trials[-1:] and facts.end_trials[-1].came
-    return bool(last_came) and facts.enough and facts.control[0] > 0 and _likeness(facts) >= COMMON
+    counting = rounds_of(facts.end_trials) >= facts.circumstances.minimum_count
+    return bool(last_came) and facts.enough and counting and facts.control[0] > 0 and _likeness(facts) >= COMMON
 
 
 def _likeness(facts: Facts) -> float:

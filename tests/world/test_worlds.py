@@ -105,6 +105,10 @@ FOUND = (
     ("nat-twice", "number-zero", 46001411),
     ("far-firewall-rejects", "nat-twice", 46002117),
     ("nat-some", "port-unreachable-for-all", 46003652),
+    ("outage-long", "first-only", 46007902),  # what was lost in an outage hid that a limit had shut
+    ("control-blocked-lossy", 46008577),
+    ("doubled-numbers", "target-pace", 46009206),
+    ("lossy-numbers", "dead-branch-of-control", "duplication", 46009536),
     # held by a receiver that rejects it, since its own packets stood in for the control
     ("tcp-and-sctp-only", "far-firewall-rejects", "far-established", 42000851),
     ("number-zero", 1),  # refused at socket(), and never sent

@@ -18,7 +18,7 @@ from sim.honesty import honest
 from sim.network import FORWARD
 from sim.packet import ICMP, UDP
 from sim.place import all_routers, places
-from sim.reasons import reasons
+from sim.reasons import control_loses, reasons
 from sim.truth import Truth, truth_of, usual_control
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def _train(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
         judgement.verdict not in truth.verdicts
         and not _unheard(world, judgement, truth)
         and not _unconfirmed(world, judgement)
+        and not _too_lossy(world, judgement)
     ):
         allowed = "/".join(sorted(truth.verdicts))
         yield f"{judgement.verdict} is not {allowed} ({truth.why}): {judgement.explanation}"
@@ -107,6 +108,12 @@ def _train(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
     yield from places(world, judgement, truth)
     if judgement.verdict is Verdict.INCONCLUSIVE:
         yield from reasons(world, judgement, truth)
+
+
+def _too_lossy(world: World, judgement: Judgement) -> bool:
+    """Whether nothing but what loses most itself could stand beside it."""
+    said = judgement.verdict is Verdict.INCONCLUSIVE and "too few to tell" in judgement.explanation
+    return said and control_loses(world, judgement)
 
 
 def _unconfirmed(world: World, judgement: Judgement) -> bool:

@@ -42,7 +42,7 @@ def reasons(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
         controls_of(world, judgement.train.direction, kind) for kind in (AT_SOCKET, ECHOES)
     ):
         yield f"controls were sent: {said}"
-    if "too few to tell" in said and not (truth.partly or _loses(world) or _control_loses(world, judgement)):
+    if "too few to tell" in said and not (truth.partly or _loses(world) or control_loses(world, judgement)):
         yield f"nothing is lost by chance here: {said}"
     if "no way out" in said and "no route" not in world.blueprint.excuses:
         yield f"the sender always had a route: {said}"
@@ -60,7 +60,7 @@ def _spoiled(world: World) -> bool:
     return any(each.overflowed for host in (world.near, world.far) for each in host.stations)
 
 
-def _control_loses(world: World, judgement: Judgement) -> bool:
+def control_loses(world: World, judgement: Judgement) -> bool:
     """Whether some of the control, or of what stands in for it, is lost, by a rule that counts its packets, say."""
     number = stands_in(judgement.explanation)
     trains = [replace(judgement.train, protocol=UDP if number is None else number, form=form) for form in Form]

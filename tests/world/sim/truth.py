@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction, Form, Verdict
 from pytest_hdp.measure.standin import SCOUTS
-from sim.elements import Effect, Mangle, Replayer, Router, View
+from sim.elements import Double, Effect, Mangle, Replayer, Router, View
 from sim.network import FORWARD, REVERSE
 from sim.packet import ICMP, UDP
 
@@ -371,9 +371,11 @@ def _unheard_of(world: World, view: View) -> bool:
 
 
 def _unprovable(world: World) -> bool:
-    """Whether silence may stay unproven: a router that rejects has few errors, who measures got no time, or somebody's
-    replays take from the target's errors."""
-    if world.blueprint.target_bucket.each and any(isinstance(each, Replayer) for each in world.network.elements):
+    """Whether silence may stay unproven: a router that rejects has few errors, who measures got no time, or copies of
+    what is asked take from the target's errors."""
+    elements = world.network.elements
+    copies = any(isinstance(each, Replayer | Double) or getattr(each, "doubled", 0) for each in elements)
+    if world.blueprint.target_bucket.each and copies:
         return True
     routers = [each for each in world.network.elements if isinstance(each, Router)]
     return bool(world.clock.stalled) or any(each.bucket.each and each.rules for each in routers)
