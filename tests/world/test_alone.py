@@ -1,0 +1,86 @@
+"""Where numbers share a limit they are asked alone: nothing else is sent meanwhile, for no longer than is said."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from sim.blueprint import plain
+from sim.elements import Limit, Lossy, NumberFilter, SharedLimit
+from sim.families.registry import MS
+from sim.world import World, build
+
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.verdict import Direction, Verdict
+from pytest_hdp.measure.plan import LAB
+
+NUMBERS = tuple(range(60, 90))
+
+
+def measured(*rules: object, back: tuple[int, ...] = ()) -> World:
+    """Measure these numbers and 6 forward, and others in reverse, through a router with some rules."""
+    blueprint = plain(3, agent=True)
+    blueprint.pace = replace(LAB, control=44)
+    blueprint.trains = tuple(
+        sorted([*map(Train, (6, *NUMBERS)), *(Train(number, Direction.REVERSE) for number in back)])
+    )
+    blueprint.routers[0].rules += rules  # type: ignore[arg-type]
+    world = build(blueprint, ("own",), trace=False, ties=None)
+    world.run()
+    return world
+
+
+def sent(world: World, direction: Direction) -> list[float]:
+    """When each probe was, in seconds."""
+    sender = "near" if direction is Direction.FORWARD else "far"
+    mine = {each.data for train, some in world.measurement.ledger.trains.items() for each in some}
+    return [fate.at / 1e9 for fate in world.network.fates if fate.sender == sender and fate.payload in mine]
+
+
+def verdicts(world: World) -> set[Verdict]:
+    return {each.verdict for each in world.judgements.values()}
+
+
+def test_the_other_way_waits_meanwhile() -> None:
+    undecided = Lossy(frozenset({200}), 0.3, random.Random(1))
+    world = measured(SharedLimit(20 * MS, 5, but=frozenset({1, 6, 17, 200})), undecided, back=(200,))
+    assert {each.verdict for train, each in world.judgements.items() if train.protocol != 200} == {Verdict.DELIVERED}
+    forward, back = sent(world, Direction.FORWARD), sent(world, Direction.REVERSE)
+    begin, end = next((one, two) for one, two in pairwise(forward) if two - one > 0.9)
+    last = forward[-1]
+    assert end - begin < 1.5
+    assert last > end + 30 * 7 * 0.02
+    assert [at for at in back if at < begin]
+    assert not [at for at in back if begin + 0.2 < at < last], "something came back while others were asked alone"
+    assert [at for at in back if at > last]
+
+
+def test_it_takes_the_time_that_it_says() -> None:
+    world = measured(SharedLimit(100 * MS, 5))
+    assert verdicts(world) == {Verdict.DELIVERED, Verdict.INCONCLUSIVE}
+    assert world.clock.now / 1e9 < 14
+    limit = next(each.shared_limit for each in world.judgements.values() if each.shared_limit is not None)
+    assert 4 <= limit.rate <= 10.5  # after a second's rest no more than the burst is there
+    assert limit.burst == 5
+    assert limit.numbers == "60-89"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [NumberFilter(frozenset(NUMBERS), frozenset({1, -1})), NumberFilter(frozenset({6}), frozenset({1}), only=True)],
+    ids=["dropped", "all but one dropped"],
+)
+def test_where_nothing_came_nobody_rests(rule: NumberFilter) -> None:
+    """A path that drops all takes as long as one on which nothing is looked for."""
+    world = measured(rule)
+    assert {each.verdict for train, each in world.judgements.items() if train.protocol != 6} == {Verdict.LOST}
+    forward = sent(world, Direction.FORWARD)
+    assert max(two - one for one, two in pairwise(forward)) < 0.5
+
+
+def test_nor_where_each_number_has_a_limit_of_its_own() -> None:
+    world = measured(Limit(frozenset(NUMBERS), 200 * MS, 3))
+    assert not any(each.shared_limit for each in world.judgements.values())
+    assert verdicts(world) & {Verdict.LOSSY, Verdict.FIRST_ONLY}
