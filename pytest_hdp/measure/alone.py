@@ -34,6 +34,7 @@ REST = 1.0  # seconds
 RESTS = 5  # at most, before it is told that no limit is shared
 DOUBT = 0.05  # likelier than that nothing speaks for a limit, if the order could tell
 CHANCE = 1e-4  # as unlikely as that is all else, once a rest has shown that what was lost comes through after it
+REORDERS = 0.001  # seconds by which delays vary, and from which on a round's order is not kept
 FEW = 4  # trains of the sweep that is sent again, thinned
 SPAN = 0.02  # seconds of the plan's rate that are sent after a rest, and twice the burst that was seen
 MOST_AT_ONCE = 1024  # packets, then
@@ -96,11 +97,12 @@ class Alone:
             yield from self._recover(send, hear)
             return True
         alike = least >= 1 and len(crowd.living) >= UNIFORM
-        if len(crowd.accused) < MANY or (least <= CHANCE and chance > DOUBT) or alike:
+        kept = know.control.times.spread < REORDERS  # else what was sent first did not come first
+        if len(crowd.accused) < MANY or (kept and least <= CHANCE and chance > DOUBT) or alike:
             return False
-        return (yield from self._rested(send, hear))
+        return (yield from self._rested(send, hear, kept=kept))
 
-    def _rested(self, send: Send, hear: Callable[[], Waiting[None]]) -> Waiting[bool]:
+    def _rested(self, send: Send, hear: Callable[[], Waiting[None]], *, kept: bool) -> Waiting[bool]:
         """Whether they do, by what comes through after rests."""
         crowd = self.crowd
         sent, failures, few = crowd.first(self.know.plan.pace.rounds), 0, (0, 0)
@@ -114,7 +116,7 @@ class Alone:
             if chance > CHANCE and tries == 0:
                 few = yield from self._thinned(send, hear)
             chance = both(chance, fisher(*sent, *few)) if chance > CHANCE else chance
-            if chance <= CHANCE or (chance > DOUBT and least <= CHANCE):
+            if chance <= CHANCE or (kept and chance > DOUBT and least <= CHANCE):
                 break
         return chance <= CHANCE
 
@@ -148,8 +150,11 @@ class Alone:
         several = several[: max(1, len(several) - max(1, len(several) // 8))]
         most = min(MOST_AT_ONCE, max(MANY, int(rate * SPAN)) + 2 * self.burst)
         sent: list[Entry] = []
+        spread = self.know.control.times.spread
+        apart = 2 * spread if spread >= REORDERS else 0.0  # what is sent so much later does not come first
         while len(sent) < most and self.know.path.gone is None:
-            sent += yield from self._volley(self._shuffle.sample(several, len(several))[: most - len(sent)], send)
+            order = self._shuffle.sample(several, len(several))[: most - len(sent)]
+            sent += yield from self._volley(order, send, apart=0.0 if sent else apart)
         yield from hear()
         crowd.note_volley(sent)
         self.know.forget_circumstances()
@@ -163,10 +168,12 @@ class Alone:
             return False
         return True
 
-    def _volley(self, trains: Sequence[Train], send: Send) -> Waiting[list[Entry]]:
-        """Send one packet of each at once, in a round of their own."""
-        know = self.know
+    def _volley(self, trains: Sequence[Train], send: Send, *, apart: float = 0.0) -> Waiting[list[Entry]]:
+        """Send one packet of each at once, in a round of their own; `apart`: seconds between the halves of it."""
+        know, half = self.know, len(trains) // 2 if apart else len(trains)
         number = know.rounds
         know.rounds += 1
-        yield from send(trains, self.crowd.direction, number)
+        for some in filter(None, (trains[:half], trains[half:])):
+            yield from send(some, self.crowd.direction, number)
+            yield from pause(know.clock, apart)
         return [know.ledger.trains[train][-1] for train in trains]

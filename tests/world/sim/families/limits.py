@@ -8,7 +8,7 @@ from sim.elements import NumberFilter, SharedLimit
 from sim.families.registry import MS, both_ways, family
 
 
-@family(agent=True, group="loss")
+@family(agent=True, group="loss", alone=True)
 def shared_limit(print_: Blueprint) -> None:
     """A router has one limit for all "other protocols"."""
     print_.trains = tuple(sorted(Train(number) for number in _numbers(print_, 30)))
@@ -17,7 +17,7 @@ def shared_limit(print_: Blueprint) -> None:
     print_.notes.append(f"{router.name} has one limit for 30 numbers")
 
 
-@family(agent=True, group="loss")
+@family(agent=True, group="loss", alone=True)
 def shared_limit_both_ways(print_: Blueprint) -> None:
     """A router has one limit for them, one for each way or one for both, and another one drops some of them."""
     chance = print_.chance
