@@ -218,6 +218,9 @@ def test_closing_an_eye_never_says_more(world: World, eye: str) -> None:
     less = judge(without(evidence, eye), replace(circumstances, eyes=replace(Eyes(), **{eye: False})))
     if less.verdict in {full.verdict, V.INCONCLUSIVE, V.SILENT}:
         return
+    if eye == "delivered" and less.verdict is V.REACHED and full.verdict is V.INCONCLUSIVE:
+        assert full.arrived > 0, full.explanation  # beside a socket the question was another: did it come there, too?
+        return
     assert full.verdict in CLOSED.get(less.verdict, set()), f"{full.explanation} -> {less.explanation}"
 
 

@@ -88,8 +88,8 @@ def test_the_standard_error_is_kept_at_both_ends():
 @pytest.mark.parametrize(
     ("program", "why"),
     [
-        ("print('Welcome')", "hdp: something there prints before the agent starts"),
-        ("print('1' * 20)", "hdp: what it sends makes no sense"),
+        ("print('Welcome')", ""),  # not our loader: whoever started the command knows what that means
+        ("print('1' * 20)", "what it sends makes no sense"),
         ("import sys; sys.exit('no luck')", "no luck"),
         ("", ""),
     ],
@@ -97,4 +97,4 @@ def test_the_standard_error_is_kept_at_both_ends():
 def test_why_there_is_no_agent(program, why):
     with pytest.raises(NotStarted) as raised:
         start([sys.executable, "-Sc", program], "it", Terms())
-    assert raised.value.printed.startswith(why)
+    assert (raised.value.why or raised.value.printed).startswith(why)
