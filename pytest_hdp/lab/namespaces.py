@@ -17,7 +17,7 @@ from pytest_hdp.lab.requirements import program, refused
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_hdp.vantage.keeper import Namespace, Running
+    from pytest_hdp.vantage.netns.supervisor import Namespace, Running
 
 _SIOCETHTOOL = 0x8946
 _ETHTOOL_STXCSUM = 0x17

@@ -14,7 +14,7 @@ from pytest_hdp.lab.requirements import refused
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_hdp.vantage.keeper import Namespace
+    from pytest_hdp.vantage.netns.supervisor import Namespace
 
 _RELAY = str(Path(__file__).with_name("relay.py"))
 

@@ -17,7 +17,7 @@ from pytest_hdp.lab.relays import RelayProcess
 from pytest_hdp.lab.requirements import LabUnavailable, program, refused
 from pytest_hdp.lab.wires import Wire
 from pytest_hdp.vantage.interrupts import interrupts_later
-from pytest_hdp.vantage.keeper import Keeper, NamespacesUnavailable
+from pytest_hdp.vantage.netns.supervisor import Keeper, NamespacesUnavailable
 
 if TYPE_CHECKING:
     import socket
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pytest_hdp.judge.result import Hop
     from pytest_hdp.lab.truth import Truth
-    from pytest_hdp.vantage.keeper import Namespace
+    from pytest_hdp.vantage.netns.supervisor import Namespace
 
 _QUEUE_LENGTH = 1001  # any but the default, 1000
 

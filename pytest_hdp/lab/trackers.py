@@ -11,7 +11,7 @@ import socket
 from pytest_hdp.lab.boxes import DCCP, ICMP, ICMPV6, SCTP, TCP, UDP, UDPLITE, filter_chain
 from pytest_hdp.lab.namespaces import Jobs
 from pytest_hdp.lab.requirements import LabUnavailable
-from pytest_hdp.vantage.keeper import Keeper, NamespacesUnavailable
+from pytest_hdp.vantage.netns.supervisor import Keeper, NamespacesUnavailable
 
 WITH_TRACKERS = frozenset({ICMP, TCP, UDP, DCCP, ICMPV6, SCTP, UDPLITE})
 """The numbers whose headers some Linux checks; GRE's tracker takes any."""

@@ -12,7 +12,7 @@ from pytest_hdp.report.safe import safe
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_hdp.measure.capture import Kept, Packets
+    from pytest_hdp.measure.path.capture import Kept, Packets
 
 MARK = "pytest-hdp"
 """What the comment of each packet begins with: `hdp.lua` knows our packets by it."""

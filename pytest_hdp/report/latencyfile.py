@@ -6,14 +6,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_hdp.judge.latency_record import SCHEMA, from_record
+from pytest_hdp.judge.latency.record import SCHEMA, from_record
 from pytest_hdp.report.files import write_whole
 from pytest_hdp.report.safe import safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_hdp.judge.latency_result import LatencyResult
+    from pytest_hdp.judge.latency.result import LatencyResult
 
 LARGEST = 64 << 20
 """Bytes of a file that is still read; a result has about 20 KiB."""

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from pytest_hdp.judge.latency_result import LatencyResult
-    from pytest_hdp.measure.capture import Packets
+    from pytest_hdp.judge.latency.result import LatencyResult
+    from pytest_hdp.measure.path.capture import Packets
     from pytest_hdp.report.jsonl import LineWriter
 
 CAPTURE = "capture.pcapng"
@@ -118,7 +118,7 @@ class RunFiles:
 
 
 def _write_profile(path: Path, records: Sequence[dict[str, Any]]) -> None:
-    from pytest_hdp.judge.expect import record
+    from pytest_hdp.judge.expectations.assess import record
     from pytest_hdp.judge.record import from_record
     from pytest_hdp.judge.result import Result
     from pytest_hdp.report.files import write_whole

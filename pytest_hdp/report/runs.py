@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_hdp.judge.latency_result import LatencyResult
+from pytest_hdp.judge.latency.result import LatencyResult
 from pytest_hdp.report import fields
 from pytest_hdp.report.jsonl import read
 from pytest_hdp.report.latencyfile import read as read_latency

@@ -1,6 +1,6 @@
 """What the running kernel can do: asked of it once, and not read from its version, which distributions keep.
 
-Standard library only, Python 3.8 or later; shipped as source with agent.py.
+Standard library only, Python 3.8 or later; shipped as source with remote/agent.py.
 """
 
 from __future__ import annotations

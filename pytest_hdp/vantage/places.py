@@ -18,9 +18,9 @@ from errno import ENAMETOOLONG
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from pytest_hdp.vantage.keeper import Keeper, NamespacesUnavailable
 from pytest_hdp.vantage.kernel import lacking
-from pytest_hdp.vantage.opener import Opener
+from pytest_hdp.vantage.netns.socket_pool import Opener
+from pytest_hdp.vantage.netns.supervisor import Keeper, NamespacesUnavailable
 from pytest_hdp.vantage.station import Station, open_socket
 
 if TYPE_CHECKING:

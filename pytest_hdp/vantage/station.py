@@ -134,7 +134,7 @@ class Station:
     # Opening
 
     def open_ahead(self, family: int, kind: int, protocols: Sequence[int]) -> None:
-        """Tell a socket factory that wants to know (opener.py) what `listen` and `sender` will need."""
+        """Tell a socket factory that wants to know (netns/socket_pool.py) what `listen` and `sender` will need."""
         if hasattr(self.factory, "open_ahead"):
             _with_room(self.factory.open_ahead, family, kind, protocols)
 

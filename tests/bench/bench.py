@@ -124,8 +124,9 @@ def sweep(options: argparse.Namespace) -> list[Timings]:
     """The sweep without pytest"""
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.verdict import Verdict
-    from pytest_hdp.measure import plan, routes
-    from pytest_hdp.measure.engine import Measurement
+    from pytest_hdp.measure import plan
+    from pytest_hdp.measure.campaign import routes
+    from pytest_hdp.measure.schedule.engine import Measurement
 
     asked = plan.Plan(tuple(map(Train, NUMBERS)), plan.LOOPBACK)
     route = routes.loopback(asked, None, buffer=None, expect_default=True)

@@ -31,10 +31,10 @@ from pytest_hdp.lab.stateful import Nat
 from pytest_hdp.lab.topology import LabSpec
 from pytest_hdp.lab.wires import Delay, Loss
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.engine import Measurement
-from pytest_hdp.measure.watched import watched
+from pytest_hdp.measure.campaign.watched import watched
+from pytest_hdp.measure.schedule.engine import Measurement
 from pytest_hdp.vantage.places import here
-from pytest_hdp.vantage.ssh import ssh
+from pytest_hdp.vantage.remote.ssh import ssh
 
 TARGET = "198.51.100.2"
 

@@ -27,9 +27,9 @@ from pytest_hdp.lab.boxes import Router
 from pytest_hdp.lab.filters import Allowlist
 from pytest_hdp.lab.topology import Lab, LabSpec
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.ends import End
-from pytest_hdp.measure.engine import Measurement
-from pytest_hdp.measure.path import OpenPath
+from pytest_hdp.measure.path.endpoints import End
+from pytest_hdp.measure.path.open_path import OpenPath
+from pytest_hdp.measure.schedule.engine import Measurement
 from pytest_hdp.vantage.station import Station
 
 PASSES = frozenset({1, 17, 47, 50, 253})

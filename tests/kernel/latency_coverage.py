@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_hdp.judge.latency import Level
-from pytest_hdp.judge.latency_result import RAW_UDP
+from pytest_hdp.judge.latency.differences import Level
+from pytest_hdp.judge.latency.result import RAW_UDP
 from pytest_hdp.lab.links import Batch, Chain, EqualCost
 from pytest_hdp.lab.topology import LabSpec
 from pytest_hdp.lab.wires import Delay, Loss, Wire

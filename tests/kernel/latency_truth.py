@@ -18,18 +18,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pytest_hdp.judge.latency import Difference, Level, difference
-from pytest_hdp.judge.latency_result import AGAIN, HDP, RAW_UDP, UDP, LatencyResult, Setup, Way, against_udp
+from pytest_hdp.judge.latency.differences import Difference, Level, difference
+from pytest_hdp.judge.latency.result import AGAIN, HDP, RAW_UDP, UDP, LatencyResult, Setup, Way, against_udp
 from pytest_hdp.lab.boxes import Router
 from pytest_hdp.lab.catalogue import make
 from pytest_hdp.lab.topology import LabSpec, _wire_name
 from pytest_hdp.lab.wires import Delay
-from pytest_hdp.measure import plan, routes
-from pytest_hdp.measure.latency import WARM_UP, Comparison, LatencyPlan
-from pytest_hdp.measure.path import RUN_ID_OFFSETS, OpenPath
-from pytest_hdp.measure.posts import kinds
+from pytest_hdp.measure import plan
+from pytest_hdp.measure.campaign import routes
+from pytest_hdp.measure.latency.experiment import WARM_UP, Comparison, LatencyPlan
+from pytest_hdp.measure.latency.sockets import kinds
+from pytest_hdp.measure.path.open_path import RUN_ID_OFFSETS, OpenPath
 from pytest_hdp.vantage import bpf
-from pytest_hdp.vantage.opener import Opener
+from pytest_hdp.vantage.netns.socket_pool import Opener
 from pytest_hdp.vantage.station import PACKET_OUTGOING, Station
 
 IP_HEADER, TAG, INDEX = 20, 12, 8

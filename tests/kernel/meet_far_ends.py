@@ -8,9 +8,9 @@ import socket
 import sys
 import time
 
-from pytest_hdp.vantage.exchange import AgentGone
 from pytest_hdp.vantage.places import PlaceError
-from pytest_hdp.vantage.ssh import ssh
+from pytest_hdp.vantage.remote.exchange import AgentGone
+from pytest_hdp.vantage.remote.ssh import ssh
 
 PATIENCE = 15.0
 

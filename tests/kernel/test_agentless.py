@@ -23,13 +23,13 @@ from pytest_hdp.lab.filters import Allowlist, HostFirewall
 from pytest_hdp.lab.topology import Lab, LabSpec
 from pytest_hdp.lab.wires import Delay, Loss
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.agentless import Agentless
-from pytest_hdp.measure.budget import certainly_there
-from pytest_hdp.measure.ends import End
-from pytest_hdp.measure.engine import Measurement
-from pytest_hdp.measure.hops import hops
 from pytest_hdp.measure.interest import COMMON, by_interest
-from pytest_hdp.measure.path import OpenPath
+from pytest_hdp.measure.location.hops import hops
+from pytest_hdp.measure.path.endpoints import End
+from pytest_hdp.measure.path.open_path import OpenPath
+from pytest_hdp.measure.schedule.agentless import Agentless
+from pytest_hdp.measure.schedule.engine import Measurement
+from pytest_hdp.measure.schedule.icmp_budget import certainly_there
 from pytest_hdp.packet.checksums import checksum
 from pytest_hdp.packet.ip import build_ipv4
 from pytest_hdp.vantage.places import can_open_raw, can_unshare

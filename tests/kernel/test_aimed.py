@@ -20,19 +20,20 @@ from pytest_hdp.lab.catalogue import make
 from pytest_hdp.lab.requirements import LabUnavailable
 from pytest_hdp.lab.topology import Lab, LabSpec
 from pytest_hdp.lab.wires import Delay
-from pytest_hdp.measure import plan, routes
-from pytest_hdp.measure.campaign import Campaign
-from pytest_hdp.measure.ends import End
-from pytest_hdp.measure.engine import Measurement
-from pytest_hdp.measure.latency import Comparison, LatencyPlan
-from pytest_hdp.measure.meeting import Unconfirmed
-from pytest_hdp.measure.path import OpenPath
-from pytest_hdp.measure.pathcheck import try_path
+from pytest_hdp.measure import plan
+from pytest_hdp.measure.campaign import routes
+from pytest_hdp.measure.campaign.campaign import Campaign
+from pytest_hdp.measure.experiments.path_check import try_path
+from pytest_hdp.measure.latency.experiment import Comparison, LatencyPlan
+from pytest_hdp.measure.path.endpoints import End
+from pytest_hdp.measure.path.open_path import OpenPath
+from pytest_hdp.measure.schedule.engine import Measurement
+from pytest_hdp.measure.schedule.meeting import Unconfirmed
 from pytest_hdp.packet.ip import build_ipv4
-from pytest_hdp.vantage import shipping
-from pytest_hdp.vantage.opener import Opener
-from pytest_hdp.vantage.remote import RemoteStation
-from pytest_hdp.vantage.shipping import Terms
+from pytest_hdp.vantage.netns.socket_pool import Opener
+from pytest_hdp.vantage.remote import launcher as shipping
+from pytest_hdp.vantage.remote.client import RemoteStation
+from pytest_hdp.vantage.remote.launcher import Terms
 from pytest_hdp.vantage.station import Station
 
 STRANGER = "203.0.113.77"

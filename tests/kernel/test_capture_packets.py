@@ -10,13 +10,13 @@ import pytest
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.result import PathName
 from pytest_hdp.judge.verdict import Direction
-from pytest_hdp.measure import capture
-from pytest_hdp.measure.byhand import Listener, Sender
-from pytest_hdp.measure.capture import Capture, Kept, spooled
-from pytest_hdp.measure.ends import End
-from pytest_hdp.measure.engine import Measurement
-from pytest_hdp.measure.path import OpenPath
+from pytest_hdp.measure.experiments.by_hand import Listener, Sender
+from pytest_hdp.measure.path import capture
+from pytest_hdp.measure.path.capture import Capture, Kept, spooled
+from pytest_hdp.measure.path.endpoints import End
+from pytest_hdp.measure.path.open_path import OpenPath
 from pytest_hdp.measure.plan import Plan
+from pytest_hdp.measure.schedule.engine import Measurement
 from pytest_hdp.vantage.places import PlaceError, private
 
 HERE = "127.0.0.1"

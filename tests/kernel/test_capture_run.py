@@ -137,7 +137,7 @@ def test_each_vantage_point_has_its_packets_in_it(command, tmp_path):
 
 def test_without_a_report_nothing_is_kept(command, tmp_path, monkeypatch):
     (tmp_path / "spy.py").write_text(
-        "import pytest_hdp.measure.capture as capture\n"
+        "import pytest_hdp.measure.path.capture as capture\n"
         "def refuse(*_):\n"
         "    raise AssertionError('nobody asked for a capture')\n"
         "capture.Watcher.__init__ = capture.Capture.__init__ = refuse\n"

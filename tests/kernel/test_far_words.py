@@ -14,15 +14,15 @@ from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.result import PathName
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.byhand import Sender
-from pytest_hdp.measure.control import Control
-from pytest_hdp.measure.ends import End, PathUnavailable
-from pytest_hdp.measure.engine import Measurement
-from pytest_hdp.measure.latency import Comparison, LatencyPlan
-from pytest_hdp.measure.path import OpenPath
+from pytest_hdp.measure.control.control import Control
+from pytest_hdp.measure.experiments.by_hand import Sender
+from pytest_hdp.measure.latency.experiment import Comparison, LatencyPlan
+from pytest_hdp.measure.path.endpoints import End, PathUnavailable
+from pytest_hdp.measure.path.open_path import OpenPath
+from pytest_hdp.measure.schedule.engine import Measurement
 from pytest_hdp.packet.ip import build_ipv4
 from pytest_hdp.vantage.places import can_unshare, private
-from pytest_hdp.vantage.remote import RemoteStation
+from pytest_hdp.vantage.remote.client import RemoteStation
 
 pytestmark = pytest.mark.skipif(not can_unshare(), reason="privilege: no user namespaces")
 

@@ -17,9 +17,9 @@ from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.lab.boxes import Box, Router, filter_chain
 from pytest_hdp.lab.topology import Lab, LabSpec
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.ends import End
-from pytest_hdp.measure.firstpacket import first_packet
-from pytest_hdp.measure.path import OpenPath
+from pytest_hdp.measure.experiments.first_packet import first_packet
+from pytest_hdp.measure.path.endpoints import End
+from pytest_hdp.measure.path.open_path import OpenPath
 from pytest_hdp.vantage.places import can_open_raw, can_unshare
 from pytest_hdp.vantage.station import Station
 

@@ -289,7 +289,7 @@ def test_what_is_kept_belongs_to_who_called_sudo(bench, tmp_path, monkeypatch):
     monkeypatch.setenv("SUDO_UID", "65534")
     monkeypatch.setenv("SUDO_GID", "65533")
     program = (
-        "import sys, types, pathlib; from pytest_hdp import cli_listen; "
+        "import sys, types, pathlib; from pytest_hdp.cli import listen as cli_listen; "
         "options = types.SimpleNamespace(write=pathlib.Path(sys.argv[1]), all=False)\n"
         "with cli_listen._writer(options): pass"
     )

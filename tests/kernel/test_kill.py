@@ -32,6 +32,8 @@ LONGEST = 1.0  # seconds after the first process of a lab was seen
 PATIENCE = 60.0
 MARK = "KILL_TEST"
 
+LOOK = "pytest_hdp.measure.path.open_path:OpenPath.look"
+
 
 @dataclass
 class Run:
@@ -218,7 +220,7 @@ SENT_SLOWLY = "--hdp-rate=2000"  # a few packets between two looks
 
 @pytest.mark.parametrize("call", [1, 2, 50])
 def test_ctrl_c_between_tests_keeps_every_record_so_far(start, tmp_path, call):
-    run = start(*SWEEP, before=interrupting(tmp_path, "pytest_hdp.observed:Observed.check", call))
+    run = start(*SWEEP, before=interrupting(tmp_path, "pytest_hdp.plugin.outcome:Observed.check", call))
     printed = interrupted(run)
     # The first is number 0, known when socket() refused it; the second one's test measured all others.
     known = {0} if call == 1 else {*range(49), 256}
@@ -232,7 +234,7 @@ def test_ctrl_c_between_tests_keeps_every_record_so_far(start, tmp_path, call):
 @pytest.mark.parametrize(("call", "known"), [(1, False), (150, False), (200, True)], ids=["1st", "150th", "200th"])
 def test_ctrl_c_while_measuring_keeps_what_is_known_by_then(start, tmp_path, call, known):
     """Two packets of three, as there are at the 150th call, prove of none that it gets through."""
-    run = start(*SWEEP, SENT_SLOWLY, before=interrupting(tmp_path, "pytest_hdp.measure.path:OpenPath.look", call))
+    run = start(*SWEEP, SENT_SLOWLY, before=interrupting(tmp_path, LOOK, call))
     printed = interrupted(run)
     verdicts = {number: each["verdict"] for number, each in run.records().items()}
     assert verdicts.pop(0) == "refused_at_socket"
@@ -245,10 +247,10 @@ def test_ctrl_c_while_measuring_keeps_what_is_known_by_then(start, tmp_path, cal
 @pytest.mark.parametrize(
     ("where", "call"),
     [
-        ("pytest_hdp.vantage.keeper:Keeper.__init__", 1),
-        ("pytest_hdp.vantage.keeper:Keeper.ask", 9),
+        ("pytest_hdp.vantage.netns.supervisor:Keeper.__init__", 1),
+        ("pytest_hdp.vantage.netns.supervisor:Keeper.ask", 9),
         ("pytest_hdp.lab.topology:Lab.close", 1),
-        ("pytest_hdp.measure.path:OpenPath.look", 30),
+        ("pytest_hdp.measure.path.open_path:OpenPath.look", 30),
     ],
 )
 @pytest.mark.usefixtures("lab_allowed")
@@ -272,7 +274,7 @@ WORKERS = ("-n", "2")
 
 
 def test_ctrl_c_while_a_worker_measures_keeps_what_is_known_by_then(start, tmp_path):
-    at = interrupting(tmp_path, "pytest_hdp.measure.path:OpenPath.look", 200, everybody=True)
+    at = interrupting(tmp_path, "pytest_hdp.measure.path.open_path:OpenPath.look", 200, everybody=True)
     run = start(*SWEEP, SENT_SLOWLY, *WORKERS, before=at)
     printed = interrupted(run)
     verdicts = {number: each["verdict"] for number, each in run.records().items()}
@@ -295,7 +297,7 @@ def test_ctrl_c_between_the_workers_tests_keeps_what_was_measured(start, everybo
 
 
 def test_ctrl_c_before_anything_was_measured_leaves_no_results(start, tmp_path):
-    at = interrupting(tmp_path, "pytest_hdp.measure.campaign:Campaign.result", 1, everybody=True)
+    at = interrupting(tmp_path, "pytest_hdp.measure.campaign.campaign:Campaign.result", 1, everybody=True)
     run = start(*SWEEP, *WORKERS, before=at)
     interrupted(run)
     assert not (run.report / "results.jsonl").exists()
@@ -313,7 +315,7 @@ def test_kill_9_at_any_instant_leaves_nothing(start, batch):
     killed: list[set[str]] = []
     instants = sorted((dice.uniform(0, LONGEST), number) for number in range(AT_ONCE))
     for run in runs:
-        run.find("keeper_process")
+        run.find("supervisor_main")
     began = time.monotonic()
     for instant, number in instants:
         time.sleep(max(0.0, began + instant - time.monotonic()))  # a random instant is what is tested
@@ -342,7 +344,7 @@ def test_a_worker_killed_in_mid_measurement_is_replaced_and_its_lock_with_it(sta
     """The worker that measures dies once, at its 20th look; another one measures, and every other verdict is right."""
     (tmp_path / "dies_once.py").write_text(f"""
 import itertools, os, signal
-from pytest_hdp.measure.path import OpenPath
+from pytest_hdp.measure.path.open_path import OpenPath
 usual, calls = OpenPath.look, itertools.count(1)
 def look(self, timeout):
     if next(calls) == 20:
@@ -371,7 +373,7 @@ OpenPath.look = look
 def test_a_keeper_killed_in_mid_measurement_hangs_nothing(start):
     run = start(INTERNET, "--hdp-lab=home-nat", "--hdp-protocols=1-100", "--hdp-locate=all", "--tb=line")
     run.hear(rb"trains")  # what tries whether namespaces may be had at all is over by then
-    os.kill(run.find("keeper_process"), signal.SIGKILL)
+    os.kill(run.find("supervisor_main"), signal.SIGKILL)
     status, printed = run.end()
     assert status in {0, 1, 4}, printed  # 4: nothing of that lab could be measured
     run.gone()

@@ -11,17 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from pytest_hdp.judge.latency import ENOUGH, Level
-from pytest_hdp.judge.latency_result import AGAIN, HDP, RAW_UDP, UDP, Gate, Way
+from pytest_hdp.judge.latency.differences import ENOUGH, Level
+from pytest_hdp.judge.latency.result import AGAIN, HDP, RAW_UDP, UDP, Gate, Way
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.lab.catalogue import make
 from pytest_hdp.lab.topology import LabSpec
 from pytest_hdp.lab.wires import Delay
-from pytest_hdp.measure import plan, routes
-from pytest_hdp.measure.ends import End
-from pytest_hdp.measure.latency import Comparison, LatencyPlan
-from pytest_hdp.measure.path import OpenPath
-from pytest_hdp.vantage.opener import Opener
+from pytest_hdp.measure import plan
+from pytest_hdp.measure.campaign import routes
+from pytest_hdp.measure.latency.experiment import Comparison, LatencyPlan
+from pytest_hdp.measure.path.endpoints import End
+from pytest_hdp.measure.path.open_path import OpenPath
+from pytest_hdp.vantage.netns.socket_pool import Opener
 from pytest_hdp.vantage.places import can_open_raw, can_unshare
 from pytest_hdp.vantage.station import Station
 

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from pytest_hdp.judge.latency import Level
-from pytest_hdp.judge.latency_result import RAW_UDP, Gate
+from pytest_hdp.judge.latency.differences import Level
+from pytest_hdp.judge.latency.result import RAW_UDP, Gate
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.lab.links import EqualCost, Shaper
 from pytest_hdp.lab.topology import LabSpec
-from pytest_hdp.measure import plan, routes
-from pytest_hdp.measure.latency import Comparison, LatencyPlan
-from pytest_hdp.measure.latencypackets import Packets
-from pytest_hdp.measure.posts import FLOWS
+from pytest_hdp.measure import plan
+from pytest_hdp.measure.campaign import routes
+from pytest_hdp.measure.latency.experiment import Comparison, LatencyPlan
+from pytest_hdp.measure.latency.packets import Packets
+from pytest_hdp.measure.latency.sockets import FLOWS
 from pytest_hdp.vantage.places import can_open_raw, can_unshare
 
 TOP = Path(__file__).parents[2]

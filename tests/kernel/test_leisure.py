@@ -10,9 +10,10 @@ from pytest_hdp.judge.result import PathName, Result
 from pytest_hdp.judge.verdict import Outcome, Verdict
 from pytest_hdp.lab.boxes import Box, Router, filter_chain
 from pytest_hdp.lab.topology import LabSpec
-from pytest_hdp.measure import plan, routes
-from pytest_hdp.measure.ends import PathUnavailable
-from pytest_hdp.measure.engine import Measurement
+from pytest_hdp.measure import plan
+from pytest_hdp.measure.campaign import routes
+from pytest_hdp.measure.path.endpoints import PathUnavailable
+from pytest_hdp.measure.schedule.engine import Measurement
 
 PROHIBITED = (4, 47, 50, 51, 89, 97, 103, 112, 115, 132)
 ROUTER = "203.0.113.6"  # the second on the way

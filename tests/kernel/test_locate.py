@@ -9,12 +9,13 @@ from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.result import AtTtl, Climb, Hop, IcmpCount
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.lab import catalogue
-from pytest_hdp.measure import plan, routes
-from pytest_hdp.measure.campaign import PathUnavailable
-from pytest_hdp.measure.engine import Measurement
-from pytest_hdp.measure.locate import Locator, ask_again
-from pytest_hdp.measure.path import OpenPath
-from pytest_hdp.measure.waiting import drive
+from pytest_hdp.measure import plan
+from pytest_hdp.measure.campaign import routes
+from pytest_hdp.measure.campaign.campaign import PathUnavailable
+from pytest_hdp.measure.location.locate import Locator, ask_again
+from pytest_hdp.measure.path.open_path import OpenPath
+from pytest_hdp.measure.path.waiting import drive
+from pytest_hdp.measure.schedule.engine import Measurement
 
 LAB = "allowlist"
 BURST = 6  # errors that a stock Linux host sends to one peer at once

@@ -12,9 +12,10 @@ from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.lab.boxes import Box, Router, Where, filter_chain
 from pytest_hdp.lab.limits import RateLimited, SharedLimiter
 from pytest_hdp.lab.topology import LabSpec
-from pytest_hdp.measure import plan, routes
-from pytest_hdp.measure.ends import PathUnavailable
-from pytest_hdp.measure.engine import Measurement
+from pytest_hdp.measure import plan
+from pytest_hdp.measure.campaign import routes
+from pytest_hdp.measure.path.endpoints import PathUnavailable
+from pytest_hdp.measure.schedule.engine import Measurement
 from pytest_hdp.packet.numbers import parse_protocols
 
 OTHERS = [number for number in range(2, 256) if number not in (6, 17)]

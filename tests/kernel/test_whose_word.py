@@ -11,9 +11,9 @@ from pytest_hdp.judge.verdict import Form, Place, Verdict
 from pytest_hdp.lab.boxes import Box, Router, Where, filter_chain
 from pytest_hdp.lab.topology import Lab, LabSpec
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.ends import End
-from pytest_hdp.measure.engine import Measurement
-from pytest_hdp.measure.path import OpenPath
+from pytest_hdp.measure.path.endpoints import End
+from pytest_hdp.measure.path.open_path import OpenPath
+from pytest_hdp.measure.schedule.engine import Measurement
 from pytest_hdp.vantage.places import can_open_raw, can_unshare
 from pytest_hdp.vantage.station import Station
 

@@ -22,8 +22,9 @@ from pytest_hdp.lab.boxes import Traffic
 from pytest_hdp.lab.stateful import FirstOnly
 from pytest_hdp.lab.topology import LabSpec
 from pytest_hdp.lab.truth import BY_CHANCE, Truth
-from pytest_hdp.measure import plan, routes
-from pytest_hdp.measure.engine import Measurement
+from pytest_hdp.measure import plan
+from pytest_hdp.measure.campaign import routes
+from pytest_hdp.measure.schedule.engine import Measurement
 from pytest_hdp.packet.carrier import CARRIERS
 
 LOSSES = ("loss-5", "loss-20")

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from pytest_hdp import collection
-from pytest_hdp.hints import own_address, unknown_variables
+from pytest_hdp.plugin import collection
+from pytest_hdp.plugin.hints import own_address, unknown_variables
 
 SWEEP = "import pytest\n\n@pytest.mark.hdp(default='40-60')\ndef test_sweep(hdp_probe): hdp_probe.check()\n"
 AWAY = "import pytest\n\n@pytest.mark.hdp(path='target', default='253')\ndef test_it(hdp_probe): hdp_probe.check()\n"

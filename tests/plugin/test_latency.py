@@ -6,8 +6,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from pytest_hdp.judge.latency import Level
-from pytest_hdp.judge.latency_result import against_udp
+from pytest_hdp.judge.latency.differences import Level
+from pytest_hdp.judge.latency.result import against_udp
 from pytest_hdp.report.latencyfile import read
 
 FEW = "--hdp-latency-pairs=120"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_hdp.earlier import Earlier, state_folder
 from pytest_hdp.judge.result import PathName
+from pytest_hdp.plugin.earlier import Earlier, state_folder
 
 PATH = PathName("netns", "x", "netns=a, as root", "198.51.100.2", None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,11 +14,22 @@ import pytest
 import pytest_hdp
 
 PACKAGE = Path(pytest_hdp.__file__).parent
-ROOMS = ["packet", "judge", "vantage", "lab", "measure", "report"]
+ROOMS = ["packet", "judge", "vantage", "lab", "measure", "report", "plugin", "cli"]
 """In the order in which data flows: a room imports only rooms before it."""
 
-WITHOUT_PYTEST = {*(path.name for path in PACKAGE.glob("cli*.py")), "strategies.py", "__init__.py"}
-"""Modules beside the rooms that are no part of pytest's side."""
+CHAMBERS = {
+    "judge": ["expectations", "latency"],
+    "measure": ["ledger", "path", "control", "location", "schedule", "experiments", "latency", "campaign"],
+    "vantage": ["netns", "remote"],
+    "report": ["page"],
+}
+"""Rooms within rooms, in the same order. What lies loose in a room belongs to no chamber: all of them may import it."""
+
+AT_THE_TOP = {"__init__.py", "strategies.py"}
+"""All that lies in no room: the version, and what users' own tests import."""
+
+OF_PYTEST = "plugin"
+"""The only room that imports pytest; what users load, the command `hdp` among it, must work without."""
 
 PURE = {"packet", "judge"}
 IMPURE = {"socket", "time", "select", "selectors", "asyncio", "threading", "subprocess", "pytest", "random"}
@@ -33,6 +45,9 @@ LONGER = {"vantage/station.py": 575}
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "suites" not in path.relative_to(PACKAGE).parts)
 
 
+ARCHITECTURE = (PACKAGE.parent / "docs/architecture.md").read_text(encoding="utf-8")
+
+
 def name_of(path: Path) -> str:
     return path.relative_to(PACKAGE).as_posix()
 
@@ -40,6 +55,11 @@ def name_of(path: Path) -> str:
 def room_of(path: Path) -> str | None:
     first = path.relative_to(PACKAGE).parts[0]
     return first if first in ROOMS else None
+
+
+def chamber_of(path: Path) -> str | None:
+    parts = path.relative_to(PACKAGE).parts
+    return parts[1] if len(parts) > 2 else None
 
 
 def imported(tree: ast.AST) -> set[str]:
@@ -86,9 +106,8 @@ def module(request: pytest.FixtureRequest) -> Path:
 
 def test_a_room_imports_only_rooms_above_it(module: Path):
     room = room_of(module)
-    if room is None:
-        return
-    allowed = {*ROOMS[: ROOMS.index(room) + 1], "__version__"}
+    seen = ROOMS[: ROOMS.index(room) + 1] if room is not None else ROOMS[:1]
+    allowed = {*seen, "__version__"}
     inside = {name.split(".")[1] for name in imported(parsed(module)) if name.startswith("pytest_hdp.")}
     assert inside <= allowed
 
@@ -102,10 +121,22 @@ def test_no_module_imports_one_that_imports_it():
     assert not graph, "these import each other, or what does"
 
 
-def test_only_pytests_side_imports_pytest(module: Path):
-    if room_of(module) is None and module.name not in WITHOUT_PYTEST:
-        return
-    assert not {name.split(".")[0] for name in imported(parsed(module))} & {"pytest", "_pytest", "pluggy"}
+def test_a_chamber_imports_only_chambers_before_it(module: Path):
+    room, chamber = room_of(module), chamber_of(module)
+    order = CHAMBERS.get(room or "", [])
+    later = order[order.index(chamber) + 1 :] if chamber in order else []
+    assert chamber is None or chamber in order
+    inside = {tuple(name.split(".")[1:3]) for name in imported(parsed(module)) if name.startswith("pytest_hdp.")}
+    assert not {(room, each) for each in later} & inside
+
+
+def test_nothing_lies_loose_at_the_top():
+    assert {path.name for path in PACKAGE.glob("*.py")} == AT_THE_TOP
+
+
+def test_one_room_imports_pytest(module: Path):
+    if room_of(module) != OF_PYTEST:
+        assert not {name.split(".")[0] for name in imported(parsed(module))} & {"pytest", "_pytest", "pluggy"}
 
 
 def test_packet_and_judge_do_no_input_or_output(module: Path):
@@ -127,7 +158,7 @@ def test_a_module_can_be_read_in_one_sitting(module: Path):
     assert lines <= LONGER.get(name_of(module), 300)
 
 
-@pytest.mark.parametrize("module", sorted((PACKAGE / "measure").glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("module", sorted((PACKAGE / "measure").rglob("*.py")), ids=name_of)
 def test_a_measurement_has_no_time_of_its_own(module: Path):
     """It asks its path's clock, and waits by that: so that a simulated world can have a time of its own."""
     tree = ast.parse(module.read_text())
@@ -149,3 +180,14 @@ def test_the_rule_sees_what_it_should():
     )
     assert imported(tree) == {"a.b", "c", "c.d", "e", "f", "g", "h", "i"}
     assert imported_at_top(tree) == {"a", "c", "f", "g"}
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`([\w/]+\.py)`", ARCHITECTURE))))
+def test_a_file_that_the_page_of_the_house_names_is_there(name: str):
+    folders = (PACKAGE.parent, PACKAGE, PACKAGE / "measure", PACKAGE / "packet")
+    assert any((folder / name).is_file() for folder in folders)
+
+
+def test_the_page_of_the_house_names_all_rooms_in_their_order():
+    assert re.findall(r"^\| `pytest_hdp/(\w+)` \|", ARCHITECTURE, re.MULTILINE) == [*ROOMS, "suites"]
+    assert re.findall(r"^\| `(\w+)/` \|", ARCHITECTURE, re.MULTILINE) == CHAMBERS["measure"]

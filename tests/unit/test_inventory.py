@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_hdp.inventory import Parsers, Target, load
-from pytest_hdp.spots import Spot, spot
-from pytest_hdp.values import address, expect
+from pytest_hdp.plugin.inventory import Parsers, Target, load
+from pytest_hdp.plugin.option_types import address, expect
+from pytest_hdp.plugin.spots import Spot, spot
 
 PARSERS = Parsers(address, spot, expect)
 WHOLE = """

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pytest_hdp.lab.requirements import PROGRAMS
-from pytest_hdp.options import OPTIONS
+from pytest_hdp.plugin.options import OPTIONS
 
 TOP = Path(__file__).parents[2]
 README = (TOP / "README.md").read_text(encoding="utf-8")

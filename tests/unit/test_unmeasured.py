@@ -1,6 +1,6 @@
 """Which paths could not be measured at all: the decision by itself."""
 
-from pytest_hdp.unmeasured import Sight, unmeasured
+from pytest_hdp.plugin.unmeasured import Sight, unmeasured
 
 
 def train(path: str, *, measured: bool, why: str = "253: the control was lost too") -> Sight:

@@ -19,7 +19,10 @@ from sim.families import DEFAULT  # noqa: E402
 from sim.finding import measured  # noqa: E402
 
 from pytest_hdp.judge import facts, rungs, statistics  # noqa: E402
-from pytest_hdp.measure import asking, circumstances, knowledge, ledger, locate  # noqa: E402
+from pytest_hdp.measure.control import circumstances  # noqa: E402
+from pytest_hdp.measure.ledger import ledger  # noqa: E402
+from pytest_hdp.measure.location import locate  # noqa: E402
+from pytest_hdp.measure.schedule import asking, knowledge  # noqa: E402
 
 MOST = 2_000
 Plant = Callable[[Callable[[object, str, object], None]], None]

@@ -30,8 +30,8 @@ from pytest_hdp.judge.result import Hop
 from pytest_hdp.judge.verdict import Direction, Form, Place, Verdict
 from pytest_hdp.measure.plan import LAB, REMOTE
 from pytest_hdp.vantage import bpf
-from pytest_hdp.vantage.remote import RemoteStation
-from pytest_hdp.vantage.wire import NO_AGENT
+from pytest_hdp.vantage.remote.client import RemoteStation
+from pytest_hdp.vantage.remote.wire import NO_AGENT
 
 NEEDLE = b"run id 8"
 SO_ATTACH_FILTER = 26

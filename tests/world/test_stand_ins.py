@@ -12,7 +12,7 @@ from sim.families.registry import own
 
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Verdict
-from pytest_hdp.measure.counting import rounds
+from pytest_hdp.measure.control.counting import rounds
 from pytest_hdp.measure.plan import LAB
 
 EITHER = frozenset({1, -1})

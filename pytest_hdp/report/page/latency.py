@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_hdp.judge.latency_result import HDP, UDP, LatencyResult
+from pytest_hdp.judge.latency.result import HDP, UDP, LatencyResult
 from pytest_hdp.report.safe import safe
 
 MOST_BINS = 400

@@ -9,8 +9,9 @@ import pytest
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.lab import catalogue
-from pytest_hdp.measure import plan, routes
-from pytest_hdp.measure.engine import Measurement
+from pytest_hdp.measure import plan
+from pytest_hdp.measure.campaign import routes
+from pytest_hdp.measure.schedule.engine import Measurement
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement

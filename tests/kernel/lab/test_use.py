@@ -23,7 +23,7 @@ OpenLab = "Callable[..., Direct]"
 ROOT = Path(pytest_hdp.__file__).parents[1]
 DOCUMENTATION = ROOT / "docs" / "labs.md"
 STANDALONE = (
-    "import argparse, sys; from pytest_hdp.lab import command; parser = argparse.ArgumentParser();"
+    "import argparse, sys; from pytest_hdp.cli import lab as command; parser = argparse.ArgumentParser();"
     "command.add_parser(parser.add_subparsers()); args = parser.parse_args(sys.argv[1:]); sys.exit(args.run(args))"
 )
 AS_A_USER = """

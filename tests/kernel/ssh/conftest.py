@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pytest_hdp.lab.requirements import LabUnavailable
-from pytest_hdp.vantage.keeper import NamespacesUnavailable
+from pytest_hdp.vantage.netns.supervisor import NamespacesUnavailable
 
 sys.path.insert(0, str(Path(__file__).parent))  # as a script has it: tests/bench wants these hosts too
 

@@ -7,7 +7,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from pytest_hdp.vantage.places import PlaceError
-from pytest_hdp.vantage.ssh import ssh
+from pytest_hdp.vantage.remote.ssh import ssh
 
 
 def connect(spec: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from managed import PATH, run
 from ssh_hosts import SSH_CONFIG, Hosts
 
-from pytest_hdp.vantage.keeper import Keeper, Namespace, Running
+from pytest_hdp.vantage.netns.supervisor import Keeper, Namespace, Running
 
 CONTROLLER = "198.51.100.1"
 

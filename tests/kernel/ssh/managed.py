@@ -8,7 +8,7 @@ from pathlib import Path
 from ssh_hosts import Hosts
 
 from pytest_hdp.lab.topology import LabSpec
-from pytest_hdp.vantage.keeper import Namespace
+from pytest_hdp.vantage.netns.supervisor import Namespace
 
 JUMP, MANAGEMENT = "10.8.0.2", "10.77.0.2"
 # the client's own end of the way to the jump host, and the jump host's of the way to the target

@@ -17,7 +17,7 @@ from typing import Any
 
 from pytest_hdp.lab.catalogue import make
 from pytest_hdp.lab.topology import Lab, LabSpec
-from pytest_hdp.vantage.keeper import Namespace, Running
+from pytest_hdp.vantage.netns.supervisor import Namespace, Running
 
 TOP = Path(__file__).parents[3]
 SWEEP = str(TOP / "suites" / "internet" / "test_sweep.py")

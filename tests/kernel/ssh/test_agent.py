@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from pytest_hdp.vantage import bpf, shipping
-from pytest_hdp.vantage.agent import Agent
-from pytest_hdp.vantage.exchange import NOBODY_KNOWS, AgentGone
-from pytest_hdp.vantage.keeper import Keeper, NamespacesUnavailable
-from pytest_hdp.vantage.remote import RemoteStation
-from pytest_hdp.vantage.shipping import Terms
+from pytest_hdp.vantage import bpf
+from pytest_hdp.vantage.netns.supervisor import Keeper, NamespacesUnavailable
+from pytest_hdp.vantage.remote import launcher as shipping
+from pytest_hdp.vantage.remote.agent import Agent
+from pytest_hdp.vantage.remote.client import RemoteStation
+from pytest_hdp.vantage.remote.exchange import NOBODY_KNOWS, AgentGone
+from pytest_hdp.vantage.remote.launcher import Terms
 from pytest_hdp.vantage.station import Station
 
 MARK = b"hdp-test"

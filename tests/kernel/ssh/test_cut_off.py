@@ -13,9 +13,9 @@ from ssh_hosts import SWEEP, Hosts, processes, wait_until
 from pytest_hdp.lab.boxes import Router
 from pytest_hdp.lab.limits import RateLimited
 from pytest_hdp.lab.topology import LabSpec
-from pytest_hdp.vantage.keeper import Namespace
-from pytest_hdp.vantage.remote import PATIENCE, SILENCE
-from pytest_hdp.vantage.shipping import BEAT
+from pytest_hdp.vantage.netns.supervisor import Namespace
+from pytest_hdp.vantage.remote.client import PATIENCE, SILENCE
+from pytest_hdp.vantage.remote.launcher import BEAT
 
 # Eight of 253 and 254 pass, so they stay undecided for long after the others are settled.
 STINGY = LabSpec("stingy", "eight, then one a second", (Router(), RateLimited(1, 8), Router()))

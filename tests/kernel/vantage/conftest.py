@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from pytest_hdp.vantage.keeper import Keeper, Namespace, NamespacesUnavailable
+from pytest_hdp.vantage.netns.supervisor import Keeper, Namespace, NamespacesUnavailable
 from pytest_hdp.vantage.station import Observation, Station
 
 TOP = Path(__file__).parents[3]

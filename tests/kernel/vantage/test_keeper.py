@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_hdp.vantage.opener import Opener
+from pytest_hdp.vantage.netns.socket_pool import Opener
 from pytest_hdp.vantage.station import Station
 
 SO_PROTOCOL, SO_NETNS_COOKIE = 38, 71

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.expect import (
+from pytest_hdp.judge.expectations.assess import (
     Expectation,
     ProfileError,
     assess,

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_hdp.judge.latency import (
+from pytest_hdp.judge.latency.differences import (
     ENOUGH,
     SHARES,
     Level,
@@ -28,8 +28,8 @@ from pytest_hdp.judge.latency import (
     reordered,
     side,
 )
-from pytest_hdp.judge.latency_record import from_record, to_record
-from pytest_hdp.judge.latency_result import AGAIN, HDP, UDP, Gate, LatencyResult, Setup, Way, conclude, in_words
+from pytest_hdp.judge.latency.record import from_record, to_record
+from pytest_hdp.judge.latency.result import AGAIN, HDP, UDP, Gate, LatencyResult, Setup, Way, conclude, in_words
 from pytest_hdp.judge.result import PathName
 from pytest_hdp.judge.verdict import Direction
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_hdp.judge.latency import Level, Series, difference
-from pytest_hdp.judge.latency_flows import nearest
-from pytest_hdp.judge.latency_result import AGAIN, HDP, RAW_UDP, UDP, Gate, LatencyResult, Setup, Way, conclude
+from pytest_hdp.judge.latency.differences import Level, Series, difference
+from pytest_hdp.judge.latency.flows import nearest
+from pytest_hdp.judge.latency.result import AGAIN, HDP, RAW_UDP, UDP, Gate, LatencyResult, Setup, Way, conclude
 from pytest_hdp.judge.result import PathName
 from pytest_hdp.judge.verdict import Direction
 

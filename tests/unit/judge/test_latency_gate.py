@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_hdp.judge.latency import Series
-from pytest_hdp.judge.latency_result import AGAIN, HDP, RAW_UDP, UDP, Gate, LatencyResult, conclude
+from pytest_hdp.judge.latency.differences import Series
+from pytest_hdp.judge.latency.result import AGAIN, HDP, RAW_UDP, UDP, Gate, LatencyResult, conclude
 
 from .test_latency_flows import SETUP
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_hdp.judge.latency import Series
-from pytest_hdp.judge.latency_result import AGAIN, HDP, RAW_UDP, UDP, LatencyResult, Setup, Way, conclude
+from pytest_hdp.judge.latency.differences import Series
+from pytest_hdp.judge.latency.result import AGAIN, HDP, RAW_UDP, UDP, LatencyResult, Setup, Way, conclude
 from pytest_hdp.judge.result import PathName
 from pytest_hdp.judge.verdict import Direction
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_hdp.judge.ranks import chi_square_above, same_place
+from pytest_hdp.judge.latency.ranks import chi_square_above, same_place
 
 
 @pytest.mark.parametrize(

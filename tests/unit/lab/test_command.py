@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from pytest_hdp.lab import command
+from pytest_hdp.cli import lab as command
 from pytest_hdp.lab.catalogue import names
 
 
@@ -77,7 +77,7 @@ def test_bad_input_is_one_line_and_status_4(argv, said, capsys):
 
 def test_a_reader_who_goes_away_is_no_error():
     program = (
-        "import argparse, sys; from pytest_hdp.lab import command; parser = argparse.ArgumentParser();"
+        "import argparse, sys; from pytest_hdp.cli import lab as command; parser = argparse.ArgumentParser();"
         "command.add_parser(parser.add_subparsers()); args = parser.parse_args(['lab', 'list']);"
         "sys.exit(args.run(args))"
     )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pytest_hdp.measure.budget import HOARD, NEAR, Budget, Sent, certainly_there
+from pytest_hdp.measure.schedule.icmp_budget import HOARD, NEAR, Budget, Sent, certainly_there
 
 
 class Bucket:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_hdp.measure.trips import OneWay, RoundTrip
+from pytest_hdp.measure.latency.timing import OneWay, RoundTrip
 from pytest_hdp.vantage.clock import SystemClock
 
 DUE = 5_000_000  # ns from now

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_hdp.measure.confirmed import Confirmed, possible
+from pytest_hdp.measure.path.confirmed import Confirmed, possible
 
 OWN, LEARNT, OTHER = "192.0.2.2", "203.0.113.9", "203.0.113.10"
 REFUSED = "no more are sent to an address that nobody has confirmed"

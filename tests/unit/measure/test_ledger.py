@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Form
-from pytest_hdp.measure.ledger import Ledger
-from pytest_hdp.measure.probes import Entry, content_of
+from pytest_hdp.measure.ledger.ledger import Ledger
+from pytest_hdp.measure.ledger.probes import Entry, content_of
 from pytest_hdp.packet.carrier import wrap
 from pytest_hdp.packet.hdp import Header
 from pytest_hdp.packet.ip import build_ipv4
 from pytest_hdp.packet.tag import Sealer
-from pytest_hdp.vantage.exchange import NOBODY_KNOWS
+from pytest_hdp.vantage.remote.exchange import NOBODY_KNOWS
 
 RUN = b"\x01\x02\x03\x04\x05\x06\x07\x08"
 SEALER = Sealer(b"s" * 32, RUN)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_hdp.measure.likeness import changed_fields
-from pytest_hdp.measure.probes import payload_of
+from pytest_hdp.measure.ledger.likeness import changed_fields
+from pytest_hdp.measure.ledger.probes import payload_of
 from pytest_hdp.packet.ip import build_ipv4, parse_ipv4
 
 LEFT = build_ipv4(b"payload", protocol=253, source="192.0.2.1", destination="198.51.100.2", identification=7)

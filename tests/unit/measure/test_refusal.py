@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from pytest_hdp.measure.ends import PathUnavailable, refusal
+from pytest_hdp.measure.path.endpoints import PathUnavailable, refusal
 
 
 @pytest.mark.parametrize("name", ["EINVAL", "EPROTONOSUPPORT", "EAFNOSUPPORT", "EPERM", "EACCES"])

@@ -9,9 +9,9 @@ import pytest
 
 from pytest_hdp.judge.evidence import IcmpReport, RoundControl, Train
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.probes import Entry
-from pytest_hdp.measure.references import References
-from pytest_hdp.measure.silence import lost_of, proven, unanswered_of, vouched
+from pytest_hdp.measure.ledger.probes import Entry
+from pytest_hdp.measure.schedule.references import References
+from pytest_hdp.measure.schedule.silence import lost_of, proven, unanswered_of, vouched
 
 KNOWN, OTHER, SILENT = Train(253), Train(47), Train(6)
 PLAN = plan.Plan(tuple(map(Train, range(256))), plan.AGENTLESS)

@@ -9,11 +9,11 @@ import pytest
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.result import Hop, Judgement
 from pytest_hdp.judge.verdict import Direction, Place, Verdict
-from pytest_hdp.measure.counting import ControlEntry
-from pytest_hdp.measure.located import Found, Kinds, located
-from pytest_hdp.measure.probes import Entry
-from pytest_hdp.measure.roundtrip import RoundTrip
-from pytest_hdp.measure.ttl_rung import Attempt, Rung
+from pytest_hdp.measure.control.counting import ControlEntry
+from pytest_hdp.measure.control.roundtrip import RoundTrip
+from pytest_hdp.measure.ledger.probes import Entry
+from pytest_hdp.measure.location.located import Found, Kinds, located
+from pytest_hdp.measure.location.ttl_rung import Attempt, Rung
 
 TRAIN, ROUTER = Train(97), "100.64.1.2"
 FAR = Found(TRAIN, Hop(1, "192.0.2.1"), Hop(3, "198.51.100.2"))

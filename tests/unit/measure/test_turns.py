@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Form
-from pytest_hdp.measure.traffic import Traffic
-from pytest_hdp.measure.turns import Turns
-from pytest_hdp.measure.waiting import Beside
+from pytest_hdp.measure.path.traffic import Traffic
+from pytest_hdp.measure.path.waiting import Beside
+from pytest_hdp.measure.schedule.turns import Turns
 
 FORWARD, REVERSE = Direction.FORWARD, Direction.REVERSE
 GRE, GRE_BACK = Train(47), Train(47, REVERSE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from pytest_hdp.measure.whereabouts import Probed
+from pytest_hdp.measure.control.whereabouts import Probed
 
 OWN, OUTSIDE, STRANGER, TARGET = "10.0.0.2", "203.0.113.5", "192.0.2.66", "198.51.100.2"
 

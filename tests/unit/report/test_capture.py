@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import pytest_hdp
-from pytest_hdp.measure.capture import Kept, Packets
+from pytest_hdp.measure.path.capture import Kept, Packets
 from pytest_hdp.packet.hdp import Header
 from pytest_hdp.packet.ip import build_ipv4
 from pytest_hdp.packet.tag import Sealer

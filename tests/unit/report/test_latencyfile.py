@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from pytest_hdp.judge.latency import Series
-from pytest_hdp.judge.latency_record import to_record
-from pytest_hdp.judge.latency_result import HDP, UDP, Setup, Way, conclude
+from pytest_hdp.judge.latency.differences import Series
+from pytest_hdp.judge.latency.record import to_record
+from pytest_hdp.judge.latency.result import HDP, UDP, Setup, Way, conclude
 from pytest_hdp.judge.result import PathName
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.report.latencyfile import read, write

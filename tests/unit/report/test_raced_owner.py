@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_hdp.cli_listen import _writer
+from pytest_hdp.cli.listen import _writer
 from pytest_hdp.report.files import make_folder, write_whole
 from pytest_hdp.report.jsonl import LineWriter
 

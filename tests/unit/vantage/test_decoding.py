@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_hdp.vantage.agent import _parts
-from pytest_hdp.vantage.decoding import DEEPEST, MOST_BYTES, MOST_VALUES, VALUE_COST, Nonsense, decode
+from pytest_hdp.vantage.remote.agent import _parts
+from pytest_hdp.vantage.remote.decoding import DEEPEST, MOST_BYTES, MOST_VALUES, VALUE_COST, Nonsense, decode
 
 SMALL = st.none() | st.booleans() | st.integers(-(2**31), 2**63) | st.text() | st.binary()
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from pytest_hdp.vantage import shipping
-from pytest_hdp.vantage.exchange import AgentGone
 from pytest_hdp.vantage.places import PlaceError
-from pytest_hdp.vantage.remote import RemoteStation
-from pytest_hdp.vantage.ssh import parse, ssh
+from pytest_hdp.vantage.remote import launcher as shipping
+from pytest_hdp.vantage.remote.client import RemoteStation
+from pytest_hdp.vantage.remote.exchange import AgentGone
+from pytest_hdp.vantage.remote.ssh import parse, ssh
 
-VANTAGE = Path(shipping.__file__).parent
+VANTAGE = Path(shipping.__file__).parents[1]
 
 
 def test_everything_that_ssh_takes_goes_to_ssh():
@@ -65,7 +65,8 @@ def test_the_loader_survives_any_shell():
 
 @pytest.mark.parametrize("name", shipping._SHIPPED)
 def test_what_is_shipped_is_python_3_8_and_needs_nothing(name):
-    tree = ast.parse((VANTAGE / f"{name}.py").read_text(encoding="utf-8"), feature_version=shipping.OLDEST)
+    source = (VANTAGE / f"{name.replace('.', '/')}.py").read_text(encoding="utf-8")
+    tree = ast.parse(source, feature_version=shipping.OLDEST)
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             assert {each.name for each in node.names} <= sys.stdlib_module_names

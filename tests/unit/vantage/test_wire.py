@@ -10,11 +10,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from pytest_hdp.vantage import wire
 from pytest_hdp.vantage.clock import EventBell
-from pytest_hdp.vantage.exchange import MOST_WAITING, Inbox
-from pytest_hdp.vantage.shipping import NotStarted, Terms, start
-from pytest_hdp.vantage.wire import Wire
+from pytest_hdp.vantage.remote import wire
+from pytest_hdp.vantage.remote.exchange import MOST_WAITING, Inbox
+from pytest_hdp.vantage.remote.launcher import NotStarted, Terms, start
+from pytest_hdp.vantage.remote.wire import Wire
 
 HEARD = "import os, struct, time\ndata = b'A\\0\\0\\xff\\0' + bytes(0xff00) + b'Q'\n"
 ENDLESS = HEARD + "os.write(1, b'1')\nwhile True: os.write(1, struct.pack('!bii', 4, 1, len(data)) + data)"

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from execnet.gateway_base import dumps_internal
 
-from pytest_hdp.vantage.agent import Agent
-from pytest_hdp.vantage.decoding import Nonsense, decode
-from pytest_hdp.vantage.wire import NO_AGENT
+from pytest_hdp.vantage.remote.agent import Agent
+from pytest_hdp.vantage.remote.decoding import Nonsense, decode
+from pytest_hdp.vantage.remote.wire import NO_AGENT
 from sim.clock import SECOND, WAKE
 
 if TYPE_CHECKING:
-    from pytest_hdp.vantage.shipping import Terms
+    from pytest_hdp.vantage.remote.launcher import Terms
     from sim.clock import SimClock
     from sim.liar import Liar
     from sim.station import SimStation

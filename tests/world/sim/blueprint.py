@@ -10,7 +10,7 @@ from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.measure.plan import AGENTLESS, LAB, REMOTE, Pace
 from pytest_hdp.packet.carrier import CARRIERS
-from pytest_hdp.vantage.shipping import Terms
+from pytest_hdp.vantage.remote.launcher import Terms
 from sim.elements import Effect, Link, Router, View
 from sim.host import HANDLED, ROOM, Bucket, Host, Rule
 

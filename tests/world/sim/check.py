@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction, Verdict
-from pytest_hdp.vantage.agent import MOST_UNCONFIRMED
+from pytest_hdp.vantage.remote.agent import MOST_UNCONFIRMED
 from sim.counts import counts, eyes_fail, too_few
 from sim.elements import Nat
 from sim.honesty import honest

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pytest_hdp.measure.ends import PathUnavailable
+from pytest_hdp.measure.path.endpoints import PathUnavailable
 from sim.check import wrong
 from sim.world import World, draw
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction, Form, Verdict
-from pytest_hdp.measure.standin import SCOUTS
+from pytest_hdp.measure.control.stand_in import SCOUTS
 from sim.elements import Double, Effect, Mangle, Replayer, Router, View
 from sim.network import FORWARD, REVERSE
 from sim.packet import ICMP, UDP

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.result import Judgement, PathName
-from pytest_hdp.measure.ends import End
-from pytest_hdp.measure.engine import Measurement
-from pytest_hdp.measure.path import OpenPath
+from pytest_hdp.measure.path.endpoints import End
+from pytest_hdp.measure.path.open_path import OpenPath
 from pytest_hdp.measure.plan import Plan
-from pytest_hdp.vantage.remote import RemoteStation
+from pytest_hdp.measure.schedule.engine import Measurement
+from pytest_hdp.vantage.remote.client import RemoteStation
 from sim.agent import Pipe, SimAgent
 from sim.blueprint import Blueprint, FarEnd, plain
 from sim.clock import SimClock

@@ -1,0 +1,231 @@
+"""A profile's file, read from TOML; what is wrong with it is told with the line on which it stands.
+
+A table `[profile]` with `name`, `path`, `system` and `unstated` ("skip": a train that it says nothing of is a skip,
+whatever became of it, unless it passes; "judge", the default: it is judged by itself), then any number of `[[expect]]`
+with `protocols` (a text as `--hdp-protocols` takes it, or a list of numbers), `verdict`, and if wanted `errno`,
+`reason`, `source`, `wire_protocol`, `also` (a list of verdicts that would be right too), and `direction` or `form`
+where the expectation holds for one of them only, `targets` and `vantages`, lists of the names of those for which alone
+it holds, or `kernel`, a feature of the sender's kernel ("mptcp", or "no mptcp") that it takes.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import NoReturn, TypeVar
+
+from pytest_hdp.judge.expectations.profile import KERNEL_FEATURES, PASSES, WITHOUT, Expectation, Profile, ProfileError
+from pytest_hdp.judge.explain import plain
+from pytest_hdp.judge.verdict import Direction, Form, Verdict
+from pytest_hdp.packet.numbers import parse_protocols
+
+_KEYS = {
+    "protocols",
+    "verdict",
+    "also",
+    "errno",
+    "reason",
+    "source",
+    "wire_protocol",
+    "direction",
+    "form",
+    "kernel",
+} | {
+    "targets",
+    "vantages",
+}
+
+_Word = TypeVar("_Word", Verdict, Direction, Form)
+
+
+def load_profile(text: str, origin: str) -> Profile:
+    """Read a profile from TOML; `origin` names it in messages. ProfileError says what is wrong where, in one line."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ProfileError(_toml_message(error, text, origin)) from None
+    except RecursionError:
+        raise ProfileError(f"{plain(origin)}:1: nested too deeply for a profile") from None
+    except ValueError:  # from int(), of which TOML's own errors are no kind
+        raise ProfileError(f"{plain(origin)}:{_longest_line(text)}: a number of too many digits") from None
+    return _Reader(text, plain(origin)).profile(document)
+
+
+class _Reader:
+    """Turns a parsed document into a profile, and knows on which line each thing stands."""
+
+    def __init__(self, text: str, origin: str) -> None:
+        self.lines = text.splitlines()
+        self.origin = origin
+        self.tables = [i for i, line in enumerate(self.lines, 1) if re.match(r"\s*\[\[\s*expect\s*\]\]", line)]
+        self.starts = frozenset(self.tables)
+
+    def profile(self, document: dict[str, object]) -> Profile:
+        surplus = sorted(set(document) - {"profile", "expect"})
+        if surplus:
+            self.fail(self.line(surplus[0]), f"{plain(surplus[0])!r} is neither [profile] nor [[expect]]")
+        head = document.get("profile")
+        if not isinstance(head, dict):
+            self.fail(1, "has no [profile] table with a name")
+        at = self.line("profile")
+        for key in sorted(set(head) - {"name", "path", "system", "unstated"}):
+            self.fail(self.line(key), f"[profile] has no {plain(key)!r}: it takes name, path, system and unstated")
+        name = self.text(head, "name", at)
+        if not name:
+            self.fail(at, "[profile] needs a name")
+        tables = document.get("expect", [])
+        if not isinstance(tables, list):
+            self.fail(self.line("expect"), "write [[expect]], with two brackets")
+        expectations = tuple(self.expectation(table, i) for i, table in enumerate(tables))
+        self.check_overlap(expectations)
+        unstated = self.text(head, "unstated", at)
+        if unstated not in {None, "skip", "judge"}:
+            self.fail(self.line("unstated"), 'unstated is "judge" (each verdict by itself, the default) or "skip"')
+        path, system = self.text(head, "path", at), self.text(head, "system", at)
+        return Profile(name, path, system, expectations, self.origin, unstated == "skip")
+
+    def expectation(self, table: object, index: int) -> Expectation:
+        start = self.tables[index] if index < len(self.tables) else 1
+        if not isinstance(table, dict):
+            self.fail(start, "[[expect]] is not a table")
+        for key in sorted(set(table) - _KEYS):
+            self.fail(
+                self.line(key, start),
+                f"[[expect]] has no {plain(key)!r}: it takes {', '.join(sorted(_KEYS))}",
+            )
+        verdict = self.word(table, "verdict", start, Verdict)
+        if verdict is None:
+            self.fail(start, "[[expect]] needs a verdict")
+        if verdict is Verdict.INCONCLUSIVE:
+            self.fail(
+                self.line("verdict", start),
+                "inconclusive is not something to expect: leave these numbers out",
+            )
+        return Expectation(
+            protocols=self.protocols(table, start),
+            verdict=verdict,
+            errno=self.text(table, "errno", start),
+            reason=self.text(table, "reason", start),
+            source=self.text(table, "source", start),
+            wire_protocol=self.wire_protocol(table, start),
+            direction=self.word(table, "direction", start, Direction),
+            form=self.word(table, "form", start, Form),
+            also=self.also(table, start, verdict),
+            kernel=self.kernel(table, start),
+            targets=self.names(table, "targets", start),
+            vantages=self.names(table, "vantages", start),
+        )
+
+    def names(self, table: dict[str, object], key: str, start: int) -> frozenset[str] | None:
+        given = table.get(key)
+        if given is None:
+            return None
+        if not isinstance(given, list) or not given or not all(isinstance(name, str) for name in given):
+            self.fail(self.line(key, start), f'{key} is a list of names, as in {key} = ["tokyo", "paris"]')
+        return frozenset(given)
+
+    def kernel(self, table: dict[str, object], start: int) -> str | None:
+        given = self.text(table, "kernel", start)
+        words = [word for feature in KERNEL_FEATURES for word in (feature, WITHOUT + feature)]
+        if given is not None and given not in words:
+            self.fail(self.line("kernel", start), f"there is no kernel {plain(given)!r}: there are {', '.join(words)}")
+        return given
+
+    def also(self, table: dict[str, object], start: int, verdict: Verdict) -> frozenset[Verdict]:
+        given, at = table.get("also", []), self.line("also", start)
+        if not isinstance(given, list) or not all(word in set(Verdict) for word in given if isinstance(word, str)):
+            self.fail(at, f'also is a list of verdicts, as in also = ["rejected"]: there are {", ".join(Verdict)}')
+        if not all(isinstance(word, str) for word in given):
+            self.fail(at, "also is a list of texts in quotes")
+        also = frozenset(map(Verdict, given))
+        if Verdict.INCONCLUSIVE in also:
+            self.fail(at, "inconclusive is not something to expect: it is a skip whatever is expected")
+        if len({each in PASSES for each in (verdict, *also) if each is not Verdict.SILENT}) > 1:
+            self.fail(at, "verdict and also contradict each other: one says that it passes, another that it does not")
+        return also
+
+    def protocols(self, table: dict[str, object], start: int) -> tuple[int, ...]:
+        given, at = table.get("protocols"), self.line("protocols", start)
+        pieces = given if isinstance(given, list) else [given]
+        words = [str(p) for p in pieces if isinstance(p, (int, str)) and not isinstance(p, bool)]
+        if given is None or len(words) != len(pieces):
+            self.fail(at, '[[expect]] needs protocols, as in protocols = "47,50-51"')
+        try:
+            return parse_protocols(",".join(words))
+        except ValueError as error:
+            self.fail(at, str(error))
+
+    def wire_protocol(self, table: dict[str, object], start: int) -> int | None:
+        value = table.get("wire_protocol")
+        if value is not None and (type(value) is not int or not 0 <= value <= 255):
+            self.fail(self.line("wire_protocol", start), "wire_protocol is a number from 0 to 255")
+        return value if isinstance(value, int) else None
+
+    def text(self, table: dict[str, object], key: str, start: int) -> str | None:
+        value = table.get(key)
+        if value is not None and not isinstance(value, str):
+            self.fail(self.line(key, start), f"{key} is a text in quotes")
+        return value
+
+    def word(self, table: dict[str, object], key: str, start: int, words: type[_Word]) -> _Word | None:
+        value = self.text(table, key, start)
+        if value is None:
+            return None
+        try:
+            return words(value)
+        except ValueError:
+            self.fail(self.line(key, start), f"there is no {key} {plain(value)!r}: there are {', '.join(words)}")
+
+    def check_overlap(self, expectations: tuple[Expectation, ...]) -> None:
+        """One train, one expectation: a later one that silently lost would be worse than an error."""
+        seen: dict[tuple[int, Direction, Form], list[Expectation]] = {}
+        for index, expectation in enumerate(expectations):
+            for protocol in expectation.protocols:
+                for direction in [expectation.direction] if expectation.direction else list(Direction):
+                    for form in [expectation.form] if expectation.form else list(Form):
+                        others = seen.setdefault((protocol, direction, form), [])
+                        if any(_meet(other, expectation) for other in others):
+                            start = self.tables[index] if index < len(self.tables) else 1
+                            self.fail(self.line("protocols", start), f"protocol {protocol} is expected twice")
+                        others.append(expectation)
+
+    def line(self, key: str, start: int = 1) -> int:
+        """The line of a key in the table that starts at `start`, else the table's own line."""
+        own = re.compile(rf"\s*\[*\s*[\"']?{re.escape(key)}[\"']?\s*[\]=.]")
+        for number in range(start, len(self.lines) + 1):
+            if number > start and number in self.starts and start in self.starts:
+                break
+            if own.match(self.lines[number - 1]):
+                return number
+        return start
+
+    def fail(self, line: int, message: str) -> NoReturn:
+        raise ProfileError(f"{self.origin}:{line}: {message}")
+
+
+def _toml_message(error: tomllib.TOMLDecodeError, text: str, origin: str) -> str:
+    """Put tomllib's "(at line 3, column 5)" where editors look for it."""
+    message = plain(str(error))
+    found = re.search(r" \(at line (\d+), column \d+\)$", message)
+    line = int(found[1]) if found else max(1, len(text.splitlines()))
+    return f"{plain(origin)}:{line}: {re.sub(r' [(]at [^)]*[)]$', '', message)}"
+
+
+def _longest_line(text: str) -> int:
+    lines = text.splitlines()
+    return 1 + max(range(len(lines)), key=lambda number: len(lines[number]), default=0)
+
+
+def _meet(one: Expectation, other: Expectation) -> bool:
+    """Whether there may be a target, a vantage point and a kernel for which both hold."""
+    apart = one.kernel is not None and one.kernel == _opposite(other.kernel)
+    return not apart and all(
+        mine is None or theirs is None or bool(mine & theirs)
+        for mine, theirs in ((one.targets, other.targets), (one.vantages, other.vantages))
+    )
+
+
+def _opposite(kernel: str | None) -> str | None:
+    if kernel is None:
+        return None
+    return kernel.removeprefix(WITHOUT) if kernel.startswith(WITHOUT) else WITHOUT + kernel

@@ -1,0 +1,1 @@
+"""Latencies compared: differences with intervals, flows, what makes a measurement valid, the gate. No I/O."""

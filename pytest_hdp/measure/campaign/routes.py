@@ -1,0 +1,280 @@
+"""Routes: paths that can be opened, each with its pace and what is expected of it. Opening one sends nothing."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, NoReturn
+
+from pytest_hdp.judge.expectations.assess import Expectation, Profile, for_system
+from pytest_hdp.judge.result import PathName
+from pytest_hdp.judge.verdict import Direction, Verdict
+from pytest_hdp.measure import plan
+from pytest_hdp.measure.campaign.campaign import Route
+from pytest_hdp.measure.path.endpoints import End, PathUnavailable, far_end, no_route, refuse_itself
+from pytest_hdp.measure.path.open_path import OpenPath
+from pytest_hdp.measure.schedule.engine import Measurement
+from pytest_hdp.vantage import kernel
+from pytest_hdp.vantage.netns.socket_pool import Opener
+from pytest_hdp.vantage.places import Place, PlaceError, can_open_raw, check_kernel, here, loopback_place
+from pytest_hdp.vantage.station import Station
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.evidence import Train
+    from pytest_hdp.lab.topology import Lab, LabSpec
+    from pytest_hdp.lab.truth import Truth
+
+LOCALHOST = "127.0.0.1"
+SIZE = 20 + 12 + 28 + len(plan.DEFAULT_CONTENT)  # bytes of a bare probe: IP header, HDP header, tag, content
+_NEVER_PASS = frozenset(
+    {
+        Verdict.REFUSED_AT_SOCKET,
+        Verdict.REFUSED_AT_SEND,
+        Verdict.HELD_BY_SENDER,
+        Verdict.REJECTED,
+        Verdict.LOST,
+    }
+)
+LOOPBACK = "loopback"
+UNSOLICITED = "unsolicited"
+SECOND_HOST = "second"
+FIRST_PACKET = "first"
+LATENCY = "latency"
+
+
+def loopback(default: plan.Plan, profile: Profile | None, *, buffer: int | None, expect_default: bool) -> Route:
+    """The own kernel. Raises PlaceError, one line, where raw sockets can't be had in any way."""
+    place = loopback_place()
+    name = PathName(kind=LOOPBACK, name=LOOPBACK, source=LOCALHOST, target=LOCALHOST, agent=None)
+
+    @contextmanager
+    def opened() -> Generator[OpenPath]:
+        with place.station() as station:
+            end = End(station, LOCALHOST, "lo")
+            with OpenPath(name, end, end, buffer=buffer) as path:
+                yield path
+
+    if expect_default:
+        profile = for_system(platform.system(), LOOPBACK)
+    return _with_profile(Route(LOOPBACK, name, opened, default, privilege=place.describe()), profile)
+
+
+def between(
+    source: Place, agent: Place, target: str, default: plan.Plan, profile: Profile | None, *, name: str | None = None
+) -> Route:
+    """From one vantage point to another one that the target's address leads to, if only through a translator.
+
+    `name`: the target's, if it has one.
+    """
+    key = f"target:{name or target}"
+    path_name = PathName("netns", name or target, source.describe(), target, agent.describe())
+
+    @contextmanager
+    def opened() -> Generator[OpenPath]:
+        with source.station() as near, agent.station() as far:
+            try:
+                address, interface, _ = near.route(target)
+            except OSError as error:
+                raise no_route(source.describe(), target, error) from None
+            try:
+                path = OpenPath(replace(path_name, source=address), End(near, address, interface), far_end(far, target))
+            except OSError as error:
+                raise PathUnavailable(f"{agent.describe()} can't open what it takes: {error.strerror}") from None
+            with path:
+                yield path
+
+    return _with_profile(Route(key, path_name, opened, default, privilege=source.describe()), profile)
+
+
+def agentless(
+    source: Place, target: str, default: plan.Plan, profile: Profile | None, *, name: str | None = None
+) -> Route:
+    """From one vantage point to an address where nobody watches: what its own stack and the routers say.
+
+    Raises PlaceError, one line, where raw sockets can't be had.
+    """
+    if isinstance(source, here) and not can_open_raw():
+        check_kernel()
+        raise PlaceError(f'sending to {target} requires CAP_NET_RAW: run as root (sudo "$(command -v pytest)" ...)')
+    key = f"target:{name or target}"
+    path_name = PathName("internet", name or target, source.describe(), target, None)
+
+    @contextmanager
+    def opened() -> Generator[OpenPath]:
+        with source.station() as near:
+            try:
+                address, interface, _ = near.route(target)
+            except OSError as error:
+                raise no_route(source.describe(), target, error) from None
+            refuse_itself(address, interface, target, "this host" if isinstance(source, here) else source.describe())
+            with OpenPath(replace(path_name, source=address), End(near, address, interface), None) as path:
+                yield path
+
+    return _with_profile(Route(key, path_name, opened, default, privilege=source.describe()), profile)
+
+
+def in_lab(
+    spec: LabSpec, default: plan.Plan, profile: Profile | None, *, expect_truth: bool, asked: str | None = None
+) -> list[Route]:
+    """A lab from client to target, and built anew for each experiment that needs its state untouched.
+
+    `asked`: what it was asked for by, if not by its name: the file that it is in.
+    """
+    from pytest_hdp.lab.layout import TARGET_ADDRESS
+
+    client = spec.layout.client_address
+    name = PathName(kind="lab", name=spec.name, source=client, target=TARGET_ADDRESS, agent="netns=target")
+    key = f"lab:{asked or spec.name}"
+    usual = Route(
+        key, name, lambda: _lab_path(spec, name, default.seed), default, privilege="emulated", reach=_may_emulate
+    )
+    unsolicited, first, latency = (_variant(spec, usual, each) for each in (UNSOLICITED, FIRST_PACKET, LATENCY))
+    second = _variant(spec, usual, SECOND_HOST)
+    second = replace(second, open=lambda: _second_path(spec, second.name, default))
+    wellformed = replace(usual, key=f"{usual.key}#wellformed")
+    if not expect_truth:
+        return [_with_profile(route, profile) for route in (usual, wellformed, unsolicited, first, second, latency)]
+    told = f"the truth of {spec.name}"
+    known = _Known(spec.name, cache(spec.layout.expected))
+    return [
+        *(
+            replace(
+                route,
+                expects=told,
+                expect=lambda train, seen: _truth(known, train, seen, solicited=True),
+                expect_nat=lambda train: _nat_truth(known, train),
+            )
+            for route in (usual, wellformed)
+        ),
+        replace(first, expects=told, expect=lambda train, seen: _truth(known, train, seen, solicited=True)),
+        latency,
+        replace(unsolicited, expects=told, expect=lambda train, seen: _truth(known, train, seen, solicited=False)),
+        replace(second, expects=told, expect=lambda train, seen: _second_truth(known, train, seen)),
+    ]
+
+
+def _may_emulate() -> None:
+    """Raise PlaceError where an ordinary user can't have namespaces: no lab can be built there."""
+    loopback_place()
+
+
+def _variant(spec: LabSpec, route: Route, variant: str) -> Route:
+    """The same lab built once more, under a name of its own, which its results bear too."""
+    name = replace(route.name, name=f"{route.name.name} {variant}")
+    return replace(route, key=f"{route.key}#{variant}", name=name, open=lambda: _lab_path(spec, name, route.plan.seed))
+
+
+def out_of_reach(key: str, name: PathName, default: plan.Plan, why: str) -> Route:
+    """A path that can't be had, which is told to who reaches for it, and to who asks for it. `why`: one line."""
+
+    def reach() -> None:
+        raise PlaceError(why)
+
+    def opened() -> NoReturn:
+        raise PathUnavailable(why)
+
+    return Route(key, name, opened, default, reach=reach)
+
+
+def _with_profile(route: Route, profile: Profile | None) -> Route:
+    if profile is None:
+        return route
+    known = profile.on_kernel(kernel.features()).for_target(route.name.name)
+    return replace(route, expects=profile.name, expect=lambda train, _: known.expectation(train))
+
+
+@contextmanager
+def _open_lab(spec: LabSpec, seed: int) -> Generator[Lab]:
+    from pytest_hdp.lab.requirements import LabUnavailable
+    from pytest_hdp.lab.topology import Lab
+
+    try:
+        lab = Lab(spec, seed=seed)
+        lab.__enter__()
+    except LabUnavailable as error:
+        raise PathUnavailable(str(error)) from None
+    try:
+        yield lab
+    finally:
+        lab.close()
+
+
+@contextmanager
+def _lab_path(spec: LabSpec, name: PathName, seed: int) -> Generator[OpenPath]:
+    with _open_lab(spec, seed) as lab, _between_nodes(lab, name, lab.client, lab.client_address) as path:
+        yield path
+
+
+@contextmanager
+def _second_path(spec: LabSpec, name: PathName, default: plan.Plan) -> Generator[OpenPath]:
+    """From the second host, after the first one has sent a packet of each number."""
+    from pytest_hdp.judge.evidence import Train
+
+    once = replace(
+        default,
+        trains=tuple(Train(number) for number in range(256)),
+        pace=replace(default.pace, rounds=1, most_rounds=1),
+        locate="none",
+    )
+    link = spec.layout.second_link
+    if link is None:
+        raise PathUnavailable(f"lab {spec.name} has no second host behind a NAT: no box translates")
+    second = link.left.address
+    with _open_lab(spec, default.seed) as lab, _between_nodes(lab, name, lab.client, lab.client_address) as first:
+        Measurement(first, once).run()
+        with _between_nodes(lab, replace(name, source=second), link.left.node, second) as path:
+            yield path
+
+
+@contextmanager
+def _between_nodes(lab: Lab, name: PathName, node: str, address: str) -> Generator[OpenPath]:
+    with _station(lab, node) as near, _station(lab, lab.target) as far:
+        ends = End(near, address, "eth0"), End(far, lab.target_address, "eth0")
+        with OpenPath(name, *ends) as path:
+            path.lab = lab
+            yield path
+
+
+@contextmanager
+def _station(lab: Lab, node: str) -> Generator[Station]:
+    with Opener(lab.namespace(node)) as opener, Station(opener) as station:
+        yield station
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The truth of a lab, worked out once for each train though each test asks several times."""
+
+    name: str
+    expected: Callable[..., Truth]
+
+
+def _truth(known: _Known, train: Train, seen: Verdict, *, solicited: bool) -> Expectation | None:
+    """What the boxes' own truth leads to expect of a train, as an expectation."""
+    from pytest_hdp.lab.boxes import Traffic
+
+    if not 0 <= train.protocol < 256:
+        return None
+    truth = known.expected(train.protocol, train.direction, train.form, Traffic(size=SIZE, solicited=solicited))
+    verdict = seen if seen in truth.also and seen is not Verdict.INCONCLUSIVE else truth.verdict
+    return Expectation((train.protocol,), verdict, errno=truth.errno, reason=f"lab {known.name}: {truth.box or 'path'}")
+
+
+def _nat_truth(known: _Known, train: Train) -> str | None:
+    from pytest_hdp.lab.truth import BY_CHANCE
+
+    truth = known.expected(train.protocol, train.direction, train.form)
+    if truth.nat == BY_CHANCE:
+        return None
+    return "dropped" if truth.verdict in _NEVER_PASS else truth.nat
+
+
+def _second_truth(known: _Known, train: Train, seen: Verdict) -> Expectation | None:
+    truth = known.expected(train.protocol, Direction.FORWARD, train.form)
+    usual = _truth(known, train, seen, solicited=False)
+    if usual is None or truth.second_host is None or seen in truth.also:
+        return usual
+    return replace(usual, verdict=truth.second_host)

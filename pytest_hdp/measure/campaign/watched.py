@@ -1,0 +1,91 @@
+"""Routes to a target where an agent watches, at a host behind SSH. Opening one logs in, and sends no probe."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.result import PathName
+from pytest_hdp.measure.campaign.campaign import Route
+from pytest_hdp.measure.path.endpoints import End, PathUnavailable, far_end, no_route, refuse_itself
+from pytest_hdp.measure.path.open_path import OpenPath
+from pytest_hdp.vantage import kernel
+from pytest_hdp.vantage.places import PlaceError
+from pytest_hdp.vantage.remote.ssh import ssh
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.expectations.assess import Profile
+    from pytest_hdp.measure.plan import Plan
+    from pytest_hdp.vantage.places import Place
+    from pytest_hdp.vantage.remote.client import RemoteStation
+    from pytest_hdp.vantage.station import Station
+
+
+def watched(
+    source: Place | ssh,
+    agent: Place | ssh | None,
+    target: str,
+    default: Plan,
+    profile: Profile | None,
+    *,
+    name: str | None = None,
+) -> Route:
+    """From a vantage point to an address, with an agent at the host that it leads to, or with none; over SSH either.
+
+    The host need not own the address: in most clouds it has a private one, and a translator before it. `name`: the
+    target's, if it has one.
+    """
+    seen_by = agent.describe() if agent is not None else None
+    called = name or target
+    path_name = PathName(kind="internet", name=called, source=source.describe(), target=target, agent=seen_by)
+
+    @contextmanager
+    def opened() -> Generator[OpenPath]:
+        try:
+            with source.station() as near:
+                if agent is None:
+                    with _open(path_name, near, None) as path:
+                        yield path
+                else:
+                    with agent.station() as far, _open(path_name, near, far) as path:
+                        yield path
+        except PlaceError as error:
+            raise PathUnavailable(str(error)) from None
+
+    far = [place for place in (source, agent) if isinstance(place, ssh)]
+
+    def reach() -> None:
+        for place in far:
+            place.connect()
+
+    def begin() -> None:
+        for place in far:
+            place.begin()
+
+    def pending() -> bool:
+        return any(place.pending for place in far)
+
+    privilege = source.describe() + (f", agent {seen_by}" if seen_by else "")
+    route = Route(
+        f"target:{called}", path_name, opened, default, privilege=privilege, reach=reach, begin=begin, pending=pending
+    )
+    if profile is None:
+        return route
+    known = profile.on_kernel(None if isinstance(source, ssh) else kernel.features()).for_target(called)
+    return replace(route, expects=profile.name, expect=lambda train, _: known.expectation(train))
+
+
+def _open(name: PathName, near: Station | RemoteStation, far: Station | RemoteStation | None) -> OpenPath:
+    try:
+        address, interface, _ = near.route(name.target)
+    except OSError as error:
+        raise no_route(name.source, name.target, error) from None
+    if far is None:
+        refuse_itself(address, interface, name.target, name.source)
+    try:
+        end = far_end(far, name.target) if far is not None else None
+        return OpenPath(replace(name, source=address), End(near, address, interface), end)
+    except OSError as error:
+        raise PathUnavailable(f"{name.agent or name.source} can't open what it takes: {error.strerror}") from None

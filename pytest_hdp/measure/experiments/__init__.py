@@ -1,0 +1,1 @@
+"""What is no sweep: the first packet, and packets sent by hand."""

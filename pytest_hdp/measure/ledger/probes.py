@@ -1,0 +1,190 @@
+"""A probe that was sent, and what was seen of it: copies at each place, ICMP errors about it, replies. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Sized
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Protocol
+
+from pytest_hdp.judge.evidence import IcmpReport, Probe, Reply, Sighting, Train
+from pytest_hdp.judge.verdict import Form
+from pytest_hdp.measure.ledger.likeness import (
+    HDP_SIZE,
+    MAC_OFFSET,
+    PAYLOAD,
+    TAG_SIZE,
+    Likeness,
+    changed_fields,
+    ports_kept,
+)
+from pytest_hdp.packet.checksums import transport_checksum
+from pytest_hdp.packet.ip import IPv4, parse_ipv4
+from pytest_hdp.vantage.remote.exchange import NOBODY_KNOWS
+
+MOST_COPIES = 8  # kept of one probe at one place: nobody honest sends more, and a flood must not fill the memory
+_FRAGMENT = 0x3FFF  # of flags and offset: more fragments follow, or it is not the first
+
+
+@dataclass(slots=True)
+class Copy:
+    """One packet as a tap or a socket handed it over: time (ns), bytes from the IPv4 header on, interface."""
+
+    time: int
+    data: bytes
+    alike: Likeness
+    interface: str
+    _packet: IPv4 | None = None
+
+    @property
+    def genuine(self) -> bool:
+        """All of it is as sent, and it is no tunnel's packet around it."""
+        return self.alike.change is None and self.alike.tunnel is None
+
+    @property
+    def packet(self) -> IPv4:
+        """All of its fields; read only when asked for, since of most copies nobody asks."""
+        if self._packet is None:
+            self._packet = parse_ipv4(self.data)
+            assert self._packet is not None, "the ledger makes no copy of less than a header"
+        return self._packet
+
+    @property
+    def protocol(self) -> int:
+        """The number in its header."""
+        return self.data[9]
+
+
+@dataclass(slots=True)
+class Entry:
+    """A probe that was sent, or whose sending was refused, and what has been seen of it.
+
+    `data`: the IP payload as sent; the HDP header stands at `start`, `size` bytes of header, tag and content follow.
+    `sent_at`: ns of the wall clock, which may be set; `asked_at`: seconds of the clock that nobody can set. `handed`:
+    to sendto(), unless who sends it was interrupted before. `carried`: came to the receiver inside a tunnel's packets.
+    `heard`: there is a socket at the receiver for its number; else its interface is where it ends.
+    """
+
+    index: int
+    round: int
+    train: Train
+    data: bytes
+    start: int = 0
+    size: int = 0
+    sent_at: int = 0
+    asked_at: float = 0.0
+    handed: bool = True
+    heard: bool = True
+    errno: str | None = None
+    left: list[Copy] = field(default_factory=list)
+    arrived: list[Copy] = field(default_factory=list)
+    delivered: list[Copy] = field(default_factory=list)
+    carried: list[Copy] = field(default_factory=list)
+    icmp: list[IcmpReport] = field(default_factory=list)
+    replies: list[Reply] = field(default_factory=list)
+    _told: tuple[tuple[str | None, tuple[int, ...]], Probe] | None = None
+
+    def keep(self, copies: list[Copy], copy: Copy) -> None:
+        """Add a copy to those seen at one place, if there are not too many; the first genuine one always."""
+        if len(copies) < MOST_COPIES or (copy.genuine and not any(each.genuine for each in copies)):
+            copies.append(copy)
+
+    def evidence(self) -> Probe:
+        """What has been seen of it so far; made anew only when something was added."""
+        kept: tuple[Sized, ...] = (
+            self.left, self.arrived, self.delivered, self.carried, self.icmp, self.replies,
+        )  # fmt: skip
+        counts = tuple(map(len, kept))
+        if self._told is None or self._told[0] != (self.errno, counts):  # a far end refuses what was handed over, later
+            self._told = (self.errno, counts), _probe_evidence(self)
+        return self._told[1]
+
+    @property
+    def complete(self) -> bool:
+        """Nothing that may still come could add to what is known."""
+        return (
+            self.errno is not None
+            or any(copy.genuine for copy in (self.delivered if self.heard else self.arrived))
+            or any(copy.protocol != self.train.protocol for copy in self.left)
+        )
+
+
+class Recorder(Protocol):
+    """Who has to know all that is sent over a path, to recognise it in a capture."""
+
+    def sent(self, entry: Entry, role: str) -> None:
+        """Remember a probe that is about to be sent; `role`: a word for what it is sent for."""
+
+    def sent_other(self, role: str, index: int, number: int, train: Train, hdp: bytes) -> None:
+        """Remember what is no probe: a control, or a packet sent by hand."""
+
+
+def payload_of(data: bytes) -> bytes | None:
+    """What `parse_ipv4` calls the payload, at a tenth of its price: all that is asked of most packets."""
+    if len(data) < 20 or data[0] >> 4 != 4:
+        return None
+    header = (data[0] & 15) * 4
+    if header < 20 or header > len(data):
+        return None
+    total = data[2] << 8 | data[3]
+    return data[header : total if total >= header else len(data)]
+
+
+def _sightings(entry: Entry, copies: Sequence[Copy], left: Copy | None) -> tuple[Sighting, ...]:
+    if len(copies) == 1:
+        return (_sighting(entry.train, copies[0], left),)
+    return tuple([_sighting(entry.train, copy, left) for copy in copies])
+
+
+def _sighting(train: Train, copy: Copy, left: Copy | None) -> Sighting:
+    data, change = copy.data, copy.alike.change
+    changed = changed_fields(data, left.data) if left is not None else ()
+    if change is None and left is not None and not ports_kept(train, data, left.data):
+        change = PAYLOAD
+    if change is not None:
+        changed = (*changed, change)
+    source, destination = _dotted(data[12:16]), _dotted(data[16:20])
+    genuine = change is None and copy.genuine
+    return Sighting(
+        copy.time, data[9], genuine, source, destination, data[8], changed, copy.interface, copy.alike.moved,
+        _checksum(train, data),
+    )  # fmt: skip
+
+
+def _checksum(train: Train, data: bytes) -> str | None:
+    """The state of the transport checksum of a whole message that has one."""
+    if train.form is not Form.WELLFORMED or (data[6] << 8 | data[7]) & _FRAGMENT:
+        return None
+    return transport_checksum(data[9], data[12:16], data[16:20], payload_of(data) or b"")
+
+
+@lru_cache(maxsize=1024)
+def _dotted(address: bytes) -> str:
+    return ".".join(map(str, address))
+
+
+def _probe_evidence(entry: Entry) -> Probe:
+    reference = entry.left[0] if entry.left else None
+    seen = entry.left or entry.arrived or entry.delivered or any(each.authenticated for each in entry.icmp)
+    return Probe(
+        index=entry.index,
+        round=entry.round,
+        sent_at=entry.sent_at,
+        errno=None if entry.errno == NOBODY_KNOWS and seen else entry.errno,
+        left=_sightings(entry, entry.left, None),
+        arrived=_sightings(entry, entry.arrived, reference),
+        delivered=_sightings(entry, entry.delivered, reference),
+        carried=tuple(copy.protocol for copy in entry.carried),
+        icmp=tuple(entry.icmp),
+        replies=tuple(entry.replies),
+    )
+
+
+def content_of(entry: Entry, copy: Copy) -> bytes | None:
+    """The encoded content of a copy of a probe: what follows the tag; None if it is cut off before."""
+    position = copy.packet.payload.find(entry.data[entry.start + HDP_SIZE : entry.start + HDP_SIZE + MAC_OFFSET])
+    start = position + TAG_SIZE
+    if position < 0 or len(copy.packet.payload) < start:
+        return None
+    trailer = len(entry.data) - entry.start - entry.size  # of the carrier, after the content
+    return copy.packet.payload[start : len(copy.packet.payload) - trailer]

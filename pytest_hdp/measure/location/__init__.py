@@ -1,0 +1,1 @@
+"""Where a train died: ladders of TTLs, and the routers that answer."""

@@ -1,0 +1,123 @@
+"""What was asked at one TTL, of test packets and after them of the control, and what that tells of each. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.attributes import counted
+from pytest_hdp.judge.result import AtTtl
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.evidence import Train
+    from pytest_hdp.measure.control.counting import ControlEntry
+    from pytest_hdp.measure.ledger.probes import Entry
+
+TIME_EXCEEDED = 11
+TRIES = 3  # silences beside an answered control that make one silence, if nothing is lost; attempts without any answer
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One packet of some trains, and after them the control: None before it is sent, or where none can be."""
+
+    probes: dict[Train, Entry]
+    control: ControlEntry | None = None
+
+    def answered_by(self, train: Train) -> str | None:
+        """The router that let this train's TTL expire, by an authenticated error."""
+        entry = self.probes.get(train)
+        reports = entry.icmp if entry is not None else ()
+        return next((each.source for each in reports if each.type == TIME_EXCEEDED and each.authenticated), None)
+
+    def heard_of(self, train: Train) -> bool:
+        """Whether an error about it came, or it came through."""
+        entry = self.probes.get(train)
+        return entry is not None and bool(entry.arrived or entry.delivered or any(i.authenticated for i in entry.icmp))
+
+    @property
+    def expired_at(self) -> str | None:
+        """The router that let the control's TTL expire."""
+        return self.control.expired_at if self.control is not None else None
+
+    @property
+    def arrived(self) -> bool:
+        """The control's TTL was enough for the whole path."""
+        seen = self.control
+        return seen is not None and bool(seen.delivered_at or seen.arrived_at or seen.replied_at)
+
+    def probes_heard_of(self) -> bool:
+        """Whether something is known of every train's packet."""
+        return all(map(self.heard_of, self.probes))
+
+    def is_complete(self) -> bool:
+        """Everything was answered that can be."""
+        return (self.arrived or self.expired_at is not None) and self.probes_heard_of()
+
+    @property
+    def fruitful(self) -> bool:
+        """Anything was answered."""
+        return self.arrived or self.expired_at is not None or any(map(self.answered_by, self.probes))
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """What one TTL brought to the trains that were not silent before it. `needed`: silences that make one."""
+
+    ttl: int
+    trains: Sequence[Train]
+    attempts: list[Attempt] = field(default_factory=list)
+    needed: int = TRIES
+
+    def answered_by(self, train: Train) -> str | None:
+        """The router that let this train's TTL expire."""
+        return next(filter(None, (attempt.answered_by(train) for attempt in self.attempts)), None)
+
+    def control_answered_by(self) -> str | None:
+        """The router that let the control's TTL expire."""
+        return next(filter(None, (attempt.expired_at for attempt in self.attempts)), None)
+
+    @property
+    def control_arrived(self) -> bool:
+        """The control's TTL was enough for the whole path."""
+        return any(attempt.arrived for attempt in self.attempts)
+
+    def silent(self, train: Train) -> bool:
+        """It was never answered, and often enough the control that was sent after it was."""
+        beside = sum(attempt.expired_at is not None for attempt in self.asked(train))
+        return beside >= self.needed and self.answered_by(train) is None
+
+    def heard_of(self, train: Train) -> bool:
+        """Whether anything is known of where its packets with this TTL came to."""
+        return any(attempt.heard_of(train) for attempt in self.attempts)
+
+    def asked(self, train: Train) -> list[Attempt]:
+        """The attempts in which a packet of this train was sent."""
+        return [attempt for attempt in self.attempts if train in attempt.probes]
+
+    def leaves_open(self, train: Train) -> bool:
+        """Whether a router here speaks, and this train's silence may be want of its budget or of asking."""
+        if self.heard_of(train) or self.silent(train) or self.control_arrived:
+            return False
+        return self.control_answered_by() is not None or any(map(self.answered_by, self.trains))
+
+    def told_alone(self, train: Train) -> bool:
+        """Only the control was seen here: the train's own were silent, or somebody before has rejected them."""
+        if self.control_answered_by() is not None and self.heard_of(train):
+            return True
+        return bool(self.asked(train)) and (self.control_arrived or self.silent(train))
+
+    def told(self, train: Train) -> AtTtl:
+        """All that this TTL brought to one train, and to the controls sent right after its packets."""
+        asked = self.asked(train)
+        errors = counted(report for attempt in asked for report in attempt.probes[train].icmp)
+        return AtTtl(
+            ttl=self.ttl,
+            sent=sum(attempt.probes[train].errno is None for attempt in asked),
+            icmp=errors,
+            control=sum(attempt.expired_at is not None for attempt in asked),
+            router=next((attempt.expired_at for attempt in asked if attempt.expired_at is not None), None),
+            control_arrived=sum(attempt.arrived for attempt in asked),
+            silent=self.silent(train) and not any(each.authenticated for each in errors),
+        )

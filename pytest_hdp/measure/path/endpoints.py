@@ -1,0 +1,125 @@
+"""The ends of a path: where its sockets are, what each is for, and what it means that one can't be opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from errno import (
+    EADDRNOTAVAIL,
+    EBADF,
+    ECONNRESET,
+    EHOSTUNREACH,
+    EMFILE,
+    ENETUNREACH,
+    ENFILE,
+    ENOBUFS,
+    ENOMEM,
+    EPIPE,
+    errorcode,
+)
+from socket import AF_INET
+from typing import TYPE_CHECKING
+
+from pytest_hdp.vantage.remote.client import RemoteStation
+from pytest_hdp.vantage.remote.exchange import AgentGone
+
+if TYPE_CHECKING:
+    from pytest_hdp.vantage.station import Station
+
+ANY = "0.0.0.0"  # noqa: S104 (what is not ours is dropped by the socket's filter)
+
+
+@dataclass(slots=True, eq=False)
+class End:
+    """One end of a path: its station, the address it has, and the interface by which most leaves (None: not known).
+
+    Its tap watches all interfaces: by policy, or by equal-cost routes, some may leave or come by another one.
+
+    `bind`: the address of the control's socket, if that is another one: then a translator before the end puts the
+    target's address on, and `address` is the end's own as far as it is known. `station` may be at a far host, where
+    packets are sent a while after they were handed over, and what is seen comes back a while later.
+    """
+
+    station: Station | RemoteStation
+    address: str
+    interface: str | None
+    bind: str | None = None
+
+    @property
+    def remote(self) -> RemoteStation | None:
+        """The station, if it is at a far host."""
+        return self.station if isinstance(self.station, RemoteStation) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Eye:
+    """What an open socket is for: `kind` is "tap", "socket", "control" or "answers"; `protocol` of a "socket"."""
+
+    end: End
+    kind: str
+    protocol: int | None = None
+
+
+class PathUnavailable(Exception):  # noqa: N818
+    """A path that can't be opened here, or is gone. Its text: one line that says what it needs."""
+
+
+def no_route(source: str, target: str, error: OSError) -> PathUnavailable:
+    """What to raise where the source's kernel knows no way to the target."""
+    return PathUnavailable(f"no route to {target} from {source}: {error.strerror}")
+
+
+def refuse_itself(address: str, interface: str, target: str, source: str) -> None:
+    """Raise PathUnavailable where the way from `address` to the target leaves no host: nothing is to be learnt."""
+    if address == target or interface == "lo":
+        raise PathUnavailable(f"{target} is {source} itself: pytest suites/loopback measures that")
+
+
+def open_sender(end: End, protocol: int, *, routed: bool) -> int:
+    """Open a raw socket that sends this number from an end. Raises OSError with the errno of socket().
+
+    No kernel has a raw socket for 0. Over a path (`routed`) it is sent all the same, in a header of our own; on
+    loopback what socket() says is what is asked for.
+    """
+    if protocol == 0 and routed:
+        return end.station.sender_of_zero()
+    return end.station.sender(AF_INET, protocol)
+
+
+# what says something of this machine or of the way to the sockets, and nothing of a protocol number
+_NOT_THE_NUMBERS = frozenset({EMFILE, ENFILE, ENOBUFS, ENOMEM, EPIPE, ECONNRESET, EBADF})
+
+
+def refusal(error: OSError) -> str:
+    """The name of the errno with which socket() refused a number. Raises PathUnavailable if it is no such refusal."""
+    if isinstance(error, AgentGone):
+        raise PathUnavailable(str(error.strerror)) from error
+    if error.errno is None or error.errno in _NOT_THE_NUMBERS:
+        raise PathUnavailable(f"no socket can be opened: {error.strerror or error}") from error
+    return errorcode.get(error.errno, str(error.errno))
+
+
+def far_end(far: Station | RemoteStation, target: str) -> End:
+    """The end that the target's address leads to. Raises OSError.
+
+    If the host owns the address, that is what it sends from. If not, a translator may put it on: then the control's
+    socket takes what comes to any address of the host, and its own is the one to which the first packet comes; until
+    then, the one from which the host would send.
+    """
+    try:
+        handle, _ = far.datagram(target)
+    except OSError as error:
+        if error.errno != EADDRNOTAVAIL:
+            raise
+        return End(far, _own_address(far, target), None, bind=ANY)
+    far.discard(handle)
+    return End(far, target, None)
+
+
+def _own_address(far: Station | RemoteStation, target: str) -> str:
+    """What the host would send from; ANY if it has no route there. Raises OSError: AgentGone."""
+    try:
+        return far.route(target)[0]
+    except OSError as error:
+        if error.errno in (ENETUNREACH, EHOSTUNREACH):
+            return ANY
+        raise

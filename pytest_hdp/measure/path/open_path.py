@@ -1,0 +1,300 @@
+"""An open path: the stations at its ends, and the sockets that a measurement needs there, opened once and kept."""
+
+from __future__ import annotations
+
+import secrets
+import select
+import socket
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Self
+
+from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.measure.path.confirmed import HELD_BACK, Confirmed, Numbered
+from pytest_hdp.measure.path.endpoints import End, Eye, PathUnavailable, open_sender, refusal
+from pytest_hdp.measure.path.traffic import Traffic
+from pytest_hdp.packet.carrier import CARRIERS, hdp_offset
+from pytest_hdp.packet.tag import RUN_ID_SIZE, Sealer
+from pytest_hdp.vantage import bpf
+from pytest_hdp.vantage.clock import SYSTEM, Clock
+from pytest_hdp.vantage.remote.client import RemoteStation
+from pytest_hdp.vantage.remote.exchange import AgentGone
+from pytest_hdp.vantage.station import Station
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.evidence import Train
+    from pytest_hdp.judge.result import PathName
+    from pytest_hdp.lab.topology import Lab
+    from pytest_hdp.measure.ledger.probes import Recorder
+    from pytest_hdp.vantage.station import Observation
+
+TAP_BUFFER = 16 << 20
+MOST_INBOX, MOST_INBOX_BYTES = 10_000, 2048  # packets that somebody has not taken yet, and bytes of one
+_HDP_HEADER, _UDP_HEADER = 12, 8
+_PLACES = sorted({_HDP_HEADER, *(_HDP_HEADER + hdp_offset(number) for number in CARRIERS)})
+# The usual ones first, since the first that fits ends the filter; then those to which boxes on the path shift it.
+RUN_ID_OFFSETS = tuple(dict.fromkeys([*_PLACES, *(place + shift for place in _PLACES for shift in range(-12, 17))]))
+
+
+class OpenPath:
+    """Stations and sockets from `near` to `far`. On loopback both ends are the same; without an agent `far` is None.
+
+    `buffer`: receive buffer of each socket in bytes; None keeps the system's. Everything seen is filtered in the
+    kernel by this path's run id. `lab`: the lab it runs through, if it is emulated. `witness`: keeps its packets.
+    `confirmed`: where the far end may send to; `traffic`: what was sent. `token`: gives bytes that nobody can foretell.
+    """
+
+    def __init__(
+        self,
+        name: PathName,
+        near: End,
+        far: End | None,
+        *,
+        buffer: int | None = None,
+        clock: Clock = SYSTEM,
+        token: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self.name = name
+        self.near = near
+        self.far = far
+        self.buffer = buffer
+        self.clock = clock
+        self.lab: Lab | None = None
+        self.witness: Recorder | None = None
+        self.run_id = token(RUN_ID_SIZE)
+        self.sealer = Sealer(token(32), self.run_id)
+        self.eyes: dict[tuple[int, int], Eye] = {}
+        self.subscribers: list[Callable[[Eye, Observation], None]] = []
+        self._inboxes: dict[tuple[int, int], deque[Observation]] = {}
+        self._senders: dict[tuple[Direction, int], int | str] = {}
+        self._listeners: dict[tuple[int, int], int | str] = {}
+        self._programs: dict[tuple[int, ...], bytes] = {}
+        self._next_index = 0
+        self._drops: dict[tuple[int, int], int] = {}
+        self._ends = [near] if far is None or far is near else [near, far]
+        self._remote = [end.remote for end in self._ends if end.remote is not None]
+        # what a kernel elsewhere calls its own may be a stranger's here
+        self.own = frozenset({name.target} if self._remote else {name.target, near.address})
+        self.confirmed = Confirmed(self.own)
+        self.traffic = Traffic()
+        self._waiter = clock.waiter()
+        for end in self._ends:
+            self._waiter.register(end.station.fileno(), select.EPOLLIN)
+            self._open_tap(end)
+        self.controls = {id(end): self._open_control(end) for end in self._ends}
+        if far is not None and far is not near and far.bind is None:
+            far.station.send_from(far.address)  # its routes may prefer another: then no NAT takes it for an answer
+
+    @property
+    def routed(self) -> bool:
+        """Whether there are hops to ask: not on loopback."""
+        return self.far is not self.near
+
+    @property
+    def shared_clock(self) -> bool:
+        """Whether one kernel stamps at both ends, since this process has the sockets: not with an agent."""
+        return self.far is not None and all(isinstance(end.station, Station) for end in self._ends)
+
+    @property
+    def gone(self) -> str | None:
+        """Why an agent at one of the ends is not there any more, if one is gone."""
+        return next((f"{each.name} is gone: {each.gone}" for each in self._remote if each.gone is not None), None)
+
+    @property
+    def lag(self) -> float:
+        """Seconds that it takes at least to have something done at an end that is far away, and to be told."""
+        return max((each.lag for each in self._remote), default=0.0)
+
+    def next_index(self) -> int:
+        """A probe index that this path has not used yet."""
+        self._next_index += 1
+        return self._next_index
+
+    def sender_end(self, direction: Direction) -> End:
+        """The end that sends in this direction."""
+        end = self.near if direction is Direction.FORWARD else self.far
+        if end is None:
+            raise ValueError("without an agent there is no reverse direction")
+        return end
+
+    def receiver_end(self, direction: Direction) -> End | None:
+        """The end with eyes that receives in this direction, if there is one."""
+        return self.far if direction is Direction.FORWARD else self.near
+
+    def sender(self, direction: Direction, protocol: int) -> int | str:
+        """Handle of the raw socket that sends this protocol, or the name of the errno with which socket() refused.
+
+        Where a listener for it is open at the same end, that one sends: to open another takes as long as ten packets.
+        """
+        key = (direction, protocol)
+        if key not in self._senders:
+            end = self.sender_end(direction)
+            if isinstance(listening := self._listeners.get((id(end), protocol)), int):
+                self._senders[key] = listening
+                return listening
+            try:
+                self._senders[key] = open_sender(end, protocol, routed=self.routed)
+            except OSError as error:
+                self._senders[key] = refusal(error)
+        return self._senders[key]
+
+    def listener(self, direction: Direction, protocol: int) -> int | str | None:
+        """Handle of the receiver's raw socket for this protocol, or the errno's name; None where there are no eyes."""
+        end = self.receiver_end(direction)
+        if end is None or not 0 <= protocol <= 255:
+            return None
+        key = (id(end), protocol)
+        if key not in self._listeners:
+            try:
+                handle = end.station.listen(socket.AF_INET, protocol, self._program(protocol), buffer=self.buffer)
+            except OSError as error:
+                self._listeners[key] = refusal(error)
+            else:
+                self._listeners[key] = handle
+                self._watch(end, handle, Eye(end, "socket", protocol))
+        return self._listeners[key]
+
+    def open_ahead(self, trains: Iterable[Train]) -> None:
+        """Open the sockets of all these trains in few requests, where each would else be one to another process."""
+        wanted: dict[int, set[int]] = {id(end): set() for end in self._ends}
+        for train in trains:
+            ends = [self.receiver_end(train.direction)]
+            if (train.direction, train.protocol) not in self._senders:
+                ends += [self.sender_end(train.direction)] if train.protocol else []
+            for end in ends:
+                if end is not None and (id(end), train.protocol) not in self._listeners:
+                    wanted[id(end)].add(train.protocol)
+        for end in self._ends:
+            try:
+                end.station.open_ahead(socket.AF_INET, socket.SOCK_RAW, sorted(wanted[id(end)]))
+            except AgentGone as error:
+                raise PathUnavailable(str(error.strerror)) from error
+
+    def send(self, end: End, handle: int, data: bytes, address: str, packet: Numbered, port: int = 0) -> None:
+        """Send one packet from an end; `packet.errno` is set if it is refused there, if that is far away, later."""
+        if end is not self.near and not self.confirmed.take(address, packet.index):
+            packet.errno = HELD_BACK
+        elif isinstance(end.station, RemoteStation):
+            end.station.send_later(handle, data, address, port, packet)
+        else:
+            packet.errno = end.station.send(handle, data, address, port)
+
+    def ask(self) -> Callable[[], bool]:
+        """Ask the far ends to say when all that was handed over is done; what is returned says whether they have.
+
+        Then what was seen there until then has come too, and the drops are counted.
+        """
+        asked = [(station, station.ask()) for station in self._remote]
+        return lambda: all(station.answered(token) for station, token in asked)
+
+    def settle(self) -> None:
+        """Wait until the far ends have done all that was handed over, looking meanwhile."""
+        done = self.ask()
+        while not done():
+            self.look(1.0)
+
+    def learn_address(self, end: End, address: str) -> None:
+        """Take it from a packet that arrived which of its addresses a translator leads to, for all that it answers."""
+        if end.bind is not None and address != self.name.target:
+            end.address = address
+            end.station.send_from(address)
+
+    def came_back(self, index: int) -> None:
+        """Take note that a packet which the far end sent has arrived at the near one, byte for byte."""
+        if (address := self.confirmed.came_back(index)) and self.far is not None and self.far.remote is not None:
+            self.far.remote.came_back(address)
+
+    def watch_answers(self, protocols: Iterable[int], port: int) -> None:
+        """Watch what comes back from the target under these numbers to this port, our run id in it or not."""
+        program = bpf.answers(self.name.target, frozenset(protocols), port)
+        self._watch(self.near, self.near.station.tap(None, program, self.buffer), Eye(self.near, "answers"))
+
+    def fileno(self) -> int:
+        """A descriptor that is readable when something was seen at either end."""
+        return self._waiter.fileno()
+
+    def flush(self) -> None:
+        """Hand over to far ends what is to be done there."""
+        for station in self._remote:
+            station.flush()
+
+    def wait(self, timeout: float) -> None:
+        """Wait `timeout` seconds at most until something was seen."""
+        if timeout > 0:
+            self._waiter.poll(timeout)
+
+    def look(self, timeout: float) -> None:
+        """Hand whatever was seen at either end to the subscribers, waiting `timeout` seconds at most for the first."""
+        self.flush()
+        if not self._waiter.poll(max(timeout, 0)):
+            return
+        for end in self._ends:
+            for observation in end.station.poll(0):
+                key = (id(end), observation[0])
+                if (inbox := self._inboxes.get(key)) is not None:
+                    if len(inbox) < MOST_INBOX and len(observation[3]) <= MOST_INBOX_BYTES:
+                        inbox.append(observation)
+                elif (eye := self.eyes.get(key)) is not None:
+                    for subscriber in self.subscribers:
+                        subscriber(eye, observation)
+
+    def deliver_to(self, end: End, handle: int, inbox: deque[Observation]) -> None:
+        """Put what a socket opened by somebody else sees into their inbox, whoever looks at the path's sockets."""
+        self._inboxes[id(end), handle] = inbox
+
+    def forget(self, end: End, handle: int) -> None:
+        """Close a socket that somebody else opened at one of the ends."""
+        self._inboxes.pop((id(end), handle), None)
+        end.station.discard(handle)
+
+    def new_drops(self) -> list[Eye]:
+        """The eyes that dropped packets for want of buffer since this was last asked; far ones, until `ask`."""
+        dropped = []
+        for end in self._ends:
+            for handle, total in end.station.drops().items():
+                key = (id(end), handle)
+                if total > self._drops.get(key, 0) and key in self.eyes:
+                    dropped.append(self.eyes[key])
+                self._drops[key] = total
+        return dropped
+
+    def leave_far_hosts(self) -> None:
+        """End the agents. What they have told holds: they are not gone of themselves."""
+        leaving = [each for each in self._remote if each.gone is None]
+        self._remote = [each for each in self._remote if each not in leaving]
+        for station in leaving:
+            station.close()
+
+    def close(self) -> None:
+        """Close the sockets at both ends."""
+        self._waiter.close()
+        for end in self._ends:
+            end.station.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _program(self, protocol: int) -> bytes:
+        """The filter of a raw socket, which sees this number alone. Each instruction costs 0.5 us to attach."""
+        offsets = (_HDP_HEADER, _HDP_HEADER + hdp_offset(protocol))
+        if offsets not in self._programs:
+            self._programs[offsets] = bpf.assemble(bpf.matching(self.run_id, offsets))
+        return self._programs[offsets]
+
+    def _open_tap(self, end: End) -> None:
+        program = bpf.matching(self.run_id, RUN_ID_OFFSETS, icmp_errors_to=self.name.target)
+        buffer = self.buffer if self.buffer is not None else TAP_BUFFER
+        self._watch(end, end.station.tap(None, program, buffer=buffer), Eye(end, "tap"))
+
+    def _open_control(self, end: End) -> tuple[int, int]:
+        handle, port = end.station.datagram(
+            end.bind or end.address, 0, bpf.matching_datagram(self.run_id, (_UDP_HEADER + _HDP_HEADER,))
+        )
+        self._watch(end, handle, Eye(end, "control"))
+        return handle, port
+
+    def _watch(self, end: End, handle: int, eye: Eye) -> None:
+        self.eyes[id(end), handle] = eye

@@ -1,0 +1,94 @@
+"""Making a probe and sending it."""
+
+from __future__ import annotations
+
+from errno import EPIPE, errorcode
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.verdict import Form
+from pytest_hdp.measure.ledger.probes import Entry
+from pytest_hdp.measure.path.endpoints import PathUnavailable
+from pytest_hdp.packet import carrier
+from pytest_hdp.packet.checksums import checksum
+from pytest_hdp.packet.hdp import Header
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.evidence import Train
+    from pytest_hdp.judge.verdict import Direction
+    from pytest_hdp.measure.ledger.ledger import Ledger
+    from pytest_hdp.measure.path.open_path import OpenPath
+
+USUAL_PORTS = Header()
+
+
+def sealed(path: OpenPath, protocol: int, index: int, content: bytes, now: int, ports: Header = USUAL_PORTS) -> bytes:
+    """HDP header (sent at `now`, ns), tag and encoded content of a packet under a protocol number."""
+    header = Header(ports.source_port, ports.destination_port, now).pack()
+    return header + path.sealer.seal(protocol, index, header, content) + content
+
+
+def balanced(hdp: bytes) -> bytes:
+    """A packet with two bytes behind it that make its Internet checksum right.
+
+    Of numbers whose protocol it does not know, netfilter's reject answers only such (nf_reject_verify_csum).
+    """
+    even = hdp + bytes(len(hdp) & 1)
+    return even + checksum(even).to_bytes(2, "big")
+
+
+def made(path: OpenPath, train: Train, hdp: bytes, address: str) -> bytes:
+    """The IP payload of a train's packet to an address: HDP by itself, or inside the carrier of its number."""
+    wrapped = None
+    if train.form is Form.WELLFORMED:
+        source = path.sender_end(train.direction).address
+        wrapped = carrier.wrap(train.protocol & 255, hdp, source=source, destination=address) or balanced(hdp)
+    return wrapped or hdp
+
+
+def sender_in_mid_run(path: OpenPath, direction: Direction, protocol: int) -> int | str:
+    """A socket that nobody needed before, or the errno; also of a far end that is gone: the run is not lost with it."""
+    try:
+        return path.sender(direction, protocol)
+    except PathUnavailable:
+        if path.gone is None:
+            raise
+        return errorcode[EPIPE]
+
+
+def hears(path: OpenPath, train: Train) -> bool:
+    """Whether the receiver's kernel gives no reason to look for a train's packets at its interface alone.
+
+    It gives one where socket() refuses to listen to their number.
+    """
+    return not isinstance(path.listener(train.direction, train.protocol), str)
+
+
+def send_probe(
+    path: OpenPath,
+    ledger: Ledger,
+    train: Train,
+    number: int,
+    content: bytes,
+    address: str,
+    ports: Header | None = None,
+) -> Entry:
+    """Send one probe of a train in round `number` and register it before it leaves."""
+    now = path.clock.time_ns()
+    index = path.next_index()
+    hdp = sealed(path, train.protocol, index, content, now, ports or USUAL_PORTS)
+    end = path.sender_end(train.direction)
+    data = made(path, train, hdp, address)
+    entry = Entry(index, number, train, data, data.find(hdp), len(hdp), now, path.clock.monotonic())
+    entry.handed, entry.heard = False, hears(path, train)
+    ledger.add(entry)
+    if path.traffic.solicits(train):
+        ledger.solicited.add(train)
+    if path.witness is not None:
+        path.witness.sent(entry, ledger.purpose)
+    handle = path.sender(train.direction, train.protocol)
+    if isinstance(handle, int):
+        path.send(end, handle, data, address, entry)
+        if entry.errno is None:
+            path.traffic.note(train.direction, train.protocol)
+    entry.handed = True
+    return entry

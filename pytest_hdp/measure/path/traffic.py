@@ -1,0 +1,67 @@
+"""What one run has sent over a path, and from where it came: whether a train was fresh, or is an answer. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.origin import from_inside
+from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.measure.path.confirmed import possible
+
+LINGERS = 600  # seconds for which connection tracking keeps the state of a protocol that it doesn't know
+
+
+def lingering(seconds: float) -> str:
+    """What to say of a run over the same path that ended so many seconds ago."""
+    return f"a run over this path ended {seconds:.0f} s before, and what it opened or used up may be so still"
+
+
+def on_the_wire(number: int) -> int:
+    """The number that 8 bits hold of one that was asked for."""
+    return number & 255
+
+
+@dataclass(slots=True)
+class Traffic:
+    """The numbers under which packets went each way: probes, those of experiments, those sent by hand. No controls.
+
+    A translator may give each flow another source. So what answers a train goes to where that train came from last.
+    """
+
+    _sent: set[tuple[Direction, int]] = field(default_factory=set)
+    _origins: dict[Train, str] = field(default_factory=dict)
+
+    def note(self, direction: Direction, number: int) -> None:
+        """Take note of a packet."""
+        self._sent.add((direction, on_the_wire(number)))
+
+    def has_sent(self, train: Train) -> bool:
+        """Whether a packet of the train's number has gone its way before."""
+        return (train.direction, on_the_wire(train.protocol)) in self._sent
+
+    def solicits(self, train: Train) -> bool:
+        """Whether a packet of the train's number has gone the other way before."""
+        other = Direction.REVERSE if train.direction is Direction.FORWARD else Direction.FORWARD
+        return (other, on_the_wire(train.protocol)) in self._sent
+
+    def came_from(self, train: Train, source: str) -> None:
+        """Take note from where the far end saw a train come, byte for byte."""
+        if possible(source):
+            self._origins[train] = source
+
+    def origin(self, train: Train) -> str | None:
+        """From where a train's number came forward, in its own form, or else in any."""
+        forward = replace(train, direction=Direction.FORWARD)
+        if forward in self._origins:
+            return self._origins[forward]
+        wire = on_the_wire(train.protocol)
+        return next((found for each, found in self._origins.items() if on_the_wire(each.protocol) == wire), None)
+
+    def answers_to(self, train: Train, usual: str, own: str) -> str:
+        """Where packets of a train in reverse go: to where it came from; else, as the control, to the `usual` address.
+
+        `own`: the near end's. To an address from inside nobody can answer who is outside: it may be a stranger's there.
+        """
+        origin = self.origin(train)
+        return usual if origin is None or from_inside(origin, usual, (own,)) else origin

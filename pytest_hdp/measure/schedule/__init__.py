@@ -1,0 +1,1 @@
+"""When is what sent: rounds, batches, and questions at a target's own pace."""

@@ -1,0 +1,276 @@
+"""Nothing at the far end: what the target's own stack says, at the pace at which it speaks.
+
+First in bursts, as long as the target answers all of it; then at the pace that it is found to keep (`icmp_budget.py`).
+Silence costs the target nothing and means something only beside an answer. So numbers that were silent are asked again
+and again, each time right before something that is known to be answered, and count as silent only where the budget was
+certainly there for them (`budget.certainly_there`): an answer right behind may have been earned in between. What is
+known to be answered is found before anything else: a number that hardly any host handles. A router that rejects has a
+budget too, and is held to it in the same way. Two echoes beside each probe are a control.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.verdict import Direction, Form
+from pytest_hdp.measure.control.control import MEETING
+from pytest_hdp.measure.interest import by_interest
+from pytest_hdp.measure.location.locate import Locator, ask_again
+from pytest_hdp.measure.location.located import Kinds
+from pytest_hdp.measure.path.sending import USUAL_PORTS
+from pytest_hdp.measure.path.waiting import Waiting, pause
+from pytest_hdp.measure.schedule.answers import replying
+from pytest_hdp.measure.schedule.asking import Asking
+from pytest_hdp.measure.schedule.icmp_budget import NEAR, WITNESSES, Budget, Sent
+from pytest_hdp.measure.schedule.meeting import greet_unwatched
+from pytest_hdp.measure.schedule.silence import over
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.result import Judgement
+    from pytest_hdp.measure.ledger.probes import Entry
+    from pytest_hdp.measure.path.endpoints import Eye
+    from pytest_hdp.measure.schedule.knowledge import Knowledge
+    from pytest_hdp.vantage.station import Observation
+
+BURST = 20
+LONGEST_GAP = 10.0  # seconds: a target that takes longer to answer has stopped
+PATIENCE = 3  # steps in a row without an answer, before what is known to be answered is asked
+FRUITLESS = 36  # steps in a row that bring nothing, before it ends
+LEISURE = 1.0  # seconds between such steps, at most
+MOST_SUSPECTS = 64  # silent numbers asked in one step
+USED_UP = 120.0  # seconds after another run in which the target may not have saved up errors again
+LONGEST_WAIT = 30.0  # seconds that the first of them is waited for then
+LONGEST_REST = 6.0  # seconds: a Linux router that rejects by its routes takes two errors' worth, and saves up five
+LONGEST_DOUBT = 600.0  # seconds for which silent numbers are asked again, once there is nothing else to ask
+LONGER = 1.5  # so much longer is rested if that was not enough
+# in turn, until one is answered; UDP to a port that nobody has is for paths that let only the usual through
+CALIBRATORS = ((Train(253), Train(254)), (Train(200),), (Train(17, form=Form.WELLFORMED),))
+
+
+class Agentless:
+    """The strategy towards a target that nobody watches: what is asked when."""
+
+    def __init__(self, know: Knowledge) -> None:
+        self.know = know
+        self.asking = Asking(know)
+        self._queue: deque[Train] = deque()
+        self._kinds = Kinds()
+        self._share = MOST_SUSPECTS  # of the silent numbers are asked in one step
+        self._rest = 0.0  # seconds before such a step
+        self._doubts_until = math.inf
+        self._chance = random.Random(know.plan.seed)
+
+    def script(self) -> Waiting[None]:
+        """Measure all of it."""
+        know = self.know
+        know.open_sockets()
+        if kinds := replying({train.protocol for train in know.plan.trains if train.form is Form.WELLFORMED}):
+            know.path.watch_answers(kinds, USUAL_PORTS.source_port)
+        yield from greet_unwatched(know)
+        yield from self._find_calibrator()
+        self._queue.extend(by_interest(know.open_trains()))
+        empty_at = yield from self._ask_fast()
+        if empty_at is not None:
+            yield from self._ask_at_pace(Budget(empty_at))
+        yield from self._ask_the_rest()
+        yield from self.asking.ask_references()
+        for train in know.open_trains():
+            know.settle(self.asking.judge(train))
+        yield from self._locate()
+
+    def _find_calibrator(self) -> Waiting[None]:
+        """Find something that the target answers for, to hold every silence against."""
+        for trains in CALIBRATORS:
+            if self.asking.calibrator is None:
+                yield from self.asking.ask_together(trains)
+        if self.know.plan.earlier is not None and self.know.plan.earlier < USED_UP:
+            yield from self._wait_for_the_target()
+
+    def _wait_for_the_target(self) -> Waiting[None]:
+        """Another run was at work a moment ago, or still is: the target may have no error left, and earns the next.
+
+        One that answers no echo either is not there, and is not waited for.
+        """
+        there = any(each.came for each in self.know.control.of_round(MEETING))
+        until = self.know.clock.monotonic() + LONGEST_WAIT
+        while there and self.asking.calibrator is None and self.know.clock.monotonic() < until:
+            yield from pause(self.know.clock, self._chance.uniform(0.5, 1.0) * LEISURE)
+            yield from self.asking.ask_together(CALIBRATORS[0][:1])
+
+    def _ask_fast(self) -> Waiting[float | None]:
+        """Ask in bursts while the target answers what is known to be answered.
+
+        Returns when its budget was found empty, or None if it never was.
+        """
+        fruitless = 0
+        while self._more_to_ask() and fruitless < FRUITLESS:
+            new = [self._queue.popleft() for _ in range(min(BURST, len(self._queue)))]
+            calibrator = self.asking.calibrator
+            if calibrator is None and not new:
+                return None
+            suspects = self._some_suspects()
+            yield from self._leave_alone(len(suspects))
+            yield from pause(self.know.clock, 0.0 if new else self._rest)
+            entries, fruitful = yield from self.asking.ask_together(suspects, [*new, *self.asking.witnesses()])
+            if not new:
+                self._suit_routers(entries, fruitful=fruitful)
+            if calibrator is not None and not self.asking.by_target(entries[-1]):
+                self._put_back(new, entries)
+                return self.asking.sent[entries[-1].index].first
+            if calibrator is not None:
+                # the last decides whether they count, so it can't be one
+                self.asking.certain.append((entries[:-1], True))
+            self.asking.suspect(new)
+            fruitless = 0 if fruitful else fruitless + 1
+            yield from pause(self.know.clock, 0 if fruitful else min(LEISURE, self.asking.wait * fruitless))
+        return None
+
+    def _ask_at_pace(self, budget: Budget) -> Waiting[None]:
+        """Ask as often as the target has an error to send, silent numbers right before each that it answers."""
+        self.asking.budget, fruitless, barren, doubted = budget, 0, 0, None
+        while self._more_to_ask() and self._goes_on(budget, max(fruitless, barren)):
+            careful = fruitless > 0 or doubted is not None
+            yield from pause(self.know.clock, budget.ready(careful=careful) - self.know.clock.monotonic())
+            calibrating = not self._queue or budget.most is None or fruitless >= PATIENCE
+            count = 0 if calibrating else 1 if careful else budget.credit(self.know.clock.monotonic())
+            new = [self._queue.popleft() for _ in range(min(count, len(self._queue)))]
+            known = [self.asking.calibrator] if calibrating and self.asking.calibrator is not None else []
+            few = len(self.asking.suspects) <= PATIENCE
+            suspects = self._some_suspects() if careful or budget.sure or few or not self._queue else []
+            hops = self.asking.hop_witnesses() if suspects else []
+            if suspects and budget.trusted_from < math.inf:
+                yield from pause(self.know.clock, budget.trusted_from - self.know.clock.monotonic())
+            trusted = bool(suspects) and budget.trusted_from <= self.know.clock.monotonic()
+            entries, learnt = yield from self.asking.ask_together(suspects, [*hops, *new, *known])
+            barren = 0 if learnt else barren + 1  # what is known to be answered may be, and teach nothing for ever
+            if trusted:
+                self.asking.certain.append((entries, False))
+            answered = [entry for entry in entries if self.asking.by_target(entry)]
+            if answered and doubted is not None and doubted[0] in {entry.train for entry in answered}:
+                budget.miss(doubted[1])
+            for entry in answered:
+                budget.answer(self.asking.sent[entry.index].last, self.asking.came(entry, self.know.path.name.target))
+            last = entries[-1]
+            if last.errno is not None:
+                self._put_back(new, entries)
+                fruitless, doubted = fruitless + 1, None
+                yield from pause(self.know.clock, LEISURE)  # nothing left this host, so no answer is due
+            elif answered or over(last):
+                self._put_back(new, entries)
+                fruitless, doubted = 0, None
+            elif known:
+                budget.miss(self.asking.sent[last.index].first)
+                fruitless += 1
+            elif not careful and not budget.sure:
+                doubted = last.train, self.asking.sent[last.index].first
+                self._put_back(new, entries)
+            else:
+                self.asking.suspect(new)
+                fruitless, doubted = fruitless + 1, None
+            yield from self._locate()
+            if self.asking.climbed is not None:
+                budget.last = max(budget.last, self.asking.climbed.last)
+
+    def _leave_alone(self, suspects: int) -> Waiting[None]:
+        """Ask nothing for so long that the witnesses will tell of all these silences (see `certainly_there`)."""
+        if suspects:
+            yield from pause(self.know.clock, 2 * ((suspects + WITNESSES) * self.asking.gap + self.asking.wait))
+
+    def _more_to_ask(self) -> bool:
+        """Whether there is anything left to ask, and time for it: each silence may take long, and they are many."""
+        now = self.know.clock.monotonic()
+        if not self._queue and self._doubts_until == math.inf:
+            self._doubts_until = now + LONGEST_DOUBT
+        return bool(self._queue) or (bool(self.asking.suspects) and now < self._doubts_until)
+
+    def _goes_on(self, budget: Budget, fruitless: int) -> bool:
+        return budget.guess <= LONGEST_GAP and fruitless < FRUITLESS
+
+    def _ask_the_rest(self) -> Waiting[None]:
+        """Ask once for what the target left no time for: a router may still answer."""
+        while self._queue:
+            yield from self.asking.ask_together([self._queue.popleft() for _ in range(min(BURST, len(self._queue)))])
+
+    def _put_back(self, new: Sequence[Train], entries: Sequence[Entry]) -> None:
+        """Suspect what was asked in vain before the last that was answered; ask again for what was asked behind it."""
+        answered = [position for position, entry in enumerate(entries) if over(entry)]
+        before = {entry.train for entry in entries[: answered[-1] if answered else 0]}
+        known = self.asking.references.unexplained.union(self.asking.suspects)
+        silent = [train for train in new if train not in known and not self.know.judged(train)]
+        self.asking.suspects += [train for train in silent if train in before]
+        self._queue.extendleft(reversed([train for train in silent if train not in before]))
+
+    def _some_suspects(self) -> list[Train]:
+        """The silent ones to ask again, those that were asked least first, and no more than witnesses can tell of.
+
+        Before some an echo is sent: else each step is of as many packets, and periodic loss always hits the same ones.
+        """
+        if self.asking.suspects and self._chance.random() < 0.5:
+            self.know.control.send(Direction.FORWARD, MEETING, echo=True)
+        in_time = max(1, int(NEAR / 2 / self.asking.gap))
+        ordered = sorted(self.asking.suspects, key=lambda train: len(self.know.ledger.trains.get(train, ())))
+        return ordered[: min(self._share, in_time)]
+
+    def _suit_routers(self, entries: Sequence[Entry], *, fruitful: bool) -> None:
+        """Ask for fewer at a time, and later, where a router that rejects had no error left for what it is known for.
+
+        To ask a Linux router in vain takes from its budget too if it rejects by its routes (ip_error in
+        net/ipv4/route.c, and then icmp_send): who asks again and again within its two seconds never hears of it.
+        """
+        routers = set(self.asking.speakers.items()) - {(self.know.path.name.target, self.asking.calibrator)}
+        trains = {train for _, train in routers}
+        missed = [each for each in entries if each.train in trains and not over(each)]
+        if routers and missed:
+            self._share = max(1, self._share // 2)
+            self._rest = self._rest if fruitful else min(LONGEST_REST, max(LEISURE, self._rest * LONGER))
+        elif routers:
+            self._share = min(MOST_SUSPECTS, self._share * 2)
+
+    def seconds_left(self) -> float | None:
+        """What the rest will take: an ICMP error for each number, and a few that the silent ones are held against."""
+        asked = len(self._queue) + (self.know.plan.pace.rounds if self.asking.suspects else 0)
+        if self.asking.budget is not None:
+            return asked * (self.asking.budget.most or self.asking.budget.guess)
+        return len(self._queue) * 2 * self.asking.gap if self.asking.speakers else None
+
+    def _locate(self) -> Waiting[None]:
+        """Find where the silent and rejected ones died: a few of each kind climb, and stand for the rest of it.
+
+        Called also while others are still asked: who reads along waits for no more than those.
+        """
+        if not self.know.to_locate:
+            return
+        every = self.know.plan.locate == "all"
+        climbers = [train for train, each in self.know.to_locate.items() if self._kinds.wants(each, every=every)]
+        if climbers:
+            locator = Locator(self.know.path, Direction.FORWARD, self.know.content)
+            self.know.searches.append((locator.control, locator.ledger))
+            control = self.know.control
+            aim = control.address(Direction.FORWARD), 0
+            yield from locator.climb(climbers, *aim, self.asking.wait, control.times.spread)
+            yield from ask_again([locator])
+            self.know.searches.clear()
+            self.asking.climbed = Sent(self.know.clock.monotonic(), self.know.clock.monotonic())
+            for train in climbers:
+                self.know.settled[train] = self._kinds.climbed(self.know.to_locate.pop(train), locator.found(train))
+        for train in list(self.know.to_locate):
+            self.know.settled[train] = self._kinds.stands_for(self.know.to_locate.pop(train))
+
+    # As any strategy
+
+    def file(self, eye: Eye, observation: Observation) -> None:
+        """File what was seen."""
+        self.asking.file(eye, observation)
+
+    def judge_now(self, train: Train) -> Judgement:
+        """Judge a train by what is known when it has to end early."""
+        return self.asking.judge(train)
+
+    def rounds_to_tell(self) -> int:
+        """None: a round is one probe and its echoes here."""
+        return 0

@@ -1,0 +1,179 @@
+"""Before many numbers are called lost, first_only or lossy: does the sweep itself lose them?
+
+A limit that numbers share (a policer for "other protocols", say) lets little of a sweep through, and all of it to who
+asks slowly. Where what came through stood at the front of its rounds (`judge.crowd`), or, where the rounds tell too
+little of that, in rounds after a rest, the limit's burst and rate are measured, and the numbers asked again at a pace
+below it (`paced`). Nothing else is sent meanwhile, the other way either.
+
+A rest takes a second, and is only taken where some of what was lost came through at times: a path on which nothing at
+all passes, and one on which each number fares like itself, take none.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.crowd import both, burst_of, rate_of
+from pytest_hdp.judge.statistics import fisher
+from pytest_hdp.measure.path.waiting import Waiting, pause
+from pytest_hdp.measure.schedule.crowd import Crowd
+from pytest_hdp.measure.schedule.paced import Paced
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.evidence import Train
+    from pytest_hdp.judge.verdict import Direction
+    from pytest_hdp.measure.ledger.probes import Entry
+    from pytest_hdp.measure.schedule.doubts import Send
+    from pytest_hdp.measure.schedule.knowledge import Knowledge
+
+LEAST, MANY = 2, 8  # suspects of which the order is looked at, and for which a rest is taken
+UNIFORM = 64  # suspects that all fared alike in each round: no burst ends with a round of so many by chance
+REST = 1.0  # seconds
+RESTS = 5  # at most, before it is told that no limit is shared
+DOUBT = 0.05  # likelier than that nothing speaks for a limit, if the order could tell
+CHANCE = 1e-4  # as unlikely as that is all else, once a rest has shown that what was lost comes through after it
+REORDERS = 0.001  # seconds by which delays vary, and from which on a round's order is not kept
+FEW = 4  # trains of the sweep that is sent again, thinned
+SPAN = 0.02  # seconds of the plan's rate that are sent after a rest, and twice the burst that was seen
+MOST_AT_ONCE = 1024  # packets, then
+
+
+def ask_alone(know: Knowledge, direction: Direction, send: Send, hear: Callable[[], Waiting[None]]) -> Waiting[None]:
+    """Find out whether numbers of a direction share a limit, and settle what does. Else nothing is changed.
+
+    `send`: one probe of some trains in one direction, in a round of that number, with controls; `hear`: until all of
+    it is known.
+    """
+    alone = Alone(know, direction)
+    if not alone.is_suspect():
+        return
+    know.held, since = True, know.rounds
+    try:
+        if (yield from alone.share_a_limit(send, hear)):
+            paced = Paced(know, alone.crowd, alone.rate, alone.burst)
+            yield from paced.ask(send, hear)
+            know.settle_all(paced.judged())
+        else:
+            know.ledger.set_aside(since)
+    finally:
+        know.held = False
+
+
+def leave_open(know: Knowledge) -> None:
+    """Settle what a limit has lost for all that is known by now, since nothing can be sent any more."""
+    for direction in know.directions if know.to_locate else ():
+        alone = Alone(know, direction)
+        if alone.is_suspect() and (know.limits or alone.crowd.order()[0] <= know.plan.error_rate):
+            alone.learn()
+            know.settle_all(Paced(know, alone.crowd, alone.rate, alone.burst).judged())
+
+
+class Alone:
+    """Whether a crowd shares a limit, of `rate` packets a second, `burst` at once; both are no higher than it is."""
+
+    def __init__(self, know: Knowledge, direction: Direction) -> None:
+        self.know = know
+        self.crowd = Crowd(know, direction)
+        self.burst, self.rate = 0, 0.0
+        self._shuffle = random.Random(know.plan.seed)
+        self._took: set[Train] = set()  # what may have had what a limit let through, and died elsewhere
+
+    def is_suspect(self) -> bool:
+        """Whether so many are accused that it may be the sweep's own doing, and something came through at times."""
+        known = any(way is not self.crowd.direction for way in self.know.limits)
+        several = len(self.crowd.members) >= LEAST and bool(self.crowd.accused)
+        return several and (known or bool(self.crowd.living))
+
+    def share_a_limit(self, send: Send, hear: Callable[[], Waiting[None]]) -> Waiting[bool]:
+        """Whether they do; rests and asks again where the sweep's rounds can't tell."""
+        know, crowd = self.know, self.crowd
+        if know.limits:  # the other way, and maybe it is one for both
+            slow = min(limit.rate for limit in know.limits.values()) * REST < LEAST
+            return (yield from self._recover(send, hear)) or slow
+        chance, least = crowd.order()
+        if chance <= know.plan.error_rate:
+            yield from self._recover(send, hear)
+            return True
+        alike = least >= 1 and len(crowd.living) >= UNIFORM
+        kept = know.control.times.spread < REORDERS  # else what was sent first did not come first
+        if len(crowd.accused) < MANY or (kept and least <= CHANCE and chance > DOUBT) or alike:
+            return False
+        return (yield from self._rested(send, hear, kept=kept))
+
+    def _rested(self, send: Send, hear: Callable[[], Waiting[None]], *, kept: bool) -> Waiting[bool]:
+        """Whether they do, by what comes through after rests."""
+        crowd = self.crowd
+        sent, failures, few = crowd.first(self.know.plan.pace.rounds), 0, (0, 0)
+        chance = 1.0
+        for tries in range(RESTS):
+            failures += not (yield from self._recover(send, hear))
+            # of what never comes, some may have taken what a limit had let others have
+            if failures > (len(crowd.living) < len(crowd.members)):
+                break
+            chance, least = crowd.order()
+            if chance > CHANCE and tries == 0:
+                few = yield from self._thinned(send, hear)
+            chance = both(chance, fisher(*sent, *few)) if chance > CHANCE else chance
+            if chance <= CHANCE or (kept and chance > DOUBT and least <= CHANCE):
+                break
+        return chance <= CHANCE
+
+    def _thinned(self, send: Send, hear: Callable[[], Waiting[None]]) -> Waiting[tuple[int, int]]:
+        """Rest, and send the rounds of the sweep again for a few alone. How many were lost, and sent."""
+        pace, few = self.know.plan.pace, self.crowd.members[:FEW]
+        yield from pause(self.know.clock, REST)
+        sent: list[Entry] = []
+        for _ in range(pace.rounds):
+            for train in self._shuffle.sample(few, len(few)):
+                sent += yield from self._volley([train], send)
+                yield from pause(self.know.clock, pace.spacing / len(few))
+        yield from hear()
+        came = [self.crowd.came(entry) for entry in sent]
+        return came.count(False), len(came)
+
+    def learn(self) -> list[tuple[float, bool]]:
+        """Learn of rate and burst by all that was sent, and return it."""
+        sent = self.crowd.timed(self.crowd.all_sent())
+        self.burst = max(self.burst, burst_of(came for _, came in sent))
+        self.rate = max(self.rate, rate_of(sent))
+        return sent
+
+    def _recover(self, send: Send, hear: Callable[[], Waiting[None]]) -> Waiting[bool]:
+        """Rest, send as many at once as the limit may let through and some more, and measure. Whether any came."""
+        crowd, clock, rate = self.crowd, self.know.clock, self.know.plan.pace.rate
+        before = self.learn()
+        yield from pause(clock, REST)
+        several = [train for train in crowd.members if train not in self._took]
+        # not all of them: where each round of the sweep had passed to its end, one of these does not
+        several = several[: max(1, len(several) - max(1, len(several) // 8))]
+        most = min(MOST_AT_ONCE, max(MANY, int(rate * SPAN)) + 2 * self.burst)
+        sent: list[Entry] = []
+        spread = self.know.control.times.spread
+        apart = 2 * spread if spread >= REORDERS else 0.0  # what is sent so much later does not come first
+        while len(sent) < most and self.know.path.gone is None:
+            order = self._shuffle.sample(several, len(several))[: most - len(sent)]
+            sent += yield from self._volley(order, send, apart=0.0 if sent else apart)
+        yield from hear()
+        crowd.note_volley(sent)
+        self.know.forget_circumstances()
+        after = crowd.timed(sent)
+        came = burst_of(each for _, each in after)
+        rested = after[0][0] - before[-1][0] if after and before else REST
+        self.burst = max(self.burst, came)
+        self.rate = max(self.rate, came / max(REST, rested), rate_of(after))
+        if not any(each for _, each in after):
+            self._took.update(entry.train for entry in sent[:1])
+            return False
+        return True
+
+    def _volley(self, trains: Sequence[Train], send: Send, *, apart: float = 0.0) -> Waiting[list[Entry]]:
+        """Send one packet of each at once, in a round of their own; `apart`: seconds between the halves of it."""
+        know, half = self.know, len(trains) // 2 if apart else len(trains)
+        number = know.rounds
+        know.rounds += 1
+        for some in filter(None, (trains[:half], trains[half:])):
+            yield from send(some, self.crowd.direction, number)
+            yield from pause(know.clock, apart)
+        return [know.ledger.trains[train][-1] for train in trains]

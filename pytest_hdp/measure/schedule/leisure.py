@@ -1,0 +1,137 @@
+"""Rejected or lost? Where a router has few ICMP errors to send, who got one of them must not decide that.
+
+A stock Linux router sends one error a second to each peer, one in two seconds where a route says no, and none to who
+keeps asking within these (net/ipv4/route.c, ip_error). So what was lost, while a router that rejects had no error left
+for what it is known to reject, is asked again at the pace at which that one answers. A number is lost for all that this
+router says once it was silent twice right before something that was answered: then there was an error left for it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.verdict import Direction, Place, Verdict
+from pytest_hdp.measure.interest import by_interest
+from pytest_hdp.measure.location.located import never_answered, spent_by
+from pytest_hdp.measure.path.waiting import Waiting, pause
+from pytest_hdp.measure.schedule.doubts import REST, Doubts, Send, ask_for, is_rejected, judged_anew
+from pytest_hdp.measure.schedule.silence import rejecting
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.evidence import Train
+    from pytest_hdp.judge.result import Judgement
+    from pytest_hdp.measure.ledger.probes import Entry
+    from pytest_hdp.measure.schedule.knowledge import Knowledge
+
+LONGEST = 10.0  # seconds that are spent on it in each direction, unless all are to be located
+LONGEST_REST, LONGER = 6.0, 1.5
+LEAST_REST = 0.05
+FIRST = 4  # asked at once at first
+ENOUGH = 2  # silences beside an answer that excuse a router
+FRUITLESS = 6  # steps in a row that bring nothing
+
+
+def ask_at_leisure(
+    know: Knowledge, direction: Direction, send: Send, hear: Callable[[], Waiting[None]]
+) -> Waiting[None]:
+    """Ask again in a direction for what may be rejected by a router whose budget was spent, and judge that anew.
+
+    `send`: one probe of some trains in one direction, in a round of that number, with controls; `hear`: until all of
+    it is known.
+    """
+    if know.path.gone is not None:
+        return
+    until = math.inf if know.plan.locate == "all" else know.clock.monotonic() + LONGEST
+    doubts = Doubts(know, direction)
+    if doubts.kinds:
+        yield from doubts.ask(send, until)
+        yield from hear()
+        doubts.judge()
+    leisure = Leisure(know, direction)
+    if leisure.suspects and leisure.witnesses and know.path.gone is None:
+        yield from leisure.ask(send, until)
+        yield from hear()
+        leisure.judge()
+
+
+class Leisure:
+    """What was lost in one direction, and by whom it may have been rejected.
+
+    `witnesses`: by router, a number that it rejects, and had no error for at times. `spent`: those that had none again.
+    """
+
+    def __init__(self, know: Knowledge, direction: Direction) -> None:
+        self.know = know
+        known = {train: each for train, each in (know.settled | know.to_locate).items() if train.direction is direction}
+        waiting = [train for train in know.to_locate if train in known and not never_answered(train)]
+        lost = [train for train in waiting if known[train].verdict is Verdict.LOST]
+        self.direction = direction
+        self.suspects = by_interest(lost)
+        self.witnesses = self._limited(known.values())
+        self.spent: set[str] = set()
+        self._asked: dict[Train, None] = {}
+        self._beside: Counter[Train] = Counter()
+
+    def _limited(self, judgements: Iterable[Judgement]) -> dict[str, Train]:
+        found: dict[str, Train] = {}
+        for judgement in judgements:
+            # what the target rejects itself got there, and what is lost did not
+            if judgement.verdict is Verdict.REJECTED and judgement.place is not Place.TARGET:
+                entries = self.know.ledger.trains.get(judgement.train, ())
+                for address in sorted({each.source for entry in entries for each in filter(rejecting, entry.icmp)}):
+                    if not all(_from(address, entry) for entry in entries):
+                        found.setdefault(address, judgement.train)
+        return found
+
+    def ask(self, send: Send, until: float) -> Waiting[None]:
+        """Ask for a few at a time, as many as are answered, until all are known or the time is over.
+
+        What is silent by itself is asked right before a witness then, as long as that is answered.
+        """
+        know, clock = self.know, self.know.clock
+        count, rest, fruitless, proving = FIRST, REST, 0, False
+        while self.suspects and fruitless < FRUITLESS and clock.monotonic() + rest <= until and know.path.gone is None:
+            yield from pause(clock, rest)
+            chosen = self.suspects[:count]
+            beside = [each for each in dict.fromkeys(self.witnesses.values()) if each not in chosen] if proving else []
+            asked = yield from self._send([*chosen, *beside], send)
+            silent = {entry.train for entry in asked if not is_rejected(entry)}
+            missed = [train for train in chosen if train in silent]
+            self.suspects = [train for train in self.suspects if train not in chosen or train in missed]
+            fruitless = fruitless + 1 if len(missed) == len(chosen) else 0
+            if proving and silent.isdisjoint(beside):
+                self._excuse(missed)
+                count, rest, fruitless = 2 * count, max(LEAST_REST, rest / 2), 0
+            elif proving or missed:
+                self.spent |= {address for address, train in self.witnesses.items() if train in silent}
+                proving = not proving and len(missed) == len(chosen)
+                count = max(1, len(chosen) - len(missed))
+                rest = min(LONGEST_REST, rest * LONGER) if len(missed) == len(chosen) and not proving else rest
+            else:
+                count += 1
+
+    def _excuse(self, silent: Sequence[Train]) -> None:
+        self._beside.update(silent)
+        self.suspects = [train for train in self.suspects if self._beside[train] < ENOUGH]
+
+    def _send(self, trains: Sequence[Train], send: Send) -> Waiting[list[Entry]]:
+        self._asked |= dict.fromkeys(trains)
+        return (yield from ask_for(self.know, self.direction, trains, send))
+
+    def judge(self) -> None:
+        """Judge anew what was asked, and say of the rest whose budget was spent."""
+        know = self.know
+        know.forget_circumstances()
+        for train in [each for each in self._asked if each in know.to_locate]:  # the others have been told already
+            know.settle(judged_anew(know, know.to_locate.pop(train)), worth=know.path.routed)
+        for train in self.suspects:
+            judgement = know.to_locate.get(train)
+            if judgement is not None and judgement.verdict is Verdict.LOST:
+                know.to_locate[train] = spent_by(min(self.spent or self.witnesses), judgement, "rejects others")
+
+
+def _from(address: str, entry: Entry) -> bool:
+    return any(rejecting(each) and each.source == address for each in entry.icmp)

@@ -1,0 +1,299 @@
+"""Which tests want which trains: the marker `hdp`, test ids, and the choice of `--hdp-protocols`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.verdict import Direction, Form
+from pytest_hdp.packet.numbers import parse_protocols
+from pytest_hdp.packet.registry import test_id
+from pytest_hdp.plugin.options import Settings
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.result import Result
+    from pytest_hdp.measure.campaign.campaign import Campaign
+    from pytest_hdp.plugin.inventory import Target
+
+CAMPAIGN: pytest.StashKey[Campaign] = pytest.StashKey()
+SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
+RESULT: pytest.StashKey[Result] = pytest.StashKey()
+BY_HAND: pytest.StashKey[Result] = pytest.StashKey()
+"""What became of the last train that a test sent by itself."""
+
+LOOPBACK = "loopback"
+NO_TARGET = "no target: give --hdp-lab=NAME, or --hdp-target=ADDR"
+NO_SECOND_HOST = "no box of this lab translates, so there is no second host behind it"
+NO_EYES = "this test needs an agent at the target: give --hdp-agent, or --hdp-lab=NAME instead"
+NO_LAB = "this test needs a path on which nothing has been sent before: give --hdp-lab=NAME"
+DEFAULT_PROTOCOLS = tuple(range(256))
+MARKER = (
+    "hdp(protocols=None, default=None, form=None, direction='forward', path=None, variant=None, eyes=False, "
+    "needs=False): "
+    "one test for each protocol number. protocols: exactly these (--hdp-protocols can only leave some out); "
+    "default: these unless --hdp-protocols says otherwise; form: 'bare', 'wellformed', 'both' (default: --hdp-form); "
+    "direction: 'forward', 'reverse', 'both'; path: 'loopback', or 'target' for what the command line names; "
+    "variant: a lab's path on which nothing has been sent before: 'unsolicited', 'second' (a second host behind the "
+    "NAT), 'first', 'latency'; eyes=True: only where there is an agent; needs=True: the numbers of --hdp-needs, "
+    "well-formed where they have a form."
+)
+_ARGUMENTS = frozenset({"protocols", "default", "form", "direction", "path", "variant", "eyes", "needs"})
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What one parametrised test is about: a train on a route."""
+
+    route: str
+    train: Train
+
+
+def marked(node: pytest.Item | Any) -> dict[str, Any]:
+    """The marker's arguments for a test: a closer marker's win over a farther one's (module, class)."""
+    merged: dict[str, Any] = {}
+    for marker in node.iter_markers("hdp"):
+        unknown = marker.kwargs.keys() - _ARGUMENTS
+        if marker.args or unknown:
+            what = f"takes no {', '.join(sorted(unknown))}" if unknown else "takes keyword arguments only"
+            raise pytest.Collector.CollectError(f"the marker hdp {what}; it is {MARKER}")
+        merged = {**marker.kwargs, **merged}
+    return merged
+
+
+def generate(metafunc: pytest.Metafunc) -> None:
+    """Parametrise a test that uses `hdp_probe` or `hdp_protocol` with its cases."""
+    if "hdp_case" not in metafunc.fixturenames:
+        _generate_routes(metafunc)
+        # A marker on the module or class is for those of its tests that want it.
+        if any(marker.name == "hdp" and "protocols" in marker.kwargs for marker in metafunc.definition.own_markers):
+            raise pytest.Collector.CollectError(
+                f"{metafunc.definition.name} is marked hdp(protocols=...) and uses neither hdp_probe nor hdp_protocol"
+            )
+        return
+    settings = metafunc.config.stash[SETTINGS]
+    arguments = marked(metafunc.definition)
+    try:
+        cases = list(_cases(settings, arguments))
+    except ValueError as error:
+        raise pytest.Collector.CollectError(f"the marker hdp of {metafunc.definition.name}: {error}") from None
+    if not route_keys(settings, arguments):
+        metafunc.parametrize("hdp_case", [_skipped(settings)], indirect=True)
+        return
+    tags = {key: _tags(settings, key) for key in {case.route for case in cases}}
+    names = [(case.route, case.train.direction, case.train.form) for case in cases]
+    named = [len({name[part] for name in names}) > 1 for part in range(3)]
+    named[0] |= bool(settings.inventory) and LOOPBACK not in tags
+    parameters = [pytest.param(case, id=_id(case, named), marks=tags[case.route]) for case in cases]
+    metafunc.parametrize("hdp_case", parameters, indirect=True)
+
+
+def _generate_routes(metafunc: pytest.Metafunc) -> None:
+    """One test for each path, where there are several; one skip where there is none."""
+    if "hdp_route" not in metafunc.fixturenames:
+        return
+    settings = metafunc.config.stash[SETTINGS]
+    keys = route_keys(settings, marked(metafunc.definition))
+    if not keys:
+        metafunc.parametrize("hdp_route", [_skipped(settings)], indirect=True)
+    elif len(keys) > 1 or (settings.inventory and keys != [LOOPBACK]):
+        parameters = [pytest.param(key, id=route_id(key), marks=_tags(settings, key)) for key in keys]
+        metafunc.parametrize("hdp_route", parameters, indirect=True)
+
+
+def route_keys(settings: Settings, arguments: dict[str, Any]) -> list[str]:
+    """The routes that a test runs over: what its marker and the command line say."""
+    asked = arguments.get("path")
+    if asked not in {None, "loopback", "target"}:
+        raise pytest.Collector.CollectError(f"the marker hdp: path {asked!r} is not one of 'loopback', 'target'")
+    keys = [f"lab:{name}" for name in settings.lab] + [f"target:{target.name}" for target in settings.targets]
+    if asked == "loopback" or (asked is None and not keys):
+        return [LOOPBACK]
+    if arguments.get("eyes"):
+        keys = [key for key in keys if not _nobody_watches(settings, key)]
+    variant = arguments.get("variant")
+    if variant is None:
+        return keys
+    emulated = [f"lab:{name}#{variant}" for name in settings.lab if variant != "second" or _has_second_host(name)]
+    return emulated or (keys if variant in {"first", "latency"} else [])
+
+
+def _cases(settings: Settings, arguments: dict[str, Any]) -> list[Case]:
+    numbers, needs = _numbers(settings, arguments), bool(arguments.get("needs"))
+    forms = tuple(Form) if needs else _forms(settings, arguments)
+    directions = _directions(str(arguments.get("direction", "forward")))
+    return [
+        Case(_untouched_for(key, form), Train(number, direction, form))
+        for key in route_keys(settings, arguments)
+        for direction in directions
+        if direction is Direction.FORWARD or not _nobody_watches(settings, key)
+        for form in forms
+        for number in (_by_interest(numbers) if _nobody_watches(settings, key) else numbers)
+        if (form is Form.BARE and not needs) or _has_carrier(number) is (form is Form.WELLFORMED)
+    ]
+
+
+def _nobody_watches(settings: Settings, key: str) -> bool:
+    target = target_of(settings, key)
+    return target is not None and target.agent is None
+
+
+def target_of(settings: Settings, key: str) -> Target | None:
+    """The target that a route leads to, if it is one that the command line or the inventory names."""
+    if not key.startswith("target:"):
+        return None
+    return next((target for target in settings.targets if target.name == route_id(key)), None)
+
+
+def _tags(settings: Settings, key: str) -> list[pytest.MarkDecorator]:
+    """The tags of a route's target, as marks: `-m asia` selects its tests."""
+    target = target_of(settings, key)
+    return [getattr(pytest.mark, tag) for tag in target.tags] if target is not None else []
+
+
+def _by_interest(numbers: tuple[int, ...]) -> list[int]:
+    """In the order in which a slow target is asked, so that the first tests are the first to know."""
+    from pytest_hdp.measure.interest import by_interest
+
+    return [train.protocol for train in by_interest(map(Train, numbers))]
+
+
+def _numbers(settings: Settings, arguments: dict[str, Any]) -> tuple[int, ...]:
+    if arguments.get("needs"):
+        return settings.needs or ()
+    if "protocols" in arguments:
+        return parse_protocols(str(arguments["protocols"]))
+    if settings.protocols is not None:
+        return settings.protocols
+    if "default" in arguments:
+        return parse_protocols(str(arguments["default"]))
+    return DEFAULT_PROTOCOLS
+
+
+def _forms(settings: Settings, arguments: dict[str, Any]) -> tuple[Form, ...]:
+    form = arguments.get("form")
+    if form is None:
+        return settings.form
+    return (Form.BARE, Form.WELLFORMED) if form == "both" else (Form(form),)
+
+
+def _directions(text: str) -> tuple[Direction, ...]:
+    return (Direction.FORWARD, Direction.REVERSE) if text == "both" else (Direction(text),)
+
+
+def _has_carrier(number: int) -> bool:
+    from pytest_hdp.packet.carrier import CARRIERS
+
+    return number in CARRIERS
+
+
+def _id(case: Case, named: list[bool]) -> str:
+    parts = [*([route_id(case.route)] if named[0] else []), test_id(case.train.protocol)]
+    if named[1]:
+        parts.append(case.train.direction)
+    if named[2] or case.train.form is Form.WELLFORMED:
+        parts.append(case.train.form)
+    return "-".join(parts)
+
+
+def _untouched_for(key: str, form: Form) -> str:
+    """A lab is built once more for the second form: boxes that count packets count those of both together."""
+    return f"{key}#wellformed" if key.startswith("lab:") and "#" not in key and form is Form.WELLFORMED else key
+
+
+def _has_second_host(lab: str) -> bool:
+    from pytest_hdp.lab.catalogue import make
+
+    return make(lab).layout.second_link is not None
+
+
+def route_id(key: str) -> str:
+    """What stands for a route in test ids: the lab's name as it was asked for, or the target."""
+    return key.partition(":")[2].partition("#")[0]
+
+
+def _skipped(settings: Settings) -> Any:
+    """One skip in the place of all tests."""
+    targets = settings.targets
+    watched = any(target.agent is not None for target in targets)
+    reason = NO_SECOND_HOST if settings.lab else NO_LAB if watched else NO_EYES if targets else NO_TARGET
+    return pytest.param(None, id="no-target", marks=pytest.mark.skip(reason=reason))
+
+
+def case_of(item: pytest.Item) -> Case | None:
+    """The case that a test was parametrised with."""
+    callspec = getattr(item, "callspec", None)
+    case = callspec.params.get("hdp_case") if callspec is not None else None
+    return case if isinstance(case, Case) else None
+
+
+def uses_path(item: pytest.Item) -> bool:
+    """Whether a test sends over a path itself, and does not only read a result."""
+    return "hdp_path" in getattr(item, "fixturenames", ())
+
+
+def route_of(item: pytest.Item) -> str | None:
+    """The key of the route that a test runs over, if it runs over any: its case's, its own, else the only one."""
+    if (case := case_of(item)) is not None:
+        return case.route
+    if "hdp_route" not in getattr(item, "fixturenames", ()):
+        return None
+    callspec = getattr(item, "callspec", None)
+    if callspec is not None and "hdp_route" in callspec.params:
+        key = callspec.params["hdp_route"]
+        return key if isinstance(key, str) else None
+    return next(iter(route_keys(item.config.stash[SETTINGS], marked(item))), None)
+
+
+def asked_of(item: pytest.Item, *, served: bool = False) -> list[str]:
+    """What a test is about, as its route is called, whichever of an experiment's variants that is.
+
+    A test that no path suits is about all that are named, unless it is asked for what is `served`.
+    """
+    if (key := route_of(item)) is not None:
+        return [route_id(key) or key]
+    callspec = getattr(item, "callspec", None)
+    if served or callspec is None or not {"hdp_case", "hdp_route"} & callspec.params.keys():
+        return []
+    settings = item.config.stash[SETTINGS]
+    return [*settings.lab, *(target.name for target in settings.targets)]
+
+
+def select(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests of numbers that --hdp-protocols does not list, and of a suite without a target but one."""
+    items[:] = _needed(config, _one_skip_each(items))
+    wanted = config.stash[SETTINGS].protocols
+    if wanted is None:
+        return
+    kept = [item for item in items if (case := case_of(item)) is None or case.train.protocol in wanted]
+    if len(kept) < len(items):
+        keep = set(map(id, kept))
+        config.hook.pytest_deselected(items=[item for item in items if id(item) not in keep])
+        items[:] = kept
+
+
+def _needed(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item]:
+    """Of a suite that asks what --hdp-needs lists: that alone where it is given, and else all but that."""
+    settings = config.stash[SETTINGS]
+    asking = {id(item) for item in items if marked(item).get("needs")}
+    if settings.needs is None:
+        return [item for item in items if id(item) not in asking]
+    folders = {item.path.parent for item in items if id(item) in asking} if settings.protocols is None else set()
+    left_out = [item for item in items if id(item) not in asking and item.path.parent in folders]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+    return [item for item in items if id(item) in asking or item.path.parent not in folders]
+
+
+def _one_skip_each(items: list[pytest.Item]) -> list[pytest.Item]:
+    """One skip stands for all tests of a folder that have no target: that is one thing to know, not seven."""
+    kept, folders = [], set()
+    for item in items:
+        if any(mark.kwargs.get("reason") == NO_TARGET for mark in item.iter_markers("skip")):
+            if item.path.parent in folders:
+                continue
+            folders.add(item.path.parent)
+        kept.append(item)
+    return kept

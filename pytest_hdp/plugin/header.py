@@ -1,0 +1,51 @@
+"""The lines above a run's tests: on what system, over which paths, and what is expected of them."""
+
+from __future__ import annotations
+
+import platform
+
+import pytest
+
+from pytest_hdp.measure.path.traffic import LINGERS, lingering
+from pytest_hdp.plugin.collection import CAMPAIGN, SETTINGS, case_of
+from pytest_hdp.plugin.hints import own_address
+from pytest_hdp.plugin.vantage_points import named
+from pytest_hdp.report.safe import safe
+
+HEADER = "hdp_header"
+"""Where an xdist worker leaves its lines for the process that the user started."""
+
+
+def header(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+    """What is going to be measured: a line for each path, none if nothing is."""
+    campaign = config.stash.get(CAMPAIGN, None)
+    if campaign is None:
+        return []
+    lines = [f"hdp: {named(config, system())}, seed {config.stash[SETTINGS].seed}"]
+    for key in sorted({case.route for item in items if (case := case_of(item)) is not None}):
+        route = campaign.routes[key]
+        count = len(campaign.wanted.get(key, ()))
+        trains = f"{count} train" if count == 1 else f"{count} trains"
+        against = f"expecting {route.expects}" if route.expects else "no profile"
+        called = "" if route.name.name in {"", route.name.target} else f" ({route.name.name})"
+        told = (
+            f"hdp: {named(config, route.name.source)} to {route.name.target}{called}, {trains}, "
+            f"{route.plan.pace.rounds} rounds, {route.privilege}, {against}"
+        )
+        if route.name.kind == "internet" and route.name.agent is None:
+            told = (
+                f"hdp: {named(config, route.name.source)}, to {route.name.target}, no agent there: {trains}, "
+                f"as fast as its ICMP errors come, {against}"
+            )
+        if (seconds := campaign.earlier.get(key)) is not None and seconds < LINGERS:
+            told += f"; {lingering(seconds)}"
+        lines.append(safe(told))
+        if route.name.kind == "internet" and config.stash[SETTINGS].source is None and own_address(route.name.target):
+            itself = f"{safe(route.name.target)} is this host itself"
+            lines.append(f"hdp: {itself}, with no network between: suites/loopback measures it")
+    return lines
+
+
+def system() -> str:
+    """Kernel, its release, the machine."""
+    return f"{platform.system()} {platform.release()} {platform.machine()}"

@@ -1,0 +1,176 @@
+"""An inventory: targets in a TOML file, each with a name, and with eyes, a profile and tags of its own if it has them.
+
+[[target]]
+name = "tokyo"
+address = "198.51.100.2"
+agent = "ssh=root@198.51.100.2"
+profile = "digitalocean"
+tags = ["asia", "rented"]
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, TypeVar
+
+from pytest_hdp.judge.expectations.assess import builtin_names
+from pytest_hdp.report.safe import safe
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.expectations.assess import Profile
+    from pytest_hdp.plugin.spots import Spot
+
+_Value = TypeVar("_Value")
+_KEYS = ("name", "address", "agent", "profile", "tags")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_TAKEN = frozenset(
+    {"and", "or", "not", "True", "False", "None", "hdp", "skip", "skipif", "xfail", "parametrize", "usefixtures"}
+    | {"filterwarnings", "tryfirst", "trylast"}
+)
+_TABLE = re.compile(r"\s*\[\[\s*[\"']?target[\"']?\s*\]\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A host to send to. `name` is in test ids and results; `agent`: its eyes; `profile`: its own, "none", or None.
+
+    `tags` are marks of its tests. `listed`: it is from an inventory, and its tests always bear its name.
+    """
+
+    name: str
+    address: str
+    agent: Spot | None = None
+    profile: Profile | str | None = None
+    tags: tuple[str, ...] = ()
+    listed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parsers:
+    """How the values of an inventory are read: as the options of the same names. They raise ValueError, one line."""
+
+    address: Callable[[str], str]
+    agent: Callable[[str], Spot]
+    profile: Callable[[str], Profile | str]
+
+
+def from_file(name: str, parsers: Parsers) -> tuple[Target, ...]:
+    """The targets of the inventory in this file. Raises ValueError, one line."""
+    try:
+        text = Path(name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise ValueError(
+            f"{name!r} can't be read ({error.strerror}); name a TOML file with [[target]] tables"
+        ) from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{name}: not a text file in UTF-8") from None
+    return load(text, name, parsers)
+
+
+def load(text: str, origin: str, parsers: Parsers) -> tuple[Target, ...]:
+    """The targets of an inventory. `origin`: its file, for messages and for where its profiles lie.
+
+    Raises ValueError: one line, with the file and the number of the line.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r" \(at line (\d+), column \d+\)$", str(error))
+        line = int(found[1]) if found else max(1, text.count("\n"))
+        raise ValueError(f"{safe(origin)}:{line}: {safe(re.sub(r' [(]at .*', '', str(error)))}") from None
+    except (ValueError, RecursionError) as error:  # from int(), or out of arrays in arrays in arrays
+        reason = "nested too deeply" if isinstance(error, RecursionError) else "a number of too many digits"
+        raise ValueError(f"{safe(origin)}:1: {reason}") from None
+    return _Reader(text, origin, parsers).targets(document)
+
+
+class _Reader:
+    """Turns a document into targets; every complaint names the file and the line."""
+
+    def __init__(self, text: str, origin: str, parsers: Parsers) -> None:
+        self.lines = text.splitlines()
+        self.origin = origin
+        self.parsers = parsers
+        self.starts = [number for number, line in enumerate(self.lines, 1) if _TABLE.match(line)]
+
+    def targets(self, document: Mapping[str, object]) -> tuple[Target, ...]:
+        for key in document:
+            if key != "target":
+                self.fail(self.line(key, 1), f"{key!r} is not [[target]], all that an inventory holds")
+        tables = document.get("target")
+        if not isinstance(tables, list) or not tables:
+            self.fail(1, "has no [[target]] with two brackets: an inventory is a list of targets")
+        found: dict[str, Target] = {}
+        for index, table in enumerate(tables):
+            start = self.starts[index] if index < len(self.starts) else 1
+            if not isinstance(table, dict):
+                self.fail(start, "[[target]] is not a table")
+            target = self.target(table, start)
+            if target.name in found:
+                self.fail(self.line("name", start), f"there are two targets of the name {target.name!r}")
+            found[target.name] = target
+        return tuple(found.values())
+
+    def target(self, table: Mapping[str, object], start: int) -> Target:
+        for key in table:
+            if key not in _KEYS:
+                self.fail(self.line(key, start), f"[[target]] has no {key!r}: it takes {', '.join(_KEYS)}")
+        address, agent, profile = (self.text(table, key, start) for key in ("address", "agent", "profile"))
+        if address is None:
+            self.fail(start, "[[target]] needs an address")
+        read = self.parsers
+        host = self.parsed("address", start, read.address, address)
+        name = self.text(table, "name", start) or host
+        if not _NAME.fullmatch(name):
+            self.fail(self.line("name", start), f"{name!r} is no name: up to 64 letters, digits, dots, _ and -")
+        return Target(
+            name,
+            host,
+            None if agent is None else self.parsed("agent", start, read.agent, agent),
+            None if profile is None else self.parsed("profile", start, read.profile, self.beside(profile)),
+            self.tags(table, start),
+            listed=True,
+        )
+
+    def beside(self, profile: str) -> str:
+        """A profile's name as it is, and a file's relative path from the folder of the inventory."""
+        known = profile == "none" or profile in builtin_names()
+        return profile if known else str(Path(self.origin).parent / profile)
+
+    def tags(self, table: Mapping[str, object], start: int) -> tuple[str, ...]:
+        given = table.get("tags", [])
+        if not isinstance(given, list) or not all(isinstance(tag, str) for tag in given):
+            self.fail(self.line("tags", start), 'tags is a list of words, as in tags = ["asia", "rented"]')
+        for tag in given:
+            if not _NAME.fullmatch(tag) or tag in _TAKEN:
+                self.fail(self.line("tags", start), f"{tag!r} can't be a tag: it is to be a mark of tests, for -m")
+        return tuple(dict.fromkeys(given))
+
+    def text(self, table: Mapping[str, object], key: str, start: int) -> str | None:
+        value = table.get(key)
+        if value is not None and not isinstance(value, str):
+            self.fail(self.line(key, start), f"{key} is a text in quotes")
+        return value
+
+    def parsed(self, key: str, start: int, parse: Callable[[str], _Value], text: str) -> _Value:
+        try:
+            return parse(text)
+        except ValueError as error:
+            self.fail(self.line(key, start), f"{key}: {error}")
+
+    def line(self, key: str, start: int) -> int:
+        """The line of a key in the table that starts at `start`, else that line."""
+        own = re.compile(rf"\s*\[*\s*[\"']?{re.escape(key)}[\"']?\s*[\]=.]")
+        for number in range(start, len(self.lines) + 1):
+            if number > start and number in self.starts and start in self.starts:
+                break
+            if own.match(self.lines[number - 1]):
+                return number
+        return start
+
+    def fail(self, line: int, complaint: str) -> NoReturn:
+        raise ValueError(safe(f"{self.origin}:{line}: {complaint}"))

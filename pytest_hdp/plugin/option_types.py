@@ -1,0 +1,166 @@
+"""What an option's text means. Each reader raises ValueError with one line that says what to write instead."""
+
+from __future__ import annotations
+
+import os
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from pytest_hdp.judge.expectations.assess import Profile, ProfileError, builtin, builtin_names, load_profile
+from pytest_hdp.judge.verdict import Form
+from pytest_hdp.packet.encoding import Encoding
+from pytest_hdp.plugin.inventory import Parsers, Target, from_file
+from pytest_hdp.plugin.spots import spot
+from pytest_hdp.report.files import make_folder, open_folder
+
+
+def addresses(text: str) -> tuple[str, ...]:
+    """IPv4 addresses with commas between them."""
+    return tuple(dict.fromkeys(map(address, text.split(","))))
+
+
+def address(text: str) -> str:
+    """One IPv4 address, of one host."""
+    try:
+        found = IPv4Address(text.strip())
+    except ValueError:
+        raise ValueError(f"{text!r} is not an IPv4 address such as 198.51.100.2") from None
+    if found.is_multicast or found.is_unspecified or found == IPv4Address("255.255.255.255"):
+        raise ValueError(f"{text!r} is not the address of one host")
+    return str(found)
+
+
+def inventory(text: str) -> tuple[Target, ...]:
+    """The targets of an inventory file."""
+    return from_file(text, Parsers(address, spot, expect))
+
+
+def labs(text: str) -> tuple[str, ...]:
+    """Labs with commas between them, or all of them."""
+    from pytest_hdp.lab.catalogue import make, names
+
+    if text == "all":
+        return tuple(names())
+    labs = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    for name in labs:
+        make(name)
+    return labs
+
+
+def locate(text: str) -> str:
+    """For whom the hop is looked for."""
+    if text not in {"groups", "all", "none"}:
+        raise ValueError(f"{text!r} is not one of groups, all, none")
+    return text
+
+
+def unmeasured(text: str) -> str:
+    """What it means that a path could not be measured."""
+    if text not in {"error", "skip"}:
+        raise ValueError(f"{text!r} is not one of error, skip")
+    return text
+
+
+def count(text: str) -> int:
+    """How many rounds."""
+    return _whole(text, 1, 10_000)
+
+
+def pairs(text: str) -> int:
+    """How many pairs of packets."""
+    return _whole(text, 100, 100_000)
+
+
+def _whole(text: str, least: int, most: int) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = least - 1
+    if not least <= number <= most:
+        raise ValueError(f"{text!r} is not a whole number from {least} to {most}")
+    return number
+
+
+def positive(text: str) -> float:
+    """A number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise ValueError(f"{text!r} is not a number greater than 0")
+    return number
+
+
+def forms(text: str) -> tuple[Form, ...]:
+    """One form, or both."""
+    if text == "both":
+        return (Form.BARE, Form.WELLFORMED)
+    try:
+        return (Form(text),)
+    except ValueError:
+        raise ValueError(f"{text!r} is not one of bare, wellformed, both") from None
+
+
+def encoding(text: str) -> Encoding:
+    """An encoding of the content."""
+    try:
+        return Encoding(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not one of {', '.join(Encoding)}") from None
+
+
+def seed(text: str) -> int:
+    """A seed."""
+    return _whole(text, 0, 2**32 - 1)
+
+
+def buffer(text: str) -> int:
+    """Bytes of a receive buffer."""
+    return _whole(text, 1, 2**30)
+
+
+def expect(text: str) -> Profile | str:
+    """A profile from a file or by its name, or "none"."""
+    if text == "none":
+        return text
+    if text in builtin_names():
+        return builtin(text)
+    try:
+        return load_profile(Path(text).read_text(encoding="utf-8"), text)
+    except OSError as error:
+        known = ", ".join(builtin_names())
+        raise ValueError(
+            f"{text!r} is neither a profile of pytest-hdp ({known}), nor 'none', nor a file that can be read "
+            f"({error.strerror})"
+        ) from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{text}: not a text file in UTF-8") from None
+    except ProfileError as error:
+        raise ValueError(str(error)) from None
+
+
+def record(text: str) -> Path:
+    """A file that can be written."""
+    path = Path(text)
+    if path.is_dir() or not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise ValueError(f"{text!r} can't be written; name a file in a folder that exists and that you may write to")
+    try:
+        with open_folder(path.parent):
+            return path
+    except OSError as error:
+        raise ValueError(f"{text!r} can't be written ({error.strerror})") from None
+
+
+def report(text: str) -> Path:
+    """A folder that can be written; it is made."""
+    if not text:
+        raise ValueError("'' names no folder; for this one write .")
+    path = Path(text)
+    try:
+        make_folder(path)
+    except OSError as error:
+        raise ValueError(f"{text!r} cannot be created as a directory ({error.strerror}); name another one") from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise ValueError(f"{text!r} can't be written; name a folder that you may write to")
+    return path

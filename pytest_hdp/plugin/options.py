@@ -1,0 +1,212 @@
+"""The options: each is `--hdp-NAME`, the environment's HDP_NAME and the ini value hdp_NAME, in this order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_hdp.judge.expectations.assess import Profile
+from pytest_hdp.judge.verdict import Form
+from pytest_hdp.packet.encoding import Encoding
+from pytest_hdp.packet.numbers import parse_needs, parse_protocols
+from pytest_hdp.plugin import option_types as values
+from pytest_hdp.plugin.inventory import Target
+from pytest_hdp.plugin.spots import Spot, spot
+from pytest_hdp.report.safe import safe
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options as parsed. None: not given, and the path's or the system's default holds.
+
+    `rate`: packets a second; `timeout`: seconds; `buffer`: bytes; `expect`: a profile, "none", or None for the default.
+    """
+
+    target: tuple[str, ...] = ()
+    inventory: tuple[Target, ...] = ()
+    agent: Spot | None = None
+    source: Spot | None = None
+    lab: tuple[str, ...] = ()
+    protocols: tuple[int, ...] | None = None
+    count: int | None = None
+    form: tuple[Form, ...] = (Form.BARE,)
+    encoding: Encoding = Encoding.PLAIN
+    rate: float | None = None
+    timeout: float | None = None
+    locate: str = "groups"
+    seed: int | None = None
+    buffer: int | None = None
+    expect: Profile | str | None = None
+    record: Path | None = None
+    report: Path | None = None
+    latency_margin: float | None = None
+    latency_pairs: int | None = None
+    unmeasured: str = "error"
+    needs: tuple[int, ...] | None = None
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Every host that is sent to: those of the command line, then those of the inventory."""
+        return (*(Target(address, address, self.agent) for address in self.target), *self.inventory)
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    name: str
+    metavar: str
+    help: str
+    parse: Callable[[str], Any]
+
+    @property
+    def field(self) -> str:
+        """Its name in `Settings`, in the ini file, and in capitals in the environment."""
+        return self.name.replace("-", "_")
+
+
+OPTIONS = (
+    _Option(
+        "target", "ADDR", "target of the internet and cloud suites, an IPv4 address; may be repeated", values.addresses
+    ),
+    _Option(
+        "inventory",
+        "FILE",
+        "targets from a TOML file: [[target]] tables with name, address, and if wanted agent, profile, tags",
+        values.inventory,
+    ),
+    _Option(
+        "agent",
+        "SPEC",
+        "agent at the target: ssh=user@host, netns=NAME, netns=pid:NUMBER, popen (this host); default: none",
+        spot,
+    ),
+    _Option(
+        "source",
+        "SPEC",
+        "where probes start: ssh=user@host, netns=NAME, netns=pid:NUMBER (default: this host)",
+        spot,
+    ),
+    _Option("lab", "NAME", "emulate the path instead: one or more names, or all; see hdp lab list", values.labs),
+    _Option(
+        "protocols",
+        "LIST",
+        "protocol numbers: 0-255 (default), 47,50-51,132, names (gre), sets (assigned, unassigned, experimental)",
+        parse_protocols,
+    ),
+    _Option("count", "N", "rounds sent for every number (default: 3 on loopback, 7 elsewhere)", values.count),
+    _Option("form", "FORM", "bare (default), wellformed, both", values.forms),
+    _Option("encoding", "NAME", "payload encoding: plain (default), base64, base128", values.encoding),
+    _Option(
+        "rate",
+        "PPS",
+        "packets a second, at most (default: 50000 on loopback, 20000 between namespaces, 4000 over SSH, else as the "
+        "target answers)",
+        values.positive,
+    ),
+    _Option(
+        "timeout", "S", "longest wait for one probe (default: from the control's round-trip time)", values.positive
+    ),
+    _Option(
+        "locate",
+        "HOW",
+        "find the hop where trains died: groups (default, a few of each verdict), all, none",
+        values.locate,
+    ),
+    _Option("seed", "N", "seed for the shuffled order in each round (default: a new one, printed)", values.seed),
+    _Option("buffer", "BYTES", "receive buffer of each socket (default: the system's)", values.buffer),
+    _Option("expect", "FILE|NAME|none", "a profile (default on loopback: the running system's own)", values.expect),
+    _Option("record", "FILE", "write what was observed as a profile, for the next run to expect", values.record),
+    _Option("report", "DIR", "write results.jsonl, results.md, report.html and capture.pcapng there", values.report),
+    _Option(
+        "latency-margin",
+        "US",
+        "fail if HDP is slower than UDP by more than this many microseconds, in median or p99, or loses more",
+        values.positive,
+    ),
+    _Option(
+        "latency-pairs",
+        "N",
+        "pairs of packets in the latency experiment (default: 2000 on loopback, 1000 in a lab, else 300)",
+        values.pairs,
+    ),
+    _Option(
+        "needs",
+        "LIST",
+        "what has to pass between two hosts, in suites/cloud: numbers, names (esp,gre,vrrp), sets (ipsec, overlay, "
+        "routing, sctp)",
+        parse_needs,
+    ),
+    _Option(
+        "unmeasured",
+        "error|skip",
+        "what it means that a path could not be measured at all: exit status 4 (error, the default), or nothing (skip)",
+        values.unmeasured,
+    ),
+)
+
+
+REPEATED = frozenset({"target", "lab"})
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare each option for the command line and the ini file."""
+    group = parser.getgroup("hdp", "IP protocol numbers (pytest-hdp)")
+    for option in OPTIONS:
+        group.addoption(
+            f"--hdp-{option.name}",
+            dest=f"hdp_{option.field}",
+            metavar=option.metavar,
+            help=option.help,
+            default=None,
+            action="append" if option.name in REPEATED else "store",
+        )
+        parser.addini(f"hdp_{option.field}", help=option.help, type="string", default=None)
+
+
+def read_settings(config: pytest.Config) -> Settings:
+    """The options' values. Raises pytest.UsageError with one line for a value that can't be used."""
+    found: dict[str, Any] = {}
+    for option in OPTIONS:
+        for origin, text in _given(config, option):
+            if text is not None:
+                try:
+                    found[option.field] = option.parse(text)
+                except ValueError as error:
+                    raise pytest.UsageError(f"{origin}: {safe(error)}") from None
+                break
+    settings = Settings(**found)
+    _check_together(settings)
+    return settings
+
+
+def _check_together(settings: Settings) -> None:
+    if settings.lab and (settings.targets or settings.agent or settings.source):
+        raise pytest.UsageError("--hdp-lab has a source, a target and an agent of its own: leave the other options out")
+    if settings.needs and not (settings.lab or settings.targets):
+        raise pytest.UsageError(
+            "--hdp-needs is about two hosts: give --hdp-target=ADDR and --hdp-agent=SPEC, or --hdp-lab=NAME"
+        )
+    if settings.needs and settings.expect is not None:
+        raise pytest.UsageError("--hdp-needs says what has to pass: leave --hdp-expect out")
+    if settings.agent and len(settings.target) > 1:
+        raise pytest.UsageError("--hdp-agent is the eyes at one target: give one --hdp-target, or no agent")
+    if settings.agent and settings.inventory:
+        raise pytest.UsageError("--hdp-agent is the eyes at one target: an inventory names each target's own agent")
+    if twice := {target.name for target in settings.inventory} & set(settings.target):
+        raise pytest.UsageError(f"{min(twice)} is in the inventory and also a --hdp-target: leave one out")
+    if (settings.agent or settings.source) and not settings.targets:
+        raise pytest.UsageError("--hdp-agent and --hdp-source need --hdp-target=ADDR")
+
+
+def _given(config: pytest.Config, option: _Option) -> list[tuple[str, str | None]]:
+    variable = f"HDP_{option.field.upper()}"
+    typed = config.getoption(f"hdp_{option.field}")
+    return [
+        (f"--hdp-{option.name}", ",".join(typed) if isinstance(typed, list) else typed),
+        (variable, os.environ.get(variable)),
+        (f"hdp_{option.field} (ini)", config.getini(f"hdp_{option.field}") or None),
+    ]

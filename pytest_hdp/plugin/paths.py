@@ -1,0 +1,266 @@
+"""From the settings to the routes that a test run can measure."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import resource
+import secrets
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_hdp.judge.expectations.assess import Profile
+from pytest_hdp.judge.result import PathName
+from pytest_hdp.measure import plan
+from pytest_hdp.measure.campaign import routes
+from pytest_hdp.measure.campaign.campaign import Campaign, Route
+from pytest_hdp.measure.campaign.share import measured_once
+from pytest_hdp.measure.path.capture import Capture
+from pytest_hdp.measure.path.waiting import GLANCE
+from pytest_hdp.measure.schedule.side_by_side import in_groups
+from pytest_hdp.plugin.collection import CAMPAIGN, LOOPBACK, SETTINGS, case_of, route_of, uses_path
+from pytest_hdp.plugin.earlier import Earlier, state_folder
+from pytest_hdp.plugin.handover import packets_from, shared_folder
+from pytest_hdp.plugin.vantage_points import vantage_of
+from pytest_hdp.report.safe import safe
+from pytest_hdp.vantage.places import Place, PlaceError, here, netns
+
+if TYPE_CHECKING:
+    from pytest_hdp.measure.path.capture import Packets
+    from pytest_hdp.plugin.inventory import Target
+    from pytest_hdp.plugin.options import Settings
+    from pytest_hdp.plugin.spots import Spot
+
+
+OTHER_FILES = 50
+FILES_OF_A_PATH = 8
+FILES_OF_A_LAB = 60  # of its namespaces' keeper, which are this process's too while it is built
+ALL_NUMBERS = 256
+LONGEST_LOGIN = 5.0  # seconds that all others wait for one that takes long
+
+
+def new_campaign(config: pytest.Config, items: Iterable[pytest.Item]) -> Campaign:
+    """A campaign that knows every route the settings name, and what these tests want of them.
+
+    Raises pytest.UsageError if one can't be had.
+    """
+    settings = config.stash[SETTINGS]
+    worker: dict[str, str] = getattr(config, "workerinput", {})
+    vantage = vantage_of(config)
+    campaign = Campaign(
+        share=shared_folder(config) if worker and vantage is None else None,
+        vantage=vantage,
+        run=worker.get("testrunuid") or f"{settings.seed:08x}",
+    )
+    if settings.report is not None:
+        campaign.capture = Capture(spool=campaign.share)
+    for route in _routes(settings, vantage):
+        campaign.routes[route.key] = route
+    _remember(campaign, run=worker.get("testrunuid") or secrets.token_hex(8))
+    for item in items:
+        if (case := case_of(item)) is not None:
+            campaign.want(case.route, case.train)
+            if "hdp_probe" in getattr(item, "fixturenames", ()):
+                campaign.read.add(case.route)
+        if uses_path(item) and (key := route_of(item)) is not None:
+            campaign.path_users[key] += 1
+    _check_open_files(campaign)
+    if not config.getoption("collectonly"):
+        reach_all(campaign)
+    return campaign
+
+
+def _remember(campaign: Campaign, run: str) -> None:
+    """Find out when runs over these paths ended, and have this one noted: when a path is opened, and at the end."""
+    earlier, opened = Earlier(run, state_folder()), dict[str, PathName]()
+    for key, route in campaign.routes.items():
+        name = replace(route.name, vantage=campaign.vantage)
+        if name.kind not in {"lab", LOOPBACK} and (seconds := earlier.seconds(name)) is not None:
+            campaign.earlier[key] = seconds
+
+    def note(key: str) -> None:
+        if (name := campaign.routes[key].name).kind not in {"lab", LOOPBACK}:
+            opened[key] = replace(name, vantage=campaign.vantage)
+            earlier.note(opened[key])
+
+    def note_all() -> None:
+        for name in opened.values():
+            earlier.note(name)
+
+    campaign.on_open, campaign.on_close = note, note_all
+
+
+def _check_open_files(campaign: Campaign) -> None:
+    """A raw socket for each number at each end: raises pytest.UsageError where so many files may not be opened.
+
+    As many targets as may be open together are measured side by side.
+    """
+    sockets = {
+        key: len({train.protocol for train in wanted}) * (1 if campaign.routes[key].name.agent is None else 2)
+        for key, wanted in campaign.wanted.items()
+    }
+    for key, route in campaign.routes.items():
+        if route.name.kind == "lab" and (key in sockets or campaign.path_users[key]):
+            whole = (
+                2 * ALL_NUMBERS if campaign.path_users[key] else 0
+            )  # a test with a path of its own may want them all
+            sockets[key] = FILES_OF_A_LAB + max(sockets.get(key, 0), whole)
+    needed = OTHER_FILES + max(sockets.values(), default=0)  # the other paths are closed by then or not open yet
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    targets = {key: FILES_OF_A_PATH + size for key, size in sockets.items() if key.startswith("target:")}
+    campaign.together = in_groups(targets, most - OTHER_FILES)
+    if needed > most:
+        raise pytest.UsageError(
+            f"this run opens about {needed} files at a time, and this process may open {most}: "
+            f"allow more (ulimit -n {needed}), or ask for fewer numbers (--hdp-protocols)"
+        )
+
+
+def captured(config: pytest.Config) -> Packets | None:
+    """The packets that this process or its workers kept, if a report was asked for."""
+    if config.stash[SETTINGS].report is None:
+        return None
+    campaign = config.stash.get(CAMPAIGN, None)
+    if campaign is not None:
+        return campaign.capture.packets() if campaign.capture is not None else None
+    from pytest_hdp.measure.path.capture import spooled
+
+    if not config.pluginmanager.hasplugin("dsession"):
+        return None
+    return packets_from(config, spooled(shared_folder(config)))
+
+
+def _routes(settings: Settings, vantage: str | None) -> list[Route]:
+    profile = _from(vantage, settings.expect)
+    by_default = settings.expect is None
+    stated = by_default and settings.needs is None  # what has to pass is red if it does not, whoever states that
+    local = _plan(settings, plan.LOOPBACK)
+    found: list[Route] = []
+    try:
+        found.append(routes.loopback(local, profile, buffer=settings.buffer, expect_default=by_default))
+    except PlaceError as error:
+        own_kernel = PathName(LOOPBACK, LOOPBACK, routes.LOCALHOST, routes.LOCALHOST, None)
+        found.append(routes.out_of_reach(LOOPBACK, own_kernel, local, str(error)))
+    if settings.lab:
+        from pytest_hdp.lab.catalogue import make
+
+        for name in settings.lab:
+            found += routes.in_lab(make(name), _plan(settings, plan.LAB), profile, expect_truth=stated, asked=name)
+    for target in settings.targets:
+        own = _from(vantage, target.profile) if stated else profile
+        try:
+            found.append(_to_target(settings, target, own))
+        except PlaceError as error:
+            source = settings.source.name if settings.source is not None else "this host"
+            agent = target.agent.name if target.agent is not None else None
+            there = PathName("internet", target.name, source, target.address, agent)
+            found.append(routes.out_of_reach(f"target:{target.name}", there, _plan(settings, plan.LAB), str(error)))
+    return found
+
+
+def _from(vantage: str | None, expect: Profile | str | None) -> Profile | None:
+    """What is to be expected, if it is a profile."""
+    return expect.from_vantage(vantage) if isinstance(expect, Profile) else None
+
+
+def _to_target(settings: Settings, target: Target, profile: Profile | None) -> Route:
+    if any(spot is not None and spot.how == "ssh" for spot in (settings.source, target.agent)):
+        return _watched(settings, target, profile)
+    source = _place(settings.source)
+    if target.agent is None:
+        pace = _plan(settings, plan.AGENTLESS)
+        return routes.agentless(source, target.address, pace, profile, name=target.name)
+    pace = _plan(settings, plan.LAB)
+    return routes.between(source, _place(target.agent), target.address, pace, profile, name=target.name)
+
+
+def _place(spot: Spot | None) -> Place:
+    return netns(spot.name) if spot is not None and spot.how == "netns" else here()
+
+
+def _watched(settings: Settings, target: Target, profile: Profile | None) -> Route:
+    from pytest_hdp.measure.campaign.watched import watched
+    from pytest_hdp.vantage.remote.ssh import ssh
+
+    def place(spot: Spot | None, peers: tuple[str, ...] = ()) -> Place | ssh:
+        return ssh(spot.name, peers) if spot is not None and spot.how == "ssh" else _place(spot)
+
+    agent = place(target.agent) if target.agent is not None else None
+    pace = plan.AGENTLESS if agent is None else plan.REMOTE
+    source = place(settings.source, (target.address,))
+    return watched(source, agent, target.address, _plan(settings, pace), profile, name=target.name)
+
+
+def reach_all(campaign: Campaign) -> None:
+    """Log in where it takes that, before any test runs; a path that can't be had is told to its tests.
+
+    Raises pytest.UsageError if none of those that are named can be had: nothing has been sent by then.
+    """
+    wanted = [key for key in campaign.routes if campaign.wanted.get(key) or campaign.path_users[key]]
+    refused = _refusals(campaign, wanted)
+    if refused and not {key for key in wanted if key != LOOPBACK} - refused.keys():
+        raise pytest.UsageError("\n".join(dict.fromkeys(map(safe, refused.values()))))
+    for key, why in refused.items():
+        route = campaign.routes[key]
+        campaign.routes[key] = routes.out_of_reach(key, route.name, route.plan, why)
+
+
+def _refusals(campaign: Campaign, keys: list[str]) -> dict[str, str]:
+    """Why routes can't be had, in a line each. Of several processes one tries, and the others believe it."""
+    if campaign.share is None:
+        return _log_in(campaign, keys, LONGEST_LOGIN)
+    digest = hashlib.blake2b(repr((campaign.run, keys)).encode(), digest_size=12).hexdigest()
+    return next(iter(measured_once(campaign.share, f"reach-{digest}", lambda: [_log_in(campaign, keys, math.inf)])), {})
+
+
+def _log_in(campaign: Campaign, keys: list[str], longest: float) -> dict[str, str]:
+    """Log in everywhere side by side, and wait for all that take no longer than so many seconds; why some can't be had.
+
+    Who waits for those that take longer is the first test that asks for their path: the others are measured meanwhile.
+    """
+    going = {key: campaign.routes[key] for key in keys if campaign.routes[key].reach is not None}
+    for route in going.values():
+        if route.begin is not None:
+            route.begin()
+    refused: dict[str, str] = {}
+    until, some = time.monotonic() + longest, len(going) < len(keys)
+    while going and not (some and time.monotonic() >= until):
+        settled = [key for key, route in going.items() if not route.pending()]
+        for key in settled:
+            why = _refusal(going.pop(key))
+            if why is None:
+                some = True
+            else:
+                refused[key] = why
+        if not settled:
+            time.sleep(GLANCE)
+    return refused
+
+
+def _refusal(route: Route) -> str | None:
+    try:
+        if route.reach is not None:
+            route.reach()
+    except PlaceError as error:
+        return str(error)
+    return None
+
+
+def _plan(settings: Settings, pace: plan.Pace) -> plan.Plan:
+    if settings.count is not None:
+        pace = replace(pace, rounds=settings.count, most_rounds=max(pace.most_rounds, settings.count))
+    if settings.rate is not None:
+        pace = replace(pace, rate=settings.rate)
+    return plan.Plan(
+        trains=(),
+        pace=pace,
+        timeout=settings.timeout,
+        encoding=settings.encoding,
+        locate=settings.locate,
+        seed=settings.seed or 0,
+        unhurried=settings.rate is not None,
+    )

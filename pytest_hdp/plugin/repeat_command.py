@@ -1,0 +1,34 @@
+"""The command that repeats one test."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from pytest_hdp.plugin.collection import SETTINGS
+from pytest_hdp.plugin.vantage_points import only_here
+
+
+def repeat_command(item: pytest.Item) -> str:
+    """The command that repeats just this test, with this run's --hdp options."""
+    seed = item.config.stash[SETTINGS].seed
+    own = ("--hdp-protocols", "--hdp-seed", "--hdp-record", "--hdp-report")
+    options: list[str] = []
+    arguments = iter(item.config.invocation_params.args)
+    for argument in arguments:
+        if argument.startswith("--hdp-"):
+            given = [argument] if "=" in argument else [argument, next(arguments, "")]
+            if not given[0].startswith(own):
+                options += given
+    return shlex.join(["pytest", *only_here(item.config), *_test(item), *options, f"--hdp-seed={seed}"])
+
+
+def _test(item: pytest.Item) -> list[str]:
+    """What names a test on the command line: a packaged suite's by its module, which is the same on every host."""
+    suites = Path(__file__).parents[1] / "suites"
+    if not item.config.getoption("pyargs") or not item.path.resolve().is_relative_to(suites.resolve()):
+        return [item.nodeid]
+    inside = item.path.resolve().relative_to(suites.resolve()).with_suffix("").parts
+    return ["--pyargs", f"{'.'.join(('pytest_hdp.suites', *inside))}::{item.nodeid.partition('::')[2]}"]

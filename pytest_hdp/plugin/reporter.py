@@ -1,0 +1,280 @@
+"""What a test run shows and writes: pytest's hooks that call `report/`."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shlex
+import warnings
+from collections import Counter
+from collections.abc import Generator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_hdp import __version__
+from pytest_hdp.judge.expectations.profile import UNSTATED
+from pytest_hdp.plugin import handover
+from pytest_hdp.plugin.attachments import COUNT, RECORD, EvidenceRepr, record_of
+from pytest_hdp.plugin.collection import CAMPAIGN, SETTINGS
+from pytest_hdp.plugin.fixtures import UNAVAILABLE
+from pytest_hdp.plugin.header import HEADER, header, system
+from pytest_hdp.plugin.vantage_points import vantage_of_report
+from pytest_hdp.report import letters
+from pytest_hdp.report.runfiles import RunFiles
+from pytest_hdp.report.safe import safe
+from pytest_hdp.report.summary import own_reason
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
+
+    from _pytest._io import TerminalWriter
+
+    from pytest_hdp.plugin.status_line import StatusLine
+    from pytest_hdp.report.lines import Line
+
+GRAVITY = ("failed", "xfailed", "skipped", "passed")
+
+
+class Reporting:
+    """Shows and writes the records of one run; lives in the process that the user started, not in xdist's workers."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self._by_train: dict[tuple[str, ...], dict[str, Any]] = {}
+        self._tests: dict[str, str] = {}
+        self.notes: dict[str, None] = {}
+        self.skipped: Counter[str] = Counter()
+        self.header: dict[str, None] = {}
+        self._status: StatusLine | None = None
+        settings = config.stash[SETTINGS]
+        made = {
+            "command": shlex.join(["pytest", *map(str, config.invocation_params.args)]),
+            "system": f"{system()}, Python {platform.python_version()}",
+            "seed": str(settings.seed),
+            "version": f"pytest-hdp {__version__}",
+        }
+        self._files = RunFiles(settings.report, settings.record, made)
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """One record for each train, however many tests read it: then the one with the gravest outcome."""
+        return list(self._by_train.values())
+
+    def pytest_report_collectionfinish(self, config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+        """Say what is going to be measured, from where, with what right, and under which seed."""
+        if config.get_verbosity() < 0 or config.getoption("no_header", default=False):
+            return []
+        return header(config, items)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Keep what an xdist worker says of the measurement: this process collects nothing itself."""
+        self.header |= dict.fromkeys(getattr(node, "workeroutput", {}).get(HEADER, ()))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(
+        self, report: pytest.TestReport
+    ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+        """A letter for each verdict, so that the progress line is the picture."""
+        if (record := record_of(report)) is None:
+            return None
+        count, own = getattr(report, COUNT, 1), own_reason(record)
+        return letters.status(record["verdict"], record["outcome"], count, own_reason=own)
+
+    @property
+    def unmeasured(self) -> tuple[str, ...]:
+        """A line for each path that could not be measured at all, once that is known."""
+        plugin = self.config.pluginmanager.get_plugin("hdp-unmeasured")
+        return plugin.lines if plugin is not None else ()
+
+    def status_line(self) -> StatusLine | None:
+        """What shows how far a measurement got, on a terminal that pytest writes to; None without one."""
+        from pytest_hdp.plugin.status_line import StatusLine
+
+        reporter = self.config.pluginmanager.getplugin("terminalreporter")
+        capture = self.config.pluginmanager.getplugin("capturemanager")
+        if reporter is None or not reporter.isatty or self.config.get_verbosity() < -1:
+            return None
+        around = capture.global_and_fixture_disabled if capture is not None else nullcontext
+        self._status = StatusLine(reporter._tw._file, terminal=True, around=around)
+        return self._status
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the record, and write it at once; keep the notes."""
+        if self._status is not None:
+            self._status.erase()
+        if report.when == "call":
+            told = {"hdp_note", *(["hdp_detail"] if self.config.get_verbosity() > 0 else [])}
+            self.notes |= dict.fromkeys(str(value) for name, value in report.user_properties if name in told)
+        self._show_evidence_of(report)
+        if (record := record_of(report)) is None:
+            self._count_skip(report)
+            return
+        self._keep(record)
+        if record["outcome"] == "skipped" and UNSTATED in str(report.longrepr):
+            self._count_unstated(report)
+        if self.config.stash[SETTINGS].report is not None:
+            from pytest_hdp.report.capture import train_key
+
+            self._tests.setdefault(train_key(record), report.nodeid)
+
+    def _show_evidence_of(self, report: pytest.TestReport) -> None:
+        record = getattr(report, RECORD, None)
+        if record is not None and isinstance(report.longrepr, str):
+            vantage = vantage_of_report(report)
+            said = record["explanation"] if vantage is None else f"from {vantage}: {record['explanation']}"
+            brief = self.config.getoption("tbstyle") == "line"
+            report.longrepr = EvidenceRepr("" if brief else report.longrepr, report.nodeid, said)
+
+    def _count_skip(self, report: pytest.TestReport) -> None:
+        """Count a test of ours that never got to measure, by its reason, which pytest itself shows with -rs only."""
+        ours = "hdp" in report.keywords or any(name == UNAVAILABLE for name, _ in report.user_properties)
+        if ours and report.skipped and isinstance(report.longrepr, tuple):
+            vantage = vantage_of_report(report)
+            about = "" if vantage is None else f"{vantage}: "
+            self.skipped[about + report.longrepr[-1].removeprefix("Skipped: ")] += 1
+
+    def _other_skips(self) -> Iterable[tuple[str, int]]:
+        """What was skipped why, but for what is said of a path that could not be measured."""
+        said = "\n".join(self.unmeasured)
+        return [(reason, count) for reason, count in self.skipped.items() if reason not in said]
+
+    def _count_unstated(self, report: pytest.TestReport) -> None:
+        """Say how many verdicts stand open because the profile says nothing of their numbers."""
+        if isinstance(report.longrepr, tuple):
+            said = report.longrepr[-1].removeprefix("Skipped: ")
+            self.skipped[said.partition(UNSTATED)[0] + UNSTATED] += 1
+
+    def _keep(self, record: dict[str, Any]) -> None:
+        key = _train(record)
+        known = self._by_train.get(key)
+        if known is None or GRAVITY.index(record["outcome"]) < GRAVITY.index(known["outcome"]):
+            self._by_train[key] = record
+        self._files.append(record)
+
+    @pytest.hookimpl(tryfirst=True)  # pytest's own takes a second to read sources for a traceback
+    def pytest_keyboard_interrupt(self) -> None:
+        """Keep what a measurement that was interrupted had found by then."""
+        from pytest_hdp.judge.record import to_record
+
+        campaign = self.config.stash.get(CAMPAIGN, None)
+        self._keep_unknown(map(to_record, campaign.stop() if campaign is not None else ()))
+
+    def _keep_unknown(self, records: Iterable[dict[str, Any]]) -> None:
+        for record in records:
+            if _train(record) not in self._by_train:
+                self._keep(record)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter, config: pytest.Config
+    ) -> Generator[None]:
+        """The grid, and the surprises in words: last of all, since the last lines are those that stay on the screen."""
+        try:
+            return (yield)
+        finally:
+            self._show(terminalreporter, config)
+
+    def _show(self, terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+        grave = self._files.troubles or self.unmeasured
+        told = self.records or self.notes or self.skipped
+        if not (told or grave) or (config.get_verbosity() < -1 and not grave):
+            return
+        from pytest_hdp.report.grid import grids
+        from pytest_hdp.report.lines import wrapped
+        from pytest_hdp.report.summary import surprises
+
+        writer = terminalreporter._tw
+        unicode = _speaks_unicode(writer)
+        terminalreporter.section("IP protocol numbers", sep="=")
+        lines: list[Line] = []
+        if config.get_verbosity() >= 0:
+            lines += [[(line, None)] for line in self.header]
+            lines += [*grids(self.records, width=writer.fullwidth, unicode=unicode), []] if self.records else []
+        lines += (
+            surprises(self.records, width=writer.fullwidth, unicode=unicode, whole=not self.unmeasured)
+            if self.records
+            else []
+        )
+        said: list[tuple[str, str | None]] = [(f"note: {note}", None) for note in self.notes]
+        said += [(f"{count} skipped: {reason}", "yellow") for reason, count in self._other_skips()]
+        said += [(f"hdp: {line}", "red") for line in (*self.unmeasured, *self._files.troubles)]
+        for text, shade in said:
+            lines += [[(line, shade)] for line in wrapped(safe(text, unicode=unicode), writer.fullwidth, "  ")]
+        for line in lines:
+            for text, colour in line:
+                writer.write(text, **({colour: True} if colour else {}))
+            writer.line()
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            from pytest_hdp.report.github import commands
+
+            for command in commands(self.records, self.unmeasured):
+                writer.line(command)
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None]:
+        """Write the files that were asked for, last of all: by then xdist has waited for the ends of its workers.
+
+        Show the grid where pytest will show no summary, because it or another plugin broke.
+        """
+        shown = exitstatus != pytest.ExitCode.INTERNAL_ERROR
+        try:
+            with warnings.catch_warnings():
+                if CAMPAIGN in self.config.stash or self.header:  # a cache that can't be written ends no run of ours
+                    warnings.filterwarnings("default", category=pytest.PytestCacheWarning)
+                yield
+        except BaseException:
+            shown = False
+            raise
+        finally:
+            self._finish(session)
+            reporter = self.config.pluginmanager.getplugin("terminalreporter")
+            if not shown and reporter is not None:
+                self._show(reporter, self.config)
+
+    def _finish(self, session: pytest.Session) -> None:
+        """Write the files; that one can't be is told, and no success."""
+        packets = None
+        if session.exitstatus == pytest.ExitCode.INTERRUPTED:
+            records, tests = handover.known(self.config)
+            self._keep_unknown(records)
+            self._tests = tests | self._tests
+        if self.config.stash[SETTINGS].report is not None:
+            from pytest_hdp.plugin.handover import tests_by_train
+            from pytest_hdp.plugin.paths import captured
+
+            packets = captured(self.config)
+            self._tests = tests_by_train(session) | self._tests
+        latency = self.config.pluginmanager.get_plugin("hdp-latency-file")
+        found = latency.results if latency is not None else ()
+        self._files.finish(self.records, packets=packets, tests=self._tests, latency=found, unmeasured=self.unmeasured)
+        self._tell_github()
+        if self._files.troubles and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+
+    def _tell_github(self) -> None:
+        """On GitHub Actions: the job's summary."""
+        place = os.environ.get("GITHUB_STEP_SUMMARY")
+        if place and (self.records or self.unmeasured) and self.config.stash[SETTINGS].report is not None:
+            from pytest_hdp.report.github import append_summary
+
+            if (trouble := append_summary(Path(place), self.records, self.unmeasured)) is not None:
+                self._files.troubles.append(trouble)
+
+
+def _train(record: dict[str, Any]) -> tuple[str, ...]:
+    return (json.dumps(record["path"]), *(str(record[name]) for name in ("direction", "form", "protocol")))
+
+
+def _speaks_unicode(writer: TerminalWriter) -> bool:
+    encoding = getattr(writer._file, "encoding", None) or "ascii"
+    try:
+        "\u2192\u00b7".encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

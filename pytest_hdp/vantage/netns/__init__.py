@@ -1,0 +1,1 @@
+"""Network namespaces of our own, kept by a process of our own."""
