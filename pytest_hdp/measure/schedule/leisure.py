@@ -51,9 +51,10 @@ def ask_at_leisure(
         yield from hear()
         doubts.judge()
     leisure = Leisure(know, direction)
-    if leisure.suspects and leisure.witnesses and know.path.gone is None:
-        yield from leisure.ask(send, until)
-        yield from hear()
+    if leisure.suspects and leisure.witnesses:
+        if know.path.gone is None:
+            yield from leisure.ask(send, until)
+            yield from hear()
         leisure.judge()
 
 
@@ -127,7 +128,7 @@ class Leisure:
         know.forget_circumstances()
         for train in [each for each in self._asked if each in know.to_locate]:  # the others have been told already
             know.settle(judged_anew(know, know.to_locate.pop(train)), worth=know.path.routed)
-        for train in self.suspects:
+        for train in self.suspects if self.witnesses else ():
             judgement = know.to_locate.get(train)
             if judgement is not None and judgement.verdict is Verdict.LOST:
                 know.to_locate[train] = spent_by(min(self.spent or self.witnesses), judgement, "rejects others")

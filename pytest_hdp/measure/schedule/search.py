@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Means
 from pytest_hdp.judge.statistics import needed, upper_bound
-from pytest_hdp.judge.verdict import Verdict
+from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure.location.locate import Locator, ask_again
 from pytest_hdp.measure.location.located import Kinds, in_turn, worth_locating
 from pytest_hdp.measure.location.ttl_rung import TRIES
 from pytest_hdp.measure.schedule.alone import ask_alone, leave_open
-from pytest_hdp.measure.schedule.leisure import ask_at_leisure
+from pytest_hdp.measure.schedule.leisure import Leisure, ask_at_leisure
 from pytest_hdp.measure.schedule.silence import lost_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_hdp.judge.result import Judgement
-    from pytest_hdp.judge.verdict import Direction
     from pytest_hdp.measure.path.waiting import Beside, Waiting
     from pytest_hdp.measure.schedule.doubts import Send
     from pytest_hdp.measure.schedule.knowledge import Knowledge
@@ -48,6 +47,8 @@ class Places:
         know = self._know
         if know.path.gone is not None:
             leave_open(know)
+            for direction in Direction:
+                Leisure(know, direction).judge()
             know.settle_all(list(know.to_locate.values()))
             return
         still_open = {train.direction for train in know.open_trains()} | self._searched
@@ -106,7 +107,9 @@ class Places:
 
         A packet and the error about it are both lost as often as the control.
         """
-        train = next(each for each in self._know.plan.trains if each.direction is direction)
+        trains = [each for each in self._know.plan.trains if each.direction is direction]
+        stand_in = self._know.stand_ins.first(direction)  # whose own control is another than that of all others
+        train = next((each for each in trains if each != stand_in), trains[0])
         control = self._know.circumstances(train, more_rounds=False).control
         lost, sent = lost_of(control)
         loss = 1 - (1 - upper_bound(lost, sent)) ** 2 if lost else 0.0
