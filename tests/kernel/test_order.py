@@ -134,8 +134,11 @@ def test_latency_comes_after_the_sweep_in_whatever_order_the_suites_are_named(ru
 def test_a_path_that_loses_most_of_everything_is_not_as_expected(runs):
     (records,), printed = runs((SWEEP, "suites/internet/test_control.py"), rules=LOSES)
     forward = [record for record in records if record["direction"] == "forward"]
-    assert verdicts(records, "forward") == {"inconclusive"}, printed
-    assert all("the path itself loses most" in str(record["explanation"]) for record in forward), printed
+    lucky = [record for record in forward if record["verdict"] == "delivered"]  # five of five, or so: one in thousands
+    assert len(lucky) <= 0.02 * len(forward), printed
+    rest = [record for record in forward if record not in lucky]
+    assert {record["verdict"] for record in rest} == {"inconclusive"}, printed
+    assert all("the path itself loses most" in str(record["explanation"]) for record in rest), printed
     assert (
         "control packets were lost on the way to 198.51.100.2: the path itself loses more than one in five" in printed
     )
