@@ -57,7 +57,7 @@ ALWAYS = {
     "an error of an agent's": "xxx",
     "the standard error": "it prints without end on its standard error",
 }
-FROM_THE_START = {**ALWAYS, "hangs up": "ssh ended with status 0"}
+FROM_THE_START = {**ALWAYS, "hangs up": "something else runs there than what was asked for"}
 LATER = {
     **ALWAYS,
     "hangs up": "the connection ended",

@@ -13,10 +13,9 @@ from pytest_hdp.measure.location.located import Kinds, in_turn, worth_locating
 from pytest_hdp.measure.location.ttl_rung import TRIES
 from pytest_hdp.measure.schedule.alone import ask_alone, leave_open
 from pytest_hdp.measure.schedule.leisure import Leisure, ask_at_leisure
-from pytest_hdp.measure.schedule.silence import lost_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.measure.path.waiting import Beside, Waiting
@@ -71,8 +70,8 @@ class Places:
             if not chosen or clock.monotonic() > until:
                 break
             yield from self._climb(direction, chosen, until)
-        hidden = self._translated(direction) or self._silences(direction) > MOST_SILENCES
         rest = self._waiting(direction)
+        hidden = self._translated(direction) or self._silences(rest) > MOST_SILENCES
         know.settle_all([kinds.stands_for(each, hidden=hidden) if self._worth(each) else each for each in rest])
 
     def _worth(self, judgement: Judgement) -> bool:
@@ -86,7 +85,7 @@ class Places:
         know, control = self._know, self._know.control
         echo = control.means(direction) is Means.ECHOES
         stand_in = know.stand_ins.first(direction)
-        enough = self._silences(direction)
+        enough = self._silences(chosen)
         locator = Locator(know.path, direction, know.content, echo=echo, stand_in=stand_in, until=until, needed=enough)
         search = locator.control, locator.ledger
         know.searches.append(search)
@@ -102,16 +101,15 @@ class Places:
         told = [self._kinds.climbed(each, place, hidden=hidden) for each, place in zip(chosen, found, strict=True)]
         know.settle_all([each for each in told if each.train in know.to_locate])
 
-    def _silences(self, direction: Direction) -> int:
+    def _silences(self, judged: Iterable[Judgement]) -> int:
         """How many silences beside an answer it takes that loss does not explain; MOST_SILENCES and one: too many.
 
-        A packet and the error about it are both lost as often as the control.
+        A packet and the error about it are both lost as often as the control was, beside whichever of these lost most:
+        not as often as what is under way by now, and has not come yet.
         """
-        trains = [each for each in self._know.plan.trains if each.direction is direction]
-        stand_in = self._know.stand_ins.first(direction)  # whose own control is another than that of all others
-        train = next((each for each in trains if each != stand_in), trains[0])
-        control = self._know.circumstances(train, more_rounds=False).control
-        lost, sent = lost_of(control)
+        lost, sent = max(
+            ((each.control_sent - each.control_delivered, each.control_sent) for each in judged), default=(0, 0)
+        )
         loss = 1 - (1 - upper_bound(lost, sent)) ** 2 if lost else 0.0
         if loss >= 1:
             return MOST_SILENCES + 1
