@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.expect import assess, builtin
+from pytest_hdp.judge.expectations.assess import assess, builtin
 from pytest_hdp.judge.record import to_record
 from pytest_hdp.judge.result import IcmpCount, Judgement, PathName, Result
 from pytest_hdp.judge.verdict import Outcome, Place, Verdict
