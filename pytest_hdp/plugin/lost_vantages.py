@@ -7,6 +7,7 @@ point, and the others go on: those that can't be started are left out beforehand
 from __future__ import annotations
 
 import os
+import pwd
 import shlex
 import signal
 import subprocess
@@ -28,7 +29,7 @@ PATIENCE = 20.0  # seconds that a vantage point may take to say that its Python 
 _READY = "hdp-vantage-point-is-there"
 _WATCHED = "-o BatchMode=yes -o ServerAliveInterval=5 -o ServerAliveCountMax=3 "
 """Options of ssh: nobody is asked anything, and a connection that hangs ends."""
-_USUAL, _ROOTS = "pyexecnetcache", "/root/pyexecnetcache"
+_USUAL = "pyexecnetcache"
 """Where xdist puts its copy of pytest: below a user's home it would be root's under sudo, and root would run it."""
 _LONGEST = 500
 _OF_SSH = 255
@@ -76,7 +77,7 @@ class VantagePoints:
             if spec.ssh:
                 spec.ssh = _WATCHED + spec.ssh
                 if spec.chdir == _USUAL and "sudo" in shlex.split(spec.python or ""):
-                    spec.chdir = _ROOTS
+                    spec.chdir = f"{pwd.getpwuid(0).pw_dir}/{_USUAL}"  # root's home there, as here
         tried = _tried(specs)
         for spec, why in tried:
             if why is not None:

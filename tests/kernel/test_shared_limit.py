@@ -70,10 +70,8 @@ def limits(found):
 
 
 def test_all_other_protocols_share_a_limit_and_all_are_delivered():
-    found = measured((SharedLimiter(per_second=2000, burst=50),))  # nobody is accused, however busy the machine is
-    assert verdicts(found) <= {Verdict.DELIVERED, Verdict.INCONCLUSIVE}
-    late = [each for each in found.values() if each.verdict is Verdict.INCONCLUSIVE]
-    assert len(late) <= 0.2 * len(found), len(late)  # there was no time left to ask these again
+    found = measured((SharedLimiter(per_second=2000, burst=50),), locate="all")  # for as long as a busy machine takes
+    assert verdicts(found) == {Verdict.DELIVERED}
     both = limits(found)
     assert len(both) == 2  # one was measured each way
     for limit in both:
