@@ -277,6 +277,19 @@ def test_where_no_control_comes_back_a_probe_confirms(path_through):
     assert "(packets of 253 (experimental-1), since neither" in found[trains[1]].explanation
 
 
+def test_where_one_number_comes_through_both_ways_its_word_is_waited_for(path_through):
+    """It stands in for the control, until all that goes forward is over; another number's turn comes before."""
+    lab, path = path_through(make("transparent"))
+    drop_at_router1(lab, f"ip saddr {lab.client_address} ip protocol != {{ 6, 200 }}")
+    drop_at_router1(lab, f"ip saddr {lab.target_address} ip protocol != 6")
+    trains = tuple(Train(number, direction) for number in (6, 47, 200) for direction in Direction)
+    found = Measurement(path, plan.Plan(trains, plan.LAB)).run()
+    passed = {train for train in trains if found[train].verdict is Verdict.DELIVERED}
+    assert passed == {Train(6), Train(6, Direction.REVERSE), Train(200)}, [each.explanation for each in found.values()]
+    assert {found[train].verdict for train in trains if train not in passed} == {Verdict.LOST}
+    assert path.confirmed.left == MOST
+
+
 def test_where_nothing_comes_back_nobody_is_accused(path_through):
     lab, path = path_through(make("home-nat"))
     drop_at_router1(lab, f"ip saddr {lab.target_address}")

@@ -109,6 +109,9 @@ FOUND = (
     ("control-blocked-lossy", 46008577),
     ("doubled-numbers", "target-pace", 46009206),
     ("lossy-numbers", "dead-branch-of-control", "duplication", 46009536),
+    # all that might go to an unconfirmed address were datagrams and echoes, which a router dropped
+    ("agent-far-away", "changed-carrier", "tcp-and-sctp-only", 45003556),
+    ("dead-branch-of-control", "nat-pool", "agent-far-away", 2009),  # asked to send to where nothing came from
     # held by a receiver that rejects it, since its own packets stood in for the control
     ("tcp-and-sctp-only", "far-firewall-rejects", "far-established", 42000851),
     ("number-zero", 1),  # refused at socket(), and never sent

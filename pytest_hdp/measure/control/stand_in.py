@@ -133,7 +133,7 @@ class StandIns:
         waits = AHEAD if direction is Direction.REVERSE else 0
         if not (ahead or (not self._chosen.get(direction) and self._know.rounds >= since + waits)):
             return []
-        return [Slot(direction, each) for each in self._scouts(direction)]
+        return [Slot(direction, each) for each in self.scouts(direction)]
 
     def pending(self, direction: Direction, known: int) -> bool:
         """Whether enough was sent to choose, or to see how who was chosen fares, and is not yet known.
@@ -190,7 +190,7 @@ class StandIns:
         for train in trains:
             came, sent = came_as_sent(train, self._know.ledger.trains[train])
             shares[train] = came / sent if sent else 0.0
-        for train in self._scouts(direction):
+        for train in self.scouts(direction):
             usual = [each for each in sent_in(self._know.control, direction) if each.echo and each.stand_in is None]
             came, sent = _counts([*self._sent_as(train), *(usual if train == echo else ())])
             shares[train] = came / sent if sent else 0.0
@@ -199,8 +199,8 @@ class StandIns:
         good = [each for each in shares if shares[each] > least and each not in self._failed and self._fresh(each)]
         return sorted(by_interest(good), key=lambda each: (-shares[each], each != echo))
 
-    def _scouts(self, direction: Direction) -> list[Train]:
-        """But for the plan's own trains; nothing is sent in reverse that might open a way for what goes forward."""
+    def scouts(self, direction: Direction) -> list[Train]:
+        """Those that may be sent, none of the plan's: nothing in reverse that may open a way for what goes forward."""
         know = self._know
         scouts = [each for each in scouts_for(direction) if each not in know.plan.trains and self._fresh(each)]
         if direction is Direction.FORWARD:

@@ -14,7 +14,8 @@ from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.control.counting import ICMP
 from pytest_hdp.measure.control.stand_in import Slot
 from pytest_hdp.measure.path.waiting import GLANCE, Beside, Waiting, glance, hear, look_until, pause
-from pytest_hdp.measure.schedule.meeting import ask_back, greet_from_afar, may_answer
+from pytest_hdp.measure.schedule.confirming import Confirming
+from pytest_hdp.measure.schedule.meeting import ask_back, greet_from_afar
 from pytest_hdp.measure.schedule.rounds import FEW_CONTROLS, Volley, turns_of
 from pytest_hdp.measure.schedule.search import Places
 
@@ -34,6 +35,7 @@ class Batched:
         self.beside = Beside()
         self.places = Places(know, self.beside, self._send_few, self._hear)
         self.turns = turns_of(know)
+        self.confirming = Confirming(know, self._may_go)
         self._known = 0  # rounds of which all is known
         self._undecided: set[Train] = set()  # by the rounds that everyone gets
         self._learning: tuple[int, Callable[[], bool]] | None = None  # of so many rounds, and whether all is known
@@ -75,13 +77,14 @@ class Batched:
     def _asked(self) -> list[Train]:
         """The trains of the next round: those that lack rounds which everyone gets, and the undecided."""
         know, pace = self.know, self.know.plan.pace
-        return [
+        may = [
             each
             for each in know.open_trains()
             if self.turns.rounds(each) < (pace.most_rounds if each in self._undecided else pace.rounds)
             and self._may_go(each)
             and not know.stand_ins.pending(each.direction, self._known)
         ]
+        return self.confirming.without_waiting(may)
 
     def _may_go(self, train: Train) -> bool:
         """In reverse, when what is on its way forward under the same number has arrived, too."""
@@ -152,7 +155,7 @@ class Batched:
         for direction in reversed(know.directions):
             asked = [train for train in trains if train.direction is direction]
             if direction is Direction.REVERSE and asked:
-                asked = yield from may_answer(know, asked)
+                asked = yield from self.confirming.may_answer(asked)
             if direction is Direction.FORWARD or asked:
                 yield from self._send_all(asked, direction, number)
         yield from look_until(know.clock, self._far_busy)

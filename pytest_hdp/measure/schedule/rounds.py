@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.control.stand_in import Slot
 from pytest_hdp.measure.path.waiting import GLANCE, Beside, Waiting, glance, look_until, pause
-from pytest_hdp.measure.schedule.meeting import ask_back, greet, may_answer
+from pytest_hdp.measure.schedule.confirming import Confirming
+from pytest_hdp.measure.schedule.meeting import ask_back, greet
 from pytest_hdp.measure.schedule.search import Places
 from pytest_hdp.measure.schedule.turns import Turns
 
@@ -86,6 +87,7 @@ class Rounds:
         self.beside = Beside()
         self.places = Places(know, self.beside, self.send_few, self.hear)
         self.turns = turns_of(know)
+        self.confirming = Confirming(know, self.turns.may_go)
 
     def script(self) -> Waiting[None]:
         """Measure all of it."""
@@ -120,7 +122,8 @@ class Rounds:
 
     def _asked(self) -> list[Train]:
         """The trains of the next round."""
-        return [each for each in self.know.open_trains() if self._may_go_on(each) and self.turns.may_go(each)]
+        may = [each for each in self.know.open_trains() if self._may_go_on(each) and self.turns.may_go(each)]
+        return self.confirming.without_waiting(may)
 
     def _judgeable(self) -> list[Train]:
         """Those that got the rounds which everyone gets."""
@@ -146,7 +149,7 @@ class Rounds:
             asked = [train for train in trains if train.direction is direction]
             # forward goes on without trains too: its control keeps a NAT's way back open
             if direction is Direction.REVERSE and asked:
-                asked = yield from may_answer(know, asked)
+                asked = yield from self.confirming.may_answer(asked)
             if direction is Direction.FORWARD or asked:
                 yield from self.volley.send(self.volley.order(asked, direction), number)
         know.note_drops()

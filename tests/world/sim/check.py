@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction, Verdict
@@ -118,11 +119,23 @@ def _too_lossy(world: World, judgement: Judgement) -> bool:
 
 def _unconfirmed(world: World, judgement: Judgement) -> bool:
     """Whether no more is sent to an address, as is said, since really nothing that was sent there has come back."""
+    if "so there is no address to send to" in judgement.explanation:
+        return not any(fate.arrived for fate in world.network.fates if fate.sender == "near")
     found = _NOBODY.search(judgement.explanation)
     if found is None or judgement.verdict is not Verdict.INCONCLUSIVE:
         return False
     there = [fate for fate in world.network.fates if fate.sender == "far" and fate.destination == found[1]]
-    return bool(there) and not any(fate.arrived for fate in there)
+    return bool(there) and not any(fate.arrived for fate in there) and not any(_would_come_back(world))
+
+
+def _would_come_back(world: World) -> Iterator[bool]:
+    """Of each number of the plan, whether all of it comes through both ways: one packet would have been enough."""
+    for train in world.blueprint.trains:
+        back = [replace(train, direction=each) for each in Direction]
+        yield train.direction is Direction.REVERSE and all(
+            truth.verdicts <= {Verdict.DELIVERED, Verdict.INCONCLUSIVE} and not truth.partly and truth.nat != "leaked"
+            for truth in (truth_of(world, each) for each in back)
+        )
 
 
 def _unheard(world: World, judgement: Judgement, truth: Truth) -> bool:
