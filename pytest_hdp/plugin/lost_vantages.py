@@ -189,7 +189,8 @@ def _why_not(spec: Any) -> str | None:
     """Why no Python answers there, in a line; None if one does, or if only xdist knows how to reach it."""
     from execnet.gateway_io import popen_args, ssh_args
 
-    from pytest_hdp.vantage.remote.ssh import BUSY_PAUSES, is_busy, refusal
+    from pytest_hdp.vantage.remote.far_host import BUSY_PAUSES
+    from pytest_hdp.vantage.remote.ssh import is_busy, refusal
 
     if spec.via or not (spec.popen or spec.ssh):
         return None

@@ -81,13 +81,14 @@ OPTIONS = (
     _Option(
         "agent",
         "SPEC",
-        "agent at the target: ssh=user@host, netns=NAME, netns=pid:NUMBER, popen (this host); default: none",
+        "agent at the target: ssh=user@host, docker=NAME, podman=NAME, lxc=NAME, kubectl=POD, command=WORDS, "
+        "netns=NAME, netns=pid:NUMBER, popen (this host); default: none",
         spot,
     ),
     _Option(
         "source",
         "SPEC",
-        "where probes start: ssh=user@host, netns=NAME, netns=pid:NUMBER (default: this host)",
+        "where probes start: as --hdp-agent (default: this host)",
         spot,
     ),
     _Option("lab", "NAME", "emulate the path instead: one or more names, or all; see hdp lab list", values.labs),
@@ -103,8 +104,8 @@ OPTIONS = (
     _Option(
         "rate",
         "PPS",
-        "packets a second, at most (default: 50000 on loopback, 20000 between namespaces, 4000 over SSH, else as the "
-        "target answers)",
+        "packets a second, at most (default: 50000 on loopback, 20000 between namespaces, 4000 to a far host, else "
+        "as the target answers)",
         values.positive,
     ),
     _Option(

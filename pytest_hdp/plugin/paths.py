@@ -25,15 +25,15 @@ from pytest_hdp.measure.schedule.side_by_side import in_groups
 from pytest_hdp.plugin.collection import CAMPAIGN, LOOPBACK, SETTINGS, case_of, route_of, uses_path
 from pytest_hdp.plugin.earlier import Earlier, state_folder
 from pytest_hdp.plugin.handover import packets_from, shared_folder
+from pytest_hdp.plugin.spots import place
 from pytest_hdp.plugin.vantage_points import vantage_of
 from pytest_hdp.report.safe import safe
-from pytest_hdp.vantage.places import Place, PlaceError, here, netns
+from pytest_hdp.vantage.places import PlaceError
 
 if TYPE_CHECKING:
     from pytest_hdp.measure.path.capture import Packets
     from pytest_hdp.plugin.inventory import Target
     from pytest_hdp.plugin.options import Settings
-    from pytest_hdp.plugin.spots import Spot
 
 
 OTHER_FILES = 50
@@ -168,31 +168,18 @@ def _from(vantage: str | None, expect: Profile | str | None) -> Profile | None:
 
 
 def _to_target(settings: Settings, target: Target, profile: Profile | None) -> Route:
-    if any(spot is not None and spot.how == "ssh" for spot in (settings.source, target.agent)):
-        return _watched(settings, target, profile)
-    source = _place(settings.source)
-    if target.agent is None:
-        pace = _plan(settings, plan.AGENTLESS)
-        return routes.agentless(source, target.address, pace, profile, name=target.name)
-    pace = _plan(settings, plan.LAB)
-    return routes.between(source, _place(target.agent), target.address, pace, profile, name=target.name)
+    from pytest_hdp.vantage.remote.far_host import FarHost
 
-
-def _place(spot: Spot | None) -> Place:
-    return netns(spot.name) if spot is not None and spot.how == "netns" else here()
-
-
-def _watched(settings: Settings, target: Target, profile: Profile | None) -> Route:
-    from pytest_hdp.measure.campaign.watched import watched
-    from pytest_hdp.vantage.remote.ssh import ssh
-
-    def place(spot: Spot | None, peers: tuple[str, ...] = ()) -> Place | ssh:
-        return ssh(spot.name, peers) if spot is not None and spot.how == "ssh" else _place(spot)
-
-    agent = place(target.agent) if target.agent is not None else None
-    pace = plan.AGENTLESS if agent is None else plan.REMOTE
     source = place(settings.source, (target.address,))
-    return watched(source, agent, target.address, _plan(settings, pace), profile, name=target.name)
+    agent = place(target.agent) if target.agent is not None else None
+    if isinstance(source, FarHost) or isinstance(agent, FarHost):
+        from pytest_hdp.measure.campaign.watched import watched
+
+        pace = plan.AGENTLESS if agent is None else plan.REMOTE
+        return watched(source, agent, target.address, _plan(settings, pace), profile, name=target.name)
+    if agent is None:
+        return routes.agentless(source, target.address, _plan(settings, plan.AGENTLESS), profile, name=target.name)
+    return routes.between(source, agent, target.address, _plan(settings, plan.LAB), profile, name=target.name)
 
 
 def reach_all(campaign: Campaign) -> None:

@@ -1,26 +1,56 @@
-"""How the user names a vantage point: `ssh=user@host`, `netns=NAME`, `popen`."""
+"""How any option names a vantage point: `ssh=user@host`, `docker=NAME`, `netns=NAME`, `popen`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_hdp.vantage.places import Place
+    from pytest_hdp.vantage.remote.far_host import FarHost
+
+FORMS = (
+    "ssh=user@host, docker=NAME, podman=NAME, lxc=NAME, kubectl=POD, command=WORDS, netns=NAME, netns=pid:NUMBER, "
+    "popen (this host)"
+)
+_HERE = ("netns", "popen")
 
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """Where a vantage point is: `how` to reach it ("ssh", "netns", "popen"), and its name there."""
+    """Where a vantage point is: `how` to reach it ("ssh", "docker", "netns", "popen" ...), and its name there."""
 
     how: str
     name: str = ""
 
+    @property
+    def is_far(self) -> bool:
+        """Whether it takes an agent of its own, at the other end of a command's pipes."""
+        return self.how not in _HERE
+
 
 def spot(text: str) -> Spot:
-    """A vantage point."""
-    how, _, name = text.partition("=")
-    if how == "ssh":
-        from pytest_hdp.vantage.remote.ssh import parse
+    """A vantage point. Raises ValueError, one line."""
+    from pytest_hdp.vantage.remote import specs
 
-        parse(name)
+    how, _, name = specs.plain(text).partition("=")
+    if how in specs.PARSERS:
+        specs.parse(how, name)
         return Spot(how, name)
-    if (how == "netns" and name) or (how == "popen" and text == "popen"):
+    if (how == "netns" and name) or text == "popen":
         return Spot(how, name)
-    raise ValueError(f"{text!r} is not one of ssh=user@host, netns=NAME, netns=pid:NUMBER, popen (this host)")
+    raise ValueError(f"{text!r} is not one of {FORMS}")
+
+
+def place(spot: Spot | None, peers: tuple[str, ...] = ()) -> Place | FarHost:
+    """Where that is; None is this host. `peers`: addresses that may be sent to from there before anything came.
+
+    Raises PlaceError, one line, for a namespace that can't be had; a far host is reached later.
+    """
+    if spot is not None and spot.is_far:
+        from pytest_hdp.vantage.remote.specs import far_host
+
+        return far_host(spot.how, spot.name, peers)
+    from pytest_hdp.vantage.places import here, netns
+
+    return netns(spot.name) if spot is not None and spot.how == "netns" else here()

@@ -34,7 +34,7 @@ from pytest_hdp.measure import plan
 from pytest_hdp.measure.campaign.watched import watched
 from pytest_hdp.measure.schedule.engine import Measurement
 from pytest_hdp.vantage.places import here
-from pytest_hdp.vantage.remote.ssh import ssh
+from pytest_hdp.vantage.remote.specs import far_host
 
 TARGET = "198.51.100.2"
 
@@ -47,7 +47,7 @@ def sweep(agent: str, loss: float) -> None:
     """At the client: measure once."""
     trains = tuple(Train(number, direction) for direction in Direction for number in range(256))
     asked = replace(plan.Plan((), plan.REMOTE, seed=1), trains=trains)
-    route = watched(here(), ssh(agent.removeprefix("ssh=")), TARGET, asked, None)
+    route = watched(here(), far_host("ssh", agent.removeprefix("ssh=")), TARGET, asked, None)
     began = time.perf_counter()
     route.reach()
     ready = time.perf_counter()

@@ -10,7 +10,7 @@ import time
 
 from pytest_hdp.vantage.places import PlaceError
 from pytest_hdp.vantage.remote.exchange import AgentGone
-from pytest_hdp.vantage.remote.ssh import ssh
+from pytest_hdp.vantage.remote.specs import far_host
 
 PATIENCE = 15.0
 
@@ -18,7 +18,7 @@ PATIENCE = 15.0
 def meet(kind: str) -> str:
     os.environ["HOSTILE"] = kind
     try:
-        with ssh("far").station() as station:
+        with far_host("ssh", "far").station() as station:
             ends = time.monotonic() + PATIENCE
             while station.gone is None and time.monotonic() < ends:
                 try:

@@ -1,4 +1,4 @@
-"""Routes to a target where an agent watches, at a host behind SSH. Opening one logs in, and sends no probe."""
+"""Routes with an end at a far host: behind SSH, in a container, a pod. Opening one logs in, and sends no probe."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pytest_hdp.measure.path.endpoints import End, PathUnavailable, far_end, no_
 from pytest_hdp.measure.path.open_path import OpenPath
 from pytest_hdp.vantage import kernel
 from pytest_hdp.vantage.places import PlaceError
-from pytest_hdp.vantage.remote.ssh import ssh
+from pytest_hdp.vantage.remote.far_host import FarHost
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.expectations.assess import Profile
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 
 def watched(
-    source: Place | ssh,
-    agent: Place | ssh | None,
+    source: Place | FarHost,
+    agent: Place | FarHost | None,
     target: str,
     default: Plan,
     profile: Profile | None,
     *,
     name: str | None = None,
 ) -> Route:
-    """From a vantage point to an address, with an agent at the host that it leads to, or with none; over SSH either.
+    """From a vantage point to an address, with an agent at the host that it leads to, or none; either may be far.
 
     The host need not own the address: in most clouds it has a private one, and a translator before it. `name`: the
     target's, if it has one.
@@ -54,7 +54,7 @@ def watched(
         except PlaceError as error:
             raise PathUnavailable(str(error)) from None
 
-    far = [place for place in (source, agent) if isinstance(place, ssh)]
+    far = [place for place in (source, agent) if isinstance(place, FarHost)]
 
     def reach() -> None:
         for place in far:
@@ -73,7 +73,7 @@ def watched(
     )
     if profile is None:
         return route
-    known = profile.on_kernel(None if isinstance(source, ssh) else kernel.features()).for_target(called)
+    known = profile.on_kernel(None if isinstance(source, FarHost) else kernel.features()).for_target(called)
     return replace(route, expects=profile.name, expect=lambda train, _: known.expectation(train))
 
 

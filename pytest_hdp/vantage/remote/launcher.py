@@ -37,6 +37,8 @@ BEGUN = "[hdp: the agent begins]"
 _BEGIN_PATIENCE = 3.0  # seconds in which our code begins there, behind what a shell's start-up files print
 
 # Runs before anything else there, on whatever Python that is. No single quotes, no exclamation marks: see `loader`.
+# To a container's first process the kernel delivers no signal that it does not handle, its own alarm neither, by which
+# an agent ends: so that one has a child be the agent.
 _LOADER = f"""
 sys.path[:] = [each for each in sys.path if each]
 import os, socket
@@ -54,6 +56,14 @@ except EnvironmentError as error:
         os.execvp("sudo", ["sudo", "-n", sys.executable or "python3", "-SsEuc", "{_EXEC}", sys.argv[1], "sudo"])
     except EnvironmentError:
         sys.exit("hdp: raw sockets need root there, and there is no sudo: log in as root")
+if os.getpid() == 1:
+    child = os.fork()
+    if child:
+        null = os.open(os.devnull, os.O_RDWR)
+        for each in (0, 1, 2):
+            os.dup2(null, each)
+        os.waitpid(child, 0)
+        os._exit(0)
 exec(eval(sys.stdin.readline()))
 """
 
@@ -103,6 +113,12 @@ class NotStarted(Exception):  # noqa: N818
 def loader(python: str) -> list[str]:
     """The command that is to run there, as words."""
     return [python, "-SsEuc", _EXEC, f"exec({json.dumps(_LOADER)})"]
+
+
+def program() -> str:
+    """The same as one word, for a Python that is given it after -c."""
+    words = json.dumps([f"exec({json.dumps(_LOADER)})"])
+    return f"import sys;sys.argv[1:]={words};exec(sys.argv[1])"
 
 
 def start(command: Sequence[str], name: str, terms: Terms) -> RemoteStation:

@@ -7,12 +7,13 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from pytest_hdp.vantage.places import PlaceError
-from pytest_hdp.vantage.remote.ssh import ssh
+from pytest_hdp.vantage.remote.specs import far_host, plain
 
 
 def connect(spec: str) -> str:
+    how, _, name = plain(spec).partition("=")
     try:
-        with ssh(spec.removeprefix("ssh=")).station() as station:
+        with far_host(how, name).station() as station:
             return f"ready, {station.gone}"
     except PlaceError as error:
         return str(error)

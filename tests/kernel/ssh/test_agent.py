@@ -328,6 +328,21 @@ def test_it_ends_by_itself(start, terms):
         far.tap("lo", PROGRAM)
 
 
+def test_the_first_process_of_a_container_ends_by_itself_too(space):
+    """As in `docker run -i IMAGE python3`: the kernel delivers no alarm to process 1, whatever it is stuck in."""
+    enter = [f"--net=/proc/{os.getpid()}/fd/{space.descriptor}"]
+    if space.keeper.private:
+        enter = [f"--user=/proc/{space.keeper.pid}/ns/user", "--preserve-credentials", *enter]
+    first = ["nsenter", *enter, "unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    far = shipping.start([*first, *shipping.loader(sys.executable)], "the agent", Terms(silence=1))
+    began = time.monotonic()
+    while far.gone is None:
+        far.poll(1)
+        assert time.monotonic() - began < 10, "it lives on"
+    far.close()
+    assert time.monotonic() - began < 4.5, "the controller's next word would be heard by then"
+
+
 def test_all_privilege_is_gone_and_all_sockets_are_there(start):
     if os.geteuid() != 0:
         pytest.skip("privilege: only root can become nobody")

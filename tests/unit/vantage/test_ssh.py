@@ -15,7 +15,8 @@ from pytest_hdp.vantage.places import PlaceError
 from pytest_hdp.vantage.remote import launcher as shipping
 from pytest_hdp.vantage.remote.client import RemoteStation
 from pytest_hdp.vantage.remote.exchange import AgentGone
-from pytest_hdp.vantage.remote.ssh import parse, ssh
+from pytest_hdp.vantage.remote.specs import far_host
+from pytest_hdp.vantage.remote.ssh import parse
 
 VANTAGE = Path(shipping.__file__).parents[1]
 
@@ -206,4 +207,4 @@ def test_what_ssh_prints_moves_no_cursor(tmp_path, monkeypatch):
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     with pytest.raises(PlaceError, match=r"can't be had: no \\x1b\[2J way$"):
-        ssh("host").connect()
+        far_host("ssh", "host").connect()

@@ -1,0 +1,105 @@
+"""A far host as a place with sockets: what `--hdp-agent=ssh=...`, `docker=...` and their like name."""
+
+from __future__ import annotations
+
+import atexit
+import random
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.explain import plain
+from pytest_hdp.vantage.places import PlaceError
+from pytest_hdp.vantage.remote.launcher import NotStarted, start
+
+if TYPE_CHECKING:
+    from pytest_hdp.vantage.remote.access import Access
+    from pytest_hdp.vantage.remote.client import RemoteStation
+
+_LONGEST = 1000  # characters of a reason, much of which is the far end's
+BUSY_PAUSES = (0.3, 0.6, 1.2, 2.4, 4.0)  # seconds before another try
+
+
+class FarHost:
+    """A host where a command gives us a Python. `peers`: addresses that may be sent to from there unasked."""
+
+    def __init__(self, access: Access, peers: tuple[str, ...] = ()) -> None:
+        self._access = access
+        self._terms = replace(access.terms, peers=peers)
+        self._ready: RemoteStation | None = None
+        self._trying: threading.Thread | None = None
+        self._refused: PlaceError | None = None
+
+    def describe(self) -> str:
+        """Name the host, as it was asked for."""
+        return self._access.name
+
+    def begin(self) -> None:
+        """Have `connect` done meanwhile: many hosts are logged in to side by side."""
+        if self._trying is None:
+            self._trying = threading.Thread(target=self._try, name=f"login to {self.describe()}", daemon=True)
+            self._trying.start()
+
+    @property
+    def pending(self) -> bool:
+        """Whether that is still going on."""
+        return self._trying is not None and self._trying.is_alive()
+
+    def connect(self) -> None:
+        """Log in and start the agent, for the next `station`. Raises PlaceError, one line. Sends nothing else."""
+        if self._trying is not None:
+            self._trying.join()
+            if self._refused is not None:
+                raise self._refused
+        self._connect()
+
+    def _try(self) -> None:
+        try:
+            self._connect()
+        except PlaceError as error:
+            self._refused = error
+
+    def _connect(self) -> None:
+        if self._ready is not None and self._ready.gone is None:
+            return
+        name = f"the agent {self.describe()}"
+        try:
+            self._ready = self._started(name)
+        except NotStarted as error:
+            raise PlaceError(f"{name} can't be had: {plain(self._access.reason(error)[:_LONGEST])}") from None
+        except FileNotFoundError:
+            program = plain(self._access.command[0])
+            raise PlaceError(
+                f"{name} can't be had: there is no program {program} here: {self._access.install}"
+            ) from None
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            program = plain(self._access.command[0])
+            raise PlaceError(f"{name} can't be had: {program} can't be started: {error}") from None
+        atexit.register(self._ready.close)
+
+    def _started(self, name: str) -> RemoteStation:
+        """Log in, and again where a host that has too many at a time ends it at once."""
+        for pause in BUSY_PAUSES:
+            try:
+                return start(self._access.command, name, self._terms)
+            except NotStarted as error:
+                if not self._access.is_busy(error.printed):
+                    raise
+            time.sleep(pause * random.uniform(0.5, 1.5))
+        return start(self._access.command, name, self._terms)
+
+    @contextmanager
+    def station(self) -> Iterator[RemoteStation]:
+        """Give a station there; it ends, and everything there, with the context. Raises PlaceError."""
+        self.connect()
+        station, self._ready = self._ready, None
+        assert station is not None, "connect() raises or connects"
+        try:
+            with station:
+                yield station
+        finally:
+            atexit.unregister(station.close)
