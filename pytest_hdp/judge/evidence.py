@@ -9,6 +9,8 @@ from typing import TypeAlias
 
 from pytest_hdp.judge.pattern import SharedLoss
 from pytest_hdp.judge.verdict import Direction, Form
+from pytest_hdp.packet.family import family_of
+from pytest_hdp.packet.icmp import Meaning, meaning
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -65,9 +67,20 @@ class IcmpReport:
         """Who says what."""
         return self.source, self.type, self.code
 
+    @property
+    def meaning(self) -> Meaning:
+        """What it says, by whatever IP."""
+        return meaning_of(self.kind)
+
 
 Kind: TypeAlias = "tuple[str, int, int]"
 """Source, type and code of an ICMP error."""
+
+
+def meaning_of(kind: Kind) -> Meaning:
+    """Return what an ICMP error says. The version of IP is that of its source."""
+    source, type_, code = kind
+    return meaning(type_, code, version=family_of(source).version)
 
 
 @dataclass(frozen=True, slots=True)

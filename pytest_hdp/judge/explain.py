@@ -13,6 +13,8 @@ from pytest_hdp.judge.evidence import Means
 from pytest_hdp.judge.pattern import order_text
 from pytest_hdp.judge.statistics import upper_bound
 from pytest_hdp.judge.verdict import Direction, Form
+from pytest_hdp.packet.family import family_of
+from pytest_hdp.packet.icmp import describe
 from pytest_hdp.packet.registry import slug
 
 if TYPE_CHECKING:
@@ -21,34 +23,6 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import IcmpReport, Probe, Sighting, Train, TrainEvidence
     from pytest_hdp.judge.facts import Facts
     from pytest_hdp.judge.pattern import SharedLoss
-
-_ICMP_TYPES = {
-    3: "destination unreachable",
-    4: "source quench",
-    5: "redirect",
-    11: "time exceeded",
-    12: "parameter problem",
-}
-# RFC 792, RFC 1122 3.2.2.1, RFC 1812 5.2.7.1.
-_UNREACHABLE = {
-    0: "network unreachable",
-    1: "host unreachable",
-    2: "protocol unreachable",
-    3: "port unreachable",
-    4: "fragmentation needed",
-    5: "source route failed",
-    6: "network unknown",
-    7: "host unknown",
-    8: "source host isolated",
-    9: "network administratively prohibited",
-    10: "host administratively prohibited",
-    11: "network unreachable for this type of service",
-    12: "host unreachable for this type of service",
-    13: "communication administratively prohibited",
-    14: "host precedence violation",
-    15: "precedence cutoff in effect",
-}
-
 
 ANSWERED_IF_VALID = frozenset({1, 6, 17, 136})
 """Numbers that hosts answer when the message is valid, and drop otherwise: ICMP echo, TCP, UDP and UDP-Lite."""
@@ -162,7 +136,8 @@ def control_errors_text(facts: Facts) -> str:
     """Return who said what about the control: "; 100.64.0.1 answered 9 of it with host unreachable (ICMP 3/1)"."""
     errors = sorted(facts.circumstances.reference.errors, key=lambda each: (-each[3], each))
     said = [
-        f"{plain(source)} answered {count} of it with {icmp_text(kind, code)}" for source, kind, code, count in errors
+        f"{plain(source)} answered {count} of it with {icmp_text(source, kind, code)}"
+        for source, kind, code, count in errors
     ]
     return "".join(f"; {each}" for each in said[:_MOST_KINDS])
 
@@ -176,14 +151,9 @@ def control_at_socket_text(facts: Facts, arrived: Iterable[Probe]) -> str:
     return ", while the control did" if beside else ""
 
 
-def icmp_text(type_: int, code: int) -> str:
-    """Return an ICMP error in words: "protocol unreachable (ICMP 3/2)"."""
-    words = _ICMP_TYPES.get(type_, "error")
-    if type_ == 3:
-        words = _UNREACHABLE.get(code, words)
-    elif type_ == 11:
-        words = "reassembly time exceeded" if code == 1 else "time to live exceeded"
-    return f"{words} (ICMP {type_}/{code})"
+def icmp_text(source: str, type_: int, code: int) -> str:
+    """Return an ICMP error in words: "protocol unreachable (ICMP 3/2)". `source`: who sent it, by whatever IP."""
+    return describe(type_, code, version=family_of(source).version)
 
 
 def rejections_text(rejections: Iterable[tuple[Probe, IcmpReport]]) -> str:
@@ -193,7 +163,7 @@ def rejections_text(rejections: Iterable[tuple[Probe, IcmpReport]]) -> str:
         probes.setdefault((report.source, report.type, report.code), set()).add(probe.index)
     ranked = sorted(probes.items(), key=lambda item: (-len(item[1]), item[0]))
     said = [
-        f"{plain(source)} answered {len(indices)} with {icmp_text(type_, code)}"
+        f"{plain(source)} answered {len(indices)} with {icmp_text(source, type_, code)}"
         for (source, type_, code), indices in ranked[:3]
     ]
     return ", ".join(said) + (f" and {len(ranked) - 3} more kinds of error came" if len(ranked) > 3 else "")

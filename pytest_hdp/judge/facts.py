@@ -17,15 +17,12 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_hdp.judge.statistics import alpha_per_train
+from pytest_hdp.packet.icmp import Meaning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_hdp.judge.evidence import Circumstances, IcmpReport, Probe, Sighting, TrainEvidence
-
-REJECTING = {3, 11, 12}
-"""ICMP types that say a packet was dropped: unreachable, time exceeded, parameter problem (RFC 792, RFC 1812 5.2.7).
-Source quench (4) and redirect (5) say no such thing."""
 
 TRANSIENT = {"ENOBUFS", "EAGAIN", "EWOULDBLOCK", "ENOMEM", "EINTR"}
 """Errors of sendto() that speak of the moment, not of the protocol number (send(2))."""
@@ -105,7 +102,7 @@ class Facts:
             (probe, report)
             for probe in self.probes
             for report in sorted(set(probe.icmp), key=_ICMP_ORDER)
-            if report.authenticated and report.type in REJECTING and not self.by_sender(report.source)
+            if report.authenticated and report.meaning.drops and not self.by_sender(report.source)
         ]
         self.replied = any(probe.replies for probe in self.probes)
         self.spoiled_rounds = {c.round for c in circumstances.control if c.spoiled}
@@ -162,8 +159,8 @@ class Facts:
         if self.has_agent:
             return []
         by_firewall = self.circumstances.firewall_says_port or self.train.protocol not in WITH_A_PORT
-        codes = {2} if by_firewall else {2, 3}
-        return [(p, r) for p, r in self.rejections if self.from_target(r.source) and r.type == 3 and r.code in codes]
+        told = {Meaning.PROTOCOL} if by_firewall else {Meaning.PROTOCOL, Meaning.PORT}
+        return [(p, r) for p, r in self.rejections if self.from_target(r.source) and r.meaning in told]
 
     @cached_property
     def ambiguous(self) -> list[tuple[Probe, IcmpReport]]:
@@ -171,7 +168,7 @@ class Facts:
         firewall = self.circumstances.firewall_says_port
         if self.has_agent or self.train.protocol not in (WITH_A_PORT if firewall else OF_A_TUNNEL):
             return []
-        return [(p, r) for p, r in self.rejections if self.from_target(r.source) and (r.type, r.code) == (3, 3)]
+        return [(p, r) for p, r in self.rejections if self.from_target(r.source) and r.meaning is Meaning.PORT]
 
     @cached_property
     def own_addresses(self) -> frozenset[str]:

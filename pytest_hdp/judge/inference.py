@@ -109,7 +109,7 @@ def _tells(facts: Facts, probe: Probe, report: IcmpReport) -> bool:
 
 def _unheard(facts: Facts, probe: Probe, report: IcmpReport) -> bool:
     """Say whether the target only tells what its host made of what no socket was there for, or not any more."""
-    stack = facts.circumstances.agent_gone is not None and report.type == 3 and report.code in {2, 3}
+    stack = facts.circumstances.agent_gone is not None and report.meaning.by_stack
     came = bool(probe.arrived) and not facts.circumstances.eyes.delivered
     return (came or stack) and facts.from_target(report.source)
 

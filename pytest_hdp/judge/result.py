@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pytest_hdp import __version__
-from pytest_hdp.judge.evidence import Probe, Train
+from pytest_hdp.judge.evidence import Probe, Train, meaning_of
 from pytest_hdp.judge.trace import Trace
 from pytest_hdp.judge.verdict import Outcome, Place, Verdict
+from pytest_hdp.packet.icmp import Meaning
 
 SCHEMA = 1
 FIRST_RULES, RULES = 1, 2
@@ -45,6 +46,11 @@ class IcmpCount:
     code: int
     count: int
     authenticated: bool
+
+    @property
+    def meaning(self) -> Meaning:
+        """What it says, by whatever IP."""
+        return meaning_of((self.source, self.type, self.code))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import struct
 
 from pytest_hdp.packet._carrier_base import Carrier, Ends, after, balanced, put_checksum
 from pytest_hdp.packet.checksums import pseudo_header
-from pytest_hdp.packet.ip import packed
+from pytest_hdp.packet.family import packed
 
 _TEST_GROUP = bytes([233, 252, 0, 1])  # MCAST-TEST-NET, RFC 6676
 _ENTERPRISE = 32473  # for documentation, RFC 5612

@@ -17,7 +17,8 @@ from pytest_hdp.packet._carrier_base import (
     after,
     put_checksum,
 )
-from pytest_hdp.packet.ip import build_ipv4, packed, parse_ipv4
+from pytest_hdp.packet.family import packed
+from pytest_hdp.packet.ip import build_ipv4, parse_ipv4
 
 _SPI = 0x48445000
 _SESSION = 0x48445000

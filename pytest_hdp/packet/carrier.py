@@ -15,13 +15,24 @@ from pytest_hdp.packet._carrier_base import INNER_PROTOCOL, Carrier, Ends
 from pytest_hdp.packet._routing import ROUTING
 from pytest_hdp.packet._transports import TRANSPORTS
 from pytest_hdp.packet._tunnels import TUNNELS
-from pytest_hdp.packet.hdp import DEFAULT_PORT
-from pytest_hdp.packet.ip import packed
+from pytest_hdp.packet.family import packed
+from pytest_hdp.packet.hdp import DEFAULT_PORT, HEADER_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CARRIERS", "INNER_PROTOCOL", "Carrier", "Ends", "hdp_offset", "unwrap", "wrap"]
+__all__ = [
+    "CARRIERS",
+    "INNER_PROTOCOL",
+    "RUN_ID_IN_UDP",
+    "RUN_ID_OFFSETS",
+    "Carrier",
+    "Ends",
+    "hdp_offset",
+    "run_id_offsets",
+    "unwrap",
+    "wrap",
+]
 
 CARRIERS: Mapping[int, Carrier] = MappingProxyType(
     {carrier.protocol: carrier for carrier in sorted((*TRANSPORTS, *TUNNELS, *ROUTING), key=lambda c: c.protocol)}
@@ -63,6 +74,11 @@ def hdp_offset(protocol: int) -> int:
     return 0 if carrier is None else carrier.offset
 
 
+def run_id_offsets(protocol: int) -> tuple[int, ...]:
+    """Return where the run id stands behind the IP header, bare and in this number's carrier."""
+    return RUN_ID_AT, RUN_ID_AT + hdp_offset(protocol)
+
+
 def unwrap(protocol: int, ip_payload: bytes) -> bytes | None:
     """Return the HDP bytes inside a carrier, or None if `ip_payload` is no such message; never raises.
 
@@ -71,3 +87,11 @@ def unwrap(protocol: int, ip_payload: bytes) -> bytes | None:
     """
     carrier = CARRIERS.get(protocol)
     return None if carrier is None else carrier.extract(bytes(ip_payload))
+
+
+RUN_ID_AT = HEADER_SIZE
+RUN_ID_IN_UDP = 8 + RUN_ID_AT
+_PLACES = sorted({RUN_ID_AT, *(RUN_ID_AT + hdp_offset(number) for number in CARRIERS)})
+# The usual ones first, since the first that fits ends a filter; then those to which boxes on the path shift it.
+RUN_ID_OFFSETS = tuple(dict.fromkeys([*_PLACES, *(place + shift for place in _PLACES for shift in range(-12, 17))]))
+"""All places behind the IP header at which a run id is looked for."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address
 
 from pytest_hdp.packet.checksums import checksum
+from pytest_hdp.packet.family import address_text, packed
 
 __all__ = ["IPv4", "IPv6", "build_ipv4", "checksum", "packed", "parse_ipv4", "parse_ipv6"]
 
@@ -92,8 +91,8 @@ def parse_ipv4(data: bytes) -> IPv4 | None:
         ttl=ttl,
         protocol=protocol,
         checksum=check,
-        source=_dotted(source),
-        destination=_dotted(destination),
+        source=address_text(source),
+        destination=address_text(destination),
         options=bytes(data[20:header_length]),
         payload=bytes(data[header_length:end]),
         truncated=total_length > len(data),
@@ -114,8 +113,8 @@ def parse_ipv6(data: bytes) -> IPv6 | None:
         payload_length=payload_length,
         next_header=next_header,
         hop_limit=hop_limit,
-        source=str(IPv6Address(source)),
-        destination=str(IPv6Address(destination)),
+        source=address_text(source),
+        destination=address_text(destination),
         extension_headers=seen,
         fragment_offset=fragment_offset,
         protocol=protocol,
@@ -193,14 +192,3 @@ def build_ipv4(  # noqa: PLR0913 (the fields of the header)
         raise ValueError(f"one of these does not fit IPv4: {fields}") from error
     header += options
     return header[:10] + checksum(header).to_bytes(2, "big") + header[12:] + payload
-
-
-@lru_cache(maxsize=1024)
-def packed(address: str) -> bytes:
-    """Return the 4 or 16 bytes of an IPv4 or IPv6 address; ValueError if it is neither."""
-    return IPv6Address(address).packed if ":" in address else IPv4Address(address).packed
-
-
-@lru_cache(maxsize=1024)
-def _dotted(address: bytes) -> str:
-    return "%d.%d.%d.%d" % tuple(address)  # noqa: UP031 (a third faster than the f-string)

@@ -9,8 +9,10 @@ import pytest
 
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Form
+from pytest_hdp.measure.campaign.keys import bare_key, family_in, route_key
+from pytest_hdp.packet.family import IPV6
 from pytest_hdp.packet.numbers import parse_protocols
-from pytest_hdp.packet.registry import test_id
+from pytest_hdp.plugin.ids import case_id, only_route_id, route_id
 from pytest_hdp.plugin.options import Settings
 
 if TYPE_CHECKING:
@@ -83,10 +85,12 @@ def generate(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("hdp_case", [_skipped(settings)], indirect=True)
         return
     tags = {key: _tags(settings, key) for key in {case.route for case in cases}}
-    names = [(case.route, case.train.direction, case.train.form) for case in cases]
+    names = [(bare_key(case.route), case.train.direction, case.train.form) for case in cases]
     named = [len({name[part] for name in names}) > 1 for part in range(3)]
-    named[0] |= bool(settings.inventory) and LOOPBACK not in tags
-    parameters = [pytest.param(case, id=_id(case, named), marks=tags[case.route]) for case in cases]
+    named[0] |= bool(settings.inventory) and LOOPBACK not in map(bare_key, tags)
+    parameters = [
+        pytest.param(case, id=case_id(case.route, case.train, named), marks=tags[case.route]) for case in cases
+    ]
     metafunc.parametrize("hdp_case", parameters, indirect=True)
 
 
@@ -98,8 +102,13 @@ def _generate_routes(metafunc: pytest.Metafunc) -> None:
     keys = route_keys(settings, marked(metafunc.definition))
     if not keys:
         metafunc.parametrize("hdp_route", [_skipped(settings)], indirect=True)
-    elif len(keys) > 1 or (settings.inventory and keys != [LOOPBACK]):
-        parameters = [pytest.param(key, id=route_id(key), marks=_tags(settings, key)) for key in keys]
+        return
+    named = len({bare_key(key) for key in keys}) > 1 or (bool(settings.inventory) and bare_key(keys[0]) != LOOPBACK)
+    if named or len(keys) > 1 or family_in(keys[0]) is IPV6:
+        ids = [only_route_id(key, named=named) or pytest.HIDDEN_PARAM for key in keys]
+        parameters = [
+            pytest.param(key, id=name, marks=_tags(settings, key)) for key, name in zip(keys, ids, strict=True)
+        ]
         metafunc.parametrize("hdp_route", parameters, indirect=True)
 
 
@@ -108,15 +117,21 @@ def route_keys(settings: Settings, arguments: dict[str, Any]) -> list[str]:
     asked = arguments.get("path")
     if asked not in {None, "loopback", "target"}:
         raise pytest.Collector.CollectError(f"the marker hdp: path {asked!r} is not one of 'loopback', 'target'")
-    keys = [f"lab:{name}" for name in settings.lab] + [f"target:{target.name}" for target in settings.targets]
+    labs = [route_key(f"lab:{name}", family) for name in settings.lab for family in settings.families]
+    keys = labs + [target.key for target in settings.targets]
     if asked == "loopback" or (asked is None and not keys):
-        return [LOOPBACK]
+        return [route_key(LOOPBACK, family) for family in settings.families]
     if arguments.get("eyes"):
         keys = [key for key in keys if not _nobody_watches(settings, key)]
     variant = arguments.get("variant")
     if variant is None:
         return keys
-    emulated = [f"lab:{name}#{variant}" for name in settings.lab if variant != "second" or _has_second_host(name)]
+    emulated = [
+        route_key(f"lab:{name}#{variant}", family)
+        for name in settings.lab
+        if variant != "second" or _has_second_host(name)
+        for family in settings.families
+    ]
     return emulated or (keys if variant in {"first", "latency"} else [])
 
 
@@ -144,7 +159,7 @@ def target_of(settings: Settings, key: str) -> Target | None:
     """The target that a route leads to, if it is one that the command line or the inventory names."""
     if not key.startswith("target:"):
         return None
-    return next((target for target in settings.targets if target.name == route_id(key)), None)
+    return next((target for target in settings.targets if target.key == key), None)
 
 
 def _tags(settings: Settings, key: str) -> list[pytest.MarkDecorator]:
@@ -189,15 +204,6 @@ def _has_carrier(number: int) -> bool:
     return number in CARRIERS
 
 
-def _id(case: Case, named: list[bool]) -> str:
-    parts = [*([route_id(case.route)] if named[0] else []), test_id(case.train.protocol)]
-    if named[1]:
-        parts.append(case.train.direction)
-    if named[2] or case.train.form is Form.WELLFORMED:
-        parts.append(case.train.form)
-    return "-".join(parts)
-
-
 def _untouched_for(key: str, form: Form) -> str:
     """A lab is built once more for the second form: boxes that count packets count those of both together."""
     return f"{key}#wellformed" if key.startswith("lab:") and "#" not in key and form is Form.WELLFORMED else key
@@ -207,11 +213,6 @@ def _has_second_host(lab: str) -> bool:
     from pytest_hdp.lab.catalogue import make
 
     return make(lab).layout.second_link is not None
-
-
-def route_id(key: str) -> str:
-    """What stands for a route in test ids: the lab's name as it was asked for, or the target."""
-    return key.partition(":")[2].partition("#")[0]
 
 
 def _skipped(settings: Settings) -> Any:

@@ -232,11 +232,11 @@ def hdp_path(hdp_route: str, hdp_campaign: Campaign, request: pytest.FixtureRequ
 @pytest.fixture
 def hdp_note(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """`hdp_note("...")` puts a finding that is not a verdict at the end of the report, and into JUnit's properties."""
-    from pytest_hdp.plugin.collection import SETTINGS, route_id, route_of
+    from pytest_hdp.plugin.collection import SETTINGS, route_of
+    from pytest_hdp.plugin.ids import route_id
     from pytest_hdp.plugin.vantage_points import named
 
-    settings = request.config.stash[SETTINGS]
-    route = route_of(request.node)
+    settings, route = request.config.stash[SETTINGS], route_of(request.node)
     several = len(settings.lab) + len(settings.targets) > 1
     about = named(request.config, f"{route_id(route)}: " if route is not None and several else "")
 

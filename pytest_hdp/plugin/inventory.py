@@ -18,10 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from pytest_hdp.judge.expectations.assess import builtin_names
+from pytest_hdp.measure.campaign.keys import route_key
+from pytest_hdp.packet.family import family_of
 from pytest_hdp.report.safe import safe
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.expectations.assess import Profile
+    from pytest_hdp.packet.family import Family
     from pytest_hdp.plugin.spots import Spot
 
 _Value = TypeVar("_Value")
@@ -47,6 +50,16 @@ class Target:
     profile: Profile | str | None = None
     tags: tuple[str, ...] = ()
     listed: bool = False
+
+    @property
+    def family(self) -> Family:
+        """The version of IP of its address."""
+        return family_of(self.address)
+
+    @property
+    def key(self) -> str:
+        """The key of the route to it: one name may have an address of each version."""
+        return route_key(f"target:{self.name}", self.family)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +117,16 @@ class _Reader:
         tables = document.get("target")
         if not isinstance(tables, list) or not tables:
             self.fail(1, "has no [[target]] with two brackets: an inventory is a list of targets")
-        found: dict[str, Target] = {}
+        found: dict[tuple[str, int], Target] = {}
         for index, table in enumerate(tables):
             start = self.starts[index] if index < len(self.starts) else 1
             if not isinstance(table, dict):
                 self.fail(start, "[[target]] is not a table")
             target = self.target(table, start)
-            if target.name in found:
+            named = target.name, target.family.version
+            if named in found:
                 self.fail(self.line("name", start), f"there are two targets of the name {target.name!r}")
-            found[target.name] = target
+            found[named] = target
         return tuple(found.values())
 
     def target(self, table: Mapping[str, object], start: int) -> Target:
@@ -125,7 +139,7 @@ class _Reader:
         read = self.parsers
         host = self.parsed("address", start, read.address, address)
         name = self.text(table, "name", start) or host
-        if not _NAME.fullmatch(name):
+        if not _NAME.fullmatch(name) and name != host:
             self.fail(self.line("name", start), f"{name!r} is no name: up to 64 letters, digits, dots, _ and -")
         return Target(
             name,

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import os
-from ipaddress import IPv4Address
 from pathlib import Path
 
 from pytest_hdp.judge.expectations.assess import Profile, ProfileError, builtin, builtin_names, load_profile
 from pytest_hdp.judge.verdict import Form
 from pytest_hdp.packet.encoding import Encoding
+from pytest_hdp.packet.family import IPV4, IPV6, Family, canonical
 from pytest_hdp.plugin.inventory import Parsers, Target, from_file
 from pytest_hdp.plugin.spots import spot
 from pytest_hdp.report.files import make_folder, open_folder
 
 
 def addresses(text: str) -> tuple[str, ...]:
-    """IPv4 addresses with commas between them."""
+    """Numeric addresses with commas between them."""
     return tuple(dict.fromkeys(map(address, text.split(","))))
 
 
 def address(text: str) -> str:
-    """One IPv4 address, of one host."""
-    try:
-        found = IPv4Address(text.strip())
-    except ValueError:
-        raise ValueError(f"{text!r} is not an IPv4 address such as 198.51.100.2") from None
-    if found.is_multicast or found.is_unspecified or found == IPv4Address("255.255.255.255"):
-        raise ValueError(f"{text!r} is not the address of one host")
-    return str(found)
+    """One numeric address, of one host, as RFC 5952 writes it."""
+    return canonical(text)
+
+
+def ip_version(text: str) -> tuple[Family, ...]:
+    """One version of IP, or both."""
+    known = {"4": (IPV4,), "6": (IPV6,), "both": (IPV4, IPV6)}
+    if text not in known:
+        raise ValueError(f"{text!r} is not one of 4, 6, both")
+    return known[text]
 
 
 def inventory(text: str) -> tuple[Target, ...]:

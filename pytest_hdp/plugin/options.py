@@ -13,6 +13,7 @@ import pytest
 from pytest_hdp.judge.expectations.assess import Profile
 from pytest_hdp.judge.verdict import Form
 from pytest_hdp.packet.encoding import Encoding
+from pytest_hdp.packet.family import IPV4, Family, family_of
 from pytest_hdp.packet.numbers import parse_needs, parse_protocols
 from pytest_hdp.plugin import option_types as values
 from pytest_hdp.plugin.inventory import Target
@@ -48,11 +49,18 @@ class Settings:
     latency_pairs: int | None = None
     unmeasured: str = "error"
     needs: tuple[int, ...] | None = None
+    ip_version: tuple[Family, ...] | None = None
+
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """The versions of IP by which loopback and labs are measured."""
+        return self.ip_version or (IPV4,)
 
     @property
     def targets(self) -> tuple[Target, ...]:
         """Every host that is sent to: those of the command line, then those of the inventory."""
-        return (*(Target(address, address, self.agent) for address in self.target), *self.inventory)
+        named = (*(Target(address, address, self.agent) for address in self.target), *self.inventory)
+        return tuple(each for each in named if self.ip_version is None or each.family in self.ip_version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +78,10 @@ class _Option:
 
 OPTIONS = (
     _Option(
-        "target", "ADDR", "target of the internet and cloud suites, an IPv4 address; may be repeated", values.addresses
+        "target",
+        "ADDR",
+        "target of the internet and cloud suites, a numeric address; may be repeated",
+        values.addresses,
     ),
     _Option(
         "inventory",
@@ -142,6 +153,12 @@ OPTIONS = (
         parse_needs,
     ),
     _Option(
+        "ip-version",
+        "4|6|both",
+        "versions of IP (default: the target's; 4 on loopback and in labs)",
+        values.ip_version,
+    ),
+    _Option(
         "unmeasured",
         "error|skip",
         "what it means that a path could not be measured at all: exit status 4 (error, the default), or nothing (skip)",
@@ -185,6 +202,7 @@ def read_settings(config: pytest.Config) -> Settings:
 
 
 def _check_together(settings: Settings) -> None:
+    _check_versions(settings)
     if settings.lab and (settings.targets or settings.agent or settings.source):
         raise pytest.UsageError("--hdp-lab has a source, a target and an agent of its own: leave the other options out")
     if settings.needs and not (settings.lab or settings.targets):
@@ -201,6 +219,19 @@ def _check_together(settings: Settings) -> None:
         raise pytest.UsageError(f"{min(twice)} is in the inventory and also a --hdp-target: leave one out")
     if (settings.agent or settings.source) and not settings.targets:
         raise pytest.UsageError("--hdp-agent and --hdp-source need --hdp-target=ADDR")
+
+
+def _check_versions(settings: Settings) -> None:
+    """No target may be left out in silence by the version of IP that is asked for."""
+    if settings.lab and IPV4 not in settings.families:
+        raise pytest.UsageError("--hdp-ip-version=6: the labs have no IPv6 yet")
+    left_out = [each for each in settings.target if settings.ip_version and family_of(each) not in settings.ip_version]
+    if left_out:
+        raise pytest.UsageError(
+            f"{left_out[0]} is an {family_of(left_out[0]).name} address, and --hdp-ip-version leaves that out"
+        )
+    if settings.inventory and not settings.targets:
+        raise pytest.UsageError("no target of the inventory has an address of the version that --hdp-ip-version asks")
 
 
 def _given(config: pytest.Config, option: _Option) -> list[tuple[str, str | None]]:

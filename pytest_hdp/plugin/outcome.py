@@ -51,6 +51,11 @@ class Observed:
         return self.result.judgement.wire_protocol
 
     @property
+    def ip_version(self) -> int:
+        """4 or 6."""
+        return self.result.ip_version
+
+    @property
     def explanation(self) -> str:
         """The verdict in one sentence."""
         return self.result.judgement.explanation

@@ -18,6 +18,7 @@ from pytest_hdp.judge.result import PathName
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.campaign import routes
 from pytest_hdp.measure.campaign.campaign import Campaign, Route
+from pytest_hdp.measure.campaign.keys import bare_key, route_key
 from pytest_hdp.measure.campaign.share import measured_once
 from pytest_hdp.measure.path.capture import Capture
 from pytest_hdp.measure.path.waiting import GLANCE
@@ -140,11 +141,14 @@ def _routes(settings: Settings, vantage: str | None) -> list[Route]:
     stated = by_default and settings.needs is None  # what has to pass is red if it does not, whoever states that
     local = _plan(settings, plan.LOOPBACK)
     found: list[Route] = []
-    try:
-        found.append(routes.loopback(local, profile, buffer=settings.buffer, expect_default=by_default))
-    except PlaceError as error:
-        own_kernel = PathName(LOOPBACK, LOOPBACK, routes.LOCALHOST, routes.LOCALHOST, None)
-        found.append(routes.out_of_reach(LOOPBACK, own_kernel, local, str(error)))
+    for family in settings.families:
+        try:
+            found.append(
+                routes.loopback(local, profile, buffer=settings.buffer, expect_default=by_default, family=family)
+            )
+        except PlaceError as error:
+            key, own_kernel = route_key(LOOPBACK, family), routes.own_kernel(family)
+            found.append(routes.out_of_reach(key, own_kernel, local, str(error)))
     if settings.lab:
         from pytest_hdp.lab.catalogue import make
 
@@ -158,7 +162,7 @@ def _routes(settings: Settings, vantage: str | None) -> list[Route]:
             source = settings.source.name if settings.source is not None else "this host"
             agent = target.agent.name if target.agent is not None else None
             there = PathName("internet", target.name, source, target.address, agent)
-            found.append(routes.out_of_reach(f"target:{target.name}", there, _plan(settings, plan.LAB), str(error)))
+            found.append(routes.out_of_reach(target.key, there, _plan(settings, plan.LAB), str(error)))
     return found
 
 
@@ -189,7 +193,8 @@ def reach_all(campaign: Campaign) -> None:
     """
     wanted = [key for key in campaign.routes if campaign.wanted.get(key) or campaign.path_users[key]]
     refused = _refusals(campaign, wanted)
-    if refused and not {key for key in wanted if key != LOOPBACK} - refused.keys():
+    named = {key for key in wanted if key != LOOPBACK or any(bare_key(key) == LOOPBACK != key for key in wanted)}
+    if refused and not named - refused.keys():
         raise pytest.UsageError("\n".join(dict.fromkeys(map(safe, refused.values()))))
     for key, why in refused.items():
         route = campaign.routes[key]

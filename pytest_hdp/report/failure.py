@@ -63,9 +63,10 @@ def _icmp(record: Record) -> str:
     said = []
     for error in fields.parts(record, "icmp"):
         kind, code = fields.number(error, "type"), fields.number(error, "code")
-        what = "error of unknown type" if kind is None or code is None else icmp_text(kind, code)
+        who = safe(error.get("from"))
+        what = "error of unknown type" if kind is None or code is None else icmp_text(who, kind, code)
         proof = "" if error.get("authenticated") else ", not authenticated"
-        said.append(f"{safe(error.get('count'))} x {what} from {safe(error.get('from'))}{proof}")
+        said.append(f"{safe(error.get('count'))} x {what} from {who}{proof}")
     return "; ".join(said) or "no error came back"
 
 

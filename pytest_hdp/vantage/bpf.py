@@ -1,7 +1,8 @@
 """Classic BPF programs for socket filters, as lists of (code, jt, jf, k) tuples. No I/O.
 
-Offsets count from the end of the IPv4 header, options included, in every program here. A program sees what the socket
-sees: the IPv4 header on a raw socket and on an AF_PACKET SOCK_DGRAM socket, the UDP header on a UDP socket.
+Offsets count from the end of the IP header, IPv4's options included, in every program here. A program sees what the
+socket sees: the IP header on a raw IPv4 socket and on an AF_PACKET SOCK_DGRAM socket, what follows it on a raw IPv6
+socket, the UDP header on a UDP socket.
 A load beyond the packet's end ends a program with "drop" (kernel Documentation/networking/filter.rst), so each
 comparison first asks whether the packet is long enough: a short packet must not hide a match at another place.
 """
@@ -10,15 +11,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Collection, Iterable, Sequence
-from ipaddress import IPv4Address
+
+from pytest_hdp.packet.family import IPV4, IPV6, Family, family_of, packed
 
 Instruction = tuple[int, int, int, int]
 Program = list[Instruction]
 
 ACCEPT = 0x7FFFFFFF  # how many bytes of the packet to keep: all
-ETH_P_IP = 0x0800
 SKF_AD_PROTOCOL = 0xFFFFF000  # SKF_AD_OFF + SKF_AD_PROTOCOL of linux/filter.h: the EtherType that the kernel noted
-ICMP_ERRORS = (3, 4, 5, 11, 12)  # RFC 792: unreachable, source quench, redirect, time exceeded, parameter problem
 
 # linux/bpf_common.h: class | size or operation | addressing mode or source.
 _LD_W_ABS, _LD_H_ABS, _LD_B_ABS = 0x20, 0x28, 0x30
@@ -47,12 +47,14 @@ def matching(
     needle: bytes,
     offsets: Sequence[int],
     *,
+    family: Family = IPV4,
+    tap: bool = True,
     protocols: Collection[int] | None = None,
     icmp_errors_to: str | None = None,
 ) -> Program:
-    """Accept the IPv4 packets that carry `needle`, on a raw socket or a tap.
+    """Accept the packets of one IP version that carry `needle`, on a tap, or on a raw socket.
 
-    needle: 8 bytes; offsets: where it may stand, in bytes from the end of the IPv4 header.
+    needle: 8 bytes; offsets: where it may stand, in bytes from the end of the IP header.
     protocols: only these numbers of the Protocol field; None: all.
     icmp_errors_to: also accept, whatever `protocols` says, ICMP errors whose quoted packet was sent to this address or
     quotes the needle at one of the offsets from the end of the quoted header.
@@ -61,22 +63,28 @@ def matching(
     """
     places = _checked(needle, offsets)
     search = _needle_at_x(needle, places)
+    if family is IPV6:
+        return _matching_ipv6(needle, places, search, tap, protocols, icmp_errors_to)
     begin: Program = [(_LDX_MSH, 0, 0, 0)]
     if protocols is not None:
         begin = [*_skip_unless_protocol_in(protocols, len(begin) + len(search)), *begin]
     # One search for both: its length is bounded by net.core.optmem_max, 20 KiB before Linux 6.9 (sk_filter_charge).
-    quoted = _icmp_errors(int(IPv4Address(icmp_errors_to)), len(begin)) if icmp_errors_to is not None else []
+    quoted = (
+        _icmp_errors(int.from_bytes(packed(icmp_errors_to), "big"), len(begin)) if icmp_errors_to is not None else []
+    )
     return [*_first_fragment_of_ipv4(), *quoted, *begin, *search, *drop_all()]
 
 
 def answers(address: str, protocols: Collection[int], port: int) -> Program:
-    """Accept, on a tap, what comes from this IPv4 address under one of these numbers to this transport port.
+    """Accept, on a tap, what comes from this address under one of these numbers to this transport port.
 
     Raises ValueError for a malformed address, or a number that is not in 0..255.
     """
+    if family_of(address) is IPV6:
+        return _answers_ipv6(packed(address), protocols, port)
     verdict: Program = [
         (_LD_W_ABS, 0, 0, 12),
-        (_JEQ, 1, 0, int(IPv4Address(address))),
+        (_JEQ, 1, 0, int.from_bytes(packed(address), "big")),
         *drop_all(),
         (_LDX_MSH, 0, 0, 0),
         (_LD_H_IND, 0, 0, 2),
@@ -94,6 +102,79 @@ def matching_datagram(needle: bytes, offsets: Sequence[int]) -> Program:
     Raises ValueError as `matching` does.
     """
     return [(_LDX_IMM, 0, 0, 0), *_needle_at_x(needle, _checked(needle, offsets)), *drop_all()]
+
+
+def _matching_ipv6(
+    needle: bytes,
+    places: Sequence[int],
+    search: Program,
+    tap: bool,
+    protocols: Collection[int] | None,
+    icmp_errors_to: str | None,
+) -> Program:
+    """The header is of one size, so that X is a constant; a raw socket sees what follows it, and its number alone."""
+    if not tap:
+        return [(_LDX_IMM, 0, 0, 0), *search, *drop_all()]
+    header = IPV6.header_size
+    begin: Program = [(_LDX_IMM, 0, 0, header)]
+    if protocols is not None:
+        begin = [*_skip_unless_protocol_in(protocols, len(begin) + len(search), IPV6), *begin]
+    quoted = _icmpv6_errors(needle, min(places), packed(icmp_errors_to), len(begin)) if icmp_errors_to else []
+    return [*_whole_ipv6(), *quoted, *begin, *search, *drop_all()]
+
+
+def _whole_ipv6() -> Program:
+    drop = drop_all()
+    return [
+        (_LD_W_ABS, 0, 0, SKF_AD_PROTOCOL),
+        (_JEQ, 1, 0, IPV6.ethertype),
+        *drop,
+        (_LD_B_ABS, 0, 0, 0),
+        (_RSH_K, 0, 0, 4),
+        (_JEQ, 1, 0, 6),
+        *drop,
+    ]
+
+
+def _icmpv6_errors(needle: bytes, bare: int, address: bytes, skip: int) -> Program:
+    """As `_icmp_errors`; what has the needle where bare HDP has it is none, though it reads like one: port 420 does."""
+    header, quote = IPV6.header_size, IPV6.header_size + _ICMP_HEADER
+    errors = sorted(IPV6.icmp_errors)
+    accept: Program = [*_same_address(address, quote + IPV6.destination_at, 1), (_RET, 0, 0, ACCEPT)]
+    told: Program = [
+        (_LD_B_ABS, 0, 0, quote),
+        (_RSH_K, 0, 0, 4),
+        (_JEQ, 1, 0, 6),
+        *drop_all(),
+        *accept,
+        (_LDX_IMM, 0, 0, quote + header),
+        (_JA, 0, 0, skip),
+    ]
+    bare_test: Program = [(_LD_W_ABS, 0, 0, header + bare), (_JEQ, 0, 1, int.from_bytes(needle[:4], "big"))]
+    bare_test += [(_JA, 0, 0, len(told))]
+    kinds: Program = [
+        (_LD_B_ABS, 0, 0, header),
+        *((_JEQ, len(errors) - index, 0, kind) for index, kind in enumerate(errors)),
+        (_JA, 0, 0, len(bare_test) + len(told)),
+    ]
+    whole = [*kinds, *bare_test, *told]
+    return [(_LD_B_ABS, 0, 0, IPV6.protocol_at), (_JEQ, 1, 0, IPV6.icmp), (_JA, 0, 0, len(whole)), *whole]
+
+
+def _same_address(address: bytes, at: int, skip: int) -> Program:
+    """Fall through if the address stands there; else skip so many instructions behind this."""
+    words = struct.unpack(f"!{len(address) // 4}I", address)
+    program: Program = []
+    for index, word in enumerate(words):
+        left = 2 * (len(words) - 1 - index)
+        program += [(_LD_W_ABS, 0, 0, at + 4 * index), (_JEQ, 0, left + skip, word)]
+    return program
+
+
+def _answers_ipv6(address: bytes, protocols: Collection[int], port: int) -> Program:
+    verdict: Program = [(_LD_H_ABS, 0, 0, IPV6.header_size + 2), (_JEQ, 0, 1, port), (_RET, 0, 0, ACCEPT)]
+    verdict = [*_same_address(address, IPV6.source_at, len(verdict)), *verdict]
+    return [*_whole_ipv6(), *_skip_unless_protocol_in(protocols, len(verdict), IPV6), *verdict, *drop_all()]
 
 
 def assemble(program: Iterable[Instruction]) -> bytes:
@@ -116,7 +197,7 @@ def _first_fragment_of_ipv4() -> Program:
     drop = drop_all()
     return [
         (_LD_W_ABS, 0, 0, SKF_AD_PROTOCOL),
-        (_JEQ, 1, 0, ETH_P_IP),
+        (_JEQ, 1, 0, IPV4.ethertype),
         *drop,
         (_LD_B_ABS, 0, 0, 0),
         (_RSH_K, 0, 0, 4),
@@ -128,7 +209,7 @@ def _first_fragment_of_ipv4() -> Program:
     ]
 
 
-def _skip_unless_protocol_in(protocols: Collection[int], skip: int) -> Program:
+def _skip_unless_protocol_in(protocols: Collection[int], skip: int, family: Family = IPV4) -> Program:
     """Skip so many instructions unless the Protocol field is in the set: a bitmap of 8 words, for constant length."""
     words = [0] * 8
     for number in protocols:
@@ -136,10 +217,10 @@ def _skip_unless_protocol_in(protocols: Collection[int], skip: int) -> Program:
             raise ValueError(f"protocol {number} is not in 0..255")
         words[number >> 5] |= 1 << (number & 31)
     program: Program = [
-        (_LD_B_ABS, 0, 0, 9),
+        (_LD_B_ABS, 0, 0, family.protocol_at),
         (_AND_K, 0, 0, 31),
         (_TAX, 0, 0, 0),
-        (_LD_B_ABS, 0, 0, 9),
+        (_LD_B_ABS, 0, 0, family.protocol_at),
         (_RSH_K, 0, 0, 5),
     ]
     for index, word in enumerate(words[:-1]):
@@ -152,7 +233,7 @@ def _icmp_errors(address: int, skip: int) -> Program:
 
     What is no ICMP error falls through.
     """
-    header = _ICMP_HEADER
+    header, errors = _ICMP_HEADER, sorted(IPV4.icmp_errors)
     quote: Program = [
         (_LD_B_IND, 0, 0, header),
         (_RSH_K, 0, 0, 4),
@@ -172,7 +253,7 @@ def _icmp_errors(address: int, skip: int) -> Program:
     whether: Program = [
         (_LDX_MSH, 0, 0, 0),
         (_LD_B_IND, 0, 0, 0),
-        *((_JEQ, len(ICMP_ERRORS) - index, 0, kind) for index, kind in enumerate(ICMP_ERRORS)),
+        *((_JEQ, len(errors) - index, 0, kind) for index, kind in enumerate(errors)),
         (_JA, 0, 0, len(quote)),
     ]
     return [(_LD_B_ABS, 0, 0, 9), (_JEQ, 1, 0, 1), (_JA, 0, 0, len(whether) + len(quote)), *whether, *quote]

@@ -14,10 +14,11 @@ import os
 import socket
 import struct
 from contextlib import AbstractContextManager, contextmanager
-from errno import ENAMETOOLONG
+from errno import EADDRNOTAVAIL, EAFNOSUPPORT, ENAMETOOLONG, ENETUNREACH
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from pytest_hdp.packet.family import IPV6
 from pytest_hdp.vantage.kernel import lacking
 from pytest_hdp.vantage.netns.socket_pool import Opener
 from pytest_hdp.vantage.netns.supervisor import Keeper, NamespacesUnavailable
@@ -26,6 +27,8 @@ from pytest_hdp.vantage.station import Station, open_socket
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Executor
+
+    from pytest_hdp.packet.family import Family
 
 NAMED = Path("/run/netns")  # where ip-netns(8) keeps names
 _MOST_NAMES = 10
@@ -159,6 +162,28 @@ def check_kernel() -> None:
     lack = lacking()
     if lack is not None:
         raise PlaceError(f"this kernel lacks {lack}")
+
+
+_SWITCHED_OFF = "IPv6 is switched off on this host (net.ipv6.conf.all.disable_ipv6=1): run with --hdp-ip-version=4"
+
+
+def check_usable(station: Station, family: Family) -> None:
+    """Raise PlaceError, one line, where a station's kernel has no such IP, or its loopback can't be used."""
+    try:
+        station.route(family.loopback)
+        handle, _ = station.datagram(family.loopback)
+        station.discard(handle)
+    except OSError as error:
+        raise PlaceError(lacking_ip(family, error)) from None
+
+
+def lacking_ip(family: Family, error: OSError) -> str:
+    """Say in one line why an IP version can't be used here, by the errno of the first socket that needs it."""
+    if error.errno == EAFNOSUPPORT:
+        return f"this kernel has no {family.name} (EAFNOSUPPORT): run with --hdp-ip-version=4"
+    if error.errno in {EADDRNOTAVAIL, ENETUNREACH} and family is IPV6:
+        return _SWITCHED_OFF
+    return f"no {family.name} on loopback: {error.strerror}"
 
 
 def can_open_raw() -> bool:

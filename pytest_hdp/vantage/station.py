@@ -20,7 +20,8 @@ import time
 from typing import Any, Callable, Iterable, Iterator, Sequence, Tuple, Union  # noqa: UP035 (Python 3.8)
 
 # (handle, nanoseconds since the Unix epoch, packet type, bytes, source address, interface).
-# Bytes: from the IP header for taps and IPv4 raw sockets; from the payload for UDP and IPv6 raw sockets.
+# Bytes: from the IP header for taps and raw sockets; from the payload for UDP sockets. The kernel hands over no IPv6
+# header: one is put before the payload here, made of what it tells beside it (raw(7), RFC 3542).
 # Packet type: of linux/if_packet.h for taps (0 to this host, 4 outgoing), else -1. Taps tell no source address, the
 # others no interface: both are then "". The kernel turns stamping on in the background when the first socket on the
 # system asks for it: what comes in the few milliseconds until then bears the time at which it was read.
@@ -40,10 +41,17 @@ _SO_TIMESTAMPNS = 35
 _SO_LOCK_FILTER = 44
 _SO_MEMINFO = 55
 _SK_MEMINFO = (0, 1, 8)  # bytes of buffer taken, bytes that there are, drops
-_IPV6_HDRINCL = 36
+_SOL_RAW = 255
 _IP_PKTINFO = 8
 _IP_MTU = 14
+_IPV6_CHECKSUM = 7
+_IPV6_FLOWINFO = 11
+_IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_PROBE = 23, 3
 _IPV6_MTU = 24
+_IPV6_HDRINCL = 36
+_IPV6_RECVPKTINFO, _IPV6_PKTINFO = 49, 50
+_IPV6_RECVHOPLIMIT = 51
+_IPV6_AUTOFLOWLABEL = 70
 _ETH_P_ALL = 3
 _SIOCGIFNAME = 0x8910
 _SIOCGIFINDEX = 0x8933
@@ -52,6 +60,7 @@ _RTM_GETROUTE = 26
 _RTA_DST = 1
 _RTA_OIF = 4
 _IPPROTO_RAW = 255
+_CHECKSUMMED = (58, 135)  # into packets of these a raw IPv6 socket writes a checksum, unless told not to
 _IP_DF = 0x4000  # "don't fragment", as the kernel sets by default
 
 _BUSY = (errno.EAGAIN, errno.ENOBUFS)
@@ -101,7 +110,7 @@ class Station:
         self._of_zero: set[int] = set()  # handles of the senders whose packets get their header here
         self._readers: dict[int, _Reader] = {}
         self._counted: dict[int, Overflow] = {}
-        self._source: list[tuple[int, int, bytes]] = []
+        self._source: dict[int, list[tuple[int, int, bytes]]] = {}
         self._epoll = select.epoll()
         self._batch = _Batch()
 
@@ -166,10 +175,11 @@ class Station:
         with _closed_on_error(opened):
             _prepare(opened, program, buffer)
             if address:
-                opened.bind((address, 0))
+                opened.bind(_destination(opened, address, 0))
+            if family == socket.AF_INET6:
+                _tell_headers(opened)
             _drain(opened)
-            if protocol == _IPPROTO_RAW:
-                _include_header(opened, family, included=False)
+            _build_header(opened, family, protocol, included=False)
         return self._keep_reader(opened)
 
     def sender(self, family: int, protocol: int, header_included: bool = False) -> int:
@@ -182,8 +192,7 @@ class Station:
         with _closed_on_error(opened):
             _attach(opened, _DROP_ALL)
             _drain(opened)
-            if header_included or protocol == _IPPROTO_RAW:
-                _include_header(opened, family, included=header_included)
+            _build_header(opened, family, protocol, included=header_included)
         return self._keep(opened)
 
     def sender_of_zero(self) -> int:
@@ -205,11 +214,14 @@ class Station:
         UDP socket's filter rejects as dropped (net/ipv4/udp.c).
         Returns the handle and the port. Raises OSError: EADDRINUSE, EADDRNOTAVAIL, EACCES.
         """
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        family = _family(address)
         opened = self._open(family, socket.SOCK_DGRAM, 0)
         with _closed_on_error(opened):
             _prepare(opened, program, buffer)
-            opened.bind((address, port))
+            if family == socket.AF_INET6:
+                opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                _send_as_it_is(opened)
+            opened.bind(_destination(opened, address, port))
             bound = opened.getsockname()[1]
         return self._keep_reader(opened, counted=program is None), bound
 
@@ -224,13 +236,18 @@ class Station:
             opened.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
 
     def send_from(self, address: str) -> None:
-        """Give what is sent by IPv4 from now on this source, whatever the routes prefer: ip(7), IP_PKTINFO.
+        """Give what is sent by this IP version from now on this source, whatever the routes prefer: IP_PKTINFO.
 
         Raises OSError: EADDRNOTAVAIL for an address that is not this host's.
         """
-        with self._open(socket.AF_INET, socket.SOCK_DGRAM, 0) as trying:
-            trying.bind((address, 0))
-        self._source = [(socket.IPPROTO_IP, _IP_PKTINFO, struct.pack("=i4s4x", 0, socket.inet_aton(address)))]
+        family = _family(address)
+        with self._open(family, socket.SOCK_DGRAM, 0) as trying:
+            trying.bind(_destination(trying, address, 0))
+        packed = socket.inet_pton(family, address.partition("%")[0])
+        if family == socket.AF_INET6:
+            self._source[family] = [(socket.IPPROTO_IPV6, _IPV6_PKTINFO, packed + bytes(4))]
+        else:
+            self._source[family] = [(socket.IPPROTO_IP, _IP_PKTINFO, struct.pack("=i4s4x", 0, packed))]
         for handle in self._sockets:
             self._sendto[handle] = self._sending(handle)
 
@@ -263,15 +280,16 @@ class Station:
         Nothing is sent. The MTU is the interface's, or what path MTU discovery has found to be less; at most 65535.
         Raises OSError: ENETUNREACH, EHOSTUNREACH, EACCES for a broadcast address.
         """
-        family = socket.AF_INET6 if ":" in target else socket.AF_INET
+        family = _family(target)
         with self._open(family, socket.SOCK_DGRAM, 0) as asking:
-            asking.connect((target, 9))
-            index = self._outgoing_interface(family, target)
+            asking.connect(_destination(asking, target, 9))
+            zone = target.partition("%")[2]
+            index = _interface_index(asking, zone) if zone else self._outgoing_interface(family, target)
             level, option = (
                 (socket.IPPROTO_IPV6, _IPV6_MTU) if family == socket.AF_INET6 else (socket.IPPROTO_IP, _IP_MTU)
             )
             mtu = asking.getsockopt(level, option)
-            return asking.getsockname()[0], _interface_name(asking.fileno(), index), mtu
+            return asking.getsockname()[0].partition("%")[0], _interface_name(asking.fileno(), index), mtu
 
     def opened(self, handle: int) -> socket.socket:
         """Return the socket itself, for those to whom microseconds matter. It stays this station's."""
@@ -295,11 +313,12 @@ class Station:
 
     def _sending(self, handle: int) -> Callable[[bytes, tuple[str, int]], int]:
         opened = self._sockets[handle]
+        source = self._source.get(int(opened.family), [])
         if handle in self._of_zero:
-            return lambda data, to: opened.sendmsg([_header_of_zero(opened, to[0]), data], self._source, 0, to)
-        if not self._source or opened.family != socket.AF_INET:
-            return opened.sendto
-        return lambda data, to: opened.sendmsg([data], self._source, 0, to)
+            return lambda data, to: opened.sendmsg([_header_of_zero(opened, to[0]), data], source, 0, to)
+        if opened.family == socket.AF_INET6:
+            return lambda data, to: opened.sendmsg([data], source, 0, _destination(opened, *to))
+        return (lambda data, to: opened.sendmsg([data], source, 0, to)) if source else opened.sendto
 
     def _keep_reader(self, opened: socket.socket, counted: bool = True) -> int:
         handle = self._keep(opened)
@@ -363,6 +382,7 @@ class _Reader:
         self.overflow = overflow
         self.descriptor = opened.fileno()
         self.family = int(opened.family)
+        self.headless = opened.proto if opened.family == socket.AF_INET6 and opened.type == socket.SOCK_RAW else None
         self._interfaces: dict[int, str] = {}
 
     def interface(self, index: int) -> str:
@@ -385,7 +405,12 @@ class _Batch:
     _HEADER = struct.Struct("@PIPNPNi0PI0P")  # struct mmsghdr: a msghdr, then the length received
     _UNTIL_LENGTH = struct.calcsize("@PIPNPNi0P")
     _LENGTH = struct.Struct(f"={_UNTIL_LENGTH}xI{_HEADER.size - _UNTIL_LENGTH - 4}x")
-    _STAMP = struct.Struct(f"@{struct.calcsize('@Nii0P')}xll0P")  # struct cmsghdr, then a timespec
+    _CMSG = struct.calcsize("@Nii0P")  # bytes of a struct cmsghdr
+    _BESIDE = f"{_CMSG}xll0P"  # a timespec; for raw IPv6 sockets a struct in6_pktinfo, hop limit, class and label too
+    _BESIDE6 = f"{_BESIDE}{_CMSG}x16s4x0P{_CMSG}xi0P{_CMSG}xI0P"
+    _ROOM, _ROOM6 = struct.calcsize("@" + _BESIDE), struct.calcsize("@" + _BESIDE6)
+    _STAMP = struct.Struct(f"@{_BESIDE}{_ROOM6 - _ROOM}x")
+    _HEADER6 = struct.Struct(f"@{_BESIDE6}")
     _NAME = 32
     _LINK = struct.Struct("=HHiHBB20x")  # sockaddr_ll
     _INET = struct.Struct("=4x4s24x")
@@ -404,24 +429,33 @@ class _Batch:
         self._headers = ctypes.addressof(ctypes.c_char.from_buffer(self._rest))
         starts = [sum(sizes[:each]) for each in range(4)]
         buffers, names, stamps = (self._headers + each for each in starts[1:])
-        self._fresh = b"".join(
-            self._HEADER.pack(
-                names + self._NAME * slot, self._NAME, buffers + pointers * slot, 1,
-                stamps + self._STAMP.size * slot, self._STAMP.size, 0, 0,
+        self._fresh, self._fresh6 = (
+            b"".join(
+                self._HEADER.pack(
+                    names + self._NAME * slot, self._NAME, buffers + pointers * slot, 1,
+                    stamps + self._STAMP.size * slot, room, 0, 0,
+                )
+                for slot in range(_SLOTS)
             )
-            for slot in range(_SLOTS)
+            for room in (self._ROOM, self._ROOM6)
         )  # fmt: skip
         self._rest[starts[1] : starts[2]] = b"".join(
             struct.pack("@PN", data + _LARGEST * slot, _LARGEST) for slot in range(_SLOTS)
         )
         view = memoryview(self._rest)
-        self._lengths, self._names, self._stamps = view[: sizes[0]], view[starts[2] : starts[3]], view[starts[3] :]
+        self._lengths, self._names = view[: sizes[0]], view[starts[2] : starts[3]]
+        self._stamps = view[starts[3] : starts[3] + sizes[3]]
+        self._nothing = bytes(sizes[3])
 
     def read(self, reader: _Reader, seen: list[Observation]) -> None:
         """Append what a socket has received. It is non-blocking. Raises OSError, but not if its interface went down."""
-        append, size = self._append_link if reader.family == _AF_PACKET else self._append_inet, 0
+        append, size, fresh = self._append_link if reader.family == _AF_PACKET else self._append_inet, 0, self._fresh
+        if reader.headless is not None:
+            append, fresh = self._append_raw6, self._fresh6
         for _ in range(_TURNS):
-            self._rest[: len(self._fresh)] = self._fresh  # the kernel has written lengths over what it was offered
+            self._rest[: len(fresh)] = fresh  # the kernel has written lengths over what it was offered
+            if reader.headless is not None:
+                self._stamps[:] = self._nothing  # it tells no class and label that are 0
             count = self._recvmmsg(reader.descriptor, self._headers, _SLOTS, socket.MSG_DONTWAIT, None)
             if count < 0:
                 number = ctypes.get_errno()
@@ -449,6 +483,21 @@ class _Batch:
         for (length,), (seconds, nanoseconds), (address,) in zip(*self._sizes_and_stamps(count), names):  # noqa: B905
             time_ns = seconds * 1000000000 + nanoseconds
             seen.append((handle, time_ns, -1, data[start : start + length], text(family, address), ""))
+            start += _LARGEST
+        reader.overflow.read(count, sum([len(each[3]) for each in seen[before:]]))
+
+    def _append_raw6(self, reader: _Reader, count: int, seen: list[Observation]) -> None:
+        handle, data, start, number = reader.handle, self._data, 0, reader.headless
+        before = len(seen)
+        lengths = self._LENGTH.iter_unpack(self._lengths[: self._HEADER.size * count])
+        beside = self._HEADER6.iter_unpack(self._stamps[: self._HEADER6.size * count])
+        names = self._INET6.iter_unpack(self._names[: self._NAME * count])
+        for (length,), (seconds, nanoseconds, to, hops, flow), (source,) in zip(lengths, beside, names):  # noqa: B905
+            word = 6 << 28 | socket.ntohl(flow) & 0xFFFFFFF
+            header = struct.pack("!IHBB16s16s", word, length & 0xFFFF, number, hops & 255, source, to)
+            time_ns = seconds * 1000000000 + nanoseconds
+            text = socket.inet_ntop(socket.AF_INET6, source)
+            seen.append((handle, time_ns, -1, header + data[start : start + length], text, ""))
             start += _LARGEST
         reader.overflow.read(count, sum([len(each[3]) for each in seen[before:]]))
 
@@ -485,11 +534,39 @@ def _attach(opened: socket.socket, program: Program) -> None:
     opened.setsockopt(socket.SOL_SOCKET, _SO_LOCK_FILTER, 1)
 
 
-def _include_header(opened: socket.socket, family: int, included: bool) -> None:
-    if family == socket.AF_INET6:
+def _family(address: str) -> int:
+    return int(socket.AF_INET6 if ":" in address else socket.AF_INET)
+
+
+def _destination(opened: socket.socket, address: str, port: int) -> tuple[Any, ...]:
+    """Say what to give to the kernel for a numeric address; a zone is an interface of the socket's own namespace."""
+    host, _, zone = address.partition("%")
+    return (host, port, 0, _interface_index(opened, zone)) if zone else (host, port)
+
+
+def _build_header(opened: socket.socket, family: int, protocol: int, included: bool) -> None:
+    """Have the kernel build the IP header, or say that what is sent includes one; nothing else may be changed."""
+    if family != socket.AF_INET6:
+        if included or protocol == _IPPROTO_RAW:
+            opened.setsockopt(socket.IPPROTO_IP, socket.IP_HDRINCL, int(included))
+        return
+    if included or protocol == _IPPROTO_RAW:
         opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_HDRINCL, int(included))
-    else:
-        opened.setsockopt(socket.IPPROTO_IP, socket.IP_HDRINCL, int(included))
+    if protocol in _CHECKSUMMED:  # of ICMPv6 at no other level: net/ipv6/raw.c, rawv6_setsockopt()
+        opened.setsockopt(_SOL_RAW, _IPV6_CHECKSUM, -1)
+    _send_as_it_is(opened)
+
+
+def _send_as_it_is(opened: socket.socket) -> None:
+    """Send no fragments, and every number under flow label 0: a label for each number would part their ways."""
+    opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_PROBE)
+    opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_AUTOFLOWLABEL, 0)
+
+
+def _tell_headers(opened: socket.socket) -> None:
+    """Have destination, hop limit, class and label told beside what comes, in this order (net/ipv6/datagram.c)."""
+    for option in (_IPV6_RECVPKTINFO, _IPV6_RECVHOPLIMIT, _IPV6_FLOWINFO):
+        opened.setsockopt(socket.IPPROTO_IPV6, option, 1)
 
 
 def _header_of_zero(opened: socket.socket, address: str) -> bytes:

@@ -29,9 +29,12 @@ def test_wildcard(hdp_probe):
 
 @pytest.mark.hdp(protocols="256-262")
 def test_more_than_eight_bits(hdp_probe, hdp_protocol):
-    """socket() takes them if it knows Multipath TCP (262); the packet leaves under the lowest eight bits."""
+    """socket() takes them if it knows Multipath TCP (262); IPv4 sends the lowest eight bits, IPv6 refuses to send."""
     if not knows_mptcp():
         assert (hdp_probe.verdict, hdp_probe.errno) == ("refused_at_socket", "EINVAL")
+        return
+    if hdp_probe.ip_version == 6:
+        assert (hdp_probe.verdict, hdp_probe.errno) == ("refused_at_send", "EINVAL")
         return
     assert hdp_probe.verdict == "renumbered"
     assert hdp_probe.wire_protocol == hdp_protocol & 0xFF

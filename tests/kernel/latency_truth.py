@@ -28,7 +28,9 @@ from pytest_hdp.measure import plan
 from pytest_hdp.measure.campaign import routes
 from pytest_hdp.measure.latency.experiment import WARM_UP, Comparison, LatencyPlan
 from pytest_hdp.measure.latency.sockets import kinds
-from pytest_hdp.measure.path.open_path import RUN_ID_OFFSETS, OpenPath
+from pytest_hdp.measure.path.open_path import OpenPath
+from pytest_hdp.packet.carrier import RUN_ID_OFFSETS
+from pytest_hdp.packet.family import IPV4
 from pytest_hdp.vantage import bpf
 from pytest_hdp.vantage.netns.socket_pool import Opener
 from pytest_hdp.vantage.station import PACKET_OUTGOING, Station
@@ -133,7 +135,7 @@ class _Box:
                 (left if kind == PACKET_OUTGOING else entered).setdefault(index, when)
         assert not any(self._station.drops().values())
         self._station.close()
-        labels = [each.label for each in kinds(253)]
+        labels = [each.label for each in kinds(253, IPV4)]
         hdp, udp, first = labels.index(HDP), labels.index(RAW_UDP), min(entered)
         all_there = (WARM_UP + setup.rounds) * len(labels)
         ways = (first,) if setup.way is Way.ONE_WAY else (first, after - all_there)  # the answers are made last

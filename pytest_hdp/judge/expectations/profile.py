@@ -31,7 +31,7 @@ class Expectation:
     not pass may be "rejected", and without an agent "silent". Either all of them say that it passes, or none does;
     "silent", which says neither, may stand beside both. `stated`: False where a profile says nothing of a train, and
     that is to be no failure. `kernel`: a feature that it takes, or "no " and one that it takes the lack of. `targets`,
-    `vantages`: the names of those for which alone it holds; None: all.
+    `vantages`: the names of those for which alone it holds; None: all. `ip_version`: 4 or 6, None: both.
     """
 
     protocols: tuple[int, ...]
@@ -47,6 +47,7 @@ class Expectation:
     kernel: str | None = None
     targets: frozenset[str] | None = None
     vantages: frozenset[str] | None = None
+    ip_version: int | None = None
 
     def covers(self, train: Train) -> bool:
         """Whether it says anything about this train."""
@@ -91,6 +92,11 @@ class Profile:
     def for_target(self, name: str) -> Profile:
         """Return what holds for a target, or another path, of this name."""
         kept = tuple(each for each in self.expectations if each.targets is None or name in each.targets)
+        return replace(self, expectations=kept)
+
+    def for_version(self, version: int) -> Profile:
+        """Return what holds by this version of IP."""
+        kept = tuple(each for each in self.expectations if each.ip_version in {None, version})
         return replace(self, expectations=kept)
 
     def from_vantage(self, name: str | None) -> Profile:

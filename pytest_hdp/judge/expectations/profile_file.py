@@ -5,7 +5,7 @@ whatever became of it, unless it passes; "judge", the default: it is judged by i
 with `protocols` (a text as `--hdp-protocols` takes it, or a list of numbers), `verdict`, and if wanted `errno`,
 `reason`, `source`, `wire_protocol`, `also` (a list of verdicts that would be right too), and `direction` or `form`
 where the expectation holds for one of them only, `targets` and `vantages`, lists of the names of those for which alone
-it holds, or `kernel`, a feature of the sender's kernel ("mptcp", or "no mptcp") that it takes.
+it holds, `ip_version` (4 or 6), or `kernel`, a feature of the sender's kernel ("mptcp", or "no mptcp") that it takes.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _KEYS = {
     "direction",
     "form",
     "kernel",
-} | {
     "targets",
     "vantages",
+    "ip_version",
 }
 
 _Word = TypeVar("_Word", Verdict, Direction, Form)
@@ -114,6 +114,7 @@ class _Reader:
             kernel=self.kernel(table, start),
             targets=self.names(table, "targets", start),
             vantages=self.names(table, "vantages", start),
+            ip_version=self.ip_version(table, start),
         )
 
     def names(self, table: dict[str, object], key: str, start: int) -> frozenset[str] | None:
@@ -159,6 +160,12 @@ class _Reader:
         value = table.get("wire_protocol")
         if value is not None and (type(value) is not int or not 0 <= value <= 255):
             self.fail(self.line("wire_protocol", start), "wire_protocol is a number from 0 to 255")
+        return value if isinstance(value, int) else None
+
+    def ip_version(self, table: dict[str, object], start: int) -> int | None:
+        value = table.get("ip_version")
+        if value is not None and (type(value) is not int or value not in {4, 6}):
+            self.fail(self.line("ip_version", start), "ip_version is 4 or 6, and left out where it holds for both")
         return value if isinstance(value, int) else None
 
     def text(self, table: dict[str, object], key: str, start: int) -> str | None:
@@ -217,8 +224,9 @@ def _longest_line(text: str) -> int:
 
 
 def _meet(one: Expectation, other: Expectation) -> bool:
-    """Whether there may be a target, a vantage point and a kernel for which both hold."""
+    """Whether there may be a target, a vantage point, an IP version and a kernel for which both hold."""
     apart = one.kernel is not None and one.kernel == _opposite(other.kernel)
+    apart |= None not in {one.ip_version, other.ip_version} and one.ip_version != other.ip_version
     return not apart and all(
         mine is None or theirs is None or bool(mine & theirs)
         for mine, theirs in ((one.targets, other.targets), (one.vantages, other.vantages))

@@ -23,6 +23,7 @@ from pytest_hdp.measure.path.traffic import LINGERS, Traffic, lingering
 from pytest_hdp.measure.plan import Plan
 from pytest_hdp.measure.schedule.engine import Measurement, rounds_for
 from pytest_hdp.measure.schedule.side_by_side import go_on_while, settle_beside
+from pytest_hdp.packet.family import family_of
 from pytest_hdp.packet.registry import lookup
 from pytest_hdp.vantage.places import PlaceError
 
@@ -178,7 +179,7 @@ class Campaign:
             run=self.run,
             time=datetime.now(UTC).isoformat(timespec="milliseconds"),
             path=self.name(key),
-            ip_version=4,
+            ip_version=family_of(route.name.target).version,
             keyword=lookup(train.protocol).keyword,
             judgement=judgement,
             expected=expected,

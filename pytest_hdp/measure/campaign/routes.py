@@ -14,12 +14,14 @@ from pytest_hdp.judge.result import PathName
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.campaign.campaign import Route
+from pytest_hdp.measure.campaign.keys import route_key
 from pytest_hdp.measure.path.endpoints import End, PathUnavailable, far_end, no_route, refuse_itself
 from pytest_hdp.measure.path.open_path import OpenPath
 from pytest_hdp.measure.schedule.engine import Measurement
+from pytest_hdp.packet.family import IPV4, Family, family_of
 from pytest_hdp.vantage import kernel
 from pytest_hdp.vantage.netns.socket_pool import Opener
-from pytest_hdp.vantage.places import Place, PlaceError, can_open_raw, check_kernel, here, loopback_place
+from pytest_hdp.vantage.places import Place, PlaceError, can_open_raw, check_kernel, check_usable, here, loopback_place
 from pytest_hdp.vantage.station import Station
 
 if TYPE_CHECKING:
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from pytest_hdp.lab.topology import Lab, LabSpec
     from pytest_hdp.lab.truth import Truth
 
-LOCALHOST = "127.0.0.1"
 SIZE = 20 + 12 + 28 + len(plan.DEFAULT_CONTENT)  # bytes of a bare probe: IP header, HDP header, tag, content
 _NEVER_PASS = frozenset(
     {
@@ -45,21 +46,34 @@ FIRST_PACKET = "first"
 LATENCY = "latency"
 
 
-def loopback(default: plan.Plan, profile: Profile | None, *, buffer: int | None, expect_default: bool) -> Route:
+def loopback(
+    default: plan.Plan, profile: Profile | None, *, buffer: int | None, expect_default: bool, family: Family = IPV4
+) -> Route:
     """The own kernel. Raises PlaceError, one line, where raw sockets can't be had in any way."""
     place = loopback_place()
-    name = PathName(kind=LOOPBACK, name=LOOPBACK, source=LOCALHOST, target=LOCALHOST, agent=None)
+    name = own_kernel(family)
 
     @contextmanager
     def opened() -> Generator[OpenPath]:
         with place.station() as station:
-            end = End(station, LOCALHOST, "lo")
+            end = End(station, family.loopback, "lo")
             with OpenPath(name, end, end, buffer=buffer) as path:
                 yield path
 
+    def usable() -> None:
+        with place.station() as station:
+            check_usable(station, family)
+
     if expect_default:
         profile = for_system(platform.system(), LOOPBACK)
-    return _with_profile(Route(LOOPBACK, name, opened, default, privilege=place.describe()), profile)
+    reach = usable if family is not IPV4 else None
+    route = Route(route_key(LOOPBACK, family), name, opened, default, privilege=place.describe(), reach=reach)
+    return _with_profile(route, profile)
+
+
+def own_kernel(family: Family) -> PathName:
+    """The path of this host's packets to itself."""
+    return PathName(kind=LOOPBACK, name=LOOPBACK, source=family.loopback, target=family.loopback, agent=None)
 
 
 def between(
@@ -69,7 +83,7 @@ def between(
 
     `name`: the target's, if it has one.
     """
-    key = f"target:{name or target}"
+    key = route_key(f"target:{name or target}", family_of(target))
     path_name = PathName("netns", name or target, source.describe(), target, agent.describe())
 
     @contextmanager
@@ -99,7 +113,7 @@ def agentless(
     if isinstance(source, here) and not can_open_raw():
         check_kernel()
         raise PlaceError(f'sending to {target} requires CAP_NET_RAW: run as root (sudo "$(command -v pytest)" ...)')
-    key = f"target:{name or target}"
+    key = route_key(f"target:{name or target}", family_of(target))
     path_name = PathName("internet", name or target, source.describe(), target, None)
 
     @contextmanager
@@ -182,7 +196,8 @@ def out_of_reach(key: str, name: PathName, default: plan.Plan, why: str) -> Rout
 def _with_profile(route: Route, profile: Profile | None) -> Route:
     if profile is None:
         return route
-    known = profile.on_kernel(kernel.features()).for_target(route.name.name)
+    version = family_of(route.name.target).version
+    known = profile.on_kernel(kernel.features()).for_target(route.name.name).for_version(version)
     return replace(route, expects=profile.name, expect=lambda train, _: known.expectation(train))
 
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.result import PathName
 from pytest_hdp.measure.campaign.campaign import Route
+from pytest_hdp.measure.campaign.keys import route_key
 from pytest_hdp.measure.path.endpoints import End, PathUnavailable, far_end, no_route, refuse_itself
 from pytest_hdp.measure.path.open_path import OpenPath
+from pytest_hdp.packet.family import family_of
 from pytest_hdp.vantage import kernel
 from pytest_hdp.vantage.places import PlaceError
 from pytest_hdp.vantage.remote.far_host import FarHost
@@ -69,7 +71,14 @@ def watched(
 
     privilege = source.describe() + (f", agent {seen_by}" if seen_by else "")
     route = Route(
-        f"target:{called}", path_name, opened, default, privilege=privilege, reach=reach, begin=begin, pending=pending
+        route_key(f"target:{called}", family_of(target)),
+        path_name,
+        opened,
+        default,
+        privilege=privilege,
+        reach=reach,
+        begin=begin,
+        pending=pending,
     )
     if profile is None:
         return route

@@ -10,33 +10,30 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.evidence import Means, Train
-from pytest_hdp.judge.facts import REJECTING
+from pytest_hdp.judge.evidence import Means, Train, meaning_of
 from pytest_hdp.judge.verdict import Direction, Form
-from pytest_hdp.measure.control.counting import CARRIER_HEADER, ICMP, UDP, ControlEntry
+from pytest_hdp.measure.control.counting import CARRIER_HEADER, UDP, ControlEntry
 from pytest_hdp.measure.control.roundtrip import RoundTrip
 from pytest_hdp.measure.control.whereabouts import Probed
-from pytest_hdp.measure.ledger.ledger import ICMP_ERRORS
 from pytest_hdp.measure.ledger.likeness import HDP_SIZE, MAC_OFFSET, TAG_SIZE, as_sent
-from pytest_hdp.measure.ledger.probes import MOST_COPIES, payload_of
+from pytest_hdp.measure.ledger.probes import MOST_COPIES
 from pytest_hdp.measure.path.capture import CONTROL
-from pytest_hdp.measure.path.confirmed import possible
-from pytest_hdp.measure.path.sending import made, sealed, sender_in_mid_run
-from pytest_hdp.packet.icmp import build_echo, parse_error
+from pytest_hdp.measure.path.sending import echo_request, made, sealed, sender_in_mid_run
+from pytest_hdp.packet.family import of_one_host
+from pytest_hdp.packet.icmp import Meaning, error_in
+from pytest_hdp.packet.view import view
 
 if TYPE_CHECKING:
     from pytest_hdp.measure.path.endpoints import Eye
     from pytest_hdp.measure.path.open_path import OpenPath
-    from pytest_hdp.packet.icmp import IcmpError
+    from pytest_hdp.packet.view import PacketView
     from pytest_hdp.vantage.station import Observation
 
 PACKET_OUTGOING = 4
-ECHO_REPLY, ECHO_REQUEST, TIME_EXCEEDED = 0, 8, 11
 MEETING = -1  # round number of the control packets that only find out whether there is a path
 NANOSECONDS = 1_000_000_000
 _RUN_ID = 8  # bytes, at the start of the tag
 KINDS = (Means.USUAL, Means.INTERFACE, Means.ECHOES)  # the first of these that comes through is what counts
-_ERROR_TYPES = frozenset(bytes([number]) for number in ICMP_ERRORS)
 LONGEST_TRANSIT = 2.0  # seconds that a packet is taken to have been under way, where that is not known
 SLACK = 100_000_000  # ns by which a far end may be ahead of when it was to send
 
@@ -58,8 +55,11 @@ class Control:
     asked_back: bool = False
     _aimed: dict[Direction, tuple[str, int]] = field(default_factory=dict)
     _came: set[tuple[Direction, Means]] = field(default_factory=set)
-    _starts: dict[int, set[int]] = field(default_factory=lambda: {UDP: {CARRIER_HEADER}, ICMP: {CARRIER_HEADER}})
+    _starts: dict[int, set[int]] = field(default_factory=dict)
     _probed: Probed = field(default_factory=Probed)
+
+    def __post_init__(self) -> None:
+        self._starts.update({UDP: {CARRIER_HEADER}, self.path.family.icmp: {CARRIER_HEADER}})
 
     @property
     def round_trip(self) -> float | None:
@@ -70,7 +70,8 @@ class Control:
         self, direction: Direction, number: int, *, echo: bool = False, stand_in: Train | None = None
     ) -> ControlEntry:
         """Send one control packet in round `number`: a UDP datagram, an ICMP echo request, or one like a train's."""
-        entry = ControlEntry(self.path.next_index(), number, direction, echo, stand_in)
+        protocol = stand_in.protocol if stand_in is not None else self.path.family.icmp if echo else UDP
+        entry = ControlEntry(self.path.next_index(), number, direction, echo, protocol, stand_in)
         self.entries[entry.index] = entry
         hdp = entry.data = self._hdp(entry)
         train = stand_in or Train(entry.protocol, direction, Form.WELLFORMED)
@@ -87,7 +88,7 @@ class Control:
             entry.errno = sender
             return entry
         if stand_in is None:
-            request = build_echo(entry.index >> 16 & 0xFFFF, entry.index & 0xFFFF, hdp)
+            request = echo_request(entry.index, hdp, end.address, address)
         else:
             request = made(self.path, stand_in, hdp, address)
             entry.start = request.find(hdp)
@@ -130,9 +131,9 @@ class Control:
         ends = [end for end in (self.path.near, self.path.far) if end is not None]
         return any(end.remote is not None or end.bind is not None for end in ends) and not self.source_seen
 
-    def observe(self, eye: Eye, observation: Observation) -> bool:
+    def observe(self, eye: Eye, observation: Observation, packet: PacketView | None) -> bool:
         """File an observation if it is of a control packet; False if it is not."""
-        _, when, kind, data, _, _ = observation
+        _, when, _, data, _, _ = observation
         if eye.kind == "control":
             entry = self._entry(data)
             if entry is None or data != entry.data:
@@ -142,25 +143,22 @@ class Control:
                 self._came.add((entry.direction, Means.USUAL))
                 self.came_after(entry.asked_at, when - entry.sent_at)
             return True
-        payload = payload_of(data)
-        if payload is None or data[9] not in self._starts:
+        if packet is None or packet.protocol not in self._starts:
             return False
-        if data[9] == ICMP and payload[:1] in _ERROR_TYPES:
-            error = parse_error(payload)
-            if error is not None and eye.kind == "tap" and self._observe_error(eye, kind, data, error):
-                return True
-        entry = self._packet(data, payload)
-        if entry is None or not as_sent(entry.data, data, payload[entry.start :]):
+        if packet.is_icmp_error and eye.kind == "tap" and self._observe_error(eye, observation, packet):
+            return True
+        entry = self._control(packet)
+        if entry is None or not as_sent(entry.data, packet, packet.payload[entry.start :]):
             return False
         if eye.kind == "tap":
-            self._observe_tap(entry, eye, observation)
+            self._observe_tap(entry, eye, observation, packet)
         return True
 
-    def _packet(self, data: bytes, payload: bytes) -> ControlEntry | None:
-        """The control that an IP packet seems to be: its tag lies where it was sent, under the number it was sent."""
-        for start in self._starts.get(data[9], ()):
-            entry = self._entry(payload[start:])
-            if entry is not None and (entry.start, entry.protocol) == (start, data[9]):
+    def _control(self, packet: PacketView) -> ControlEntry | None:
+        """The control that a packet seems to be: its tag lies where it was sent, under the number it was sent."""
+        for start in self._starts.get(packet.protocol, ()):
+            entry = self._entry(packet.payload[start:])
+            if entry is not None and (entry.start, entry.protocol) == (start, packet.protocol):
                 return entry
         return None
 
@@ -170,68 +168,69 @@ class Control:
             return None
         return self.entries.get(int.from_bytes(seen[HDP_SIZE + _RUN_ID : HDP_SIZE + MAC_OFFSET], "big"))
 
-    def _observe_error(self, eye: Eye, kind: int, data: bytes, error: IcmpError) -> bool:
+    def _observe_error(self, eye: Eye, observation: Observation, packet: PacketView) -> bool:
         """File an ICMP error that quotes a control, with its MAC at least."""
-        quoted = payload_of(error.quote)
-        entry = self._packet(error.quote, quoted) if quoted is not None else None
-        if quoted is None or entry is None:
+        error = error_in(packet)
+        quoted = view(error.quote) if error is not None else None
+        entry = self._control(quoted) if quoted is not None else None
+        if error is None or quoted is None or entry is None:
             return False
-        seen = quoted[entry.start :]
+        seen = quoted.payload[entry.start :]
         if not entry.data.startswith(seen) or len(seen) < HDP_SIZE + TAG_SIZE:
             return False
-        if kind != PACKET_OUTGOING and eye.end is self.path.sender_end(entry.direction):
-            source = ".".join(map(str, data[12:16]))
-            if error.type == TIME_EXCEEDED:
-                entry.expired_at = source
-            if error.type in REJECTING:
-                entry.error = entry.error or (source, error.type, error.code)
+        if observation[2] != PACKET_OUTGOING and eye.end is self.path.sender_end(entry.direction):
+            said = packet.source, error.type, error.code
+            if meaning_of(said) is Meaning.EXPIRED:
+                entry.expired_at = packet.source
+            if meaning_of(said).drops:
+                entry.error = entry.error or said
         return True
 
-    def _observe_tap(self, entry: ControlEntry, eye: Eye, observation: Observation) -> None:
-        _, when, kind, data, _, interface = observation
-        outgoing, header = kind == PACKET_OUTGOING, (data[0] & 15) * 4
-        if entry.protocol == ICMP and entry.start and data[header] != ECHO_REQUEST:
-            if data[header] == ECHO_REPLY and not outgoing and eye.end is self.path.sender_end(entry.direction):
+    def _observe_tap(self, entry: ControlEntry, eye: Eye, observation: Observation, packet: PacketView) -> None:
+        _, when, kind, _, _, interface = observation
+        outgoing, icmp = kind == PACKET_OUTGOING, packet.family
+        if entry.protocol == icmp.icmp and entry.start and packet.payload[0] != icmp.echo_request:
+            if packet.is_echo_reply and not outgoing and eye.end is self.path.sender_end(entry.direction):
                 self._replied(entry, when)
         elif outgoing and eye.end is self.path.sender_end(entry.direction):
             entry.left_at = entry.left_at or when
-            entry.left_by += [(data[8], interface)] * (len(entry.left_by) < MOST_COPIES)
+            entry.left_by += [(packet.hop_limit, interface)] * (len(entry.left_by) < MOST_COPIES)
         elif not outgoing and eye.end is self.path.receiver_end(entry.direction):
             if entry.stand_in is None:
                 self._came.add((entry.direction, Means.ECHOES if entry.echo else Means.INTERFACE))
             elif entry.direction is Direction.FORWARD and not entry.arrived_at:
-                self._probed.note(data)
-                self.path.traffic.came_from(entry.stand_in, ".".join(map(str, data[12:16])))
+                self._probed.note(packet)
+                self.path.traffic.came_from(entry.stand_in, packet.source)
             entry.arrived_at = entry.arrived_at or when
             self.came_after(entry.asked_at, when - entry.sent_at)
             if entry.direction is Direction.REVERSE:
                 self.path.came_back(entry.index)
-            self._learn_source(entry, eye, data, header)
+            self._learn_source(entry, eye, packet)
 
-    def _learn_source(self, entry: ControlEntry, eye: Eye, data: bytes, header: int) -> None:
+    def _learn_source(self, entry: ControlEntry, eye: Eye, packet: PacketView) -> None:
         """Learn from the first datagram; from an echo until then, unless packets have gone to where it came from."""
         if entry.stand_in is not None:
             return
-        source, port = ".".join(map(str, data[12:16])), int.from_bytes(data[header : header + 2], "big")
+        source, port = packet.source, int.from_bytes(packet.payload[:2], "big")
         known = self.source_seen.get(entry.direction)
         if known is not None and (entry.echo or known[1] or self.path.confirmed.tried(known[0])):
             return
-        if possible(source):
+        if of_one_host(source):
             self.source_seen[entry.direction] = source, 0 if entry.echo else port
-            self.path.learn_address(eye.end, ".".join(map(str, data[16:20])))
+            self.path.learn_address(eye.end, packet.destination)
 
-    def probe_came(self, asked_at: float, took: int, data: bytes) -> None:
+    def probe_came(self, asked_at: float, took: int, packet: PacketView) -> None:
         """Take note of a probe that came forward as sent, once: of its addresses, and of how long it took (ns)."""
         self.came_after(asked_at, took)
         if Direction.FORWARD not in self.source_seen:
-            self._probed.note(data)
+            self._probed.note(packet)
 
     def learn_from_probes(self) -> None:
         """Where no control came forward: take it from the probes that did where the far end saw us."""
         if Direction.FORWARD in self.source_seen or self.path.far is None:
             return
         likeliest = self._probed.likeliest(self.path.near.address)
-        if likeliest is not None and possible(likeliest[0]):
+        if likeliest is not None and of_one_host(likeliest[0]):
             self.source_seen[Direction.FORWARD] = likeliest[0], 0
             self.path.learn_address(self.path.far, likeliest[1])
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.verdict import Direction
     from pytest_hdp.measure.path.open_path import OpenPath
 
-UDP, ICMP = 17, 1
+UDP = 17
 CARRIER_HEADER = 8  # bytes of a UDP or an ICMP echo header
 
 
@@ -23,6 +23,7 @@ CARRIER_HEADER = 8  # bytes of a UDP or an ICMP echo header
 class ControlEntry:
     """A control packet: times in ns, 0 until it happened; `expired_at`: the router that let its TTL expire.
 
+    `protocol`: the number that it is sent under.
     `error`: source, type and code of the first ICMP error about it that says it was dropped. `data`: what follows its
     UDP or ICMP header, as sent, and `start` where that is in its IP payload. `asked_at`: when, by the clock that nobody
     can set, in seconds. `stand_in`: the train whose packet it is, where it is none of the usual ones.
@@ -33,6 +34,7 @@ class ControlEntry:
     round: int
     direction: Direction
     echo: bool
+    protocol: int
     stand_in: Train | None = None
     data: bytes = b""
     start: int = CARRIER_HEADER
@@ -46,13 +48,6 @@ class ControlEntry:
     expired_at: str | None = None
     error: tuple[str, int, int] | None = None
     left_by: list[tuple[int, str]] = field(default_factory=list)
-
-    @property
-    def protocol(self) -> int:
-        """The number that it is sent under."""
-        if self.stand_in is not None:
-            return self.stand_in.protocol
-        return ICMP if self.echo else UDP
 
     @property
     def came(self) -> bool:

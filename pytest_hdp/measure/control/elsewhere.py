@@ -50,7 +50,7 @@ def elsewhere(path: OpenPath, control: Control, ledger: Ledger) -> str | None:
 
 def _tried(path: OpenPath, control: Control, ledger: Ledger) -> bool:
     """Whether it is known of other numbers, too, that nothing came: UDP and echoes are blocked on many a path."""
-    if all(each in ledger.trains for each in scouts_for(Direction.FORWARD)):
+    if all(each in ledger.trains for each in scouts_for(Direction.FORWARD, path.family)):
         return True
     before = path.clock.monotonic() - control.patience - path.lag
     scouts = (each for each in control.entries.values() if each.stand_in is not None)

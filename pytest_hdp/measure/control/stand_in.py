@@ -8,12 +8,12 @@ undecided is held against another one. Where nothing of the plan came either, a 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Form
-from pytest_hdp.measure.control.counting import ICMP, rounds, sent_in
+from pytest_hdp.measure.control.counting import rounds, sent_in
 from pytest_hdp.measure.interest import by_interest
 from pytest_hdp.measure.path.traffic import on_the_wire
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.ledger.probes import Entry
     from pytest_hdp.measure.path.open_path import OpenPath
     from pytest_hdp.measure.plan import Plan
+    from pytest_hdp.packet.family import Family
 
 MOST = 0.5  # of the usual control may be lost before another one is looked for
 HARDLY = 0.2  # of a stand-in has to come through: with less nothing can be told
@@ -35,10 +36,8 @@ KNOWN_ROUNDS = 2  # of a stand-in, before another may take its place; and of sco
 AHEAD = 3  # rounds in which what opens the way for them goes forward, before scouts go in reverse
 SELDOM = 8  # one in so many of the usual control is sent beside a stand-in
 # numbers that are let through where others are not, by which a path is known where none of the plan's comes through
-SCOUTS = (
-    *(Train(number, form=Form.WELLFORMED) for number in (1, 6, 132)),
-    *(Train(number) for number in (6, 50, 47, 4, 253)),
-)
+WELLFORMED_SCOUTS = (6, 132)  # and an echo
+BARE_SCOUTS = (6, 50, 47, 4, 253)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +83,12 @@ def came_as_sent(train: Train, entries: Iterable[Entry]) -> tuple[int, int]:
     return sum(came), len(taken)
 
 
-def scouts_for(direction: Direction) -> list[Train]:
+def scouts_for(direction: Direction, family: Family) -> list[Train]:
     """What to try in a direction."""
-    return [replace(each, direction=direction) for each in SCOUTS]
+    return [
+        *(Train(number, direction, Form.WELLFORMED) for number in (family.icmp, *WELLFORMED_SCOUTS)),
+        *(Train(number, direction) for number in BARE_SCOUTS),
+    ]
 
 
 class StandIns:
@@ -184,7 +186,7 @@ class StandIns:
 
         All of it better than the usual control, if that came.
         """
-        echo = Train(ICMP, direction, Form.WELLFORMED)
+        echo = Train(self._know.path.family.icmp, direction, Form.WELLFORMED)
         shares: dict[Train, float] = {}
         trains = [each for each in self._know.ledger.trains if each.direction is direction]
         for train in trains:
@@ -202,7 +204,11 @@ class StandIns:
     def scouts(self, direction: Direction) -> list[Train]:
         """Those that may be sent, none of the plan's: nothing in reverse that may open a way for what goes forward."""
         know = self._know
-        scouts = [each for each in scouts_for(direction) if each not in know.plan.trains and self._fresh(each)]
+        scouts = [
+            each
+            for each in scouts_for(direction, know.path.family)
+            if each not in know.plan.trains and self._fresh(each)
+        ]
         if direction is Direction.FORWARD:
             return scouts
         forward = [each for each in know.plan.trains if each.direction is not direction and each not in know.settled]

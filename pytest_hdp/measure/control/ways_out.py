@@ -25,7 +25,7 @@ def inner(control: Control, ledger: Ledger, direction: Direction) -> frozenset[s
     groups = [[entry.left_by for entry in control.entries.values() if entry.direction is direction]]
     for train, entries in ledger.trains.items():
         if train.direction is direction:
-            groups.append([[(copy.data[8], copy.interface) for copy in entry.left] for entry in entries])
+            groups.append([[(copy.packet.hop_limit, copy.interface) for copy in entry.left] for entry in entries])
     return frozenset(name for group in groups for name in _passed(group))
 
 

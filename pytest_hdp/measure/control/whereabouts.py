@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_hdp.packet.view import PacketView
 
 FOR_OWN = 4  # packets from our own address count as one from another
 
@@ -14,9 +18,9 @@ class Probed:
 
     _seen: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def note(self, data: bytes) -> None:
-        """Count an IPv4 packet."""
-        self._seen[".".join(map(str, data[12:16])), ".".join(map(str, data[16:20]))] += 1
+    def note(self, packet: PacketView) -> None:
+        """Count a packet."""
+        self._seen[packet.source, packet.destination] += 1
 
     def likeliest(self, own: str) -> tuple[str, str] | None:
         """The pair that most came with; that from our `own` address, only if there are hardly any others.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,11 +12,11 @@ from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.path.capture import BY_HAND
 from pytest_hdp.measure.path.endpoints import open_sender
-from pytest_hdp.measure.path.open_path import RUN_ID_OFFSETS
 from pytest_hdp.measure.path.waiting import drive, look_until
 from pytest_hdp.packet import hdp, tag
+from pytest_hdp.packet.carrier import RUN_ID_OFFSETS
 from pytest_hdp.packet.encoding import Encoding, decode, encode
-from pytest_hdp.packet.ip import parse_ipv4
+from pytest_hdp.packet.view import view
 from pytest_hdp.vantage import bpf
 
 if TYPE_CHECKING:
@@ -56,8 +55,8 @@ class Listener:
         self.encoding = encoding
         self._path = path
         self._inbox: deque[Observation] = deque()
-        program = bpf.matching(path.run_id, RUN_ID_OFFSETS)
-        handle = end.station.listen(socket.AF_INET, protocol, program, buffer=path.buffer)
+        program = bpf.matching(path.run_id, RUN_ID_OFFSETS, family=path.family, tap=False)
+        handle = end.station.listen(path.family.socket_family, protocol, program, buffer=path.buffer)
         self._end, self._handle = end, handle
         path.deliver_to(end, handle, self._inbox)
 
@@ -79,7 +78,7 @@ class Listener:
         return found[0] if found else None
 
     def _parse(self, observation: Observation) -> Received | None:
-        packet = parse_ipv4(observation[3])
+        packet = view(observation[3])
         parsed = hdp.parse(packet.payload) if packet is not None else None
         tagged = tag.parse(parsed[1]) if parsed is not None else None
         if packet is None or parsed is None or tagged is None or tagged[0].run_id != self._path.run_id:
@@ -93,7 +92,7 @@ class Listener:
             genuine=self._path.sealer.verify(self.protocol, header, mark, content),
             protocol=packet.protocol,
             source=packet.source,
-            ttl=packet.ttl,
+            ttl=packet.hop_limit,
             time=observation[1],
         )
 
@@ -105,7 +104,7 @@ class Sender:
         self.protocol = protocol
         self.encoding = encoding
         self._path = path
-        self._handle = open_sender(path.near, protocol, routed=path.routed)
+        self._handle = open_sender(path.near, protocol, path.family, routed=path.routed)
 
     def send(self, content: bytes = b"", header: hdp.Header | None = None) -> int:
         """Send one packet; returns its index. Raises OSError with the errno of sendto()."""

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.evidence import Train, meaning_of
 from pytest_hdp.judge.explain import icmp_text, packets_of
 from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.measure.control.control import Control
 from pytest_hdp.measure.control.counting import CARRIER_HEADER, errors_of, refused_with
 from pytest_hdp.measure.control.stand_in import scouts_for
 from pytest_hdp.measure.path.waiting import Waiting, drive, look_until
+from pytest_hdp.packet.view import view
 
 if TYPE_CHECKING:
     from pytest_hdp.measure.control.counting import ControlEntry
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from pytest_hdp.vantage.station import Observation
 
 FORWARD = Direction.FORWARD
-UNREACHABLE_BY_STACK = {(3, 2), (3, 3)}  # protocol and port unreachable: RFC 1122 section 3.2.2.1
 # what most targets answer without an agent: numbers that hardly any host handles, and UDP to a port that nobody has
 ANSWERED = (Train(253), Train(200), Train(17, form=Form.WELLFORMED))
 
@@ -52,7 +52,9 @@ class Tried:
         if not self.sent and self.refused:
             return f"nothing was sent to {target}: {self._refusal}, and every other control packet too"
         refusal = f"; {self._refusal}" if self.errno else ""
-        said = "".join(f"; {who} answered {n} with {icmp_text(kind, code)}" for who, kind, code, n in self.errors[:3])
+        said = "".join(
+            f"; {who} answered {n} with {icmp_text(who, kind, code)}" for who, kind, code, n in self.errors[:3]
+        )
         return f"no path to {target}: none of {self.sent} control packets came through{said}{refusal}"
 
     def note(self) -> str | None:
@@ -78,7 +80,7 @@ def try_path(path: OpenPath, count: int, timeout: float) -> Tried:
     control = Control(path, bytes(CARRIER_HEADER))
 
     def file(eye: Eye, observation: Observation) -> None:
-        control.observe(eye, observation)
+        control.observe(eye, observation, view(observation[3]))
 
     path.subscribers.append(file)
     try:
@@ -97,7 +99,7 @@ def _try(control: Control, count: int, timeout: float) -> Tried:
         if any(map(came, sent)):
             return _tried(control, sent, came, in_vain, echo=echo)
         in_vain = (*in_vain, "ICMP echo" if echo else "UDP")
-    for stand_in in ANSWERED if unwatched else scouts_for(FORWARD)[1:]:  # the first is an echo
+    for stand_in in ANSWERED if unwatched else scouts_for(FORWARD, path.family)[1:]:  # the first is an echo
         if any(map(came, _send(control, 1, timeout, came, stand_in=stand_in))):
             sent = _send(control, count, timeout, came, stand_in=stand_in)
             return _tried(control, sent, came, in_vain, stand_in=stand_in)
@@ -161,6 +163,6 @@ def _answered_by(target: str) -> Callable[[ControlEntry], bool]:
 
     def answered(entry: ControlEntry) -> bool:
         error = entry.error
-        return entry.came or (error is not None and error[0] == target and error[1:] in UNREACHABLE_BY_STACK)
+        return entry.came or (error is not None and error[0] == target and meaning_of(error).by_stack)
 
     return answered

@@ -72,7 +72,7 @@ class Comparison:
             raise ValueError(f"a latency is that of a number from 1 to 255, not of {plan.protocol}")
         self.path = path
         self.plan = plan
-        self.kinds = kinds(plan.protocol)
+        self.kinds = kinds(plan.protocol, path.family)
         self.one_way = path.shared_clock if one_way is None else one_way
         self.ends = Ends(path, self.kinds, apart=self.one_way)
         self.measured: list[Series] = []

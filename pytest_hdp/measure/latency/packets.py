@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from pytest_hdp.measure.path.sending import sealed
 from pytest_hdp.packet import carrier
+from pytest_hdp.packet.view import view
 
 if TYPE_CHECKING:
     from pytest_hdp.measure.path.open_path import OpenPath
 
 UDP_NUMBER = 17
 TAG = 12  # where the tag stands behind the IP header
-_UDP_HEADER, _IP_HEADER = 8, 20
+_UDP_HEADER = 8
 _INDEX = 8  # in the tag, behind the run id
 
 
@@ -63,7 +64,7 @@ class Packets:
             whole = sealed(path, kind.protocol, index, content, now)
             self.data.append(whole[_UDP_HEADER:] if kind.wellformed else whole)
         self._wellformed = [kind.wellformed for kind in wanted]
-        self.size = _IP_HEADER + len(self.data[0])
+        self.size = path.family.header_size + len(self.data[0])
 
     def wellformed(self, position: int) -> bool:
         """Whether it is a UDP datagram."""
@@ -72,9 +73,12 @@ class Packets:
     def position(self, data: bytes, *, datagram: bool) -> int | None:
         """Which packet these bytes are, as a UDP socket (`datagram`), a raw socket or a tap hands them over.
 
+        A raw IPv6 socket that is read by itself hands over no header: HDP's ports are none.
+
         None for a stranger's, and for one whose bytes were changed behind the IP or UDP header.
         """
-        header = 0 if datagram else (data[0] & 15) * 4 if data else 0
+        packet = None if datagram else view(data)
+        header = 0 if packet is None else len(data) - len(packet.payload)
         skipped = _UDP_HEADER if datagram else 0
         at = header + TAG + _INDEX - skipped
         number = int.from_bytes(data[at : at + 4], "big") - self.first
@@ -82,5 +86,7 @@ class Packets:
             return None
         sent = self.data[number]
         behind = header + _UDP_HEADER  # of a datagram that a raw socket or a tap saw
-        whole = data[header:] == sent or (not datagram and data[9] == UDP_NUMBER and data[behind:] == sent)
+        whole = data[header:] == sent or (
+            packet is not None and packet.protocol == UDP_NUMBER and data[behind:] == sent
+        )
         return number if whole else None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from pytest_hdp.judge.latency.result import AGAIN, HDP, RAW_UDP, UDP
 from pytest_hdp.measure.latency.packets import TAG, UDP_NUMBER, datagram
 from pytest_hdp.measure.path.endpoints import PathUnavailable, refusal
-from pytest_hdp.packet.ip import parse_ipv4
+from pytest_hdp.packet.view import view
 from pytest_hdp.vantage import bpf
 from pytest_hdp.vantage.station import Station
 
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.latency.packets import Packets
     from pytest_hdp.measure.path.endpoints import End
     from pytest_hdp.measure.path.open_path import OpenPath
+    from pytest_hdp.packet.family import Family
     from pytest_hdp.vantage.station import Observation, Program
 
     Receive = Callable[[int, int], tuple[bytes, list[tuple[int, int, bytes]], int, object]]
 
-TCP_NUMBER, ICMP_NUMBER = 6, 1
+TCP_NUMBER = 6
 NO_PORT = 0
 DATAGRAMS, RAW_DATAGRAMS = -1, -2  # the keys of the UDP sockets, among protocol numbers
 _LARGEST = 1 << 16
@@ -57,12 +58,12 @@ class Kind:
         return RAW_DATAGRAMS if self.raw else DATAGRAMS
 
 
-def kinds(protocol: int) -> tuple[Kind, ...]:
+def kinds(protocol: int, family: Family) -> tuple[Kind, ...]:
     """HDP under `protocol`, UDP, and HDP under the numbers that every box knows; then all of them again.
 
     Each twice, for what is sent more often finds its way through the kernel warmer.
     """
-    others = (("TCP-numbered", TCP_NUMBER), ("ICMP-numbered", ICMP_NUMBER))
+    others = (("TCP-numbered", TCP_NUMBER), ("ICMP-numbered", family.icmp))
     once = [Kind(HDP, protocol), Kind(UDP, UDP_NUMBER, wellformed=True)]
     once += [Kind(RAW_UDP, UDP_NUMBER, wellformed=True, raw=True)]
     once += [Kind(label, number) for label, number in others if number != protocol]
@@ -119,12 +120,14 @@ class Post:
     def _open(self, kind: Kind, flows: int) -> None:
         run_id, key = self._path.run_id, kind.socket_key
         if not kind.wellformed:
-            program = bpf.matching(run_id, (TAG,))
-            self.raw[key] = handle = self.station.listen(socket.AF_INET, kind.protocol, program, BUFFER)
+            program = bpf.matching(run_id, (TAG,), family=self._path.family, tap=False)
+            self.raw[key] = handle = self.station.listen(
+                self._path.family.socket_family, kind.protocol, program, BUFFER
+            )
             self._register(handle, key)
             return
         if kind.raw:
-            self.raw[key] = handle = self.station.listen(socket.AF_INET, kind.protocol, bpf.drop_all())
+            self.raw[key] = handle = self.station.listen(self._path.family.socket_family, kind.protocol, bpf.drop_all())
             self._register(handle, key)  # a sending socket that epoll(7) watches costs 50 ns more, after the tap
         address = self.end.bind or self.end.address
         opened = self.datagrams[key] = []
@@ -269,12 +272,14 @@ class Ends:
 
         Only what is confirmed by other packets before (`meeting.py`): all that these are for is their times.
         """
-        if data[9:10] != bytes([UDP_NUMBER]) or (position := packets.position(data, datagram=False)) is None:
+        packet = view(data)
+        if packet is None or packet.protocol != UDP_NUMBER:
+            return
+        if (position := packets.position(data, datagram=False)) is None:
             return
         kind = self.kinds[position % len(self.kinds)]
         key = kind.socket_key, packets.flows[position // len(self.kinds)]
-        packet = parse_ipv4(data) if kind.wellformed and key not in self._seen_from else None
-        if packet is None or not self.path.confirmed.free(packet.source):
+        if not kind.wellformed or key in self._seen_from or not self.path.confirmed.free(packet.source):
             return
         if int.from_bytes(packet.payload[2:4], "big") == self.far.datagrams[kind.socket_key][0][1]:
             self._seen_from[key] = packet.source, int.from_bytes(packet.payload[:2], "big")

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Train, TrainEvidence
 from pytest_hdp.judge.pattern import Sent
 from pytest_hdp.judge.verdict import Direction
-from pytest_hdp.measure.ledger.likeness import MAC_OFFSET, likeness
-from pytest_hdp.measure.ledger.probes import MOST_COPIES, Copy, Entry, payload_of
+from pytest_hdp.measure.ledger.likeness import HDP_SIZE, MAC_OFFSET, likeness
+from pytest_hdp.measure.ledger.probes import MOST_COPIES, Copy, Entry
 from pytest_hdp.measure.ledger.quotes import read_error
 
-ICMP_ERRORS = frozenset({3, 4, 5, 11, 12})
+if TYPE_CHECKING:
+    from pytest_hdp.packet.view import PacketView
+
 # Kept of one probe, apart of those that prove something and of those that do not, which anybody can make up: nobody
 # honest sends more, and a flood must neither fill the memory nor crowd out what counts.
 MOST_REPORTS = 32
@@ -62,34 +65,35 @@ class Ledger:
             return None
         return position, int.from_bytes(data[position + 8 : position + 12], "big")
 
-    def probe(self, time: int, data: bytes, interface: str) -> tuple[Entry, Copy] | None:
-        """The probe that an IPv4 packet is a copy of, or None (and the stranger is counted)."""
-        payload = payload_of(data)
-        if payload is None:
+    def probe(self, time: int, packet: PacketView | None, interface: str) -> tuple[Entry, Copy] | None:
+        """The probe that a packet is a copy of, or None (and the stranger is counted)."""
+        if packet is None:
             self.strangers += 1
             return None
-        if data[9] == 1 and payload[:1] in _ERROR_TYPES:
-            return None  # it quotes a probe, and is none
+        payload = packet.payload
+        if packet.is_icmp_error and not payload.startswith(self.run_id, HDP_SIZE):
+            return None  # it quotes a probe, and is none; bare HDP under 58 reads as an error too
         found = self.index_of(payload)
         entry = self.probes.get(found[1]) if found is not None else None
         if found is None or entry is None or len(payload) > len(entry.data) + MOST_ADDED:
             self.strangers += 1
             return None
-        alike = likeness(entry.train, entry.data, entry.start, data, payload, found[0])
+        alike = likeness(entry.train, entry.data, entry.start, packet, found[0])
         if alike is None:
             self.strangers += 1
             return None
-        if len(self._by_packet) < MOST_COPIES * len(self.probes):  # a far end may make up as many as there are
-            self._by_packet[data[9], data[4] << 8 | data[5]] = entry
-        return entry, Copy(time, data, alike, interface)
+        number = packet.identification
+        if number is not None and len(self._by_packet) < MOST_COPIES * len(self.probes):  # a far end may make up many
+            self._by_packet[packet.protocol, number] = entry
+        return entry, Copy(time, packet, alike, interface)
 
-    def icmp_error(self, time: int, data: bytes, sends: Sends = _any) -> bool:
+    def icmp_error(self, time: int, packet: PacketView | None, sends: Sends = _any) -> bool:
         """File an ICMP error under the probe that it quotes. False if it is not an ICMP error about one of ours.
 
         `sends`: whether who saw it sends in a direction. Errors go to who sent what they are about: whoever else shows
         one has made it up.
         """
-        found = read_error(self, time, data)
+        found = read_error(self, time, packet)
         if found is None:
             return False
         entry, report = found
@@ -120,6 +124,3 @@ class Ledger:
             probes=tuple(entry.evidence() for entry in self.trains.get(train, ()) if entry.handed),
             solicited=train in self.solicited,
         )
-
-
-_ERROR_TYPES = frozenset(bytes([number]) for number in ICMP_ERRORS)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Sized
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pytest_hdp.judge.evidence import IcmpReport, Probe, Reply, Sighting, Train
 from pytest_hdp.judge.verdict import Form
@@ -15,26 +14,25 @@ from pytest_hdp.measure.ledger.likeness import (
     PAYLOAD,
     TAG_SIZE,
     Likeness,
-    changed_fields,
     ports_kept,
 )
 from pytest_hdp.packet.checksums import transport_checksum
-from pytest_hdp.packet.ip import IPv4, parse_ipv4
 from pytest_hdp.vantage.remote.exchange import NOBODY_KNOWS
 
+if TYPE_CHECKING:
+    from pytest_hdp.packet.view import PacketView
+
 MOST_COPIES = 8  # kept of one probe at one place: nobody honest sends more, and a flood must not fill the memory
-_FRAGMENT = 0x3FFF  # of flags and offset: more fragments follow, or it is not the first
 
 
 @dataclass(slots=True)
 class Copy:
-    """One packet as a tap or a socket handed it over: time (ns), bytes from the IPv4 header on, interface."""
+    """One packet as a tap or a socket handed it over: time (ns), the packet, the interface."""
 
     time: int
-    data: bytes
+    packet: PacketView
     alike: Likeness
     interface: str
-    _packet: IPv4 | None = None
 
     @property
     def genuine(self) -> bool:
@@ -42,17 +40,9 @@ class Copy:
         return self.alike.change is None and self.alike.tunnel is None
 
     @property
-    def packet(self) -> IPv4:
-        """All of its fields; read only when asked for, since of most copies nobody asks."""
-        if self._packet is None:
-            self._packet = parse_ipv4(self.data)
-            assert self._packet is not None, "the ledger makes no copy of less than a header"
-        return self._packet
-
-    @property
     def protocol(self) -> int:
         """The number in its header."""
-        return self.data[9]
+        return self.packet.protocol
 
 
 @dataclass(slots=True)
@@ -119,17 +109,6 @@ class Recorder(Protocol):
         """Remember what is no probe: a control, or a packet sent by hand."""
 
 
-def payload_of(data: bytes) -> bytes | None:
-    """What `parse_ipv4` calls the payload, at a tenth of its price: all that is asked of most packets."""
-    if len(data) < 20 or data[0] >> 4 != 4:
-        return None
-    header = (data[0] & 15) * 4
-    if header < 20 or header > len(data):
-        return None
-    total = data[2] << 8 | data[3]
-    return data[header : total if total >= header else len(data)]
-
-
 def _sightings(entry: Entry, copies: Sequence[Copy], left: Copy | None) -> tuple[Sighting, ...]:
     if len(copies) == 1:
         return (_sighting(entry.train, copies[0], left),)
@@ -137,30 +116,24 @@ def _sightings(entry: Entry, copies: Sequence[Copy], left: Copy | None) -> tuple
 
 
 def _sighting(train: Train, copy: Copy, left: Copy | None) -> Sighting:
-    data, change = copy.data, copy.alike.change
-    changed = changed_fields(data, left.data) if left is not None else ()
-    if change is None and left is not None and not ports_kept(train, data, left.data):
+    packet, change = copy.packet, copy.alike.change
+    changed = packet.changes_from(left.packet) if left is not None else ()
+    if change is None and left is not None and not ports_kept(train, packet, left.packet):
         change = PAYLOAD
     if change is not None:
         changed = (*changed, change)
-    source, destination = _dotted(data[12:16]), _dotted(data[16:20])
     genuine = change is None and copy.genuine
     return Sighting(
-        copy.time, data[9], genuine, source, destination, data[8], changed, copy.interface, copy.alike.moved,
-        _checksum(train, data),
+        copy.time, packet.protocol, genuine, packet.source, packet.destination, packet.hop_limit, changed,
+        copy.interface, copy.alike.moved, _checksum(train, packet),
     )  # fmt: skip
 
 
-def _checksum(train: Train, data: bytes) -> str | None:
+def _checksum(train: Train, packet: PacketView) -> str | None:
     """The state of the transport checksum of a whole message that has one."""
-    if train.form is not Form.WELLFORMED or (data[6] << 8 | data[7]) & _FRAGMENT:
+    if train.form is not Form.WELLFORMED or packet.is_fragment:
         return None
-    return transport_checksum(data[9], data[12:16], data[16:20], payload_of(data) or b"")
-
-
-@lru_cache(maxsize=1024)
-def _dotted(address: bytes) -> str:
-    return ".".join(map(str, address))
+    return transport_checksum(packet.protocol, packet.source_bytes, packet.destination_bytes, packet.payload)
 
 
 def _probe_evidence(entry: Entry) -> Probe:

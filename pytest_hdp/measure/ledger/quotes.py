@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_hdp.judge.evidence import IcmpReport
-from pytest_hdp.measure.ledger.likeness import HDP_SIZE, TAG_SIZE, changed_fields
+from pytest_hdp.measure.ledger.likeness import HDP_SIZE, TAG_SIZE
 from pytest_hdp.packet.carrier import INNER_PROTOCOL
-from pytest_hdp.packet.icmp import parse_error
-from pytest_hdp.packet.ip import IPv4, parse_ipv4
+from pytest_hdp.packet.icmp import error_in
+from pytest_hdp.packet.view import view
 
 if TYPE_CHECKING:
     from pytest_hdp.measure.ledger.probes import Copy, Entry
+    from pytest_hdp.packet.view import PacketView
 
 
 class SentProbes(Protocol):
@@ -26,20 +27,17 @@ class SentProbes(Protocol):
         """The probe that left under a number with an IP-ID."""
 
 
-def read_error(sent: SentProbes, time: int, data: bytes) -> tuple[Entry, IcmpReport] | None:
-    """The probe that an IPv4 packet with an ICMP error is about, and the error; None if it is about none of ours."""
-    packet = parse_ipv4(data) if data[9:10] == b"\x01" else None
-    error = parse_error(packet.payload) if packet is not None else None
-    quoted = parse_ipv4(error.quote) if error is not None else None
+def read_error(sent: SentProbes, time: int, packet: PacketView | None) -> tuple[Entry, IcmpReport] | None:
+    """The probe that a packet with an ICMP error is about, and the error; None if it is about none of ours."""
+    error = error_in(packet)
+    quoted = view(error.quote) if error is not None else None
     if packet is None or error is None or quoted is None:
         return None
     entry, authenticated, altered = _quoted(sent, quoted)
     if entry is None:
         return None
     changed = (
-        changed_fields(error.quote, entry.left[0].data, quoted=True)
-        if entry.left and not _inside(entry, quoted)
-        else ()
+        quoted.changes_from(entry.left[0].packet, quoted=True) if entry.left and not _inside(entry, quoted) else ()
     )
     return entry, IcmpReport(
         time,
@@ -48,11 +46,11 @@ def read_error(sent: SentProbes, time: int, data: bytes) -> tuple[Entry, IcmpRep
         error.code,
         authenticated=authenticated,
         changed=(*changed, "payload") if altered else changed,
-        quoted_ttl=None if _inside(entry, quoted) else quoted.ttl,
+        quoted_ttl=None if _inside(entry, quoted) else quoted.hop_limit,
     )
 
 
-def _quoted(sent: SentProbes, quoted: IPv4) -> tuple[Entry | None, bool, bool]:
+def _quoted(sent: SentProbes, quoted: PacketView) -> tuple[Entry | None, bool, bool]:
     """Which probe it quotes, whether as only who saw the probe can, and whether the bytes differ from the probe's.
 
     A tag under another number than it was sent under proves nothing of either number; but a tunnel's end that
@@ -69,7 +67,7 @@ def _quoted(sent: SentProbes, quoted: IPv4) -> tuple[Entry | None, bool, bool]:
     return _same_packet(sent, quoted), False, False
 
 
-def _inside(entry: Entry, quoted: IPv4) -> bool:
+def _inside(entry: Entry, quoted: PacketView) -> bool:
     """Whether these are the bytes of a probe from the HDP header on, sent inside a tunnel's packet (`_tunnels.py`)."""
     unpacked = quoted.protocol == INNER_PROTOCOL != entry.train.protocol and entry.start > 0
     return (
@@ -77,13 +75,14 @@ def _inside(entry: Entry, quoted: IPv4) -> bool:
     )
 
 
-def _same_packet(sent: SentProbes, quoted: IPv4) -> Entry | None:
-    """The probe that left under this number with this IP-ID for this address."""
-    entry = sent.of_packet(quoted.protocol, quoted.identification)
+def _same_packet(sent: SentProbes, quoted: PacketView) -> Entry | None:
+    """The probe that left under this number with this IP-ID for this address; None by IPv6, which has none."""
+    number = quoted.identification
+    entry = sent.of_packet(quoted.protocol, number) if number is not None else None
     return entry if entry is not None and any(_alike(quoted, copy) for copy in entry.left) else None
 
 
-def _alike(quoted: IPv4, left: Copy) -> bool:
+def _alike(quoted: PacketView, left: Copy) -> bool:
     return (
         quoted.protocol == left.protocol
         and quoted.identification == left.packet.identification

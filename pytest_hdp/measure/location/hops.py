@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.control.control import Control
-from pytest_hdp.measure.control.counting import CARRIER_HEADER, ICMP
+from pytest_hdp.measure.control.counting import CARRIER_HEADER
 from pytest_hdp.measure.path.waiting import drive, look_until
+from pytest_hdp.packet.view import view
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
@@ -30,13 +31,13 @@ def hops(path: OpenPath, timeout: float, *, echo: bool = False, stand_in: Train 
     control = Control(path, bytes(CARRIER_HEADER))
 
     def file(eye: Eye, observation: Observation) -> None:
-        control.observe(eye, observation)
+        control.observe(eye, observation, view(observation[3]))
 
     echo = stand_in is None and (echo or path.receiver_end(Direction.FORWARD) is None)
     near = path.sender_end(Direction.FORWARD)
     handle: int | str = path.controls[id(near)][0]
     if echo or stand_in is not None:
-        handle = path.sender(Direction.FORWARD, ICMP if stand_in is None else stand_in.protocol)
+        handle = path.sender(Direction.FORWARD, path.family.icmp if stand_in is None else stand_in.protocol)
     found: list[str | None] = []
     if not isinstance(handle, int):
         return found

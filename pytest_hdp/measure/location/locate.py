@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.ledger.probes import Entry
     from pytest_hdp.measure.path.open_path import OpenPath
 
-ICMP = 1
 HIGHEST_TTL = 30
 AT_ONCE = 4  # test packets before a control: with it, within the burst of a stock Linux router
 BUDGET = 1.05  # seconds in which such a router earns one more ICMP error
@@ -206,7 +205,9 @@ class Locator:
         sender = self.path.sender_end(self.direction)
         control: int | str = self.path.controls[id(sender)][0]
         if self.echo or self.stand_in is not None:
-            control = self.path.sender(self.direction, ICMP if self.stand_in is None else self.stand_in.protocol)
+            control = self.path.sender(
+                self.direction, self.path.family.icmp if self.stand_in is None else self.stand_in.protocol
+            )
         if not isinstance(control, int):
             return None
         sender.station.set_ttl(control, ttl)

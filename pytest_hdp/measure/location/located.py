@@ -15,18 +15,19 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.explain import icmp_text, plain, probed_with
 from pytest_hdp.judge.result import Climb
 from pytest_hdp.judge.verdict import Form, Place, Verdict
+from pytest_hdp.packet.icmp import Meaning
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Kind, Train
     from pytest_hdp.judge.result import AtTtl, Hop, Judgement
     from pytest_hdp.judge.verdict import Direction
+    from pytest_hdp.packet.family import Family
 
 LOCATED = frozenset({Verdict.LOST, Verdict.REJECTED, Verdict.FIRST_ONLY, Verdict.SILENT})
 _DIED = {Verdict.LOST: "lost", Verdict.REJECTED: "rejected", Verdict.FIRST_ONLY: "stopped"}
 TRACKED = frozenset({1, 6, 17, 33, 58, 132, 136})  # numbers whose headers some Linux' connection tracking checks
 FEW = 6  # trains of one group that climb themselves
 TOLD = 2  # of those whose ICMP error tells who rejected them
-TIME_EXCEEDED = 11
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Found:
     def rejected_by(self) -> str | None:
         """Who rejected a packet that looked for the hop."""
         errors = (each for rung in self.rungs for each in rung.icmp)
-        return next((i.source for i in errors if i.authenticated and i.type != TIME_EXCEEDED), None)
+        return next((i.source for i in errors if i.authenticated and i.meaning is not Meaning.EXPIRED), None)
 
     @property
     def place(self) -> tuple[object, ...] | None:
@@ -59,16 +60,16 @@ class Found:
         return self.last, self.beyond, self.elsewhere, self.circle
 
 
-def worth_locating(judgement: Judgement, how: str) -> bool:
+def worth_locating(judgement: Judgement, how: str, family: Family) -> bool:
     """Whether to look for where it died; `how`: as asked for, "none" for never. What the target rejected got there."""
     if judgement.place is Place.TARGET or how == "none":
         return False
-    return judgement.verdict in LOCATED and not never_answered(judgement.train)
+    return judgement.verdict in LOCATED and not never_answered(judgement.train, family)
 
 
-def never_answered(train: Train) -> bool:
-    """Whether no router answers for it: bare HDP under 1 reads as an ICMP error, and none is sent about one."""
-    return train.protocol == 1 and train.form is Form.BARE
+def never_answered(train: Train, family: Family) -> bool:
+    """Whether no router answers for it: bare HDP under ICMP's number reads as an error, and none is sent about one."""
+    return train.protocol == family.icmp and train.form is Form.BARE
 
 
 @dataclass(slots=True)
@@ -155,8 +156,8 @@ def answered_once(kind: Kind, judgement: Judgement) -> Judgement:
     source, type_, code = kind
     count = sum(each.count for each in judgement.icmp if (each.source, each.type, each.code) == kind)
     said = (
-        f"{plain(source)} answered {count} of them with {icmp_text(type_, code)}, and none when it was asked again "
-        "later: it had no way on for a moment, or has few ICMP errors to send, and rejects it"
+        f"{plain(source)} answered {count} of them with {icmp_text(source, type_, code)}, and none when it was asked "
+        "again later: it had no way on for a moment, or has few ICMP errors to send, and rejects it"
     )
     return replace(judgement, budget_spent=source, explanation=f"{judgement.explanation.rstrip('.')}; {said}.")
 
@@ -216,8 +217,8 @@ def _ending(judgement: Judgement, found: Found, last: Hop | None, beyond: Hop | 
 
 def _expired(judgement: Judgement) -> str:
     """Why it died, where all who rejected it let its TTL expire."""
-    errors = {count.type for count in judgement.icmp if count.authenticated}
-    if judgement.verdict is not Verdict.REJECTED or errors != {TIME_EXCEEDED}:
+    errors = {count.meaning for count in judgement.icmp if count.authenticated}
+    if judgement.verdict is not Verdict.REJECTED or errors != {Meaning.EXPIRED}:
         return ""
     return ", where its TTL ran out: in a loop, or since a box has lowered it"
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.attributes import counted
 from pytest_hdp.judge.result import AtTtl
+from pytest_hdp.packet.icmp import Meaning
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.measure.control.counting import ControlEntry
     from pytest_hdp.measure.ledger.probes import Entry
 
-TIME_EXCEEDED = 11
 TRIES = 3  # silences beside an answered control that make one silence, if nothing is lost; attempts without any answer
 
 
@@ -29,7 +29,7 @@ class Attempt:
         """The router that let this train's TTL expire, by an authenticated error."""
         entry = self.probes.get(train)
         reports = entry.icmp if entry is not None else ()
-        return next((each.source for each in reports if each.type == TIME_EXCEEDED and each.authenticated), None)
+        return next((each.source for each in reports if each.meaning is Meaning.EXPIRED and each.authenticated), None)
 
     def heard_of(self, train: Train) -> bool:
         """Whether an error about it came, or it came through."""

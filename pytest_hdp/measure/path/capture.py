@@ -19,6 +19,7 @@ from pytest_hdp.judge.evidence import Train
 from pytest_hdp.measure.ledger.ledger import Ledger
 from pytest_hdp.measure.ledger.probes import MOST_COPIES, Entry
 from pytest_hdp.measure.ledger.quotes import read_error
+from pytest_hdp.packet.view import view
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -181,14 +182,15 @@ class Watcher:
 
     def _identified(self, eye: Eye, observation: Observation) -> Kept | None:
         _, when, kind, data, _, interface = observation
-        found = self._ledger.probe(when, data, interface)
+        packet = view(data)
+        found = self._ledger.probe(when, packet, interface)
         if found is not None:
             entry, copy = found
             changed = copy.alike.change if copy.alike.tunnel is None else f"inside {copy.alike.tunnel}"
             control = self._roles[entry.index] in {CONTROL, BY_HAND}
             if control and kind == PACKET_OUTGOING and copy.alike.tunnel is None:
                 entry.keep(entry.left, copy)  # nobody else notes it, and a short quote is recognised by it
-        elif (about := read_error(self._ledger, when, data)) is not None and "payload" not in about[1].changed:
+        elif (about := read_error(self._ledger, when, packet)) is not None and "payload" not in about[1].changed:
             entry, changed = about[0], None
         else:
             return None

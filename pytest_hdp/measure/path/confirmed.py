@@ -85,8 +85,3 @@ class Confirmed:
             count, to = self.spent.total(), f"others, before the far end saw {address}"
         packets = "1 packet" if count == 1 else f"{count} packets"
         return f"nothing of {packets} sent to {to}, came back; no more are sent to an address that nobody has confirmed"
-
-
-def possible(address: str) -> bool:
-    """Whether one host may have it: not one of those that lead to many, or to whoever asks."""
-    return 0 < int(address.partition(".")[0]) < 224

@@ -16,16 +16,15 @@ from errno import (
     EPIPE,
     errorcode,
 )
-from socket import AF_INET
 from typing import TYPE_CHECKING
 
+from pytest_hdp.packet.family import IPV4, family_of
 from pytest_hdp.vantage.remote.client import RemoteStation
 from pytest_hdp.vantage.remote.exchange import AgentGone
 
 if TYPE_CHECKING:
+    from pytest_hdp.packet.family import Family
     from pytest_hdp.vantage.station import Station
-
-ANY = "0.0.0.0"  # noqa: S104 (what is not ours is dropped by the socket's filter)
 
 
 @dataclass(slots=True, eq=False)
@@ -74,15 +73,15 @@ def refuse_itself(address: str, interface: str, target: str, source: str) -> Non
         raise PathUnavailable(f"{target} is {source} itself: pytest suites/loopback measures that")
 
 
-def open_sender(end: End, protocol: int, *, routed: bool) -> int:
+def open_sender(end: End, protocol: int, family: Family, *, routed: bool) -> int:
     """Open a raw socket that sends this number from an end. Raises OSError with the errno of socket().
 
-    No kernel has a raw socket for 0. Over a path (`routed`) it is sent all the same, in a header of our own; on
-    loopback what socket() says is what is asked for.
+    No kernel has a raw socket for 0. Over an IPv4 path (`routed`) it is sent all the same, in a header of our own; on
+    loopback what socket() says is what is asked for, and by IPv6 too: there 0 is a header that no host sends so.
     """
-    if protocol == 0 and routed:
+    if protocol == 0 and routed and family is IPV4:
         return end.station.sender_of_zero()
-    return end.station.sender(AF_INET, protocol)
+    return end.station.sender(family.socket_family, protocol)
 
 
 # what says something of this machine or of the way to the sockets, and nothing of a protocol number
@@ -110,16 +109,16 @@ def far_end(far: Station | RemoteStation, target: str) -> End:
     except OSError as error:
         if error.errno != EADDRNOTAVAIL:
             raise
-        return End(far, _own_address(far, target), None, bind=ANY)
+        return End(far, _own_address(far, target), None, bind=family_of(target).anywhere)
     far.discard(handle)
     return End(far, target, None)
 
 
 def _own_address(far: Station | RemoteStation, target: str) -> str:
-    """What the host would send from; ANY if it has no route there. Raises OSError: AgentGone."""
+    """What the host would send from; any address if it has no route there. Raises OSError: AgentGone."""
     try:
         return far.route(target)[0]
     except OSError as error:
         if error.errno in (ENETUNREACH, EHOSTUNREACH):
-            return ANY
+            return family_of(target).anywhere
         raise

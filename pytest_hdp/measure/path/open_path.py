@@ -13,7 +13,8 @@ from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.path.confirmed import HELD_BACK, Confirmed, Numbered
 from pytest_hdp.measure.path.endpoints import End, Eye, PathUnavailable, open_sender, refusal
 from pytest_hdp.measure.path.traffic import Traffic
-from pytest_hdp.packet.carrier import CARRIERS, hdp_offset
+from pytest_hdp.packet.carrier import RUN_ID_IN_UDP, RUN_ID_OFFSETS, run_id_offsets
+from pytest_hdp.packet.family import family_of
 from pytest_hdp.packet.tag import RUN_ID_SIZE, Sealer
 from pytest_hdp.vantage import bpf
 from pytest_hdp.vantage.clock import SYSTEM, Clock
@@ -30,10 +31,6 @@ if TYPE_CHECKING:
 
 TAP_BUFFER = 16 << 20
 MOST_INBOX, MOST_INBOX_BYTES = 10_000, 2048  # packets that somebody has not taken yet, and bytes of one
-_HDP_HEADER, _UDP_HEADER = 12, 8
-_PLACES = sorted({_HDP_HEADER, *(_HDP_HEADER + hdp_offset(number) for number in CARRIERS)})
-# The usual ones first, since the first that fits ends the filter; then those to which boxes on the path shift it.
-RUN_ID_OFFSETS = tuple(dict.fromkeys([*_PLACES, *(place + shift for place in _PLACES for shift in range(-12, 17))]))
 
 
 class OpenPath:
@@ -57,6 +54,7 @@ class OpenPath:
         self.name = name
         self.near = near
         self.far = far
+        self.family = family_of(name.target)
         self.buffer = buffer
         self.clock = clock
         self.lab: Lab | None = None
@@ -133,7 +131,7 @@ class OpenPath:
                 self._senders[key] = listening
                 return listening
             try:
-                self._senders[key] = open_sender(end, protocol, routed=self.routed)
+                self._senders[key] = open_sender(end, protocol, self.family, routed=self.routed)
             except OSError as error:
                 self._senders[key] = refusal(error)
         return self._senders[key]
@@ -146,7 +144,9 @@ class OpenPath:
         key = (id(end), protocol)
         if key not in self._listeners:
             try:
-                handle = end.station.listen(socket.AF_INET, protocol, self._program(protocol), buffer=self.buffer)
+                handle = end.station.listen(
+                    self.family.socket_family, protocol, self._program(protocol), buffer=self.buffer
+                )
             except OSError as error:
                 self._listeners[key] = refusal(error)
             else:
@@ -166,7 +166,7 @@ class OpenPath:
                     wanted[id(end)].add(train.protocol)
         for end in self._ends:
             try:
-                end.station.open_ahead(socket.AF_INET, socket.SOCK_RAW, sorted(wanted[id(end)]))
+                end.station.open_ahead(self.family.socket_family, socket.SOCK_RAW, sorted(wanted[id(end)]))
             except AgentGone as error:
                 raise PathUnavailable(str(error.strerror)) from error
 
@@ -279,19 +279,19 @@ class OpenPath:
 
     def _program(self, protocol: int) -> bytes:
         """The filter of a raw socket, which sees this number alone. Each instruction costs 0.5 us to attach."""
-        offsets = (_HDP_HEADER, _HDP_HEADER + hdp_offset(protocol))
+        offsets = run_id_offsets(protocol)
         if offsets not in self._programs:
-            self._programs[offsets] = bpf.assemble(bpf.matching(self.run_id, offsets))
+            self._programs[offsets] = bpf.assemble(bpf.matching(self.run_id, offsets, family=self.family, tap=False))
         return self._programs[offsets]
 
     def _open_tap(self, end: End) -> None:
-        program = bpf.matching(self.run_id, RUN_ID_OFFSETS, icmp_errors_to=self.name.target)
+        program = bpf.matching(self.run_id, RUN_ID_OFFSETS, family=self.family, icmp_errors_to=self.name.target)
         buffer = self.buffer if self.buffer is not None else TAP_BUFFER
         self._watch(end, end.station.tap(None, program, buffer=buffer), Eye(end, "tap"))
 
     def _open_control(self, end: End) -> tuple[int, int]:
         handle, port = end.station.datagram(
-            end.bind or end.address, 0, bpf.matching_datagram(self.run_id, (_UDP_HEADER + _HDP_HEADER,))
+            end.bind or end.address, 0, bpf.matching_datagram(self.run_id, (RUN_ID_IN_UDP,))
         )
         self._watch(end, handle, Eye(end, "control"))
         return handle, port

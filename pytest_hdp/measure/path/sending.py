@@ -10,7 +10,9 @@ from pytest_hdp.measure.ledger.probes import Entry
 from pytest_hdp.measure.path.endpoints import PathUnavailable
 from pytest_hdp.packet import carrier
 from pytest_hdp.packet.checksums import checksum
+from pytest_hdp.packet.family import IPV6, family_of, packed
 from pytest_hdp.packet.hdp import Header
+from pytest_hdp.packet.icmp import build_echo
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
@@ -43,6 +45,12 @@ def made(path: OpenPath, train: Train, hdp: bytes, address: str) -> bytes:
         source = path.sender_end(train.direction).address
         wrapped = carrier.wrap(train.protocol & 255, hdp, source=source, destination=address) or balanced(hdp)
     return wrapped or hdp
+
+
+def echo_request(index: int, hdp: bytes, source: str, destination: str) -> bytes:
+    """An ICMP echo request; by IPv6 its checksum covers the addresses too."""
+    ends = (packed(source), packed(destination)) if family_of(destination) is IPV6 else None
+    return build_echo(index >> 16 & 0xFFFF, index & 0xFFFF, hdp, ends=ends)
 
 
 def sender_in_mid_run(path: OpenPath, direction: Direction, protocol: int) -> int | str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.origin import from_inside
 from pytest_hdp.judge.verdict import Direction
-from pytest_hdp.measure.path.confirmed import possible
+from pytest_hdp.packet.family import of_one_host
 
 LINGERS = 600  # seconds for which connection tracking keeps the state of a protocol that it doesn't know
 
@@ -47,7 +47,7 @@ class Traffic:
 
     def came_from(self, train: Train, source: str) -> None:
         """Take note from where the far end saw a train come, byte for byte."""
-        if possible(source):
+        if of_one_host(source):
             self._origins[train] = source
 
     def origin(self, train: Train) -> str | None:

@@ -6,47 +6,45 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Reply
 from pytest_hdp.judge.verdict import Form
-from pytest_hdp.packet.ip import parse_ipv4
 from pytest_hdp.packet.replies import REPLYING, reply_to
+from pytest_hdp.packet.view import view
 
 if TYPE_CHECKING:
     from pytest_hdp.measure.ledger.ledger import Ledger
     from pytest_hdp.measure.ledger.probes import Entry
+    from pytest_hdp.packet.view import PacketView
 
-ICMP = 1
-ECHO_REPLY = b"\0\0"
 MOST_REPLIES = 8  # kept of one probe
 BY_TAG, BY_NUMBER = "our tag", "a number that only our packet told"
 
 
-def read_answer(ledger: Ledger, time: int, data: bytes, target: str) -> tuple[Entry, Reply] | None:
-    """The probe that an IPv4 packet from the target replies to, and the reply; None for anything else.
+def read_answer(ledger: Ledger, time: int, packet: PacketView | None, target: str) -> tuple[Entry, Reply] | None:
+    """The probe that a packet from the target replies to, and the reply; None for anything else.
 
     Either it is an echo reply with our tag, or of a protocol that acknowledges what was sent (`packet.replies`). A
     probe that merely comes back is no reply: nobody answers so, and anybody on the path can return it.
     """
-    packet = parse_ipv4(data)
     if packet is None or packet.source != target:
         return None
-    found = ledger.probe(time, data, "")
+    found = ledger.probe(time, packet, "")
     if found is not None:
         entry, copy = found
-        asked = packet.protocol == ICMP == entry.train.protocol and entry.train.form is Form.WELLFORMED
-        if not (asked and copy.genuine and packet.payload[:2] == ECHO_REPLY):
+        asked = packet.is_echo_reply and packet.protocol == entry.train.protocol and entry.train.form is Form.WELLFORMED
+        if not (asked and copy.genuine and packet.payload[1:2] == b"\0"):
             return None
-        return entry, Reply(time, packet.source, packet.ttl, "an ICMP echo reply", BY_TAG)
+        return entry, Reply(time, packet.source, packet.hop_limit, f"an {packet.family.icmp_name} echo reply", BY_TAG)
     for train, entries in ledger.trains.items():
         if train.protocol == packet.protocol and train.form is Form.WELLFORMED:
             for entry in reversed(entries):
                 told = reply_to(packet.protocol, entry.data, packet.payload)
                 if told is not None:
-                    return entry, Reply(time, packet.source, packet.ttl, f"a {told}", BY_NUMBER)
+                    return entry, Reply(time, packet.source, packet.hop_limit, f"a {told}", BY_NUMBER)
     return None
 
 
 def file_answer(ledger: Ledger, time: int, data: bytes, target: str) -> bool:
     """File a reply under the probe that it is to. False if it is none."""
-    found = read_answer(ledger, time, data, target)
+    found = read_answer(ledger, time, view(data), target)
     if found is None:
         return False
     entry, reply = found

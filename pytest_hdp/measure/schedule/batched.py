@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction
-from pytest_hdp.measure.control.counting import ICMP
 from pytest_hdp.measure.control.stand_in import Slot
 from pytest_hdp.measure.path.waiting import GLANCE, Beside, Waiting, glance, hear, look_until, pause
 from pytest_hdp.measure.schedule.confirming import Confirming
@@ -109,9 +108,11 @@ class Batched:
     def _open_sockets(self) -> None:
         """Those of the control's echoes too: later each would be a question to the far end."""
         know = self.know
-        know.path.open_ahead([*know.plan.trains, *(Train(ICMP, direction) for direction in know.directions)])
+        know.path.open_ahead(
+            [*know.plan.trains, *(Train(know.path.family.icmp, direction) for direction in know.directions)]
+        )
         for direction in know.directions:
-            know.path.sender(direction, ICMP)
+            know.path.sender(direction, know.path.family.icmp)
         know.open_sockets()
 
     def _hearing(self) -> Callable[[], bool]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.control.control import PACKET_OUTGOING
+from pytest_hdp.packet.view import view
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,22 +16,21 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.ledger.probes import Copy, Entry
     from pytest_hdp.measure.path.endpoints import Eye
     from pytest_hdp.measure.path.open_path import OpenPath
+    from pytest_hdp.packet.view import PacketView
     from pytest_hdp.vantage.station import Observation
-
-
-ICMP, ECHO_REPLY = 1, 0
 
 
 def file(path: OpenPath, books: Sequence[tuple[Control, Ledger]], eye: Eye, observation: Observation) -> None:
     """File one observation in the books of a measurement; the first are its own, the others those of its searches."""
-    for control, _ in books:
-        if control.observe(eye, observation):
-            return
     _, when, kind, data, _, interface = observation
+    packet = view(data) if eye.kind != "control" else None
+    for control, _ in books:
+        if control.observe(eye, observation, packet):
+            return
     outgoing = kind == PACKET_OUTGOING
-    if eye.kind == "tap" and not outgoing and _is_error(path, books, eye, when, data):
+    if eye.kind == "tap" and not outgoing and _is_error(path, books, eye, when, packet):
         return
-    found = books[0][1].probe(when, data, interface)
+    found = books[0][1].probe(when, packet, interface)
     if found is None:
         return
     _keep(path, books[0][0], found, eye, outgoing=outgoing)
@@ -44,7 +44,7 @@ def _keep(path: OpenPath, control: Control, found: tuple[Entry, Copy], eye: Eye,
     if copy.alike.tunnel is not None:  # what is inside comes out of the tunnel, or never does
         if receiving:
             entry.keep(entry.carried, copy)
-    elif _is_reply(entry, copy.data):
+    elif _is_reply(entry, copy.packet):
         return
     elif eye.kind == "socket":
         if receiving:
@@ -54,18 +54,20 @@ def _keep(path: OpenPath, control: Control, found: tuple[Entry, Copy], eye: Eye,
     elif receiving:
         first = copy.genuine and not any(each.genuine for each in entry.arrived)  # a replay may bear any address
         if first and direction is Direction.FORWARD and copy.protocol == entry.train.protocol:
-            control.probe_came(entry.asked_at, copy.time - entry.sent_at, copy.data)
-            path.traffic.came_from(entry.train, ".".join(map(str, copy.data[12:16])))
+            control.probe_came(entry.asked_at, copy.time - entry.sent_at, copy.packet)
+            path.traffic.came_from(entry.train, copy.packet.source)
         entry.keep(entry.arrived, copy)
         if direction is Direction.REVERSE and copy.genuine:
             path.came_back(entry.index)
 
 
-def _is_error(path: OpenPath, books: Sequence[tuple[Control, Ledger]], eye: Eye, when: int, data: bytes) -> bool:
+def _is_error(
+    path: OpenPath, books: Sequence[tuple[Control, Ledger]], eye: Eye, when: int, packet: PacketView | None
+) -> bool:
     """Whether it is an ICMP error about a probe, filed if it came to who sent that."""
-    return any(ledger.icmp_error(when, data, lambda way: eye.end is path.sender_end(way)) for _, ledger in books)
+    return any(ledger.icmp_error(when, packet, lambda way: eye.end is path.sender_end(way)) for _, ledger in books)
 
 
-def _is_reply(entry: Entry, data: bytes) -> bool:
+def _is_reply(entry: Entry, packet: PacketView) -> bool:
     """Whether it is an echo reply, which brings back what an echo request held, and is no copy of it."""
-    return data[9] == ICMP and data[(data[0] & 15) * 4] == ECHO_REPLY != entry.data[0]
+    return packet.is_echo_reply and entry.data[0] != packet.family.echo_reply

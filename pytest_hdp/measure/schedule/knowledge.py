@@ -164,7 +164,7 @@ class Knowledge:
         """
         eyes = self.path.receiver_end(judgement.train.direction) is not None
         doubtful = judgement.verdict in ACCUSED or (eyes and judgement.verdict is Verdict.INCONCLUSIVE)
-        searched = worth and (doubtful or worth_locating(judgement, self.plan.locate))
+        searched = worth and (doubtful or worth_locating(judgement, self.plan.locate, self.path.family))
         (self.to_locate if searched else self.settled)[judgement.train] = judgement
 
     def settle_all(self, judgements: Iterable[Judgement]) -> None:

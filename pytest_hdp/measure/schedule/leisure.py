@@ -67,7 +67,7 @@ class Leisure:
     def __init__(self, know: Knowledge, direction: Direction) -> None:
         self.know = know
         known = {train: each for train, each in (know.settled | know.to_locate).items() if train.direction is direction}
-        waiting = [train for train in know.to_locate if train in known and not never_answered(train)]
+        waiting = [train for train in know.to_locate if train in known and not never_answered(train, know.path.family)]
         lost = [train for train in waiting if known[train].verdict is Verdict.LOST]
         self.direction = direction
         self.suspects = by_interest(lost)

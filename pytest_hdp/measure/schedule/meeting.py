@@ -9,6 +9,7 @@ from pytest_hdp.measure.control.control import MEETING, Control
 from pytest_hdp.measure.control.counting import CARRIER_HEADER
 from pytest_hdp.measure.path.endpoints import PathUnavailable
 from pytest_hdp.measure.path.waiting import Waiting, drive, look_until
+from pytest_hdp.packet.view import view
 from pytest_hdp.vantage.remote.agent import MOST_UNCONFIRMED
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def meet(path: OpenPath) -> None:
     control = Control(path, bytes(CARRIER_HEADER))
 
     def file(eye: Eye, observation: Observation) -> None:
-        control.observe(eye, observation)
+        control.observe(eye, observation, view(observation[3]))
 
     def work() -> Waiting[None]:
         patience, clock = PATIENCE + path.lag, path.clock

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Form, Verdict
+from pytest_hdp.packet.icmp import Meaning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,21 +39,21 @@ class References:
 
         Where one of them reached its stack, no rule is for all numbers.
         """
-        codes = {
-            each.code
+        told = {
+            each.meaning
             for train, entries in self._trains.items()
             if train.protocol in HANDLED_BY_NOBODY
             for entry in entries
             for each in entry.icmp
-            if each.authenticated and each.source == self.target and each.type == 3
+            if each.authenticated and each.source == self.target and each.meaning.drops
         }
-        return 3 in codes and 2 not in codes if codes else None
+        return Meaning.PORT in told and Meaning.PROTOCOL not in told if told else None
 
     def are_lacking(self, judgement: Judgement) -> bool:
         """Whether one of them would tell whose word it is, and none has been answered yet."""
-        said = {(each.source, each.type, each.code) for each in judgement.icmp if each.authenticated}
+        said = {(each.source, each.meaning) for each in judgement.icmp if each.authenticated}
         unclear = judgement.verdict in {Verdict.INCONCLUSIVE, Verdict.REACHED}
-        if unclear and (self.target, 3, 3) in said and self.firewall_says_port is None:
+        if unclear and (self.target, Meaning.PORT) in said and self.firewall_says_port is None:
             self.unexplained.add(judgement.train)
         return judgement.train in self.unexplained
 

@@ -75,7 +75,7 @@ class Places:
         know.settle_all([kinds.stands_for(each, hidden=hidden) if self._worth(each) else each for each in rest])
 
     def _worth(self, judgement: Judgement) -> bool:
-        return worth_locating(judgement, self._know.plan.locate)
+        return worth_locating(judgement, self._know.plan.locate, self._know.path.family)
 
     def _waiting(self, direction: Direction) -> list[Judgement]:
         return [each for train, each in self._know.to_locate.items() if train.direction is direction]

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_hdp.judge.explain import counted, subject
-from pytest_hdp.judge.facts import REJECTING, WITH_A_PORT
+from pytest_hdp.judge.facts import WITH_A_PORT
 from pytest_hdp.judge.statistics import all_lost_refutes, alpha_per_train
 from pytest_hdp.judge.verdict import Place, Verdict
+from pytest_hdp.packet.icmp import Meaning
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -26,7 +27,7 @@ BUDGET_SPENT = "no answer beside it proves that there was an ICMP error left to 
 
 def rejecting(report: IcmpReport) -> bool:
     """Whether an ICMP error says that the packet was dropped, and was made by somebody who had it."""
-    return report.authenticated and report.type in REJECTING
+    return report.authenticated and report.meaning.drops
 
 
 def over(entry: Entry) -> bool:
@@ -41,10 +42,8 @@ def came_back(entry: Entry, own: str) -> bool:
 
 def by_stack_of(target: str, entry: Entry) -> bool:
     """Whether the target's own stack answered: protocol unreachable, or port unreachable to a datagram."""
-    codes = {2, 3} if entry.train.protocol in WITH_A_PORT else {2}
-    return any(
-        each.authenticated and each.source == target and each.type == 3 and each.code in codes for each in entry.icmp
-    )
+    told = {Meaning.PROTOCOL, Meaning.PORT} if entry.train.protocol in WITH_A_PORT else {Meaning.PROTOCOL}
+    return any(each.authenticated and each.source == target and each.meaning in told for each in entry.icmp)
 
 
 def by_word_of(target: str, entry: Entry) -> bool:

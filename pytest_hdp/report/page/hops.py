@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pytest_hdp.judge.evidence import meaning_of
 from pytest_hdp.judge.explain import icmp_text
+from pytest_hdp.packet.icmp import Meaning
 from pytest_hdp.report import fields
 from pytest_hdp.report.safe import safe
 
@@ -20,7 +22,6 @@ Row = list[Any]
 """[TTL, own words, own mark, control's words, control's mark]; a mark is "seen", "unseen" or "open"."""
 
 MOST = 64
-_TIME_EXCEEDED = 11
 _NOT_ASKED = ["not asked", "open"]
 
 
@@ -73,9 +74,9 @@ def _own(asked: Record, *, arrived: bool) -> tuple[str, str]:
         source, kind, code = safe(error.get("from")), fields.number(error, "type"), fields.number(error, "code")
         if not error.get("authenticated"):
             return f"an answer from {source}, not authenticated", "open"
-        if kind == _TIME_EXCEEDED:
+        if kind is not None and meaning_of((source, kind, code or 0)) is Meaning.EXPIRED:
             return f"answered by {source}", "seen"
-        what = "an error of unknown type" if kind is None or code is None else icmp_text(kind, code)
+        what = "an error of unknown type" if kind is None or code is None else icmp_text(source, kind, code)
         return f"{source} answered {what} instead", "unseen"
     if asked.get("silent") is True:
         return f"no answer to {sent}", "unseen"

@@ -198,9 +198,10 @@ _ZEROS = {"dup", "re", "more"}
 
 def _icmp(error: Record) -> str:
     kind, code = fields.number(error, "type"), fields.number(error, "code")
-    what = "error of unknown type" if kind is None or code is None else icmp_text(kind, code)
+    who = safe(error.get("from"))
+    what = "error of unknown type" if kind is None or code is None else icmp_text(who, kind, code)
     proof = "" if error.get("authenticated") else ", not authenticated"
-    return f"{safe(error.get('count'))} x {what} from {safe(error.get('from'))}{proof}"
+    return f"{safe(error.get('count'))} x {what} from {who}{proof}"
 
 
 def _probe(probe: Record) -> list[Any]:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from pytest_hdp.packet.family import IPV4
 from pytest_hdp.vantage import bpf
 
 NEEDLE = b"run id 8"
@@ -74,7 +75,7 @@ def packets(draw: st.DrawFn, offsets: list[int]) -> bytes:
 @st.composite
 def errors(draw: st.DrawFn, offsets: list[int]) -> bytes:
     """ICMP messages, errors mostly, that quote such packets."""
-    kind = draw(st.sampled_from([*bpf.ICMP_ERRORS, *bpf.ICMP_ERRORS, 0, 8]))
+    kind = draw(st.sampled_from([*IPV4.icmp_errors, *IPV4.icmp_errors, 0, 8]))
     quote = draw(st.builds(ip, st.just(253), WORDS, st.sampled_from(ADDRESSES), FILLING, payloads(offsets)))
     message = bytes([kind, 1]) + bytes(6) + damaged(quote, draw(HARM))
     return damaged(ip(1, draw(WORDS), "192.0.2.1", draw(FILLING), message), draw(HARM))

@@ -761,7 +761,7 @@ def test_hostile_text_is_escaped() -> None:
     ],
 )
 def test_icmp_in_words(kind: tuple[int, int], words: str) -> None:
-    assert icmp_text(*kind) == f"{words} (ICMP {kind[0]}/{kind[1]})"
+    assert icmp_text("192.0.2.1", *kind) == f"{words} (ICMP {kind[0]}/{kind[1]})"
 
 
 def test_many_kinds_of_errors_are_summed_up() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_hdp.measure.path.confirmed import Confirmed, possible
+from pytest_hdp.measure.path.confirmed import Confirmed
+from pytest_hdp.packet.family import of_one_host
 
 OWN, LEARNT, OTHER = "192.0.2.2", "203.0.113.9", "203.0.113.10"
 REFUSED = "no more are sent to an address that nobody has confirmed"
@@ -51,7 +52,7 @@ def test_of_a_path_opened_once_more_nothing_is_confirmed_and_all_is_counted() ->
     assert (confirmed.left, confirmed.free(LEARNT), confirmed.free(OWN)) == (63, True, False)
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0", "224.0.0.1", "239.1.2.3", "255.255.255.255"])
+@pytest.mark.parametrize("address", ["0.0.0.0", "224.0.0.1", "239.1.2.3", "255.255.255.255", "::", "ff02::1"])
 def test_an_address_that_leads_to_many_is_not_learnt(address: str) -> None:
-    assert not possible(address)
-    assert possible(LEARNT)
+    assert not of_one_host(address)
+    assert of_one_host(LEARNT)

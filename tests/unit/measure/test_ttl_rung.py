@@ -22,7 +22,7 @@ LOST = Judgement(TRAIN, Verdict.LOST, Place.PATH, "7 of 7 left, none arrived.", 
 
 def rung(answered: int, silent: int = 0) -> Rung:
     """A TTL at which the control was answered so often beside the train's silence, and so often was not."""
-    controls = [ControlEntry(0, 2, Direction.FORWARD, echo=False) for _ in range(answered + silent)]
+    controls = [ControlEntry(0, 2, Direction.FORWARD, echo=False, protocol=17) for _ in range(answered + silent)]
     for control in controls[:answered]:
         control.expired_at = ROUTER
     return Rung(2, [TRAIN], [Attempt({TRAIN: Entry(0, 2, TRAIN, b"")}, control) for control in controls])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 from pytest_hdp.measure.control.whereabouts import Probed
+from pytest_hdp.packet.view import view
 
 OWN, OUTSIDE, STRANGER, TARGET = "10.0.0.2", "203.0.113.5", "192.0.2.66", "198.51.100.2"
 
@@ -14,7 +15,7 @@ def probed(**counts: int) -> Probed:
     found = Probed()
     for name, count in counts.items():
         for _ in range(count):
-            found.note(bytes(12) + socket.inet_aton(globals()[name]) + socket.inet_aton(TARGET))
+            found.note(view(b"\x45" + bytes(11) + socket.inet_aton(globals()[name]) + socket.inet_aton(TARGET)))
     return found
 
 

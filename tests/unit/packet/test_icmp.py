@@ -8,8 +8,10 @@ from pytest_hdp.packet.checksums import checksum
 from pytest_hdp.packet.icmp import (
     EchoReply,
     IcmpError,
+    Meaning,
     build_echo,
     describe,
+    meaning,
     parse_echo_reply,
     parse_error,
     parse_error_v6,
@@ -131,34 +133,42 @@ def test_parsing_takes_any_bytes(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("type_", "code", "words"),
+    ("version", "kind", "words", "says"),
     [
-        (3, 0, "network unreachable"),
-        (3, 1, "host unreachable"),
-        (3, 2, "protocol unreachable"),
-        (3, 3, "port unreachable"),
-        (3, 4, "fragmentation needed"),
-        (3, 10, "host administratively prohibited"),
-        (3, 13, "administratively prohibited"),
-        (11, 0, "time to live exceeded in transit"),
-        (12, 0, "parameter problem"),
-        (3, 77, "destination unreachable, code 77"),
-        (77, 1, "ICMP type 77 code 1"),
+        (4, (3, 1), "host unreachable (ICMP 3/1)", Meaning.NO_HOST),
+        (4, (3, 2), "protocol unreachable (ICMP 3/2)", Meaning.PROTOCOL),
+        (4, (3, 3), "port unreachable (ICMP 3/3)", Meaning.PORT),
+        (4, (3, 4), "fragmentation needed (ICMP 3/4)", Meaning.TOO_BIG),
+        (4, (3, 13), "communication administratively prohibited (ICMP 3/13)", Meaning.PROHIBITED),
+        (4, (3, 77), "destination unreachable (ICMP 3/77)", Meaning.UNREACHABLE),
+        (4, (4, 0), "source quench (ICMP 4/0)", Meaning.ADVICE),
+        (4, (11, 0), "time to live exceeded (ICMP 11/0)", Meaning.EXPIRED),
+        (4, (12, 0), "parameter problem (ICMP 12/0)", Meaning.BAD_HEADER),
+        (4, (77, 1), "error (ICMP 77/1)", Meaning.UNKNOWN),
+        (6, (1, 1), "communication administratively prohibited (ICMPv6 1/1)", Meaning.PROHIBITED),
+        (6, (1, 3), "address unreachable (ICMPv6 1/3)", Meaning.NO_HOST),
+        (6, (1, 4), "port unreachable (ICMPv6 1/4)", Meaning.PORT),
+        (6, (2, 0), "packet too big (ICMPv6 2/0)", Meaning.TOO_BIG),
+        (6, (3, 0), "hop limit exceeded (ICMPv6 3/0)", Meaning.EXPIRED),
+        (6, (3, 2), "time exceeded (ICMPv6 3/2)", Meaning.EXPIRED),
+        (6, (4, 1), "unrecognized Next Header (ICMPv6 4/1)", Meaning.PROTOCOL),
+        (6, (4, 0), "erroneous header field (ICMPv6 4/0)", Meaning.BAD_HEADER),
     ],
 )
-def test_errors_in_words(type_: int, code: int, words: str) -> None:
-    assert describe(type_, code) == words
+def test_errors_and_what_they_say(version: int, kind: tuple[int, int], words: str, says: Meaning) -> None:
+    assert (describe(*kind, version=version), meaning(*kind, version=version)) == (words, says)
 
 
-def test_icmpv6_errors_in_words() -> None:
-    assert describe(1, 1, version=6) == "administratively prohibited"
-    assert describe(4, 1, version=6) == "unrecognized next header"
-    assert describe(3, 9, version=6) == "time exceeded, code 9"
+def test_advice_alone_drops_nothing_and_a_stack_says_two_things() -> None:
+    assert {each for each in Meaning if not each.drops} == {Meaning.ADVICE, Meaning.UNKNOWN}
+    assert {each for each in Meaning if each.by_stack} == {Meaning.PROTOCOL, Meaning.PORT}
 
 
 def test_an_echo_request_to_the_byte() -> None:
     assert build_echo(0x1234, 1, b"moo") == bytes.fromhex("0800 095b 1234 0001 6d6f6f")
-    assert build_echo(0x1234, 1, b"moo", version=6) == bytes.fromhex("8000 0000 1234 0001 6d6f6f")
+    six = build_echo(0x1234, 1, b"moo", ends=(bytes(15) + b"\1", bytes(15) + b"\1"))
+    assert six[:2] + six[4:] == bytes.fromhex("8000 1234 0001 6d6f6f")
+    assert checksum(bytes(15) + b"\1" + bytes(15) + b"\1" + bytes([0, 0, 0, 11, 0, 0, 0, 58]) + six) == 0
 
 
 @given(st.integers(0, 65535), st.integers(0, 65535), contents(100))

@@ -196,7 +196,7 @@ def test_scapy_answers_for_our_icmp() -> None:
     error = bytes(ICMP(type=3, code=4, nexthopmtu=1280) / IP(bytes(carried(17))))
     parsed = icmp.parse_error(error)
     assert parsed is not None
-    assert (parsed.rest & 0xFFFF, icmp.describe(parsed.type, parsed.code)) == (1280, "fragmentation needed")
+    assert (parsed.rest & 0xFFFF, icmp.describe(parsed.type, parsed.code)) == (1280, "fragmentation needed (ICMP 3/4)")
     assert parsed.quote == bytes(carried(17))
     echo = ICMP(icmp.build_echo(7, 9, b"moo"))
     assert (echo.type, echo.id, echo.seq, echo.load) == (8, 7, 9, b"moo")

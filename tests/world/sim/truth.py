@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction, Form, Verdict
-from pytest_hdp.measure.control.stand_in import SCOUTS
+from pytest_hdp.measure.control.stand_in import scouts_for
+from pytest_hdp.packet.family import IPV4
 from sim.elements import Double, Effect, Mangle, Replayer, Router, View
 from sim.network import FORWARD, REVERSE
 from sim.packet import ICMP, UDP
@@ -239,7 +240,7 @@ def _until_it_dies(world: World, view: View) -> Iterator[tuple[Effect, View]]:
 def _any_control(world: World, way: int) -> bool:
     """Whether anything at all gets through this way: only then is there a path of which something can be said."""
     trains = [view_of(world, train) for train in world.blueprint.trains]
-    scouts = [View(each.protocol, each.form is Form.WELLFORMED, way, 100) for each in SCOUTS]
+    scouts = [View(each.protocol, each.form is Form.WELLFORMED, way, 100) for each in scouts_for(way, IPV4)]
     others = (view for view in (*trains, *scouts) if view.way == way)
     return usual_control(world, way) or any(_gets_through(world, view) for view in others)
 
