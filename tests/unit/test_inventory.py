@@ -56,7 +56,7 @@ def changed(old: str, new: str) -> str:
         ("x = " + "[" * 5000, 1, "nested too deeply"),
         ("x = " + "9" * 5000, 1, "too many digits"),
         (changed("agent = ", "agnet = "), 5, "has no 'agnet'"),
-        (changed('"198.51.100.3"', '"tokyo.example"'), 10, "'tokyo.example' is not an IPv4 address"),
+        (changed('"198.51.100.3"', '"tokyo.example"'), 10, "'tokyo.example' is not a numeric address"),
         (changed('"198.51.100.3"', "3"), 10, "address is a text in quotes"),
         (changed('address = "198.51.100.3"', 'name = "x"'), 9, "needs an address"),
         (changed('"netns=tokyo"', '"ssh"'), 5, "agent: "),
