@@ -89,7 +89,9 @@ def test_loopback_is_what_the_profile_says(name, profile, numbers):
     found = results(name)
     assert [result.judgement.train.protocol for result in found] == list(numbers)
     for result in found:
-        expectation = builtin(profile).on_kernel(frozenset({"mptcp"})).for_version(4).expectation(result.judgement.train)
+        expectation = (
+            builtin(profile).on_kernel(frozenset({"mptcp"})).for_version(4).expectation(result.judgement.train)
+        )
         outcome, _ = assess(result.judgement, expectation)
         assert outcome is result.outcome is not Outcome.FAILED
 

@@ -82,7 +82,8 @@ def watched(
     )
     if profile is None:
         return route
-    known = profile.on_kernel(None if isinstance(source, FarHost) else kernel.features()).for_target(called)
+    features = None if isinstance(source, FarHost) else kernel.features()
+    known = profile.on_kernel(features).for_target(called).for_version(family_of(target).version)
     return replace(route, expects=profile.name, expect=lambda train, _: known.expectation(train))
 
 

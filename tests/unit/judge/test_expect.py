@@ -303,8 +303,8 @@ def test_profiles_by_system() -> None:
     assert for_system("Plan9", "loopback") is None
 
 
-def expected(name: str, protocol: int, features: frozenset[str] | None = frozenset({"mptcp"})) -> str:
-    expectation = builtin(name).on_kernel(features).expectation(Train(protocol))
+def expected(name: str, protocol: int, features: frozenset[str] | None = frozenset({"mptcp"}), version: int = 4) -> str:
+    expectation = builtin(name).on_kernel(features).for_version(version).expectation(Train(protocol))
     return "" if expectation is None else str(expectation)
 
 
@@ -318,6 +318,21 @@ def test_linux_loopback() -> None:
         "refused_at_socket EINVAL",
     )
     assert (found[-2], found[264]) == ("", "")
+
+
+def test_linux_loopback_by_ipv6() -> None:
+    """As by IPv4, but for what 8 bits do not hold: sendto() refuses it."""
+    four = {n: expected("linux-loopback", n) for n in range(-2, 265)}
+    six = {n: expected("linux-loopback", n, version=6) for n in range(-2, 265)}
+    assert {n for n in four if four[n] != six[n]} == set(range(256, 263))
+    assert {six[n] for n in range(256, 263)} == {"refused_at_send EINVAL"}
+
+
+@pytest.mark.parametrize("name", sorted(set(builtin_names()) - {"linux-loopback"}))
+def test_of_ipv6_no_other_profile_says_anything(name: str) -> None:
+    """Nobody has stated or measured it."""
+    assert builtin(name).for_version(6).expectations == ()
+    assert builtin(name).for_version(4) == builtin(name)
 
 
 def test_what_is_expected_may_hang_on_the_kernel() -> None:
