@@ -249,7 +249,9 @@ def test_what_is_final_stays(world: World, extra: int) -> None:
     later = replace(first, rounds=world.rounds + extra)
     again = judge(later.evidence(), later.circumstances())
     answered = {V.REJECTED} if judgement.verdict is V.SILENT and world.truth is V.REJECTED and world.loss else set()
-    assert again.verdict in {judgement.verdict, V.INCONCLUSIVE, *answered}, f"{judgement.explanation} -> {again.explanation}"
+    assert again.verdict in {judgement.verdict, V.INCONCLUSIVE, *answered}, (
+        f"{judgement.explanation} -> {again.explanation}"
+    )
 
 
 def test_each_world_is_recognised_under_good_conditions() -> None:
