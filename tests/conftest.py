@@ -118,10 +118,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many tests did not run for want of a privilege ("privilege: ...") or a program ("needs ...: ...")."""
+    """Say how many tests did not run for want of a privilege ("privilege: ...") or a program ("needs ...: ...").
+
+    "optional ...: ..." is what CI does not install, such as a daemon that edits the machine's own rules.
+    """
     told = [report.longrepr for report in terminalreporter.stats.get("skipped", [])]
     reasons = [str(each[-1]).removeprefix("Skipped: ") for each in told if isinstance(each, tuple)]
     beginnings = [reason.partition(":")[0] for reason in reasons]
-    counted = Counter(each for each in beginnings if each == "privilege" or each.startswith("needs "))
+    counted = Counter(each for each in beginnings if each == "privilege" or each.startswith(("needs ", "optional ")))
     for beginning, count in sorted(counted.items()):
         terminalreporter.write_line(f"{beginning}: {count} tests did not run for want of it", yellow=True)

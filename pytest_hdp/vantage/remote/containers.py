@@ -77,8 +77,8 @@ _STOPPED = (
     "is not running",
     "can only create exec sessions on running containers",
     "instance is not running",
-    "failed to get init pid",
 )
+_UNKNOWN = ("failed to get init pid",)  # lxc-attach tells one that has ended from one that never was in no way
 _PAUSED = ("is paused", "container is frozen", "unpause the container")
 _NO_DAEMON = ("cannot connect to the docker daemon", "error during connect", "cannot connect to podman", "dial unix")
 _FORBIDDEN = ("permission denied while trying to connect", "got permission denied")
@@ -137,8 +137,8 @@ class Container:
             for parts, advice in self._advice:
                 if found := [line for line in said if any(part in line.lower() for part in parts)]:
                     return f"{advice} ({found[-1]})"
-            if error.status in NOT_FOUND:
-                return f"{self._no_python} ({(said or [f'status {error.status}'])[-1]})"
+            if error.status in NOT_FOUND and not said:
+                return f"{self._no_python} (status {error.status})"
             if error.why.startswith("nothing answered"):
                 return f"{error.why}: does its daemon answer ({self._client.listing})?"
         return ended(self.command[0], error)
@@ -150,6 +150,7 @@ class Container:
             (_NO_DAEMON, "its daemon can't be reached: is it running?"),
             (_ABSENT, f"there is no such container, or it is another user's: {self._client.listing} tells yours"),
             (_PAUSED, f"it is paused: {self._client.resume.format(self.label)}"),
+            (_UNKNOWN, f"it is not running, or there is none: {self._client.start.format(self.label)}"),
             (_STOPPED, f"it is not running: {self._client.start.format(self.label)}"),
             (_NO_PYTHON, self._no_python),
         )

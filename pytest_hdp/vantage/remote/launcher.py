@@ -203,7 +203,9 @@ class _Connection:
         while self._process.poll() is None and time.monotonic() < deadline and BEGUN not in self._wire.printed():
             time.sleep(0.02)
         printed = self._wire.printed()
-        return NotStarted(self._process.poll(), printed, NOISE if BEGUN in printed else "")
+        if BEGUN in printed:
+            return NotStarted(self._process.poll(), printed, NOISE)
+        return NotStarted(self._process.poll(), f"{printed}\n{self._wire.noise}")  # Docker complains there, too
 
     def last_words(self) -> str:
         """Why it ended, in one line: what the agent's Python raised, or what the command printed or how it ended."""

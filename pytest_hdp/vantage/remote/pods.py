@@ -106,8 +106,8 @@ class Pod:
             for parts, advice in self._advice:
                 if found := [line for line in said if any(part in line.lower() for part in parts)]:
                     return f"{advice} ({found[-1]})"
-            if error.status in NOT_FOUND:
-                return f"{self._no_python} ({(said or [f'status {error.status}'])[-1]})"
+            if error.status in NOT_FOUND and not said:
+                return f"{self._no_python} (status {error.status})"
             if error.why.startswith("nothing answered"):
                 again = "is the image being pulled? Try again" if "debug" in self.options else "does it answer by hand?"
                 return f"{error.why}: {again}: {shlex.join(self._by_hand)}"

@@ -25,6 +25,7 @@ from pytest_hdp.vantage.remote.exchange import told_text
 WRITE_PATIENCE = 15.0  # seconds that a far end may take to read what is sent to it
 MOST_PRINTED = 1 << 24  # bytes on the standard error, after which a far end is ended
 _KEPT = 1 << 15  # bytes of the beginning of it, and of the end
+_NOISE_KEPT = 1000  # bytes of what is no agent's
 _CHUNK = 1 << 16
 _HEADER = struct.Struct("!bii")  # kind, channel, length
 _OURS = 1  # the channel: execnet numbers those of this side 1, 3, ...
@@ -75,6 +76,7 @@ class Wire:
     """A channel to code that runs at the other end of a process's pipes.
 
     `failed`: why it ended, in one line, if that is known; `raised`: that is what the code there raised.
+    `noise`: the beginning of what came in the place of an agent's first word.
     `ended`: set once nothing comes any more.
     """
 
@@ -84,6 +86,7 @@ class Wire:
         assert process.stderr is not None
         self.failed = ""
         self.raised = False
+        self.noise = ""
         self.ended = threading.Event()
         self._pipes = process.stdin, process.stdout, process.stderr
         self._printed = Printed(process.stderr.fileno())
@@ -242,6 +245,7 @@ class Wire:
         """Hand over the messages that are whole by now; False after the last one. Raises Nonsense."""
         if not self._answered:
             if self._buffer[:1] != _ANSWER:
+                self.noise = self._buffer[:_NOISE_KEPT].decode(errors="replace")
                 raise Nonsense(NOISE)
             del self._buffer[:1]
             with self._changed:
