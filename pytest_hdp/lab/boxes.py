@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_hdp.lab.truth import DELIVERED, Truth
+from pytest_hdp.lab.versions import V4, V6, VERSIONS, Version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 ICMP, IGMP, TCP, UDP, DCCP, GRE, ESP, AH, ICMPV6 = 1, 2, 6, 17, 33, 47, 50, 51, 58
 OSPF, PIM, VRRP, SCTP, UDPLITE = 89, 103, 112, 132, 136
+HOP_BY_HOP, ROUTING, FRAGMENT, NO_NEXT, DST_OPTIONS = 0, 43, 44, 59, 60
 COMMON = frozenset({ICMP, TCP, UDP})
 
 
@@ -40,13 +43,19 @@ class Traffic:
     `size`: of each packet in bytes, IP header included. `solicited`: of packets to the client: it sent packets of
     the same number and form to the target a moment ago, and they came past the box that is asked. `spoiled`: a box
     before this one has left a checksum wrong that the tracker verifies. `reset`: of well-formed TCP: what the target's
-    own stack answers to a SYN, a reset, has come to this box; with loss it may not have.
+    own stack answers to a SYN, a reset, has come to this box; with loss it may not have. `ip_version`: of IP.
     """
 
     size: int = 64
     solicited: bool = False
     spoiled: bool = False
     reset: bool = True
+    ip_version: int = 4
+
+    @property
+    def version(self) -> Version:
+        """What is peculiar to its version of IP."""
+        return VERSIONS[self.ip_version]
 
 
 USUAL = Traffic()
@@ -57,14 +66,16 @@ class Box:
     """The base of all boxes: does nothing.
 
     Subclasses give `name`, `where`, what their node needs, and `expected`.
+    `translates`, `translates6`: over IPv4, over IPv6: nobody outside has a route to what is inside.
     `answers_ttl`: a train that ends here still brings a time exceeded from here when its TTL ends here.
     `features`: what the kernel must have, in words, for the message when it has not.
     """
 
     name: ClassVar[str] = "router"
     where: ClassVar[Where] = Where.ROUTER
-    features: ClassVar[str] = "a kernel with IPv4 forwarding"
+    features: ClassVar[str] = "a kernel with forwarding"
     translates: ClassVar[bool] = False
+    translates6: ClassVar[bool] = False
     answers_ttl: ClassVar[bool] = True
 
     @property
@@ -75,12 +86,33 @@ class Box:
     @property
     def rules(self) -> str:
         """Ruleset of the box's namespace for `nft -f`, "" for none."""
+        return self.ruleset(V4)
+
+    @property
+    def rules6(self) -> str:
+        """What is loaded beside `rules` where the kernel has IPv6."""
+        return self.ruleset(V6)
+
+    def ruleset(self, version: Version) -> str:
+        """What the box does over one version of IP, in a table of that family, "" for nothing."""
         return ""
 
     @property
     def sysctls(self) -> Mapping[str, object]:
         """Settings of the box's namespace, by their names below /proc/sys/net."""
         return {}
+
+    def hides(self, ip_version: int) -> bool:
+        """Whether it translates over this version of IP."""
+        return self.translates6 if ip_version == 6 else self.translates
+
+    def remembers(self, ip_version: int) -> bool:
+        """Whether it lets in what answers, and nothing else."""
+        return self.hides(ip_version)
+
+    def outside(self, address: str) -> str | None:
+        """The address that it gives to this one inside, None for its own."""
+        return None
 
     def spoils(self, protocol: int) -> bool:
         """Whether it leaves a checksum wrong, inside the carrier of this number, that connection tracking verifies."""
@@ -92,6 +124,10 @@ class Box:
         Hops and addresses are for the path to fill in.
         """
         return DELIVERED
+
+
+UNLIMITED: Mapping[str, object] = MappingProxyType({"ipv4/icmp_ratemask": 0, "ipv6/icmp/ratemask": 255})
+"""Settings with which no ICMP error is limited: the masks name the types that are, and 255 is none of an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +144,7 @@ class Router(Box):
     @property
     def sysctls(self) -> Mapping[str, object]:
         """No type of ICMP is limited without `icmp_limit`, neither per peer nor altogether."""
-        return {} if self.icmp_limit else {"ipv4/icmp_ratemask": 0}
+        return {} if self.icmp_limit else UNLIMITED
 
 
 def number_set(numbers: frozenset[int]) -> str:
@@ -121,10 +157,10 @@ def listed(numbers: frozenset[int]) -> str:
     return ", ".join(map(str, sorted(numbers)))
 
 
-def filter_chain(hook: str, *rules: str) -> str:
-    """Return a ruleset with one filter chain at this hook."""
+def filter_chain(hook: str, *rules: str, version: Version = V4) -> str:
+    """Return a ruleset with one filter chain at this hook, for packets of this version of IP."""
     lines = "\n".join(f"    {rule}" for rule in rules)
     return (
-        f"table ip lab {{\n  chain {hook} {{\n    type filter hook {hook} priority filter; policy accept;\n"
-        f"{lines}\n  }}\n}}\n"
+        f"table {version.family} lab {{\n  chain {hook} {{\n"
+        f"    type filter hook {hook} priority filter; policy accept;\n{lines}\n  }}\n}}\n"
     )

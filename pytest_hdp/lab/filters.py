@@ -9,6 +9,7 @@ from pytest_hdp.judge.verdict import Direction, Form, Verdict
 from pytest_hdp.lab.boxes import (
     AH,
     COMMON,
+    DCCP,
     ESP,
     GRE,
     ICMP,
@@ -18,6 +19,7 @@ from pytest_hdp.lab.boxes import (
     SCTP,
     UDP,
     UDPLITE,
+    UNLIMITED,
     USUAL,
     VRRP,
     Box,
@@ -32,9 +34,19 @@ from pytest_hdp.lab.truth import DELIVERED, Truth
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_hdp.lab.versions import Version
+
 _NOT_VERIFIED = frozenset({GRE, ESP, AH, SCTP, UDPLITE})
-ANSWERED = {Form.BARE: _NOT_VERIFIED, Form.WELLFORMED: _NOT_VERIFIED | {IGMP, OSPF, PIM, VRRP}}
-"""The numbers that netfilter's reject answers: those it does not verify, and those whose payload sums to nothing."""
+_NOT_VERIFIED6 = frozenset({GRE, ESP, SCTP, UDPLITE})
+ANSWERED = {
+    (4, Form.BARE): _NOT_VERIFIED,
+    (4, Form.WELLFORMED): _NOT_VERIFIED | {IGMP, OSPF, PIM, VRRP},
+    (6, Form.BARE): _NOT_VERIFIED6,
+    (6, Form.WELLFORMED): _NOT_VERIFIED6 | {DCCP, PIM},
+}
+"""The numbers that netfilter's reject answers, by version of IP: those it does not verify, and those whose payload sums
+to nothing, over IPv6 with the pseudo header (nf_ip6_checksum). AH would not be either, but its chain is walked first.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +62,13 @@ class Allowlist(Box):
         """One line for the catalogue."""
         return f"passes {listed(self.passes)}, drops all other numbers silently"
 
-    @property
-    def rules(self) -> str:
+    def ruleset(self, version: Version) -> str:
         """Ruleset of the box's namespace."""
-        return filter_chain("forward", f"ip protocol != {number_set(self.passes)} drop")
+        return filter_chain("forward", _all_but(self.passes, version, "drop"), version=version)
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Lost unless passed."""
-        return DELIVERED if protocol in self.passes else Truth(Verdict.LOST, box=self.name)
+        return DELIVERED if protocol in traffic.version.of(self.passes) else Truth(Verdict.LOST, box=self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +84,14 @@ class Blocklist(Box):
         """One line for the catalogue."""
         return f"drops {listed(self.drops)} silently"
 
-    @property
-    def rules(self) -> str:
+    def ruleset(self, version: Version) -> str:
         """Ruleset of the box's namespace."""
-        return filter_chain("forward", f"ip protocol {number_set(self.drops)} drop")
+        return filter_chain("forward", f"{version.selector} {_numbers(self.drops, version)} drop", version=version)
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Lost if dropped."""
-        return Truth(Verdict.LOST, box=self.name) if protocol in self.drops else DELIVERED
+        dropped = protocol in traffic.version.of(self.drops)
+        return Truth(Verdict.LOST, box=self.name) if dropped else DELIVERED
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,22 +110,23 @@ class DeadPath(Box):
         """One line for the catalogue."""
         return "two ways of equal cost, by number and for UDP by source port; that of the odd ones is dead"
 
-    @property
-    def rules(self) -> str:
-        """Ruleset of the box's namespace."""
+    def ruleset(self, version: Version) -> str:
+        """Ruleset of the box's namespace. Of ICMP what asks goes the dead way, whatever its number is."""
+        kinds = "icmpv6" if version.number == 6 else "icmp"
         answers = "{ echo-reply, destination-unreachable, time-exceeded, parameter-problem }"
-        odd = number_set(frozenset(range(3, 256, 2)) - {UDP})
+        odd = number_set(frozenset(range(1, 256, 2)) - {ICMP, UDP} | {version.icmp})
         return filter_chain(
             "forward",
-            f"icmp type {answers} accept",
-            f"ip protocol {ICMP} drop",
-            f"ip protocol {odd} drop",
-            f"ip protocol {UDP} @th,15,1 1 drop",
+            f"{kinds} type {answers} accept",
+            f"{version.selector} {odd} drop",
+            f"{version.selector} {UDP} @th,15,1 1 drop",
+            version=version,
         )
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
-        """Lost on the dead way. UDP trains have an even port."""
-        if protocol % 2 and protocol != UDP:
+        """Lost on the dead way. UDP trains have an even port; port 420 makes bare HDP an ICMPv6 error."""
+        asks = protocol == traffic.version.icmp and (traffic.ip_version == 4 or form is Form.WELLFORMED)
+        if asks or (protocol % 2 and protocol not in {ICMP, UDP}):
             return Truth(Verdict.LOST, box=self.name)
         return DELIVERED
 
@@ -136,24 +148,22 @@ class NetfilterReject(Allowlist):
         """One line for the catalogue."""
         return f"passes {listed(self.passes)}; netfilter's reject answers few other numbers, drops the rest silently"
 
-    @property
-    def rules(self) -> str:
+    def ruleset(self, version: Version) -> str:
         """Ruleset of the box's namespace."""
-        return filter_chain(
-            "forward", f"ip protocol != {number_set(self.passes)} reject with icmp type admin-prohibited"
-        )
+        answer = f"reject with icmp{'v6' if version.number == 6 else ''} type admin-prohibited"
+        return filter_chain("forward", _all_but(self.passes, version, answer), version=version)
 
     @property
     def sysctls(self) -> Mapping[str, object]:
         """No ICMP error is limited: the truth is about which are sent at all."""
-        return {"ipv4/icmp_ratemask": 0}
+        return UNLIMITED
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Rejected where netfilter answers, lost where not."""
-        if protocol in self.passes:
+        if protocol in traffic.version.of(self.passes):
             return DELIVERED
-        if protocol in ANSWERED[form]:
-            return Truth(Verdict.REJECTED, icmp=(3, 13), box=self.name)
+        if protocol in ANSWERED[traffic.ip_version, form]:
+            return Truth(Verdict.REJECTED, icmp=traffic.version.prohibited, box=self.name)
         return Truth(Verdict.LOST, also=frozenset({Verdict.REJECTED}), box=self.name)
 
 
@@ -171,14 +181,13 @@ class HostFirewall(Box):
         """One line for the catalogue."""
         return f"the target's own INPUT accepts {listed(self.accepts)} and drops the rest"
 
-    @property
-    def rules(self) -> str:
+    def ruleset(self, version: Version) -> str:
         """Ruleset of the target's namespace."""
-        return filter_chain("input", f"ip protocol != {number_set(self.accepts)} drop")
+        return filter_chain("input", _all_but(self.accepts, version, "drop"), version=version)
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Held, going in; going out nothing is filtered."""
-        if direction is Direction.REVERSE or protocol in self.accepts:
+        if direction is Direction.REVERSE or protocol in traffic.version.of(self.accepts):
             return DELIVERED
         return Truth(Verdict.HELD_BY_RECEIVER, box=self.name)
 
@@ -197,14 +206,13 @@ class SenderFirewall(Box):
         """One line for the catalogue."""
         return f"the client's own OUTPUT accepts {listed(self.accepts)}; sendto() of the rest fails with EPERM"
 
-    @property
-    def rules(self) -> str:
+    def ruleset(self, version: Version) -> str:
         """Ruleset of the client's namespace."""
-        return filter_chain("output", f"ip protocol != {number_set(self.accepts)} drop")
+        return filter_chain("output", _all_but(self.accepts, version, "drop"), version=version)
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Refused, going out; coming in nothing is filtered."""
-        if direction is Direction.REVERSE or protocol in self.accepts:
+        if direction is Direction.REVERSE or protocol in traffic.version.of(self.accepts):
             return DELIVERED
         return Truth(Verdict.REFUSED_AT_SEND, errno="EPERM", box=self.name)
 
@@ -224,13 +232,23 @@ class TtlShort(Box):
         which = f"all numbers but {listed(spared)}" if len(spared) < 128 else listed(self.numbers)
         return f"leaves {which} too short a TTL: the next router answers time exceeded"
 
-    @property
-    def rules(self) -> str:
+    def ruleset(self, version: Version) -> str:
         """Ruleset of the box's namespace."""
-        return filter_chain("forward", f'oifname "outside" ip protocol {number_set(self.numbers)} ip ttl set 1')
+        which = f"{version.selector} {_numbers(self.numbers, version)}"
+        shortened = "ip6 hoplimit set 1" if version.number == 6 else "ip ttl set 1"
+        return filter_chain("forward", f'oifname "outside" {which} {shortened}', version=version)
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Rejected by the next router."""
-        if direction is Direction.REVERSE or protocol not in self.numbers:
+        if direction is Direction.REVERSE or protocol not in traffic.version.of(self.numbers):
             return DELIVERED
-        return Truth(Verdict.REJECTED, icmp=(11, 0), box=self.name)
+        return Truth(Verdict.REJECTED, icmp=traffic.version.time_exceeded, box=self.name)
+
+
+def _numbers(numbers: frozenset[int], version: Version) -> str:
+    return number_set(version.of(numbers))
+
+
+def _all_but(numbers: frozenset[int], version: Version, then: str) -> str:
+    """Return the rule of what becomes of all other numbers."""
+    return f"{version.selector} != {_numbers(numbers, version)} {then}"

@@ -121,7 +121,7 @@ class _Reader:
             at=where,
             masquerades=self.parameter(table.get("translates", False), "bool", f"{place}: translates"),
             told=self.text(table, "description", f"{name}: rules of one's own", place),
-            ruleset=self.rules(table, place),
+            own_rules=self.rules(table, place),
             settings=tuple(sysctls.items()),
             statements=tuple(self.statement(each, name, f"{place}: expect") for each in expectations),
         )

@@ -1,129 +1,43 @@
-"""From a list of boxes to a path: nodes, links, addresses, routes and hops. Pure; builds nothing."""
+"""From a list of boxes to a path, and to its truth: those of the boxes, composed along it. Pure; builds nothing."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.result import Hop
 from pytest_hdp.judge.verdict import Direction, Form, Verdict
-from pytest_hdp.lab.boxes import TCP, USUAL, Box, Router, Traffic, Where
-from pytest_hdp.lab.nodes import Link, Port, Route
+from pytest_hdp.lab.boxes import TCP, UNLIMITED, USUAL, Box, Traffic, Where
+from pytest_hdp.lab.geometry import Geometry
 from pytest_hdp.lab.truth import BY_CHANCE, DELIVERED, Truth
-from pytest_hdp.lab.uplinks import LINKS, Uplink, routes_of
+from pytest_hdp.lab.versions import Version
 from pytest_hdp.vantage.kernel import refusal_at_socket
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-TARGET_ADDRESS = "198.51.100.2"
-_LAST_NETWORK = "198.51.100.{}"
-_FIRST_NETWORK = "192.0.2.{}"
-_SECOND_CLIENT = "192.0.2.130"
-_MOST_ROUTERS = 60
 _UNSURE = frozenset({Verdict.LOSSY, Verdict.FIRST_ONLY, Verdict.INCONCLUSIVE})
 _LOCATED = {Verdict.LOST, Verdict.REJECTED, Verdict.FIRST_ONLY}
-_TIME_EXCEEDED = (11, 0)
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Where everything is on the path of these boxes, in order from the client to the target.
-
-    Raises ValueError for more routers than there are addresses.
-    """
-
-    boxes: tuple[Box, ...]
-    second_client: bool = field(default=False)
-
-    def __post_init__(self) -> None:
-        if len(self.routers) > _MOST_ROUTERS:
-            raise ValueError(f"a lab has at most {_MOST_ROUTERS} routers, not {len(self.routers)}")
-        if self.uplink is not None and any(type(box) not in {Router, type(self.uplink)} for box in self.boxes):
-            raise ValueError(f"box {self.uplink.name} is a second way beside plain routers: leave other boxes out")
-
-    @cached_property
-    def routers(self) -> tuple[Box, ...]:
-        """The boxes that are routers, from left to right."""
-        return tuple(box for box in self.boxes if box.where is Where.ROUTER)
-
-    @cached_property
-    def nodes(self) -> tuple[str, ...]:
-        """Names of all nodes on the path: "client", "router1", ..., "target"."""
-        return ("client", *(f"router{number}" for number in range(1, len(self.routers) + 1)), "target")
-
-    @cached_property
-    def links(self) -> tuple[Link, ...]:
-        """The links of the path, from left to right; link i joins node i and node i + 1."""
-        wires: list[list[Box]] = [[]]
-        for box in self.boxes:
-            if box.where is Where.ROUTER:
-                wires.append([])
-            elif box.where is Where.WIRE:
-                wires[-1].append(box)
-        return tuple(self._link(number, tuple(on_it)) for number, on_it in enumerate(wires))
-
-    @cached_property
-    def uplink(self) -> Uplink | None:
-        """The second way out of the client, if there is one; the last one is."""
-        return next((box for box in reversed(self.boxes) if isinstance(box, Uplink)), None)
-
-    @cached_property
-    def uplink_links(self) -> tuple[Link, ...]:
-        """The links from the client to that way's router, and from there to the target."""
-        return LINKS if self.uplink is not None else ()
-
-    @cached_property
-    def second_link(self) -> Link | None:
-        """The link of the second client to the first router, if there are both."""
-        if not (self.second_client and self.routers):
-            return None
-        left = Port("second", "eth0", _SECOND_CLIENT, 25, "02:00:00:00:ff:01")
-        return Link(left, Port("router1", "inside2", "192.0.2.129", 25, "02:00:00:00:ff:02"))
-
-    @property
-    def client_address(self) -> str:
-        """The client's own address."""
-        return self.links[0].left.address
-
-    @cached_property
-    def outside_address(self) -> str:
-        """The address under which the target knows the client: that of the outermost NAT, or the client's own."""
-        outermost = max(self._nats(), default=0)
-        return self.links[outermost].left.address
-
-    def hops(self, direction: Direction = Direction.FORWARD) -> list[Hop]:
-        """The routers in the order of the TTLs that expire there, with the address they answer from."""
-        if direction is Direction.FORWARD:
-            return [Hop(number, link.right.address) for number, link in enumerate(self.links[:-1], 1)]
-        return [Hop(number, link.left.address) for number, link in enumerate(reversed(self.links[1:]), 1)]
-
-    def routes(self, node: str) -> Iterator[Route]:
-        """Routes of a node beyond its own links. Nobody outside a NAT has a route to what is inside."""
-        if node == "uplink":
-            yield from routes_of(self.client_address, TARGET_ADDRESS)
-            return
-        here = len(self.nodes) if node == "second" else self.nodes.index(node)
-        if node == "second" and self.second_link:
-            yield Route("default", self.second_link.right.address)
-        elif node == "client":
-            yield Route("default", self.links[0].right.address)
-        elif node == "target":
-            yield Route("default", self.links[-1].left.address)
-        else:
-            yield from self._router_routes(here)
+class Layout(Geometry):
+    """A path of boxes, and what is true of a train that goes along it."""
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Truth about a train of this number as asked of socket(), -1 to 263 say, from end to end."""
+        traffic = replace(traffic, ip_version=self.ip_version)
         if self.uplink is not None and self.uplink.takes(protocol, direction):
-            return replace(self.uplink.expected(protocol, direction, form, traffic), last_hop=self.uplink.hop)
-        if protocol == 0:  # sent in a header of the sender's own, and nobody can listen to it
+            truth = self.uplink.expected(protocol, direction, form, traffic)
+            return replace(truth, last_hop=self.uplink.hop(self.ip_version))
+        if protocol == 0 and self.ip_version == 4:  # sent in a header of the sender's own, and nobody can listen to it
             return self._composed(protocol, direction, form, traffic).without_socket()
+        if protocol == 0 and form is Form.WELLFORMED:  # an extension header: who listens to what is inside gets it
+            return self._composed(protocol, direction, form, traffic)
         if refusal := refusal_at_socket(protocol):
             return Truth(Verdict.REFUSED_AT_SOCKET, errno=refusal)
         truth = self._composed(protocol, direction, form, traffic)
-        if protocol == TCP and form is Form.WELLFORMED and self._nats():
+        if protocol == TCP and form is Form.WELLFORMED and self._remembering:
             truth = self._with_late_reset(truth, direction, traffic)
         return truth
 
@@ -147,9 +61,10 @@ class Layout:
 
         A relay carries it in its own time, and the next SYN may overtake it.
         """
-        beyond = [box for _, box in self._forward[place + 1 :] if not box.translates]
-        return self._forward[place][1].translates and any(
-            box.where is Where.WIRE or box.expected(TCP, way, Form.WELLFORMED, Traffic(solicited=True)) != DELIVERED
+        beyond = [box for _, box in self._forward[place + 1 :] if not box.remembers(self.ip_version)]
+        solicited = Traffic(solicited=True, ip_version=self.ip_version)
+        return self._forward[place][1].remembers(self.ip_version) and any(
+            box.where is Where.WIRE or box.expected(TCP, way, Form.WELLFORMED, solicited) != DELIVERED
             for box in beyond
             for way in Direction
         )
@@ -165,7 +80,7 @@ class Layout:
                 break
             here = self._at(place, protocol & 255, direction, form, traffic)
             further = box.expected(protocol & 255, direction, form, here)
-            if further.icmp == _TIME_EXCEEDED:
+            if further.icmp == self.version.time_exceeded:
                 expiring = further, position, box
                 continue
             expiring = None if "ttl" in further.changed else expiring
@@ -175,39 +90,16 @@ class Layout:
         if expiring is not None and not truth.ends:
             truth = truth.followed_by(self._located(*expiring, direction, leaked=truth.nat == "leaked"))
         if protocol > 255 and truth.verdict is not Verdict.REFUSED_AT_SEND:
-            return Truth(Verdict.RENUMBERED)
+            v6 = self.ip_version == 6  # there sendto() compares the number with 255 (rawv6_sendmsg in net/ipv6/raw.c)
+            return Truth(Verdict.REFUSED_AT_SEND, errno="EINVAL") if v6 else Truth(Verdict.RENUMBERED)
         if direction is Direction.FORWARD and truth.nat == "leaked":
             return replace(truth, nat_source=self.client_address)
         return truth
 
-    def _link(self, number: int, wires: tuple[Box, ...]) -> Link:
-        last = len(self.routers)
-        if number == last:
-            left, right, prefix = _LAST_NETWORK.format(1), TARGET_ADDRESS, 24
-        elif number == 0:
-            left, right, prefix = _FIRST_NETWORK.format(2), _FIRST_NETWORK.format(1), 25
-        elif any(nat <= number for nat in self._nats()) and any(nat > number for nat in self._nats()):
-            left, right, prefix = f"100.64.{number}.1", f"100.64.{number}.2", 30
-        else:
-            left, right, prefix = f"203.0.113.{4 * number + 1}", f"203.0.113.{4 * number + 2}", 30
-        macs = [f"02:00:00:00:{number:02x}:{side:02x}" for side in (1, 2)]
-        here, there = self.nodes[number], self.nodes[number + 1]
-        outgoing = "eth0" if number == 0 else "outside"
-        incoming = "eth0" if number == last else "inside"
-        return Link(Port(here, outgoing, left, prefix, macs[0]), Port(there, incoming, right, prefix, macs[1]), wires)
-
-    def _nats(self) -> list[int]:
-        """Numbers of the nodes that translate."""
-        return [number for number, box in enumerate(self.routers, 1) if box.translates]
-
-    def _router_routes(self, here: int) -> Iterator[Route]:
-        for number, link in enumerate(self.links):
-            if number > here:
-                yield Route(link.left.network, self.links[here].right.address)
-            elif number < here - 1 and not any(number < nat < here for nat in self._nats()):
-                yield Route(link.left.network, self.links[here - 1].left.address)
-                if number == 0 and self.second_link:
-                    yield Route(self.second_link.left.network, self.links[here - 1].left.address)
+    @cached_property
+    def _remembering(self) -> bool:
+        """Whether a box on the path lets in what answers, and nothing else."""
+        return any(box.remembers(self.ip_version) for box in self.boxes)
 
     def _at(self, place: int, protocol: int, direction: Direction, form: Form, traffic: Traffic) -> Traffic:
         """What the box at this place sees of the traffic, after those before it."""
@@ -250,18 +142,19 @@ class Layout:
         hops = self.hops(direction)
         reached = self._reached(position, box, direction)
         if truth.verdict is Verdict.REJECTED:
-            own = box.where is Where.ROUTER and truth.icmp != _TIME_EXCEEDED
+            own = box.where is Where.ROUTER and truth.icmp != self.version.time_exceeded
             if reached == len(hops) and not own:
-                return _at_the_end(truth)
+                return _at_the_end(truth, self.version)
+            mask = self.version.rate_mask
             answering = self.routers[:: 1 if direction is Direction.FORWARD else -1][reached - own]
-            limited = box.where is not Where.WIRE and answering.sysctls.get("ipv4/icmp_ratemask") != 0
+            limited = box.where is not Where.WIRE and answering.sysctls.get(mask) != UNLIMITED[mask]
             # a relay's errors are its own, and not limited
             also = truth.also | {Verdict.LOST} if limited else truth.also
             truth = replace(truth, icmp_from=hops[reached - own].address, also=also)
-            reached += truth.icmp == _TIME_EXCEEDED  # to where its TTL expires it comes
+            reached += truth.icmp == self.version.time_exceeded  # to where its TTL expires it comes
         if leaked:  # what is beyond the NAT has no route back to the source it sees
             truth = Truth(Verdict.LOST, box=truth.box)
-            reached = min(reached, *self._nats())
+            reached = min(reached, *self.nats())
         return replace(truth, last_hop=hops[reached - 1] if reached else None)
 
     def _reached(self, position: int, box: Box, direction: Direction) -> int:
@@ -271,16 +164,16 @@ class Layout:
         routers = len(self.routers)
         if box.where is Where.WIRE:
             return routers - position
-        return routers - position + (1 if box.answers_ttl and not box.translates else 0)
+        return routers - position + (1 if box.answers_ttl and not box.hides(self.ip_version) else 0)
 
 
-def _at_the_end(truth: Truth) -> Truth:
+def _at_the_end(truth: Truth, version: Version) -> Truth:
     """A TTL of 1 is enough for the target; any other rejection needs a router to come from."""
-    if truth.icmp == _TIME_EXCEEDED:
+    if truth.icmp == version.time_exceeded:
         return DELIVERED
     raise ValueError(f"box {truth.box} rejects for the router behind it: put one between it and the end")
 
 
 def layout(boxes: Sequence[Box]) -> Layout:
     """Lay out these boxes, with a second client where one of them translates."""
-    return Layout(tuple(boxes), second_client=any(box.translates for box in boxes))
+    return Layout(tuple(boxes), second_client=any(box.translates or box.translates6 for box in boxes))

@@ -9,7 +9,7 @@ from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.lab.boxes import ICMP, SCTP, UDP, USUAL, Traffic, listed
 from pytest_hdp.lab.trackers import WITH_TRACKERS
 from pytest_hdp.lab.truth import DELIVERED, Truth
-from pytest_hdp.lab.wires import Wire
+from pytest_hdp.lab.wires import Wire, by_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ class _Mangle(Wire):
     @property
     def behaviour(self) -> Mapping[str, Any]:
         """For the relay."""
-        return {"kind": "mangle", "what": self.what, "value": self.value, "spares": sorted(self.spares)}
+        return {"kind": "mangle", "what": self.what, "value": self.value, **by_version("spares", self.spares)}
 
     def spoils(self, protocol: int) -> bool:
         """SCTP's: 16-bit checksums are made right, and its CRC32c is not."""
@@ -40,7 +40,7 @@ class _Mangle(Wire):
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Modified, unless it is a change that routers may make."""
-        if protocol in self.spares:
+        if protocol in traffic.version.of(self.spares):
             return DELIVERED
         if self.good_faith:
             return Truth(changed=self.changed)

@@ -10,6 +10,7 @@ import fcntl
 import os
 import socket
 import struct
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_hdp.lab.requirements import program, refused
@@ -22,14 +23,21 @@ if TYPE_CHECKING:
 _SIOCETHTOOL = 0x8946
 _ETHTOOL_STXCSUM = 0x17
 
+_OFF = ("disable_ipv6", "accept_dad", "accept_ra", "autoconf")  # 0: used at once, and no addresses but a lab's own
 # Set before any link exists, since new links copy `default`; hosts may have set other defaults for new namespaces.
 SYSCTLS = {
     "ipv4/conf/all/rp_filter": 0,
     "ipv4/conf/default/rp_filter": 0,
-    "ipv6/conf/all/disable_ipv6": 1,
-    "ipv6/conf/default/disable_ipv6": 1,
+    **{f"ipv6/conf/{scope}/{name}": 0 for scope in ("all", "default") for name in _OFF},
 }
-FORWARDING = {"ipv4/ip_forward": 1}
+FORWARDING = {"ipv4/ip_forward": 1, "ipv6/conf/all/forwarding": 1}
+WITHOUT_IPV6 = {"ipv6/conf/all/disable_ipv6": 1, "ipv6/conf/default/disable_ipv6": 1}
+"""For where nobody has an address, so that nothing talks there of its own."""
+
+
+def has_ipv6() -> bool:
+    """Whether this kernel has IPv6: what is built has it then."""
+    return Path("/proc/sys/net/ipv6/conf/default/disable_ipv6").exists()
 
 
 class Jobs:
@@ -45,9 +53,14 @@ class Jobs:
         lines: Iterable[str],
         descriptors: Sequence[int] = (),
         features: str = "a kernel with veth",
+        ip_version: int = 4,
     ) -> None:
-        """Run `ip -batch`; the descriptors are /proc/self/fd/3, 4 ... there. Raises LabUnavailable."""
-        self._start(namespace, [program("ip", self.lab), "-batch", "-"], "\n".join(lines), features, descriptors)
+        """Run `ip -batch`; the descriptors are /proc/self/fd/3, 4 ... there. Raises LabUnavailable.
+
+        `ip_version`: what lines are about that have no address by which to tell.
+        """
+        argv = [program("ip", self.lab), *(["-6"] if ip_version == 6 else ()), "-batch", "-"]
+        self._start(namespace, argv, "\n".join(lines), features, descriptors)
 
     def nft(self, namespace: Namespace, ruleset: str, features: str) -> None:
         """Load a ruleset; `features`: what it needs of the kernel. Raises LabUnavailable."""

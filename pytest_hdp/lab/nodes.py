@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_interface
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,8 +23,7 @@ class Port:
     @property
     def network(self) -> str:
         """Its network in CIDR notation."""
-        start, _, last = self.address.rpartition(".")
-        return f"{start}.{int(last) & (0xFF << (32 - self.prefix)) & 0xFF}/{self.prefix}"
+        return str(ip_interface(f"{self.address}/{self.prefix}").network)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """A bump in the wire: carries frames between two interfaces, and loses, delays or damages them on the way.
 
 Run as a script in the namespace of both interfaces: `python -I -S relay.py CONFIGURATION`, which is JSON:
-{"left": interface, "right": interface, "seed": text, "left_address" and "right_address": of the nodes beyond,
-"behaviours": [{"kind": ...}, ...]}. See `relay_behaviours` for the kinds. It waits for a line on its standard input,
-which says that the interfaces are there, and prints "ready" once it carries.
+{"left": interface, "right": interface, "seed": text, "left_addresses" and "right_addresses": of the nodes beyond, over
+IPv4 and IPv6, "behaviours": [{"kind": ...}, ...]}. See `relay_behaviours` for the kinds. It waits for a line on its
+standard input, which says that the interfaces are there, and prints "ready" once it carries.
 """
 
 from __future__ import annotations
@@ -120,7 +120,10 @@ class Relay:
                     self._awake_until = time.monotonic_ns() + _AWAKE
                 for stamp, frame in frames:
                     self._arrived = stamp + between
-                    self._handle(side, frame, 0)
+                    if frame[0] & 1:  # to a group: what the nodes tell each other of themselves, at times of their own
+                        self._emit(side, frame, 0)
+                    else:
+                        self._handle(side, frame, 0)
             self._release()
 
     def _patience(self) -> float | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pytest_hdp.lab.frames import ETHERNET, Emit, protocol_of
+from pytest_hdp.lab.relay_packets import ends_of, header_size
 
 _WITH_PORTS = frozenset({6, 17, 33, 132, 136})
 
@@ -23,9 +24,10 @@ def _ways(settings: dict[str, Any], around: dict[str, Any], _c: random.Random, t
         if protocol is None:
             then(side, frame, due)
             return
-        header = ETHERNET + (frame[ETHERNET] & 15) * 4
-        ports = frame[header : header + 4] if protocol in _WITH_PORTS else b""
-        flow = frame[ETHERNET + 9 : ETHERNET + 10] + frame[ETHERNET + 12 : ETHERNET + 20] + ports
+        packet = frame[ETHERNET:]
+        header = header_size(packet)
+        ports = packet[header : header + 4] if protocol in _WITH_PORTS else b""
+        flow = bytes([protocol]) + b"".join(ends_of(packet)) + ports
         if flow not in known:
             known[flow] = random.Random(f"{salt} {flow.hex()}").random() < 0.5
         then(side, frame, max(arrived(), due) + (longer if known[flow] else 0))

@@ -1,11 +1,4 @@
-"""Middleboxes that keep state: NAT and connection tracking, by the kernel's own.
-
-Linux's tracker knows some protocols by their headers. What fails its checks is `invalid`: it has no state, and
-NAT lets it through as it is (net/netfilter/nf_conntrack_proto_*.c, nf_nat_core.c). HDP right after the IP header
-fails them under each of `checked_numbers`; inside its carrier it does not, with two exceptions: ICMPv6 is never
-valid inside IPv4, and UDP-Lite's checksum is verified with the number of UDP in the pseudo header (udplite_error in
-nf_conntrack_proto_udp.c, until it left with Linux 7.1), so that a right one is wrong.
-"""
+"""Middleboxes that keep state: NAT and connection tracking, by the kernel's own. `tracking` says what has a state."""
 
 from __future__ import annotations
 
@@ -22,7 +15,6 @@ from pytest_hdp.lab.boxes import (
     SCTP,
     TCP,
     UDP,
-    UDPLITE,
     USUAL,
     Box,
     Traffic,
@@ -32,59 +24,56 @@ from pytest_hdp.lab.boxes import (
     number_set,
 )
 from pytest_hdp.lab.trackers import checked_numbers
+from pytest_hdp.lab.tracking import gathers, tracks
 from pytest_hdp.lab.truth import DELIVERED, Truth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_WITH_PORTS = frozenset({ICMP, TCP, UDP, DCCP, SCTP})
-_NEVER_VALID = frozenset({ICMPV6, UDPLITE})
+    from pytest_hdp.lab.versions import Version
+
+_WITH_PORTS = frozenset({ICMP, TCP, UDP, DCCP, ICMPV6, SCTP})
 # What the tracker takes for an answer is more than the same packet the other way round: an echo request answers
 # nothing, nor does a SYN after the target's reset (before it, one opens the connection from both ends at once: RFC 9293
 # section 3.5, tcp_conntracks in nf_conntrack_proto_tcp.c); and an unknown version of GRE is translated in one direction
 # only (gre_manip_pkt in nf_nat_proto.c).
-_NO_ANSWER = {Form.BARE: frozenset({GRE}), Form.WELLFORMED: frozenset({ICMP, TCP})}
-
-
-def tracks(protocol: int, form: Form, *, spoiled: bool = False) -> bool:
-    """Whether this kernel's tracker keeps state for such a packet. `spoiled`: its checksum is wrong by now."""
-    invalid = form is Form.BARE or spoiled or protocol in _NEVER_VALID
-    return not (invalid and protocol in checked_numbers())
 
 
 @dataclass(frozen=True, slots=True)
-class Nat(Box):
-    """A router that masquerades what leaves outside and lets in only what belongs to it.
+class Home(Box):
+    """A router with state and without translation: what leaves opens the way for what answers it, and for nothing else.
 
     `passes`: None for every number; else the rest is dropped, and with it what is `invalid` to the tracker.
     """
 
-    name: ClassVar[str] = "home-nat"
+    name: ClassVar[str] = "home-v6"
     passes: frozenset[int] | None = None
-    features: ClassVar[str] = "a kernel with connection tracking and nftables masquerade"
-    translates: ClassVar[bool] = True
+    features: ClassVar[str] = "a kernel with connection tracking and nftables filters"
     answers_ttl: ClassVar[bool] = True
 
     @property
     def description(self) -> str:
         """One line for the catalogue."""
-        if self.passes is None:
-            return "NATs what conntrack accepts, forwards the rest un-NATed, drops unsolicited inbound"
-        return f"translates {listed(self.passes)}, drops all other numbers and what its tracker calls invalid"
+        return "lets in what answers, and translates nothing: what home routers do over IPv6"
 
-    @property
-    def rules(self) -> str:
+    def remembers(self, ip_version: int) -> bool:
+        """It does, over both versions."""
+        return True
+
+    def translation(self, version: Version) -> str:
+        """Return the chains that translate."""
+        return ""
+
+    def ruleset(self, version: Version) -> str:
         """Ruleset of the box's namespace."""
         allowed = ""
         if self.passes is not None:
-            allowed = f"    ip protocol != {number_set(self.passes)} drop\n    ct state invalid drop\n"
+            passed = number_set(version.of(self.passes))
+            allowed = f"    {version.selector} != {passed} drop\n    ct state invalid drop\n"
         answers = "ct state established,related accept"
-        return f"""table ip lab {{
-  chain postrouting {{
-    type nat hook postrouting priority srcnat; policy accept;
-    oifname "outside" masquerade
-  }}
-  chain input {{
+        chains = self.translation(version) if self.hides(version.number) else ""
+        return f"""table {version.family} lab {{
+{chains}  chain input {{
     type filter hook input priority filter; policy accept;
     iifname "outside" {answers}
     iifname "outside" drop
@@ -98,20 +87,63 @@ class Nat(Box):
 """
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
-        """Translated or leaked going out; coming in, lost unless it answers."""
-        tracked = tracks(protocol, form, spoiled=traffic.spoiled)
-        passed = self.passes is None or (protocol in self.passes and tracked)
-        opens = form is Form.WELLFORMED and protocol == TCP and not traffic.reset
-        answers = traffic.solicited and tracked and (opens or protocol not in _NO_ANSWER[form])
-        if not passed or (direction is Direction.REVERSE and not answers):
+        """Translated or leaked going out, where it translates; coming in, lost unless it answers."""
+        tracked = tracks(protocol, form, traffic)
+        passed = self.passes is None or (protocol in traffic.version.of(self.passes) and tracked)
+        if not passed or gathers(protocol, form, traffic):
             return Truth(Verdict.LOST, box=self.name)
         if direction is Direction.REVERSE:
+            answers = traffic.solicited and tracked and self._answers(protocol, form, traffic)
+            return DELIVERED if answers else Truth(Verdict.LOST, box=self.name)
+        if not self.hides(traffic.ip_version):
             return DELIVERED
         if not tracked:
             return Truth(nat="leaked", second_host=Verdict.DELIVERED, box=self.name)
+        return Truth(nat="translated", second_host=self._second(protocol, form), box=self.name)
+
+    def _answers(self, protocol: int, form: Form, traffic: Traffic) -> bool:
+        """Whether what the target sends under this number, in this form, is an answer to the tracker.
+
+        That is more than the same packet the other way round: an echo request answers nothing, nor does a SYN after the
+        target's reset (before it, one opens the connection from both ends at once: RFC 9293 section 3.5,
+        tcp_conntracks in nf_conntrack_proto_tcp.c); and an unknown version of GRE is translated in one direction only
+        (gre_manip_pkt in nf_nat_proto.c).
+        """
+        if form is Form.BARE:
+            return protocol != GRE or not self.hides(traffic.ip_version)
+        return protocol != traffic.version.icmp and (protocol != TCP or not traffic.reset)
+
+    def _second(self, protocol: int, form: Form) -> Verdict:
+        """What becomes of the same from a second host inside: there must be ports by which to tell them apart."""
         has_ports = form is Form.WELLFORMED and protocol in _WITH_PORTS & checked_numbers()
-        second = Verdict.DELIVERED if has_ports else Verdict.LOST
-        return Truth(nat="translated", second_host=second, box=self.name)
+        return Verdict.DELIVERED if has_ports else Verdict.LOST
+
+
+@dataclass(frozen=True, slots=True)
+class Nat(Home):
+    """A router that masquerades what leaves outside over IPv4 and lets in only what belongs to it.
+
+    Over IPv6 it lets in what answers, and translates nothing.
+    """
+
+    name: ClassVar[str] = "home-nat"
+    features: ClassVar[str] = "a kernel with connection tracking and nftables masquerade"
+    translates: ClassVar[bool] = True
+
+    @property
+    def description(self) -> str:
+        """One line for the catalogue."""
+        if self.passes is None:
+            return "NATs what conntrack accepts, forwards the rest un-NATed, drops unsolicited inbound"
+        return f"translates {listed(self.passes)}, drops all other numbers and what its tracker calls invalid"
+
+    def translation(self, version: Version) -> str:
+        """Its own address stands for what is inside."""
+        return """  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    oifname "outside" masquerade
+  }
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,19 +177,20 @@ class SecurityGroup(Box):
         """One line for the catalogue."""
         return f"lets {listed(self.admits)} through, and else from the client only what answers the target"
 
-    @property
-    def rules(self) -> str:
+    def ruleset(self, version: Version) -> str:
         """Ruleset of the box's namespace."""
         return filter_chain(
             "forward",
             "ct state established,related accept",
-            f"ip protocol {number_set(self.admits)} accept",
+            f"{version.selector} {number_set(version.of(self.admits))} accept",
             'iifname "inside" drop',
+            version=version,
         )
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Forward nothing answers, as long as nothing of the number has come from the target."""
-        if direction is Direction.REVERSE or protocol in self.admits:
+        passed = direction is Direction.REVERSE or protocol in traffic.version.of(self.admits)
+        if passed and not gathers(protocol, form, traffic):
             return DELIVERED
         return Truth(Verdict.LOST, box=self.name)
 
@@ -175,22 +208,25 @@ class Ufw(Box):
         """One line for the catalogue."""
         return "the target's own firewall lets in what answers it, a ping and SSH, and drops the rest, UDP too"
 
-    @property
-    def rules(self) -> str:
+    def ruleset(self, version: Version) -> str:
         """Ruleset of the target's namespace."""
         return filter_chain(
             "input",
             'iifname "lo" accept',
             "ct state established,related accept",
             "ct state invalid drop",
-            "icmp type echo-request accept",
+            f"icmp{'v6' if version.number == 6 else ''} type echo-request accept",
             "tcp dport 22 accept",
             "drop",
+            version=version,
         )
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Held, going in, as long as nothing of the number has gone out; going out nothing is filtered."""
-        if direction is Direction.REVERSE or (protocol == ICMP and form is Form.WELLFORMED):
+        if direction is Direction.REVERSE:
+            gathered = gathers(protocol, form, traffic)
+            return Truth(Verdict.HELD_BY_SENDER, box=self.name) if gathered else DELIVERED
+        if protocol == traffic.version.icmp and form is Form.WELLFORMED:
             return DELIVERED
         return Truth(Verdict.HELD_BY_RECEIVER, box=self.name)
 
@@ -213,14 +249,14 @@ class FirstOnly(Box):
         """One line for the catalogue."""
         return f"one packet per flow, again after {self.timeout} s of silence; {listed(self.spares)} freely"
 
-    @property
-    def rules(self) -> str:
+    def ruleset(self, version: Version) -> str:
         """Ruleset of the box's namespace."""
-        spared = f"ip protocol != {number_set(self.spares)}"
+        spared = f"{version.selector} != {number_set(version.of(self.spares))}"
         return filter_chain(
             "forward",
             f"{spared} ct direction original ct original packets > 1 drop",
             f"{spared} ct direction reply ct reply packets > 1 drop",
+            version=version,
         )
 
     @property
@@ -237,7 +273,9 @@ class FirstOnly(Box):
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """First_only where there is a flow."""
+        if gathers(protocol, form, traffic):
+            return Truth(Verdict.LOST, box=self.name)
         restarts = form is Form.WELLFORMED and protocol == SCTP
-        if protocol in self.spares or restarts or not tracks(protocol, form, spoiled=traffic.spoiled):
+        if protocol in traffic.version.of(self.spares) or restarts or not tracks(protocol, form, traffic):
             return DELIVERED
         return Truth(Verdict.FIRST_ONLY, recovers_after=float(self.timeout), box=self.name)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction, Form
+from pytest_hdp.lab import batch
 from pytest_hdp.lab.boxes import USUAL, Box, Traffic, Where
-from pytest_hdp.lab.layout import TARGET_ADDRESS, Layout, layout
-from pytest_hdp.lab.namespaces import FORWARDING, SYSCTLS, Jobs, checksum_in_software
-from pytest_hdp.lab.nodes import Link, Port
+from pytest_hdp.lab.layout import Layout, layout
+from pytest_hdp.lab.namespaces import FORWARDING, SYSCTLS, WITHOUT_IPV6, Jobs, checksum_in_software, has_ipv6
 from pytest_hdp.lab.relays import RelayProcess
 from pytest_hdp.lab.requirements import LabUnavailable, program, refused
+from pytest_hdp.lab.versions import VERSIONS
 from pytest_hdp.lab.wires import Wire
 from pytest_hdp.vantage.interrupts import interrupts_later
 from pytest_hdp.vantage.netns.supervisor import Keeper, NamespacesUnavailable
@@ -25,10 +26,9 @@ if TYPE_CHECKING:
     from typing import Self
 
     from pytest_hdp.judge.result import Hop
+    from pytest_hdp.lab.nodes import Link
     from pytest_hdp.lab.truth import Truth
     from pytest_hdp.vantage.netns.supervisor import Namespace
-
-_QUEUE_LENGTH = 1001  # any but the default, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,16 @@ class LabSpec:
     name: str
     description: str
     boxes: tuple[Box, ...]
+    ip_version: int = 4
+
+    def over(self, ip_version: int) -> LabSpec:
+        """Return the same lab, whose addresses and truth are those of this version of IP. What is built has both."""
+        return replace(self, ip_version=ip_version)
 
     @property
     def layout(self) -> Layout:
         """Where everything is. Raises ValueError if the boxes make no path."""
-        return layout(self.boxes)
+        return layout(self.boxes).over(self.ip_version)
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Truth about a train of this number, from end to end."""
@@ -54,13 +59,13 @@ class Lab:
 
     `client`, `target` and `second_client` (None where no box translates) are the names of nodes; `client_address`
     and `target_address` where they are reached, `outside_address` the one under which the target knows the client.
-    `hops`: the routers by TTL. `seed`: of all chance in the boxes.
+    All that is of the specification's version of IP; what is built speaks both. `hops`: the routers by TTL. `seed`: of
+    all chance in the boxes.
     Raises LabUnavailable on entering: one line that says which lab needs what.
     """
 
     client = "client"
     target = "target"
-    target_address = TARGET_ADDRESS
 
     def __init__(self, spec: LabSpec, *, seed: int = 0) -> None:
         self.spec = spec
@@ -68,6 +73,7 @@ class Lab:
         self.layout = spec.layout
         self.boxes = spec.boxes
         self.second_client = "second" if self.layout.second_link else None
+        self.target_address = self.layout.target_address
         self.client_address = self.layout.client_address
         self.outside_address = self.layout.outside_address
         self.hops: list[Hop] = self.layout.hops()
@@ -144,10 +150,8 @@ class Lab:
         return self._namespaces[node].start([found, *argv[1:]], env=environment).wait()
 
     def _build(self, keeper: Keeper) -> None:
-        links = list(self.layout.links)
-        if self.layout.second_link:
-            links.append(self.layout.second_link)
-        links += self.layout.uplink_links
+        usual, over6 = self.layout.over(4), self.layout.over(6)
+        links, ipv6 = usual.all_links, has_ipv6()
         nodes = [*self.layout.nodes, *(["second"] if self.second_client else [])]
         nodes += ["uplink"] if self.layout.uplink else []
         if any(link.wires for link in links):
@@ -155,21 +159,26 @@ class Lab:
         for node in nodes:
             self._namespaces[node] = keeper.namespace()
             self._set_sysctls(node)
-        self._start_relays(links)  # a Python takes time to start: meanwhile the rest is built
+        self._start_relays()  # a Python takes time to start: meanwhile the rest is built
         jobs = Jobs(self.spec.name)
         for node, box in self._placed():
-            if box.rules:
-                jobs.nft(self._namespaces[node], box.rules, box.features)
+            if rules := box.rules + (box.rules6 if ipv6 else ""):
+                jobs.nft(self._namespaces[node], rules, box.features)
         self._add_links(jobs, links, keeper.namespace())
         jobs.wait()
         for node in nodes:
-            jobs.ip(self._namespaces[node], self._settings(node, links))
+            for interface in batch.interfaces(node, links):
+                checksum_in_software(self._namespaces[node], interface)
+            jobs.ip(self._namespaces[node], batch.settings(node, usual))
         jobs.wait()
         for node in nodes:
-            jobs.ip(self._namespaces[node], _activation(node, links))
+            lines = [*batch.activation(node, links), *(batch.settings6(node, over6) if ipv6 else ())]
+            jobs.ip(self._namespaces[node], lines)
         jobs.wait()
         if (uplink := self.layout.uplink) is not None:
-            jobs.ip(self._namespaces[self.client], uplink.settings(self.client_address), features=uplink.features)
+            for each in (usual, over6)[: 1 + ipv6]:
+                settings = uplink.settings(each.client_address, each.ip_version)
+                jobs.ip(self._namespaces[self.client], settings, (), uplink.features, each.ip_version)
             jobs.wait()
         self._set_sysctls_of_boxes()
         for relay in self._relays:
@@ -188,7 +197,8 @@ class Lab:
                 yield at[box.where], box
 
     def _set_sysctls(self, node: str) -> None:
-        values = SYSCTLS if node in ("client", "target", "second", "wires") else {**SYSCTLS, **FORWARDING}
+        more = {batch.WIRES: WITHOUT_IPV6, "client": {}, "target": {}, "second": {}}.get(node, FORWARDING)
+        values = {**SYSCTLS, **more}
         try:
             self._namespaces[node].set_sysctls(values)
         except OSError as error:
@@ -209,77 +219,20 @@ class Lab:
         namespace of who asks, and not in the one that the interface is for (__rtnl_newlink in net/core/rtnetlink.c).
         """
         descriptors = {name: number for number, name in enumerate(self._namespaces, 3)}
-        lines = []
-        for number, link in enumerate(links):
-            for one, other in _pairs(number, link):
-                here, there = (f"netns /proc/self/fd/{descriptors[port.node]}" for port in (one, other))
-                lines.append(
-                    f"link add {one.interface} address {one.mac} {here} type veth "
-                    f"peer name {other.interface} address {other.mac} {there}"
-                )
-        jobs.ip(where, lines, [each.descriptor for each in self._namespaces.values()])
+        jobs.ip(where, batch.made(links, descriptors), [each.descriptor for each in self._namespaces.values()])
 
-    def _settings(self, node: str, links: Sequence[Link]) -> Iterator[str]:
-        """Lines for `ip -batch`: neighbours are fixed, so that no lost ARP takes a lab's path away."""
-        yield "link set lo up"
-        for number, link in enumerate(links):
-            for one, other in ((link.left, link.right), (link.right, link.left)):
-                if one.node == node:
-                    checksum_in_software(self._namespaces[node], one.interface)
-                    yield f"addr add {one.address}/{one.prefix} dev {one.interface}"
-                    yield f"link set {one.interface} up"
-                    yield f"neigh add {other.address} lladdr {other.mac} dev {one.interface} nud permanent"
-            if node == "wires":
-                yield from (f"link set {port.interface} up" for port in _ports(number, link) if port.node == node)
-        if node != "wires":
-            yield from (f"route add {route.network} via {route.via}" for route in self.layout.routes(node))
-
-    def _start_relays(self, links: Sequence[Link]) -> None:
-        """Start a relay for each box on a wire."""
-        for number, link in enumerate(links):
-            for place, box in enumerate(link.wires):
-                name = _wire_name(number, place)
+    def _start_relays(self) -> None:
+        """Start a relay for each box on a wire. It may speak for the nodes beyond, over either version of IP."""
+        both = zip(*(self.layout.over(each).links for each in VERSIONS), strict=True)
+        for number, links in enumerate(both):
+            for place, box in enumerate(links[0].wires):
+                name = batch.wire_name(number, place)
                 configuration = {
                     "left": f"{name}l",
                     "right": f"{name}r",
                     "seed": f"{self.seed}/{number}/{place}",
-                    "left_address": link.left.address,
-                    "right_address": link.right.address,
+                    "left_addresses": [link.left.address for link in links],
+                    "right_addresses": [link.right.address for link in links],
                     "behaviours": [box.behaviour] if isinstance(box, Wire) and box.behaviour else [],
                 }
                 self._relays.append(RelayProcess(self._namespaces["wires"], configuration, box.features))
-
-
-def _activation(node: str, links: Sequence[Link]) -> Iterator[str]:
-    """Lines for `ip -batch`, once both ends of each link are up.
-
-    The end that came up first is opened for sending only when the kernel's link watcher gets round to it, which may
-    be much later, and drops silently until then. To set another queue length reopens it at once (dev_activate in
-    net/sched/sch_generic.c).
-    """
-    for number, link in enumerate(links):
-        for port in _ports(number, link):
-            if port.node == node:
-                yield f"link set {port.interface} txqueuelen {_QUEUE_LENGTH}"
-
-
-def _ports(number: int, link: Link) -> Iterator[Port]:
-    for pair in _pairs(number, link):
-        yield from pair
-
-
-def _wire_name(number: int, place: int) -> str:
-    return f"w{number}-{place}-"
-
-
-def _pairs(number: int, link: Link) -> Iterator[tuple[Port, Port]]:
-    """The veth pairs of a link: one, and one more for each box on its wire."""
-    port = link.left
-    for place in range(len(link.wires)):
-        left, right = (
-            Port("wires", _wire_name(number, place) + side, "", 0, f"02:00:00:{place:02x}:{number:02x}:{mac}")
-            for side, mac in (("l", "11"), ("r", "12"))
-        )
-        yield port, left
-        port = right
-    yield port, link.right

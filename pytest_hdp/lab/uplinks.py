@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_hdp.judge.result import Hop
@@ -10,13 +11,12 @@ from pytest_hdp.judge.verdict import Direction, Form, Verdict
 from pytest_hdp.lab.boxes import ESP, GRE, ICMP, UDP, USUAL, Box, Traffic, Where, filter_chain, listed, number_set
 from pytest_hdp.lab.nodes import Link, Port, Route
 from pytest_hdp.lab.truth import DELIVERED, Truth
+from pytest_hdp.lab.versions import PLANS, Version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _TABLE = 47
-_OUT, _IN = "203.0.113.249", "203.0.113.250"  # the client's, and its router's: beyond what a path of routers takes
-_BEYOND, _TARGET = "203.0.113.253", "203.0.113.254"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +32,21 @@ class Uplink(Box):
     name: ClassVar[str] = "policy-routed"
     where: ClassVar[Where] = Where.BESIDE
     features: ClassVar[str] = "a kernel with policy routing by protocol (ip rule ipproto: Linux 4.17)"
-    hop: ClassVar[Hop] = Hop(1, _IN)
 
     @property
     def description(self) -> str:
         """One line for the catalogue."""
         return f"{listed(self.numbers)} leave by a second uplink, whose router drops {listed(self.drops)}"
 
-    @property
-    def rules(self) -> str:
+    def ruleset(self, version: Version) -> str:
         """Ruleset of the second uplink's router."""
-        dropped = [f"ip protocol {number_set(self.drops)} drop"] if self.drops else []
-        return filter_chain("forward", *dropped, *([f"ip protocol {UDP} drop"] if self.ports else []))
+        dropped = [f"{version.selector} {number_set(self.drops)} drop"] if self.drops else []
+        dead = [f"{version.selector} {UDP} drop"] if self.ports else []
+        return filter_chain("forward", *dropped, *dead, version=version)
+
+    def hop(self, ip_version: int) -> Hop:
+        """Its router, as a hop."""
+        return Hop(1, PLANS[ip_version].uplink[0][1])
 
     def takes(self, protocol: int, direction: Direction) -> bool:
         """Whether a train of this number goes there."""
@@ -52,11 +55,12 @@ class Uplink(Box):
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Lost there, or through."""
         lost = self.takes(protocol, direction) and (protocol & 255) in self.drops
-        return Truth(Verdict.LOST, box=self.name, last_hop=self.hop) if lost else DELIVERED
+        return Truth(Verdict.LOST, box=self.name, last_hop=self.hop(traffic.ip_version)) if lost else DELIVERED
 
-    def settings(self, source: str) -> Iterator[str]:
+    def settings(self, source: str, ip_version: int) -> Iterator[str]:
         """Lines for `ip -batch` at the client, whose address is `source`, once its links are up."""
-        yield f"route add default via {_IN} src {source} table {_TABLE}"
+        plan = PLANS[ip_version]
+        yield f"route add {plan.everywhere} via {plan.uplink[0][1]} src {source} table {_TABLE}"
         yield from (f"rule add ipproto {number} lookup {_TABLE}" for number in sorted(self.numbers))
         if self.ports:
             yield f"rule add ipproto {UDP} sport {self.ports} lookup {_TABLE}"
@@ -77,17 +81,23 @@ class Multipath(Uplink):
         return "two uplinks of equal cost, by number and UDP source port; that of odd numbers and high ports is dead"
 
 
-LINKS = (
-    Link(Port("client", "eth1", _OUT, 30, "02:00:00:00:fe:01"), Port("uplink", "inside", _IN, 30, "02:00:00:00:fe:02")),
-    Link(
-        Port("uplink", "outside", _BEYOND, 30, "02:00:00:00:fe:03"),
-        Port("target", "eth1", _TARGET, 30, "02:00:00:00:fe:04"),
-    ),
-)
-"""From the client to the second uplink's router, and from there to the target."""
+def links_of(ip_version: int) -> tuple[Link, Link]:
+    """Return the links from the client to the second uplink's router, and from there to the target."""
+    (out, into, near), (beyond, target, far) = PLANS[ip_version].uplink
+    return (
+        Link(
+            Port("client", "eth1", out, near, "02:00:00:00:fe:01"),
+            Port("uplink", "inside", into, near, "02:00:00:00:fe:02"),
+        ),
+        Link(
+            Port("uplink", "outside", beyond, far, "02:00:00:00:fe:03"),
+            Port("target", "eth1", target, far, "02:00:00:00:fe:04"),
+        ),
+    )
 
 
-def routes_of(client: str, target: str) -> Iterator[Route]:
+def routes_of(client: str, target: str, ip_version: int) -> Iterator[Route]:
     """Return the routes of the second uplink's router: each end by its own neighbour."""
-    yield Route(f"{client}/32", _OUT)
-    yield Route(f"{target}/32", _TARGET)
+    (out, _, _), (_, beyond, _) = PLANS[ip_version].uplink
+    yield Route(str(ip_network(client)), out)
+    yield Route(str(ip_network(target)), beyond)

@@ -37,7 +37,7 @@ class OwnBox(Box):
     at: Where = Where.ROUTER
     masquerades: bool = False
     told: str = "rules of one's own"
-    ruleset: str = ""
+    own_rules: str = ""
     settings: tuple[tuple[str, object], ...] = ()
     statements: tuple[Statement, ...] = ()
 
@@ -69,7 +69,7 @@ class OwnBox(Box):
     @property
     def rules(self) -> str:
         """Ruleset of the box's namespace."""
-        return self.ruleset
+        return self.own_rules
 
     @property
     def sysctls(self) -> Mapping[str, object]:

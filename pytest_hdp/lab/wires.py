@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.lab.boxes import COMMON, USUAL, Box, Traffic, Where, listed
 from pytest_hdp.lab.truth import DELIVERED, Truth
+from pytest_hdp.lab.versions import V6
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -225,6 +226,7 @@ class Refuse(Wire):
 
     passes: frozenset[int] = COMMON
     code: int = 13
+    code6: int = 1
     name: ClassVar[str] = "refuse"
 
     @property
@@ -235,11 +237,19 @@ class Refuse(Wire):
     @property
     def behaviour(self) -> Mapping[str, Any]:
         """For the relay."""
-        return {"kind": "refuse", "passes": sorted(self.passes), "code": self.code}
+        return {"kind": "refuse", "code": self.code, "code6": self.code6, **by_version("passes", self.passes)}
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Rejected unless passed."""
-        return DELIVERED if protocol in self.passes else Truth(Verdict.REJECTED, icmp=(3, self.code), box=self.name)
+        if protocol in traffic.version.of(self.passes):
+            return DELIVERED
+        icmp = (1, self.code6) if traffic.ip_version == 6 else (3, self.code)
+        return Truth(Verdict.REJECTED, icmp=icmp, box=self.name)
+
+
+def by_version(name: str, numbers: frozenset[int]) -> dict[str, list[int]]:
+    """Return numbers for a relay, by version of IP."""
+    return {name: sorted(numbers), f"{name}6": sorted(V6.of(numbers))}
 
 
 def _time(microseconds: float) -> str:

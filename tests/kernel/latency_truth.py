@@ -20,9 +20,10 @@ from dataclasses import dataclass
 
 from pytest_hdp.judge.latency.differences import Difference, Level, difference
 from pytest_hdp.judge.latency.result import AGAIN, HDP, RAW_UDP, UDP, LatencyResult, Setup, Way, against_udp
+from pytest_hdp.lab.batch import wire_name
 from pytest_hdp.lab.boxes import Router
 from pytest_hdp.lab.catalogue import make
-from pytest_hdp.lab.topology import LabSpec, _wire_name
+from pytest_hdp.lab.topology import LabSpec
 from pytest_hdp.lab.wires import Delay
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.campaign import routes
@@ -116,7 +117,7 @@ class _Box:
 
     def __init__(self, path: OpenPath) -> None:
         (number,) = (i for i, link in enumerate(path.lab.layout.links) if link.wires)
-        name = _wire_name(number, 0)
+        name = wire_name(number, 0)
         self._station = Station(Opener(path.lab.namespace("wires")))
         program = bpf.matching(path.run_id, RUN_ID_OFFSETS)
         for side in "lr":

@@ -137,10 +137,8 @@ def in_lab(
 
     `asked`: what it was asked for by, if not by its name: the file that it is in.
     """
-    from pytest_hdp.lab.layout import TARGET_ADDRESS
-
-    client = spec.layout.client_address
-    name = PathName(kind="lab", name=spec.name, source=client, target=TARGET_ADDRESS, agent="netns=target")
+    client, target = spec.layout.client_address, spec.layout.target_address
+    name = PathName(kind="lab", name=spec.name, source=client, target=target, agent="netns=target")
     key = f"lab:{asked or spec.name}"
     usual = Route(
         key, name, lambda: _lab_path(spec, name, default.seed), default, privilege="emulated", reach=_may_emulate

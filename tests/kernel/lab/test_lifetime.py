@@ -200,7 +200,7 @@ def test_a_lab_can_be_closed_twice_and_opened_again():
 def test_an_error_while_building_leaves_nothing(monkeypatch: pytest.MonkeyPatch):
     before, running = open_descriptors(), set(_descendants(os.getpid()))
     lab = Lab(make("reject"))
-    monkeypatch.setattr(lab, "_settings", lambda *_: (_ for _ in ()).throw(RuntimeError("now")))
+    monkeypatch.setattr("pytest_hdp.lab.batch.settings", lambda *_: (_ for _ in ()).throw(RuntimeError("now")))
     with pytest.raises(RuntimeError, match="now"):
         lab.__enter__()
     assert open_descriptors() == before

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from pytest_hdp.judge.result import Hop
 from pytest_hdp.judge.verdict import Direction, Form, Place, Verdict
-from pytest_hdp.lab import stateful
+from pytest_hdp.lab import stateful, tracking
 from pytest_hdp.lab.boxes import Router, Traffic
 from pytest_hdp.lab.catalogue import names
 from pytest_hdp.lab.filters import Allowlist, HostFirewall, SenderFirewall, TtlShort
-from pytest_hdp.lab.layout import TARGET_ADDRESS, layout
+from pytest_hdp.lab.layout import layout
 from pytest_hdp.lab.mangling import MangleByte
 from pytest_hdp.lab.stateful import CarrierNat, FirstOnly, Nat
 from pytest_hdp.lab.truth import Truth
@@ -45,7 +45,7 @@ def test_every_address_is_of_documentation_or_shared_and_used_once(boxes):
     addresses = [port.address for link in found.links for port in (link.left, link.right)]
     assert len(set(addresses)) == len(addresses)
     assert all(any(ipaddress.ip_address(each) in network for network in ALLOWED) for each in addresses)
-    assert addresses[-1] == TARGET_ADDRESS
+    assert addresses[-1] == found.target_address
 
 
 @given(box_lists)
@@ -212,7 +212,8 @@ def test_composition_is_associative_in_what_it_says_of_the_verdict(truths):
     ({1, 6, 17, 58, 132}, "translated", "translated"),
 ], ids=["to 6.16", "to 7.0", "from 7.1"])  # fmt: skip
 def test_truth_follows_the_trackers_that_the_kernel_has(known, dccp, udplite, monkeypatch):
-    monkeypatch.setattr(stateful, "checked_numbers", lambda: frozenset(known))
+    for room in (stateful, tracking):
+        monkeypatch.setattr(room, "checked_numbers", lambda: frozenset(known))
     nat = Nat()
     assert [nat.expected(number, FORWARD, BARE).nat for number in (33, 136)] == [dccp, udplite]
     assert [nat.expected(number, FORWARD, WELLFORMED).nat for number in (33, 136)] == ["translated", udplite]

@@ -12,12 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_hdp.lab.relay_behaviours import MANGLERS, icmp_error, make, protocol_of
+from pytest_hdp.lab.frames import protocol_of
+from pytest_hdp.lab.relay_behaviours import make
+from pytest_hdp.lab.relay_packets import MANGLERS, icmp_error
 from pytest_hdp.packet.carrier import CARRIERS, wrap
 from pytest_hdp.packet.checksums import checksum, pseudo_header
 
 ETHERNET = bytes.fromhex("020000000002 020000000001 0800")
-AROUND = {"left_address": "192.0.2.1", "right_address": "203.0.113.6"}
+AROUND = {
+    "left_addresses": ["192.0.2.1", "2001:db8:a::1"],
+    "right_addresses": ["203.0.113.6", "2001:db8:c:1::2"],
+}
 HDP = bytes(range(60))
 
 
