@@ -42,11 +42,12 @@ def settings(node: str, layout: Layout) -> Iterator[str]:
 def settings6(node: str, layout: Layout) -> Iterator[str]:
     """Lines for a node over IPv6, once its links are up: of one that is not, the kernel takes no route yet.
 
-    Without detection of duplicates, in which an address can't be used for two seconds.
+    Settings have switched off that duplicates are looked for, which would take two seconds. It is not said of the
+    address itself (`nodad`): then it could be bound to at once, and not be reached for a while (`await_address`).
     """
     for link in layout.all_links:
         for one, other in _ends(node, link):
-            yield f"addr add {one.address}/{one.prefix} dev {one.interface} nodad"
+            yield f"addr add {one.address}/{one.prefix} dev {one.interface}"
             yield _neighbour(one, other)
     yield from routes(node, layout)
 
@@ -75,9 +76,9 @@ def wire_name(number: int, place: int) -> str:
     return f"w{number}-{place}-"
 
 
-def interfaces(node: str, links: Sequence[Link]) -> Iterator[str]:
-    """The interfaces of a node that have addresses."""
-    yield from (one.interface for link in links for one, _ in _ends(node, link))
+def ports(node: str, links: Sequence[Link]) -> Iterator[Port]:
+    """The ends of links at a node that have addresses."""
+    yield from (one for link in links for one, _ in _ends(node, link))
 
 
 def _ends(node: str, link: Link) -> Iterator[tuple[Port, Port]]:

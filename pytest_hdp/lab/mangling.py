@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_hdp.judge.verdict import Verdict
-from pytest_hdp.lab.boxes import ICMP, SCTP, UDP, USUAL, Traffic, listed
+from pytest_hdp.lab.boxes import HOP_BY_HOP, ICMP, SCTP, UDP, USUAL, Traffic, listed
 from pytest_hdp.lab.trackers import WITH_TRACKERS
 from pytest_hdp.lab.truth import DELIVERED, Truth
 from pytest_hdp.lab.wires import Wire, by_version
@@ -99,6 +99,12 @@ class CutFront(_Front):
     def description(self) -> str:
         """One line for the catalogue."""
         return f"cuts the first {self.value} bytes off the payload of all but {listed(self.spares)}"
+
+    def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
+        """Modified; of hop-by-hop options without their beginning the next router makes nothing, and drops them."""
+        if traffic.ip_version == 6 and protocol == HOP_BY_HOP:
+            return Truth(Verdict.LOST, also=frozenset({Verdict.MODIFIED}), box=self.name)
+        return _Mangle.expected(self, protocol, direction, form, traffic)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import array
+import errno
 import fcntl
 import os
 import socket
 import struct
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
     from pytest_hdp.vantage.netns.supervisor import Namespace, Running
 
 _SIOCETHTOOL = 0x8946
+_ETHTOOL_GLINK = 0x0A
 _ETHTOOL_STXCSUM = 0x17
+_PATIENCE = 10.0
+_GLANCE = 0.0005
 
 _OFF = ("disable_ipv6", "accept_dad", "accept_ra", "autoconf")  # 0: used at once, and no addresses but a lab's own
 # Set before any link exists, since new links copy `default`; hosts may have set other defaults for new namespaces.
@@ -95,12 +100,45 @@ class Jobs:
         self._running.append((running, outward, features))
 
 
-def checksum_in_software(namespace: Namespace, interface: str) -> None:
+def checksum_in_software(opened: socket.socket, interface: str) -> None:
     """Have the kernel fill in checksums before a packet leaves: veth leaves that to a device that isn't there.
 
-    Else a relay would pass on, and a tap would see, UDP with a checksum nobody ever completed. Raises OSError.
+    Else a relay would pass on, and a tap would see, UDP with a checksum nobody ever completed. `opened`: any socket of
+    the interface's namespace. Raises OSError.
     """
-    value = array.array("I", [_ETHTOOL_STXCSUM, 0])
+    _ethtool(opened, interface, _ETHTOOL_STXCSUM)
+
+
+def notice_link(opened: socket.socket, interface: str) -> None:
+    """Have the kernel see at once that both ends of a link are up; else its link watcher does, up to a second later.
+
+    IPv6 takes no address into use before. To ask for the state is to have it looked at (ethtool_op_get_link in
+    net/ethtool/ioctl.c). `opened`: any socket of the interface's namespace. Raises OSError.
+    """
+    _ethtool(opened, interface, _ETHTOOL_GLINK)
+
+
+def _ethtool(opened: socket.socket, interface: str, command: int) -> None:
+    value = array.array("I", [command, 0])
     request = struct.pack("16sP16x", interface.encode(), value.buffer_info()[0])
-    with namespace.open_socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
-        fcntl.ioctl(opened.fileno(), _SIOCETHTOOL, request)
+    fcntl.ioctl(opened.fileno(), _SIOCETHTOOL, request)
+
+
+def await_address(opened: socket.socket, address: str) -> None:
+    """Wait until a new IPv6 address is used: the kernel's own worker sees to that, whenever it comes to it.
+
+    Until then the address is tentative, and what comes to it is dropped (addrconf_dad_begin in net/ipv6/addrconf.c,
+    which is work for later even where nothing is to be detected). `opened`: an IPv6 socket of its
+    namespace, which is bound to it.
+    Raises OSError: EADDRNOTAVAIL, if it takes longer than any machine is busy.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            opened.bind((address, 0))
+        except OSError as error:
+            if error.errno != errno.EADDRNOTAVAIL or time.monotonic() > deadline:
+                raise
+            time.sleep(_GLANCE)
+        else:
+            return

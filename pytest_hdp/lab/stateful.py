@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_hdp.judge.verdict import Direction, Form, Verdict
@@ -24,7 +24,7 @@ from pytest_hdp.lab.boxes import (
     number_set,
 )
 from pytest_hdp.lab.trackers import checked_numbers
-from pytest_hdp.lab.tracking import gathers, tracks
+from pytest_hdp.lab.tracking import gathers, joins, shares_a_flow, tracks
 from pytest_hdp.lab.truth import DELIVERED, Truth
 
 if TYPE_CHECKING:
@@ -92,14 +92,15 @@ class Home(Box):
         passed = self.passes is None or (protocol in traffic.version.of(self.passes) and tracked)
         if not passed or gathers(protocol, form, traffic):
             return Truth(Verdict.LOST, box=self.name)
+        through = passed_on(self.name, protocol, form, traffic)
         if direction is Direction.REVERSE:
             answers = traffic.solicited and tracked and self._answers(protocol, form, traffic)
-            return DELIVERED if answers else Truth(Verdict.LOST, box=self.name)
+            return through if answers else Truth(Verdict.LOST, box=self.name)
         if not self.hides(traffic.ip_version):
-            return DELIVERED
+            return through
         if not tracked:
             return Truth(nat="leaked", second_host=Verdict.DELIVERED, box=self.name)
-        return Truth(nat="translated", second_host=self._second(protocol, form), box=self.name)
+        return replace(through, nat="translated", second_host=self._second(protocol, form), box=self.name)
 
     def _answers(self, protocol: int, form: Form, traffic: Traffic) -> bool:
         """Whether what the target sends under this number, in this form, is an answer to the tracker.
@@ -189,9 +190,8 @@ class SecurityGroup(Box):
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Forward nothing answers, as long as nothing of the number has come from the target."""
-        passed = direction is Direction.REVERSE or protocol in traffic.version.of(self.admits)
-        if passed and not gathers(protocol, form, traffic):
-            return DELIVERED
+        if direction is Direction.REVERSE or protocol in traffic.version.of(self.admits):
+            return passed_on(self.name, protocol, form, traffic)
         return Truth(Verdict.LOST, box=self.name)
 
 
@@ -224,8 +224,8 @@ class Ufw(Box):
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Held, going in, as long as nothing of the number has gone out; going out nothing is filtered."""
         if direction is Direction.REVERSE:
-            gathered = gathers(protocol, form, traffic)
-            return Truth(Verdict.HELD_BY_SENDER, box=self.name) if gathered else DELIVERED
+            joined = Truth(Verdict.RENUMBERED, box=self.name) if joins(protocol, form, traffic) else DELIVERED
+            return Truth(Verdict.HELD_BY_SENDER, box=self.name) if gathers(protocol, form, traffic) else joined
         if protocol == traffic.version.icmp and form is Form.WELLFORMED:
             return DELIVERED
         return Truth(Verdict.HELD_BY_RECEIVER, box=self.name)
@@ -273,9 +273,19 @@ class FirstOnly(Box):
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """First_only where there is a flow."""
-        if gathers(protocol, form, traffic):
-            return Truth(Verdict.LOST, box=self.name)
+        through = passed_on(self.name, protocol, form, traffic)
+        if through.ends:
+            return through
         restarts = form is Form.WELLFORMED and protocol == SCTP
         if protocol in traffic.version.of(self.spares) or restarts or not tracks(protocol, form, traffic):
-            return DELIVERED
-        return Truth(Verdict.FIRST_ONLY, recovers_after=float(self.timeout), box=self.name)
+            return through
+        also = {Verdict.LOST, through.verdict} if shares_a_flow(protocol, form, traffic) else set()
+        told = Truth(Verdict.FIRST_ONLY, also=frozenset(also), recovers_after=float(self.timeout), box=self.name)
+        return replace(told, changed=through.changed)
+
+
+def passed_on(box: str, protocol: int, form: Form, traffic: Traffic) -> Truth:
+    """What becomes of a packet that this box lets through, for its tracker alone."""
+    if gathers(protocol, form, traffic):
+        return Truth(Verdict.LOST, box=box)
+    return Truth(Verdict.MODIFIED, changed=("protocol",), box=box) if joins(protocol, form, traffic) else DELIVERED

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import shutil
+import socket
 import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -12,7 +15,16 @@ from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.lab import batch
 from pytest_hdp.lab.boxes import USUAL, Box, Traffic, Where
 from pytest_hdp.lab.layout import Layout, layout
-from pytest_hdp.lab.namespaces import FORWARDING, SYSCTLS, WITHOUT_IPV6, Jobs, checksum_in_software, has_ipv6
+from pytest_hdp.lab.namespaces import (
+    FORWARDING,
+    SYSCTLS,
+    WITHOUT_IPV6,
+    Jobs,
+    await_address,
+    checksum_in_software,
+    has_ipv6,
+    notice_link,
+)
 from pytest_hdp.lab.relays import RelayProcess
 from pytest_hdp.lab.requirements import LabUnavailable, program, refused
 from pytest_hdp.lab.versions import VERSIONS
@@ -21,12 +33,11 @@ from pytest_hdp.vantage.interrupts import interrupts_later
 from pytest_hdp.vantage.netns.supervisor import Keeper, NamespacesUnavailable
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Self
 
     from pytest_hdp.judge.result import Hop
-    from pytest_hdp.lab.nodes import Link
+    from pytest_hdp.lab.nodes import Link, Port
     from pytest_hdp.lab.truth import Truth
     from pytest_hdp.vantage.netns.supervisor import Namespace
 
@@ -166,25 +177,42 @@ class Lab:
                 jobs.nft(self._namespaces[node], rules, box.features)
         self._add_links(jobs, links, keeper.namespace())
         jobs.wait()
-        for node in nodes:
-            for interface in batch.interfaces(node, links):
-                checksum_in_software(self._namespaces[node], interface)
-            jobs.ip(self._namespaces[node], batch.settings(node, usual))
-        jobs.wait()
-        for node in nodes:
-            lines = [*batch.activation(node, links), *(batch.settings6(node, over6) if ipv6 else ())]
-            jobs.ip(self._namespaces[node], lines)
-        jobs.wait()
+        layouts = (usual, over6)[: 1 + ipv6]
+        self._address(jobs, nodes, layouts)
         if (uplink := self.layout.uplink) is not None:
-            for each in (usual, over6)[: 1 + ipv6]:
-                settings = uplink.settings(each.client_address, each.ip_version)
-                jobs.ip(self._namespaces[self.client], settings, (), uplink.features, each.ip_version)
+            for each in layouts:
+                lines = uplink.settings(each.client_address, each.ip_version)
+                jobs.ip(self._namespaces[self.client], lines, (), uplink.features, each.ip_version)
             jobs.wait()
         self._set_sysctls_of_boxes()
         for relay in self._relays:
             relay.go()
         for relay in self._relays:
             relay.wait(self.spec.name)
+
+    def _address(self, jobs: Jobs, nodes: Sequence[str], layouts: Sequence[Layout]) -> None:
+        """Give all nodes their addresses, neighbours and routes, of IPv4 and, if there is a second layout, of IPv6."""
+        usual, *others = layouts
+        with contextlib.ExitStack() as opened:
+            bound: list[tuple[Port, socket.socket]] = []
+            for node in nodes:
+                for port in batch.ports(node, layouts[-1].all_links):
+                    family = socket.AF_INET6 if others else socket.AF_INET
+                    each = self._namespaces[node].open_socket(family, socket.SOCK_DGRAM, 0)
+                    bound.append((port, opened.enter_context(each)))
+                    checksum_in_software(each, port.interface)
+                jobs.ip(self._namespaces[node], batch.settings(node, usual))
+            jobs.wait()
+            for port, each in bound:
+                notice_link(each, port.interface)
+            for node in nodes:
+                lines = itertools.chain(
+                    batch.activation(node, usual.all_links), *(batch.settings6(node, over) for over in others)
+                )
+                jobs.ip(self._namespaces[node], lines)
+            jobs.wait()
+            for port, each in bound if others else ():
+                await_address(each, port.address)
 
     def _placed(self) -> Iterator[tuple[str, Box]]:
         """The boxes that are not on a wire, with their nodes."""

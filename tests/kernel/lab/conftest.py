@@ -19,13 +19,27 @@ from pytest_hdp.lab.requirements import LabUnavailable
 from pytest_hdp.lab.topology import Lab, LabSpec
 from pytest_hdp.lab.wires import BurstLoss, Loss
 from pytest_hdp.packet.carrier import wrap
+from pytest_hdp.packet.checksums import checksum, pseudo_header
 
 MARK = b"lab-test"
 START = 1_790_000_000_000_000_000
 FILLER = bytes(range(16))
 OUTGOING = 4
 ETH_P_ALL = 3
-IPV4 = 0x0800
+ETHERTYPES = {4: 0x0800, 6: 0x86DD}
+ICMP = {4: 1, 6: 58}
+ECHO = {4: (8, 0), 6: (128, 129)}
+ERRORS = {4: (3, 11), 6: (1, 2, 3, 4)}
+INSIDE = 253
+EXTENSIONS = {
+    0: bytes([INSIDE, 0, 1, 4, 0, 0, 0, 0]),
+    43: bytes([INSIDE, 0, 253, 0, 0, 0, 0, 0]),
+    44: bytes([INSIDE, 0, 0, 0, 0, 1, 2, 3]),
+    60: bytes([INSIDE, 0, 1, 4, 0, 0, 0, 0]),
+}
+"""Well-formed headers of IPv6 of eight bytes: options that say nothing, a route that has been gone, all of a packet."""
+IPV4_ALONE = {1, 2, 55}
+IPV6_CHECKSUM = 7
 ECHO_ID = 0x4C41
 CHUNK = 60
 BEFORE_OVERFLOW = 80  # packets: a socket that may not ask for more room holds 256 small ones
@@ -45,7 +59,7 @@ class Seen:
 
     @property
     def sources(self) -> set[str]:
-        return {socket.inet_ntoa(packet[12:16]) for packet in self.arrived}
+        return {source_of(packet) for packet in self.arrived}
 
 
 class Direct:
@@ -53,8 +67,10 @@ class Direct:
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
+        self.version = lab.spec.ip_version
+        self.family = socket.AF_INET6 if self.version == 6 else socket.AF_INET
         self.taps = {node: self._tap(node) for node in (lab.client, lab.target)}
-        self.echo = lab.socket_factory(lab.client)(socket.AF_INET, socket.SOCK_RAW, 1)
+        self.echo = lab.socket_factory(lab.client)(self.family, socket.SOCK_RAW, ICMP[self.version])
         self.echoes = 0
         self.receiver = lab.target
         self.seen: dict[int, Seen] = {}
@@ -88,7 +104,14 @@ class Direct:
         forward = direction is Direction.FORWARD
         node = sender or (self.lab.client if forward else self.lab.target)
         receiver = self.lab.target if forward else self.lab.client
-        source = "192.0.2.130" if sender else self.lab.client_address if forward else self.lab.target_address
+        second = self.lab.layout.second_link
+        source = (
+            second.left.address
+            if sender and second
+            else self.lab.client_address
+            if forward
+            else self.lab.target_address
+        )
         destination = self.lab.target_address if forward else self.lab.outside_address
         wanted = list(numbers)
         self.seen = {number: Seen(heard=number > 0) for number in wanted}
@@ -102,8 +125,14 @@ class Direct:
             self._await({number: awaited(number) for number in chunk})
             for number, opened in listeners.items():
                 with opened:
-                    self.seen[number].delivered += [each for each in _queued(opened) if is_probe(each)]
+                    self.seen[number].delivered += [each for each in _queued(opened) if self._of(number, each)]
         return self.seen
+
+    def _of(self, number: int, data: bytes) -> bool:
+        """Whether what a socket got is a probe of this number: over IPv6 it gets no header."""
+        if self.version == 4:
+            return is_probe(data)
+        return MARK in data and number_in(data) == number and (number != 58 or data.index(MARK) < 40)
 
     def _await(self, wanted: dict[int, int]) -> None:
         deadline = time.monotonic() + 1
@@ -120,7 +149,9 @@ class Direct:
         self.echoes += 1
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            request = struct.pack("!BBHHH", 8, 0, 0, ECHO_ID, self.echoes)
+            request = struct.pack(
+                "!BBHHH", ECHO[self.version][0], 0, 0, ECHO_ID, self.echoes
+            )  # over IPv6 it is summed up
             checked = 0xFFFF - sum(struct.unpack("!4H", request)) % 0xFFFF
             self.echo.sendto(request[:2] + struct.pack("!H", checked) + request[4:], (self.lab.target_address, 0))
             until = time.monotonic() + self.retry
@@ -135,21 +166,22 @@ class Direct:
         back = False
         for node, tap in self.taps.items():
             for packet, kind in _tapped(tap):
+                protocol, payload = protocol_of(packet), packet[header_of(packet) :]
                 if node == self.lab.client and kind != OUTGOING:
-                    self._answered.append(packet[9])
-                protocol, payload = packet[9], packet[(packet[0] & 15) * 4 :]
+                    self._answered.append(protocol)
+                asked = number_in(packet) if self.version == 6 and MARK in packet else protocol
                 if (
-                    protocol == 1
-                    and payload[:2] == b"\0\0"
+                    protocol == ICMP[self.version]
+                    and payload[:2] == bytes([ECHO[self.version][1], 0])
                     and payload[4:8] == struct.pack("!HH", ECHO_ID, self.echoes)
                 ):
                     back |= node == self.lab.client
-                elif protocol == 1 and payload[0] in (3, 11) and kind != OUTGOING:
+                elif is_error(packet) and kind != OUTGOING:
                     self._note_icmp(packet, payload)
-                elif is_probe(packet) and kind == OUTGOING and node != self.receiver and protocol in self.seen:
-                    self.seen[protocol].left.append(packet)
-                elif is_probe(packet) and kind != OUTGOING and node == self.receiver and protocol in self.seen:
-                    self.seen[protocol].arrived.append(packet)
+                elif is_probe(packet) and kind == OUTGOING and node != self.receiver and asked in self.seen:
+                    self.seen[asked].left.append(packet)
+                elif is_probe(packet) and kind != OUTGOING and node == self.receiver and asked in self.seen:
+                    self.seen[asked].arrived.append(packet)
         return back
 
     def replies(self, protocol: int) -> int:
@@ -159,12 +191,17 @@ class Direct:
     def _note_icmp(self, packet: bytes, payload: bytes) -> None:
         self.quotes.append(payload[8:])
         quoted = payload[8 + 9] if len(payload) > 17 else -1
+        if self.version == 6:
+            quoted = number_in(payload) if MARK in payload else -1
         if quoted in self.seen:
-            self.seen[quoted].icmp.append((socket.inet_ntoa(packet[12:16]), payload[0], payload[1]))
+            self.seen[quoted].icmp.append((source_of(packet), payload[0], payload[1]))
 
     def _send(
         self, node: str, number: int, form: Form, ends: tuple[str, str], count: int, ttl: int, tos: int, size: int
     ) -> None:
+        if self.version == 6:
+            self._send6(node, number, form, ends, count, ttl, tos, size)
+            return
         with self._raw(node, number or socket.IPPROTO_RAW) as opened:
             opened.setsockopt(socket.IPPROTO_IP, socket.IP_HDRINCL, int(not number))
             opened.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
@@ -184,8 +221,28 @@ class Direct:
                     self.settle()
             self._read()
 
+    def _send6(
+        self, node: str, number: int, form: Form, ends: tuple[str, str], count: int, ttl: int, tos: int, size: int
+    ) -> None:
+        """Send with a header of our own, which the kernel leaves as it is, payload and all, and 0 goes too."""
+        with self.lab.socket_factory(node)(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW) as opened:
+            for sequence in range(count):
+                payload = content(number, sequence, form, ends, size)
+                header = struct.pack("!IHBB", 6 << 28 | tos << 20, len(payload), number, ttl)
+                header += b"".join(socket.inet_pton(socket.AF_INET6, each) for each in ends)
+                try:
+                    opened.sendto(header + payload, (ends[1], 0))
+                except OSError as error:
+                    self.seen[number].errnos.append(errno.errorcode[error.errno])
+                if sequence % BEFORE_OVERFLOW == BEFORE_OVERFLOW - 1:
+                    self.settle()
+            self._read()
+
     def _raw(self, node: str, number: int) -> socket.socket:
-        return self.lab.socket_factory(node)(socket.AF_INET, socket.SOCK_RAW, number)
+        opened = self.lab.socket_factory(node)(self.family, socket.SOCK_RAW, number)
+        if self.version == 6 and number in (58, 135):  # else only what has a right checksum is handed over
+            opened.setsockopt(socket.IPPROTO_RAW, IPV6_CHECKSUM, -1)
+        return opened
 
     def _tap(self, node: str) -> socket.socket:
         opened = self.lab.socket_factory(node)(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
@@ -199,13 +256,58 @@ def content(number: int, sequence: int, form: Form, ends: tuple[str, str], size:
     hdp = struct.pack("!HHQ", 420, 420, sent) + MARK + struct.pack("!HI", number, sequence) + FILLER
     hdp += bytes(max(0, size - 20 - len(hdp)))
     if form is Form.WELLFORMED:
-        return wrap(number, hdp, source=ends[0], destination=ends[1]) or hdp
+        return wellformed(number, hdp, ends)
     return hdp
+
+
+def wellformed(number: int, hdp: bytes, ends: tuple[str, str]) -> bytes:
+    """Return HDP in what the number promises, if it promises anything over this version of IP."""
+    if ":" not in ends[0]:
+        return wrap(number, hdp, source=ends[0], destination=ends[1]) or hdp
+    if number in EXTENSIONS:
+        return EXTENSIONS[number] + hdp
+    if number == 58:
+        message = struct.pack("!BBHHH", 128, 0, 0, 420, 1) + hdp
+        source, destination = (socket.inet_pton(socket.AF_INET6, each) for each in ends)
+        summed = checksum(pseudo_header(source, destination, 58, len(message)) + message)
+        return message[:2] + summed.to_bytes(2, "big") + message[4:]
+    carried = None if number in IPV4_ALONE else wrap(number, hdp, source=ends[0], destination=ends[1])
+    return hdp if carried is None else carried
+
+
+def header_of(packet: bytes) -> int:
+    return 40 if packet[0] >> 4 == 6 else (packet[0] & 15) * 4
+
+
+def protocol_of(packet: bytes) -> int:
+    return packet[6] if packet[0] >> 4 == 6 else packet[9]
+
+
+def source_of(packet: bytes) -> str:
+    if packet[0] >> 4 == 6:
+        return socket.inet_ntop(socket.AF_INET6, packet[8:24])
+    return socket.inet_ntoa(packet[12:16])
+
+
+def is_error(packet: bytes) -> bool:
+    """Whether it is an ICMP error. HDP under 58 begins as one, and quotes nothing."""
+    version, payload = packet[0] >> 4, packet[header_of(packet) :]
+    if protocol_of(packet) != ICMP[version] or payload[0] not in ERRORS[version]:
+        return False
+    return version == 4 or MARK not in payload or payload.index(MARK) >= 8 + 40
 
 
 def is_probe(packet: bytes) -> bool:
     """Whether this is one of our packets, and no ICMP error about one, nor the reply to an echo request."""
-    return MARK in packet and (packet[9] != 1 or packet[(packet[0] & 15) * 4] not in (0, 3, 11))
+    if MARK not in packet or is_error(packet):
+        return False
+    version = packet[0] >> 4
+    return protocol_of(packet) != ICMP[version] or packet[header_of(packet)] != ECHO[version][1]
+
+
+def number_in(data: bytes) -> int:
+    """Return the number that a packet says it was sent under."""
+    return int(struct.unpack_from("!H", data, data.index(MARK) + len(MARK))[0])
 
 
 def sequence_of(packet: bytes) -> int:
@@ -219,7 +321,7 @@ def _tapped(tap: socket.socket) -> Iterator[tuple[bytes, int]]:
             packet, address = tap.recvfrom(65535)
         except BlockingIOError:
             return
-        if address[1] == IPV4:
+        if address[1] in ETHERTYPES.values():
             yield packet, address[2]
 
 
@@ -245,8 +347,9 @@ def open_lab(_one_processor: None) -> Iterator[Callable[..., Direct]]:
     """Return a function that builds a lab, by name or specification, and gives sockets at its ends."""
     opened: list[Direct] = []
 
-    def build(which: str | LabSpec, seed: int = 1) -> Direct:
-        lab = Lab(make(which) if isinstance(which, str) else which, seed=seed)
+    def build(which: str | LabSpec, seed: int = 1, ip_version: int = 4) -> Direct:
+        spec = make(which) if isinstance(which, str) else which
+        lab = Lab(spec.over(ip_version), seed=seed)
         try:
             lab.__enter__()
         except LabUnavailable as error:
