@@ -172,7 +172,8 @@ class Locator:
         rungs = tuple(rung.told(train) for rung in self.rungs if rung.asked(train))
         way = self.way(train)
         climbed = (rung for rung in self.rungs if train in rung.trains)  # of the others it was known where it ended
-        doubtful = any(self._would_tell(rung, train) and rung.leaves_open(train) for rung in climbed)
+        open_ = (rung for rung in climbed if rung.leaves_open(train, elsewhere=way.elsewhere))
+        doubtful = any(self._would_tell(rung, train) for rung in open_)
         return Found(train, *self.last_hop(train), self.hops(), rungs, way.elsewhere, way.circle, doubtful)
 
     def _would_tell(self, rung: Rung, train: Train) -> bool:

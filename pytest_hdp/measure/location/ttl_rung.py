@@ -96,11 +96,18 @@ class Rung:
         """The attempts in which a packet of this train was sent."""
         return [attempt for attempt in self.attempts if train in attempt.probes]
 
-    def leaves_open(self, train: Train) -> bool:
-        """Whether a router here speaks, and this train's silence may be want of its budget or of asking."""
+    def leaves_open(self, train: Train, *, elsewhere: bool = False) -> bool:
+        """Whether a router here speaks, and this train's silence may be want of its budget or of asking.
+
+        `elsewhere`: the train goes another way than the control, whose routers it does not meet: only what answered
+        others on such a way may be on its own, and asking as often as usual is enough.
+        """
         if self.heard_of(train) or self.silent(train) or self.control_arrived:
             return False
-        return self.control_answered_by() is not None or any(map(self.answered_by, self.trains))
+        if not elsewhere:
+            return self.control_answered_by() is not None or any(map(self.answered_by, self.trains))
+        met = {self.answered_by(each) for each in self.trains} - {None, self.control_answered_by()}
+        return bool(met) and len(self.asked(train)) < TRIES
 
     def told_alone(self, train: Train) -> bool:
         """Only the control was seen here: the train's own were silent, or somebody before has rejected them."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.evidence import IcmpReport, Train
 from pytest_hdp.judge.result import Hop, Judgement
 from pytest_hdp.judge.verdict import Direction, Place, Verdict
 from pytest_hdp.measure.control.counting import ControlEntry
@@ -37,6 +37,19 @@ def test_a_router_that_speaks_leaves_a_silence_open_until_it_is_proven(
     asked = rung(answered, silent)
     assert asked.silent(TRAIN) is (answered == 3)
     assert asked.leaves_open(TRAIN) is leaves_open
+
+
+def test_on_another_way_the_controls_routers_leave_nothing_open() -> None:
+    asked = rung(1, 9)
+    assert not asked.leaves_open(TRAIN, elsewhere=True), "it does not meet who answered the control"
+    other = Train(98)
+    entry = Entry(1, 2, other, b"")
+    entry.icmp.append(IcmpReport(0, "100.64.9.9", 11, 0, authenticated=True))
+    few = Rung(2, [TRAIN, other], [replace(asked.attempts[0], probes={**asked.attempts[0].probes, other: entry})])
+    assert few.leaves_open(TRAIN, elsewhere=True), "this one may be on its way, and have few errors"
+    asked.attempts[0] = few.attempts[0]
+    asked.trains.append(other)
+    assert not asked.leaves_open(TRAIN, elsewhere=True), "asked ten times"
 
 
 def test_an_open_silence_on_the_way_leaves_the_last_hop_open() -> None:
