@@ -28,6 +28,8 @@ MOST_ROUNDS = 24
 """Of so many rounds the order is looked at: more would take longer than they tell."""
 LEAST_SPAN = 0.005
 """Seconds: in less than that one packet more or less makes thousands of a rate."""
+LEAST_EARNED = 3
+"""Packets that a limit has let through one by one, before that tells of its rate."""
 SLOWER = 0.8
 """Of the rate that was found, so much is asked for: neither clock is the other's."""
 
@@ -109,6 +111,17 @@ def rate_of(sent: Sequence[tuple[float, bool]]) -> float:
         return 0.0
     between = sum(came for time, came in sent if gone[0] < time < gone[-1])
     return max(0, between - 1) / (gone[-1] - gone[0])  # one may have been saved up, but for a little
+
+
+def steady_rate(sent: Sequence[tuple[float, bool]]) -> float:
+    """Return how many a second came of what was sent evenly, faster than the limit lets through; 0 for unknown.
+
+    `sent`: as for `rate_of`. What was saved up comes first, so it is counted from the first loss on: from one packet
+    that came to another the limit has earned all but the first.
+    """
+    lost = next((time for time, came in sent if not came), math.inf)
+    later = [time for time, came in sent if came and time > lost]
+    return (len(later) - 1) / (later[-1] - later[0]) if len(later) >= LEAST_EARNED else 0.0
 
 
 def limit_text(limit: SharedLimit, count: int) -> str:

@@ -15,7 +15,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.crowd import both, burst_of, rate_of
+from pytest_hdp.judge.crowd import both, burst_of, rate_of, steady_rate
 from pytest_hdp.judge.statistics import fisher
 from pytest_hdp.measure.path.waiting import Waiting, pause
 from pytest_hdp.measure.schedule.crowd import Crowd
@@ -38,6 +38,9 @@ REORDERS = 0.001  # seconds by which delays vary, and from which on a round's or
 FEW = 4  # trains of the sweep that is sent again, thinned
 SPAN = 0.02  # seconds of the plan's rate that are sent after a rest, and twice the burst that was seen
 MOST_AT_ONCE = 1024  # packets, then
+SLOW = 100.0  # packets a second: of a slower limit, sweep and rest show little more than its burst
+EVENLY = 1.0  # seconds in which packets are sent evenly then
+TIMES = 4  # as many as the limit seems to let through
 
 
 def ask_alone(know: Knowledge, direction: Direction, send: Send, hear: Callable[[], Waiting[None]]) -> Waiting[None]:
@@ -52,6 +55,7 @@ def ask_alone(know: Knowledge, direction: Direction, send: Send, hear: Callable[
     know.held, since = True, know.rounds
     try:
         if (yield from alone.share_a_limit(send, hear)):
+            yield from alone.measure_evenly(send, hear)
             paced = Paced(know, alone.crowd, alone.rate, alone.burst)
             yield from paced.ask(send, hear)
             know.settle_all(paced.judged())
@@ -119,6 +123,22 @@ class Alone:
             if chance <= CHANCE or (kept and chance > DOUBT and least <= CHANCE):
                 break
         return chance <= CHANCE
+
+    def measure_evenly(self, send: Send, hear: Callable[[], Waiting[None]]) -> Waiting[None]:
+        """Measure a slow limit's rate by what it earns while it is kept spent: a rest earns no more than its burst.
+
+        If nothing of that is lost, the limit lets more through than was thought: it is sent faster.
+        """
+        pace, lost, living = TIMES * max(self.rate, 1.0), False, self.crowd.living
+        while not lost and living and pace <= TIMES * SLOW and self.know.path.gone is None:
+            sent: list[Entry] = []
+            for at in range(int(pace * EVENLY)):
+                sent += yield from self._volley([living[at % len(living)]], send)
+                yield from pause(self.know.clock, 1 / pace)
+            yield from hear()
+            timed = self.crowd.timed(sent)
+            lost = not all(came for _, came in timed)
+            self.rate, pace = max(self.rate, steady_rate(timed)), TIMES * pace
 
     def _thinned(self, send: Send, hear: Callable[[], Waiting[None]]) -> Waiting[tuple[int, int]]:
         """Rest, and send the rounds of the sweep again for a few alone. How many were lost, and sent."""
