@@ -119,7 +119,7 @@ def _matching_ipv6(
     begin: Program = [(_LDX_IMM, 0, 0, header)]
     if protocols is not None:
         begin = [*_skip_unless_protocol_in(protocols, len(begin) + len(search), IPV6), *begin]
-    quoted = _icmpv6_errors(needle, min(places), packed(icmp_errors_to), len(begin)) if icmp_errors_to else []
+    quoted = _icmpv6_errors(needle, places[0], packed(icmp_errors_to), len(begin)) if icmp_errors_to else []
     return [*_whole_ipv6(), *quoted, *begin, *search, *drop_all()]
 
 
@@ -137,7 +137,10 @@ def _whole_ipv6() -> Program:
 
 
 def _icmpv6_errors(needle: bytes, bare: int, address: bytes, skip: int) -> Program:
-    """As `_icmp_errors`; what has the needle where bare HDP has it is none, though it reads like one: port 420 does."""
+    """As `_icmp_errors`; what has the needle where bare HDP has it is none, though it reads like one: port 420 does.
+
+    That is the first place of all.
+    """
     header, quote = IPV6.header_size, IPV6.header_size + _ICMP_HEADER
     errors = sorted(IPV6.icmp_errors)
     accept: Program = [*_same_address(address, quote + IPV6.destination_at, 1), (_RET, 0, 0, ACCEPT)]

@@ -36,7 +36,7 @@ def accepts(packet: bytes, offsets: list[int], protocols: set[int] | None, error
     if len(packet) < 8 or packet[0] >> 4 != 6:
         return False
     error = errors_to is not None and packet[6] == 58 and packet[40:41] in (b"\1", b"\2", b"\3", b"\4")
-    if error and packet[40 + min(offsets) :][:4] != NEEDLE[:4]:
+    if error and packet[40 + offsets[0] :][:4] != NEEDLE[:4]:
         quote = packet[48:]
         if len(quote) < 40 or quote[0] >> 4 != 6:
             return False

@@ -1,0 +1,131 @@
+"""IPv6 through a topology that somebody else built, with plain `ip netns` and `nft`: with an agent, and with none."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parents[3]
+SWEEP = "suites/internet/test_sweep.py"
+TARGET, NEAR, SECOND = "2001:db8:b::2", "2001:db8:a::2", "2001:db8:c::2"
+
+# two routers between them; addresses are usable at once, without duplicate address detection
+TOPOLOGY = """
+set -e
+for n in client r1 r2 server; do
+  ip netns add $n
+  ip netns exec $n sh -c 'echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad'
+  ip -n $n link set lo up
+done
+for n in r1 r2; do ip netns exec $n sh -c 'echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'; done
+join() {  # ns link address ns link address
+  ip link add $2 netns $1 type veth peer name $5 netns $4
+  ip -n $1 addr add $3/64 dev $2 nodad; ip -n $4 addr add $6/64 dev $5 nodad
+  ip -n $1 link set $2 up; ip -n $4 link set $5 up
+}
+join client c 2001:db8:a::2 r1 c 2001:db8:a::1
+join r1 w 2001:db8:c::1 r2 w 2001:db8:c::2
+join r2 s 2001:db8:b::1 server s 2001:db8:b::2
+ip -n client -6 route add default via 2001:db8:a::1
+ip -n r1 -6 route add 2001:db8:b::/64 via 2001:db8:c::2
+ip -n r2 -6 route add 2001:db8:a::/64 via 2001:db8:c::1
+ip -n server -6 route add default via 2001:db8:b::1
+"""
+LIFTED = """
+for n in client r1 r2 server; do ip netns exec $n sh -c 'echo >/proc/sys/net/ipv6/icmp/ratemask'; done
+"""
+RULES = """
+ip netns exec r2 nft -f - <<'END'
+table ip6 t { chain f { type filter hook forward priority 0
+  ip6 daddr 2001:db8:b::2 meta l4proto 253 drop
+  ip6 daddr 2001:db8:b::2 meta l4proto 50 reject with icmpv6 type admin-prohibited
+  ip6 saddr 2001:db8:b::2 meta l4proto 112 drop
+}
+}
+END
+"""
+ENDS = ("--hdp-source=netns=client", "--hdp-agent=netns=server", f"--hdp-target={TARGET}")
+ALONE = (ENDS[0], ENDS[2])
+
+
+@pytest.fixture
+def run(tmp_path: Path, in_namespaces):
+    """Run pytest beside the topology, all of it in namespaces (user, mount, network) that end with the process."""
+
+    def start(*arguments: str, before: str = "") -> tuple[int, str, dict]:
+        report = tmp_path / "report"
+        pytest_command = (
+            f'{sys.executable} -mpytest -pno:cacheprovider -pno:hypothesispytest --hdp-report={report} "$@"'
+        )
+        done = in_namespaces(f"{TOPOLOGY}\n{before}\n{pytest_command}", *arguments)
+        results = report / "results.jsonl"
+        records = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
+        return done.returncode, done.stdout + done.stderr, {(r["protocol"], r["direction"]): r for r in records}
+
+    return start
+
+
+def but(records: dict, usual: str) -> dict:
+    return {key: record["verdict"] for key, record in records.items() if record["verdict"] != usual}
+
+
+def test_every_number_both_ways(run):
+    status, printed, records = run(SWEEP, *ENDS)
+    assert but(records, "delivered") == {
+        (0, "forward"): "refused_at_socket", (0, "reverse"): "refused_at_socket",
+    }, printed  # fmt: skip
+    assert len(records) == 512
+    assert status == 1, "0 is refused, and nobody said so before"
+    sample = records[58, "forward"]
+    assert (sample["ip_version"], sample["path"]["source"], sample["path"]["target"]) == (6, NEAR, TARGET)
+    assert (sample["ttl"], sample["modified"], sample["nat"]["state"]) == (62, [], "none")
+
+
+def test_finds_what_the_topology_does(run):
+    _, printed, records = run(SWEEP, *ENDS, before=RULES)
+    assert but(records, "delivered") == {
+        (0, "forward"): "refused_at_socket", (0, "reverse"): "refused_at_socket",
+        (253, "forward"): "lost", (50, "forward"): "rejected", (112, "reverse"): "lost",
+    }, printed  # fmt: skip
+    assert records[253, "forward"]["last_hop"] == {"ttl": 2, "address": SECOND}
+    assert f"lost between {SECOND} (hop 2) and {TARGET} (hop 3)" in records[253, "forward"]["explanation"]
+    assert records[112, "reverse"]["last_hop"] == {"ttl": 1, "address": "2001:db8:b::1"}
+    (answer,) = records[50, "forward"]["icmp"]
+    assert (answer["from"], answer["type"], answer["code"], answer["authenticated"]) == (SECOND, 1, 1, True)
+    assert "communication administratively prohibited (ICMPv6 1/1)" in records[50, "forward"]["explanation"]
+
+
+def test_a_stock_target_by_itself_reaches_246_numbers(run):
+    """Sections 1 and 2 of what is known: bare 0, 6, 17, 43, 44, 58, 59, 60, 103 and 136 bring no answer."""
+    _, printed, records = run(SWEEP, *ALONE, before=LIFTED)
+    found = but(records, "reached")
+    silent = {number for (number, _), verdict in found.items() if verdict == "silent"}
+    assert silent == {6, 17, 43, 44, 58, 59, 60, 103, 136}, printed
+    assert {number for number, _ in found} - silent == {0}
+    assert "unrecognized Next Header (ICMPv6 4/1)" in records[253, "forward"]["explanation"]
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        ("2001:db8:ffff::1", "no route to 2001:db8:ffff::1"),
+        ("fe80::1%nosuch0", "nosuch0"),
+    ],
+)
+def test_no_way_there_is_said_and_nothing_measured(run, target, says):
+    before = "ip -n client -6 route del default"
+    status, printed, records = run(SWEEP, ENDS[0], f"--hdp-target={target}", before=before)
+    assert (status, records) == (4, {}), printed
+    assert says in printed
+    assert "Traceback" not in printed
+
+
+def test_a_neighbour_by_its_link_local_address(run):
+    before = "ip -n r1 addr add fe80::1/64 dev c nodad"
+    arguments = (ENDS[0], "--hdp-agent=netns=r1", "--hdp-target=fe80::1%c", "--hdp-protocols=253,58,135")
+    status, printed, records = run(SWEEP, *arguments, before=before)
+    assert {key: record["verdict"] for key, record in records.items() if key[1] == "forward"} == {
+        (number, "forward"): "delivered" for number in (253, 58, 135)
+    }, printed
+    assert status == 0
