@@ -8,28 +8,34 @@ checksums right) with HDP inside, where nobody who speaks the protocol is harmed
 from __future__ import annotations
 
 import struct
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pytest_hdp.packet._carrier_base import INNER_PROTOCOL, Carrier, Ends
+from pytest_hdp.packet._ipv6 import EXTENSION_HEADERS, IPV6_ONLY
 from pytest_hdp.packet._routing import ROUTING
 from pytest_hdp.packet._transports import TRANSPORTS
 from pytest_hdp.packet._tunnels import TUNNELS
-from pytest_hdp.packet.family import packed
+from pytest_hdp.packet.family import IPV4, IPV6, family_of, packed
 from pytest_hdp.packet.hdp import DEFAULT_PORT, HEADER_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_hdp.packet.family import Family
+
 __all__ = [
     "CARRIERS",
+    "EXTENSION_HEADERS",
     "INNER_PROTOCOL",
     "RUN_ID_IN_UDP",
-    "RUN_ID_OFFSETS",
     "Carrier",
     "Ends",
+    "carriers",
     "hdp_offset",
     "run_id_offsets",
+    "run_id_places",
     "unwrap",
     "wrap",
 ]
@@ -37,7 +43,17 @@ __all__ = [
 CARRIERS: Mapping[int, Carrier] = MappingProxyType(
     {carrier.protocol: carrier for carrier in sorted((*TRANSPORTS, *TUNNELS, *ROUTING), key=lambda c: c.protocol)}
 )
-"""The carriers by protocol number, in order of the numbers."""
+"""The carriers by protocol number, in order of the numbers: those of IPv4."""
+
+_IPV4_ONLY = frozenset({1, 2, 55})  # ICMP, IGMP and minimal encapsulation mean nothing over IPv6
+_BY_IPV6 = {number: carrier for number, carrier in CARRIERS.items() if number not in _IPV4_ONLY}
+_BY_IPV6 |= {carrier.protocol: carrier for carrier in IPV6_ONLY}
+_BY_FAMILY = {IPV4: CARRIERS, IPV6: MappingProxyType(dict(sorted(_BY_IPV6.items())))}
+
+
+def carriers(family: Family) -> Mapping[int, Carrier]:
+    """Return the carriers of an IP version by protocol number, in order of the numbers."""
+    return _BY_FAMILY[family]
 
 
 def wrap(
@@ -55,7 +71,7 @@ def wrap(
     cover them. The ports go where the protocol has ports. ValueError where `hdp` is too long or a port out of
     range.
     """
-    carrier = CARRIERS.get(protocol)
+    carrier = carriers(family_of(destination)).get(protocol)
     if carrier is None:
         return None
     ends = Ends(packed(source), packed(destination), source_port, destination_port)
@@ -68,15 +84,27 @@ def wrap(
         raise ValueError(f"{len(hdp)} bytes of HDP, or {ports}, do not fit {carrier.message}") from error
 
 
-def hdp_offset(protocol: int) -> int:
+def hdp_offset(protocol: int, family: Family = IPV4) -> int:
     """Return where HDP starts in what `wrap` makes, in bytes behind the IP header; 0 without a carrier."""
-    carrier = CARRIERS.get(protocol)
+    carrier = carriers(family).get(protocol)
     return 0 if carrier is None else carrier.offset
 
 
-def run_id_offsets(protocol: int) -> tuple[int, ...]:
+def run_id_offsets(protocol: int, family: Family) -> tuple[int, ...]:
     """Return where the run id stands behind the IP header, bare and in this number's carrier."""
-    return RUN_ID_AT, RUN_ID_AT + hdp_offset(protocol)
+    return RUN_ID_AT, RUN_ID_AT + hdp_offset(protocol, family)
+
+
+@cache
+def run_id_places(family: Family) -> tuple[int, ...]:
+    """Return all places behind the IP header at which a run id is looked for.
+
+    The usual ones come first, that of bare HDP before all others, since the first that fits ends a filter; then those
+    to which boxes on the path shift it.
+    """
+    usual = sorted({RUN_ID_AT, *(RUN_ID_AT + carrier.offset for carrier in carriers(family).values())})
+    shifted = (place + shift for place in usual for shift in range(-12, 17))
+    return tuple(dict.fromkeys([*usual, *(place for place in shifted if place >= 0)]))
 
 
 def unwrap(protocol: int, ip_payload: bytes) -> bytes | None:
@@ -91,7 +119,3 @@ def unwrap(protocol: int, ip_payload: bytes) -> bytes | None:
 
 RUN_ID_AT = HEADER_SIZE
 RUN_ID_IN_UDP = 8 + RUN_ID_AT
-_PLACES = sorted({RUN_ID_AT, *(RUN_ID_AT + hdp_offset(number) for number in CARRIERS)})
-# The usual ones first, since the first that fits ends a filter; then those to which boxes on the path shift it.
-RUN_ID_OFFSETS = tuple(dict.fromkeys([*_PLACES, *(place + shift for place in _PLACES for shift in range(-12, 17))]))
-"""All places behind the IP header at which a run id is looked for."""

@@ -53,8 +53,8 @@ def crc32c(data: bytes) -> int:
 
 
 RIGHT, STALE, NONE = "right", "stale", "none"
-_ICMP, _TCP, _UDP, _DCCP, _SCTP, _UDPLITE = 1, 6, 17, 33, 132, 136
-_AT = {_ICMP: 2, _TCP: 16, _UDP: 6, _DCCP: 6, _SCTP: 8, _UDPLITE: 6}
+_ICMP, _TCP, _UDP, _DCCP, _ICMPV6, _SCTP, _UDPLITE = 1, 6, 17, 33, 58, 132, 136
+_AT = {_ICMP: 2, _TCP: 16, _UDP: 6, _DCCP: 6, _ICMPV6: 2, _SCTP: 8, _UDPLITE: 6}
 
 
 def transport_checksum(protocol: int, source: bytes, destination: bytes, message: bytes) -> str | None:
@@ -64,7 +64,7 @@ def transport_checksum(protocol: int, source: bytes, destination: bytes, message
     header. `message` may be anything: nothing raises.
     """
     at = _AT.get(protocol)
-    if at is None or len(message) < at + (4 if protocol == _SCTP else 2):
+    if at is None or (protocol == _ICMPV6 and len(source) == 4) or len(message) < at + (4 if protocol == _SCTP else 2):
         return None
     if protocol == _SCTP:
         found = crc32c(message[:at] + bytes(4) + message[at + 4 :]).to_bytes(4, "little")

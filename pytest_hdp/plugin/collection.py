@@ -146,7 +146,7 @@ def _cases(settings: Settings, arguments: dict[str, Any]) -> list[Case]:
         if direction is Direction.FORWARD or not _nobody_watches(settings, key)
         for form in forms
         for number in (_by_interest(numbers) if _nobody_watches(settings, key) else numbers)
-        if (form is Form.BARE and not needs) or _has_carrier(number) is (form is Form.WELLFORMED)
+        if (form is Form.BARE and not needs) or _has_carrier(number, key) is (form is Form.WELLFORMED)
     ]
 
 
@@ -198,10 +198,10 @@ def _directions(text: str) -> tuple[Direction, ...]:
     return (Direction.FORWARD, Direction.REVERSE) if text == "both" else (Direction(text),)
 
 
-def _has_carrier(number: int) -> bool:
-    from pytest_hdp.packet.carrier import CARRIERS
+def _has_carrier(number: int, key: str) -> bool:
+    from pytest_hdp.packet.carrier import carriers
 
-    return number in CARRIERS
+    return number in carriers(family_in(key))
 
 
 def _untouched_for(key: str, form: Form) -> str:

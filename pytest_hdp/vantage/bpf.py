@@ -153,8 +153,13 @@ def _icmpv6_errors(needle: bytes, bare: int, address: bytes, skip: int) -> Progr
         (_LDX_IMM, 0, 0, quote + header),
         (_JA, 0, 0, skip),
     ]
-    bare_test: Program = [(_LD_W_ABS, 0, 0, header + bare), (_JEQ, 0, 1, int.from_bytes(needle[:4], "big"))]
-    bare_test += [(_JA, 0, 0, len(told))]
+    bare_test: Program = [
+        (_LD_LEN, 0, 0, 0),
+        (_JGE, 0, 3, header + bare + 4),
+        (_LD_W_ABS, 0, 0, header + bare),
+        (_JEQ, 0, 1, int.from_bytes(needle[:4], "big")),
+        (_JA, 0, 0, len(told)),
+    ]
     kinds: Program = [
         (_LD_B_ABS, 0, 0, header),
         *((_JEQ, len(errors) - index, 0, kind) for index, kind in enumerate(errors)),

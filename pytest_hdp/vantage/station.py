@@ -195,12 +195,12 @@ class Station:
             _build_header(opened, family, protocol, included=header_included)
         return self._keep(opened)
 
-    def sender_of_zero(self) -> int:
-        """Open a socket that sends IPv4 packets with number 0, for which no raw socket exists: in a header made here.
+    def sender_of_zero(self, family: int = socket.AF_INET) -> int:
+        """Open a socket that sends packets with number 0, for which no raw socket exists: in a header made here.
 
         All that a caller says of that is where `send` sends to: the source is the kernel's choice. Raises OSError.
         """
-        handle = self.sender(socket.AF_INET, _IPPROTO_RAW, header_included=True)
+        handle = self.sender(family, _IPPROTO_RAW, header_included=True)
         self._of_zero.add(handle)
         self._sendto[handle] = self._sending(handle)
         return handle
@@ -314,11 +314,25 @@ class Station:
     def _sending(self, handle: int) -> Callable[[bytes, tuple[str, int]], int]:
         opened = self._sockets[handle]
         source = self._source.get(int(opened.family), [])
+        if handle in self._of_zero and opened.family == socket.AF_INET6:
+            return lambda data, to: opened.sendmsg(
+                [self._header_of_zero6(opened, to[0], len(data)), data], (), 0, _destination(opened, to[0], 0)
+            )
         if handle in self._of_zero:
             return lambda data, to: opened.sendmsg([_header_of_zero(opened, to[0]), data], source, 0, to)
         if opened.family == socket.AF_INET6:
             return lambda data, to: opened.sendmsg([data], source, 0, _destination(opened, *to))
         return (lambda data, to: opened.sendmsg([data], source, 0, to)) if source else opened.sendto
+
+    def _header_of_zero6(self, opened: socket.socket, address: str, size: int) -> bytes:
+        """A header such as the kernel makes, which changes nothing of an IPv6 header that is given to it."""
+        if size > 0xFFFF:
+            raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
+        hops = opened.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS)
+        chosen = self._source.get(int(socket.AF_INET6))
+        source = chosen[0][2][:16] if chosen else socket.inet_pton(socket.AF_INET6, self.route(address)[0])
+        destination = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])
+        return struct.pack("!IHBB16s16s", 6 << 28, size, 0, hops, source, destination)
 
     def _keep_reader(self, opened: socket.socket, counted: bool = True) -> int:
         handle = self._keep(opened)

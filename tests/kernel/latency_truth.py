@@ -30,7 +30,7 @@ from pytest_hdp.measure.campaign import routes
 from pytest_hdp.measure.latency.experiment import WARM_UP, Comparison, LatencyPlan
 from pytest_hdp.measure.latency.sockets import kinds
 from pytest_hdp.measure.path.open_path import OpenPath
-from pytest_hdp.packet.carrier import RUN_ID_OFFSETS
+from pytest_hdp.packet.carrier import run_id_places
 from pytest_hdp.packet.family import IPV4
 from pytest_hdp.vantage import bpf
 from pytest_hdp.vantage.netns.socket_pool import Opener
@@ -119,7 +119,7 @@ class _Box:
         (number,) = (i for i, link in enumerate(path.lab.layout.links) if link.wires)
         name = wire_name(number, 0)
         self._station = Station(Opener(path.lab.namespace("wires")))
-        program = bpf.matching(path.run_id, RUN_ID_OFFSETS)
+        program = bpf.matching(path.run_id, run_id_places(IPV4))
         for side in "lr":
             self._station.tap(f"{name}{side}", program, BUFFER)
 

@@ -132,7 +132,7 @@ def test_an_error_with_a_forged_quote_is_a_strangers(path):
     path.subscribers.append(lambda eye, observation: seen.append(observation) if eye.kind == "tap" else None)
     measurement = Measurement(path, Plan((Train(200),)))
     measurement.run()
-    left = next(iter(measurement.ledger.probes.values())).left[0].data
+    left = next(iter(measurement.ledger.probes.values())).left[0].packet.data
     icmp = path.sender(Direction.FORWARD, 1)
     before = len(seen)
     for quote in (flipped(left, 50), left):  # a byte of the MAC, and none
@@ -151,7 +151,7 @@ def test_a_quote_too_short_for_its_tag_is_recognised_by_what_left(path):
     entry = next(iter(measurement.ledger.probes.values()))
     icmp = path.sender(Direction.FORWARD, 1)
     before = len(seen)
-    for quote in (entry.left[0].data[:28], flipped(entry.left[0].data[:28], 4)):
+    for quote in (entry.left[0].packet.data[:28], flipped(entry.left[0].packet.data[:28], 4)):
         message = b"\x0b\x00\x00\x00\x00\x00\x00\x00" + quote
         assert path.near.station.send(icmp, message, HERE) is None
     look_until(path, seen, before + 4)

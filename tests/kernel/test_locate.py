@@ -16,6 +16,7 @@ from pytest_hdp.measure.location.locate import Locator, ask_again
 from pytest_hdp.measure.path.open_path import OpenPath
 from pytest_hdp.measure.path.waiting import drive
 from pytest_hdp.measure.schedule.engine import Measurement
+from pytest_hdp.packet.view import view
 
 LAB = "allowlist"
 BURST = 6  # errors that a stock Linux host sends to one peer at once
@@ -50,8 +51,8 @@ def test_what_a_spent_budget_leaves_in_doubt_is_asked_again(path):
     locator = Locator(path, Direction.FORWARD, b"")
 
     def file(eye, observation):
-        if not locator.control.observe(eye, observation) and eye.kind == "tap":
-            locator.ledger.icmp_error(observation[1], observation[3])
+        if not locator.control.observe(eye, observation, view(observation[3])) and eye.kind == "tap":
+            locator.ledger.icmp_error(observation[1], view(observation[3]))
 
     path.subscribers.append(file)
     spend_budget(path)

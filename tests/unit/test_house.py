@@ -39,7 +39,7 @@ LAZY = {"scapy", "pyroute2", "execnet", "rich", "hypothesis", "xdist"}
 OWN_MODULE = {"scapy": "scapy", "hypothesis": "strategies"}
 """What may be imported at the top of a module whose name says so."""
 
-LONGER = {"vantage/station.py": 660}
+LONGER = {"vantage/station.py": 670}
 """One file on purpose: it is shipped as source to hosts that have nothing of ours."""
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "suites" not in path.relative_to(PACKAGE).parts)

@@ -91,7 +91,7 @@ def _copy_of_another(put: Callable[[object, str, object], None]) -> None:
     """A second copy is counted as the next probe's arrival."""
 
     def wrong(entry: Any, _time: int, entries: Any, copy: Any) -> Any:
-        again = any(copy.data[20:] == other.data[20:] for other in entry.arrived) and entry.delivered
+        again = any(copy.packet.payload == other.packet.payload for other in entry.arrived) and entry.delivered
         following = entries[entries.index(entry) + 1 :]
         return following[0] if again and following else entry
 

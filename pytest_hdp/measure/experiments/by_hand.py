@@ -14,7 +14,7 @@ from pytest_hdp.measure.path.capture import BY_HAND
 from pytest_hdp.measure.path.endpoints import open_sender
 from pytest_hdp.measure.path.waiting import drive, look_until
 from pytest_hdp.packet import hdp, tag
-from pytest_hdp.packet.carrier import RUN_ID_OFFSETS
+from pytest_hdp.packet.carrier import run_id_places
 from pytest_hdp.packet.encoding import Encoding, decode, encode
 from pytest_hdp.packet.view import view
 from pytest_hdp.vantage import bpf
@@ -55,7 +55,7 @@ class Listener:
         self.encoding = encoding
         self._path = path
         self._inbox: deque[Observation] = deque()
-        program = bpf.matching(path.run_id, RUN_ID_OFFSETS, family=path.family, tap=False)
+        program = bpf.matching(path.run_id, run_id_places(path.family), family=path.family, tap=False)
         handle = end.station.listen(path.family.socket_family, protocol, program, buffer=path.buffer)
         self._end, self._handle = end, handle
         path.deliver_to(end, handle, self._inbox)

@@ -52,7 +52,8 @@ class Entry:
     `data`: the IP payload as sent; the HDP header stands at `start`, `size` bytes of header, tag and content follow.
     `sent_at`: ns of the wall clock, which may be set; `asked_at`: seconds of the clock that nobody can set. `handed`:
     to sendto(), unless who sends it was interrupted before. `carried`: came to the receiver inside a tunnel's packets.
-    `heard`: there is a socket at the receiver for its number; else its interface is where it ends.
+    `heard`: there is a socket at the receiver for its number; else its interface is where it ends. `under`: the number
+    behind its extension header, if the socket of that got it.
     """
 
     index: int
@@ -72,6 +73,7 @@ class Entry:
     carried: list[Copy] = field(default_factory=list)
     icmp: list[IcmpReport] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
+    under: int | None = None
     _told: tuple[tuple[str | None, tuple[int, ...]], Probe] | None = None
 
     def keep(self, copies: list[Copy], copy: Copy) -> None:

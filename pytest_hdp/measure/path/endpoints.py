@@ -18,7 +18,7 @@ from errno import (
 )
 from typing import TYPE_CHECKING
 
-from pytest_hdp.packet.family import IPV4, family_of
+from pytest_hdp.packet.family import IPV6, family_of
 from pytest_hdp.vantage.remote.client import RemoteStation
 from pytest_hdp.vantage.remote.exchange import AgentGone
 
@@ -73,14 +73,14 @@ def refuse_itself(address: str, interface: str, target: str, source: str) -> Non
         raise PathUnavailable(f"{target} is {source} itself: pytest suites/loopback measures that")
 
 
-def open_sender(end: End, protocol: int, family: Family, *, routed: bool) -> int:
+def open_sender(end: End, protocol: int, family: Family, *, routed: bool, wellformed: bool = False) -> int:
     """Open a raw socket that sends this number from an end. Raises OSError with the errno of socket().
 
     No kernel has a raw socket for 0. Over an IPv4 path (`routed`) it is sent all the same, in a header of our own; on
-    loopback what socket() says is what is asked for, and by IPv6 too: there 0 is a header that no host sends so.
+    loopback what socket() says is what is asked for. By IPv6 0 is the number of a header: only `wellformed` it is sent.
     """
-    if protocol == 0 and routed and family is IPV4:
-        return end.station.sender_of_zero()
+    if protocol == 0 and (wellformed if family is IPV6 else routed):
+        return end.station.sender_of_zero(family.socket_family)
     return end.station.sender(family.socket_family, protocol)
 
 

@@ -9,11 +9,11 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Self
 
-from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.measure.path.confirmed import HELD_BACK, Confirmed, Numbered
 from pytest_hdp.measure.path.endpoints import End, Eye, PathUnavailable, open_sender, refusal
 from pytest_hdp.measure.path.traffic import Traffic
-from pytest_hdp.packet.carrier import RUN_ID_IN_UDP, RUN_ID_OFFSETS, run_id_offsets
+from pytest_hdp.packet.carrier import RUN_ID_IN_UDP, run_id_offsets, run_id_places
 from pytest_hdp.packet.family import family_of
 from pytest_hdp.packet.tag import RUN_ID_SIZE, Sealer
 from pytest_hdp.vantage import bpf
@@ -64,7 +64,7 @@ class OpenPath:
         self.eyes: dict[tuple[int, int], Eye] = {}
         self.subscribers: list[Callable[[Eye, Observation], None]] = []
         self._inboxes: dict[tuple[int, int], deque[Observation]] = {}
-        self._senders: dict[tuple[Direction, int], int | str] = {}
+        self._senders: dict[tuple[Direction, int, bool], int | str] = {}
         self._listeners: dict[tuple[int, int], int | str] = {}
         self._programs: dict[tuple[int, ...], bytes] = {}
         self._next_index = 0
@@ -119,19 +119,19 @@ class OpenPath:
         """The end with eyes that receives in this direction, if there is one."""
         return self.far if direction is Direction.FORWARD else self.near
 
-    def sender(self, direction: Direction, protocol: int) -> int | str:
+    def sender(self, direction: Direction, protocol: int, form: Form = Form.BARE) -> int | str:
         """Handle of the raw socket that sends this protocol, or the name of the errno with which socket() refused.
 
         Where a listener for it is open at the same end, that one sends: to open another takes as long as ten packets.
         """
-        key = (direction, protocol)
+        key = (direction, protocol, protocol == 0 and form is Form.WELLFORMED)
         if key not in self._senders:
             end = self.sender_end(direction)
             if isinstance(listening := self._listeners.get((id(end), protocol)), int):
                 self._senders[key] = listening
                 return listening
             try:
-                self._senders[key] = open_sender(end, protocol, self.family, routed=self.routed)
+                self._senders[key] = open_sender(end, protocol, self.family, routed=self.routed, wellformed=key[2])
             except OSError as error:
                 self._senders[key] = refusal(error)
         return self._senders[key]
@@ -159,7 +159,7 @@ class OpenPath:
         wanted: dict[int, set[int]] = {id(end): set() for end in self._ends}
         for train in trains:
             ends = [self.receiver_end(train.direction)]
-            if (train.direction, train.protocol) not in self._senders:
+            if (train.direction, train.protocol, False) not in self._senders:
                 ends += [self.sender_end(train.direction)] if train.protocol else []
             for end in ends:
                 if end is not None and (id(end), train.protocol) not in self._listeners:
@@ -279,15 +279,15 @@ class OpenPath:
 
     def _program(self, protocol: int) -> bytes:
         """The filter of a raw socket, which sees this number alone. Each instruction costs 0.5 us to attach."""
-        offsets = run_id_offsets(protocol)
+        offsets = run_id_offsets(protocol, self.family)
         if offsets not in self._programs:
             self._programs[offsets] = bpf.assemble(bpf.matching(self.run_id, offsets, family=self.family, tap=False))
         return self._programs[offsets]
 
     def _open_tap(self, end: End) -> None:
-        program = bpf.matching(self.run_id, RUN_ID_OFFSETS, family=self.family, icmp_errors_to=self.name.target)
-        buffer = self.buffer if self.buffer is not None else TAP_BUFFER
-        self._watch(end, end.station.tap(None, program, buffer=buffer), Eye(end, "tap"))
+        places, target = run_id_places(self.family), self.name.target
+        program = bpf.matching(self.run_id, places, family=self.family, icmp_errors_to=target)
+        self._watch(end, end.station.tap(None, program, buffer=self.buffer or TAP_BUFFER), Eye(end, "tap"))
 
     def _open_control(self, end: End) -> tuple[int, int]:
         handle, port = end.station.datagram(

@@ -93,7 +93,7 @@ def send_probe(
         ledger.solicited.add(train)
     if path.witness is not None:
         path.witness.sent(entry, ledger.purpose)
-    handle = path.sender(train.direction, train.protocol)
+    handle = path.sender(train.direction, train.protocol, train.form)
     if isinstance(handle, int):
         path.send(end, handle, data, address, entry)
         if entry.errno is None:

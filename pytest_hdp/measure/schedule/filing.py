@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.measure.control.control import PACKET_OUTGOING
+from pytest_hdp.packet.carrier import EXTENSION_HEADERS, INNER_PROTOCOL
 from pytest_hdp.packet.view import view
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ def _keep(path: OpenPath, control: Control, found: tuple[Entry, Copy], eye: Eye,
     elif _is_reply(entry, copy.packet):
         return
     elif eye.kind == "socket":
-        if receiving:
+        if receiving and behind_extension(entry, eye.protocol):
+            entry.under = eye.protocol
+        elif receiving:
             entry.keep(entry.delivered, copy)
     elif outgoing and eye.end is path.sender_end(direction):
         entry.keep(entry.left, copy)
@@ -59,6 +62,12 @@ def _keep(path: OpenPath, control: Control, found: tuple[Entry, Copy], eye: Eye,
         entry.keep(entry.arrived, copy)
         if direction is Direction.REVERSE and copy.genuine:
             path.came_back(entry.index)
+
+
+def behind_extension(entry: Entry, number: int | None) -> bool:
+    """Whether a socket got what was behind the extension header that was sent: its number is the inner one."""
+    train = entry.train
+    return number == INNER_PROTOCOL and train.form is Form.WELLFORMED and train.protocol in EXTENSION_HEADERS
 
 
 def _is_error(

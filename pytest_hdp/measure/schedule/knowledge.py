@@ -97,7 +97,7 @@ class Knowledge:
         for train in self.plan.trains:
             self.path.listener(train.direction, train.protocol)
         for train in self.plan.trains:
-            if isinstance(self.path.sender(train.direction, train.protocol), str):
+            if isinstance(self.path.sender(train.direction, train.protocol, train.form), str):
                 self.settled[train] = self.judge(train, more_rounds=False)
         self.path.settle()
         self.path.new_drops()  # what overflowed before anything was sent says nothing about what will be
@@ -182,7 +182,7 @@ class Knowledge:
         circumstances: Circumstances | None = None,
     ) -> Judgement:
         """What is known of a train now means. `circumstances`: instead of those that all trains share."""
-        errno = self.path.sender(train.direction, train.protocol)
+        errno = self.path.sender(train.direction, train.protocol, train.form)
         evidence = self.ledger.evidence(train, errno if isinstance(errno, str) else None)
         circumstances = circumstances or self.circumstances(train, more_rounds=more_rounds)
         momentary = circumstances.momentary | self.momentary.get(train, frozenset())

@@ -21,7 +21,15 @@ import sys
 import time
 from typing import Any, Iterator, NoReturn, Sequence  # noqa: UP035 (Python 3.8)
 
-from pytest_hdp.vantage.remote.preopened import Ahead, Refused, check, check_numeric, check_privilege, drop_privilege
+from pytest_hdp.vantage.remote.preopened import (
+    Ahead,
+    Refused,
+    check,
+    check_numeric,
+    check_privilege,
+    drop_privilege,
+    source_of,
+)
 from pytest_hdp.vantage.station import Observation, Station, _with_room
 
 # what its controller may have opened, and which of the arguments are a buffer's size
@@ -29,7 +37,6 @@ _OPENING = {"tap": 2, "listen": 3, "sender": None, "sender_of_zero": None, "data
 MOST_UNCONFIRMED = 64  # packets to addresses learnt from the network, from which nothing is known to have come back
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 _MOST_SOURCES = 4096  # addresses that are remembered: a flood from all of them must not fill the memory
-_ICMP_ERRORS = (3, 4, 5, 11, 12)
 _TOGETHER = 0.004  # seconds for which observations are gathered into one message
 _CATCH_UP = 0.002  # seconds of delay in sending that are made up for by sending faster
 _MOST_TOGETHER = 500
@@ -166,9 +173,8 @@ class Agent:
         for handle, when, kind, data, address, interface in self._station.poll(0):
             if handle in self._theirs:
                 self._seen.append((self._theirs[handle], when, kind, data, address, interface))
-            full = len(self._sources) >= _MOST_SOURCES
-            if kind == 0 and len(data) >= 20 and not full and not _is_icmp_error(data) and 0 < data[12] < 224:
-                self._sources.add(socket.inet_ntoa(data[12:16]))  # of one host: none that leads to many
+            if kind == 0 and len(self._sources) < _MOST_SOURCES:
+                self._sources.update(source_of(data))
 
     def _end(self, reason: str) -> NoReturn:
         self._replies.append(("gone", reason))
@@ -217,8 +223,7 @@ class Agent:
             self._end("a socket that was opened ahead can't be used")
 
     def _open(self, handle: int, how: str, arguments: list[Any]) -> int:
-        if how in ("listen", "sender"):
-            check(arguments[0] in _FAMILIES)
+        check(how not in ("listen", "sender", "sender_of_zero") or arguments[0] in _FAMILIES)
         for address in arguments[:1] if how == "datagram" else arguments[4:5] if how == "listen" else ():
             check_numeric(address or "0.0.0.0")  # noqa: S104 (as a station reads it)
         opened = getattr(self._station, how)(*arguments)
@@ -293,8 +298,3 @@ def _parts(seen: list[Observation]) -> Iterator[list[Observation]]:
             start, size = end + 1, 0
     if start < len(seen):
         yield seen[start:]
-
-
-def _is_icmp_error(data: bytes) -> bool:
-    header = (data[0] & 15) * 4
-    return data[9] == 1 and data[header : header + 1] in [bytes([kind]) for kind in _ICMP_ERRORS]

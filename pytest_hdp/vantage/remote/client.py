@@ -92,9 +92,9 @@ class RemoteStation:
         """As `Station.sender`; the header is always the kernel's."""
         return self._open_raw("sender", int(family), protocol)
 
-    def sender_of_zero(self) -> int:
+    def sender_of_zero(self, family: int) -> int:
         """As `Station.sender_of_zero`."""
-        return self._open("sender_of_zero")[0]
+        return self._open("sender_of_zero", int(family))[0]
 
     def datagram(
         self, address: str, port: int = 0, program: Program | None = None, buffer: int | None = None

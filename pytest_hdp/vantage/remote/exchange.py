@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import threading
 from collections.abc import Callable, Container, Iterable, Sequence
-from ipaddress import IPv4Address
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pytest_hdp.judge.explain import plain
@@ -186,7 +186,7 @@ def told_port(value: object) -> int:
 def told_route(value: Iterable[object]) -> tuple[str, str, int]:
     """What `Station.route` returns. Raises TypeError, ValueError."""
     address, interface, mtu = value
-    return str(IPv4Address(str(address))), told_text(interface), _whole(mtu, 1 << 31)
+    return str(ip_address(str(address))), told_text(interface), _whole(mtu, 1 << 31)
 
 
 def _whole(value: object, most: int) -> int:

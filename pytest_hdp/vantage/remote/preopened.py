@@ -81,7 +81,8 @@ class Ahead:
 
     def fill(self) -> None:
         """Open all that may ever be asked for, raw sockets of each number and taps. They receive nothing yet."""
-        keys = [(int(socket.AF_INET), int(socket.SOCK_RAW), number) for number in _NUMBERS]
+        raw = int(socket.SOCK_RAW)
+        keys = [(int(family), raw, number) for family in (socket.AF_INET, socket.AF_INET6) for number in _NUMBERS]
         keys.append((AF_PACKET, int(socket.SOCK_DGRAM), 0))
         for key in keys:
             most = _OF_RAW if key[2] == socket.IPPROTO_RAW else _OF_EACH
@@ -138,4 +139,16 @@ def check(allowed: bool) -> None:
 
 def check_numeric(address: str) -> None:
     """Refuse a name: to look it up, the host would send packets to others."""
-    socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+    socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address.partition("%")[0])
+
+
+def source_of(data: bytes) -> list[str]:
+    """Where a packet came from: of one host, none that leads to many; nothing of an ICMP error, which anybody sends."""
+    if len(data) >= 40 and data[0] >> 4 == 6:
+        icmp, kind, one = data[6] == 58, data[40:41], data[8] != 255 and any(data[8:24])
+        return [] if not one or (icmp and b"\1" <= kind <= b"\4") else [socket.inet_ntop(socket.AF_INET6, data[8:24])]
+    if len(data) < 20 or not 0 < data[12] < 224:
+        return []
+    header = (data[0] & 15) * 4
+    error = data[9] == 1 and data[header : header + 1] in [bytes([kind]) for kind in (3, 4, 5, 11, 12)]
+    return [] if error else [socket.inet_ntoa(data[12:16])]

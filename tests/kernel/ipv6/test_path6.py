@@ -121,11 +121,22 @@ def test_no_way_there_is_said_and_nothing_measured(run, target, says):
     assert "Traceback" not in printed
 
 
-def test_a_neighbour_by_its_link_local_address(run):
-    before = "ip -n r1 addr add fe80::1/64 dev c nodad"
-    arguments = (ENDS[0], "--hdp-agent=netns=r1", "--hdp-target=fe80::1%c", "--hdp-protocols=253,58,135")
-    status, printed, records = run(SWEEP, *arguments, before=before)
-    assert {key: record["verdict"] for key, record in records.items() if key[1] == "forward"} == {
-        (number, "forward"): "delivered" for number in (253, 58, 135)
-    }, printed
-    assert status == 0
+HEADERS = {0: "reached", 43: "delivered", 44: "delivered", 58: "delivered", 59: "delivered", 60: "delivered"}
+
+
+def test_wellformed_every_number_that_has_a_form_gets_through(run):
+    status, printed, records = run(SWEEP, *ENDS, "--hdp-form=wellformed")
+    assert status == 0, printed
+    assert {number: records[number, "forward"]["verdict"] for number in HEADERS} == HEADERS, printed
+    assert set(but(records, "delivered")) == {(0, "forward"), (0, "reverse")}
+    assert not {1, 2, 55} & {number for number, _ in records}
+    assert not any(record["modified"] or record.get("transport_checksum") == "stale" for record in records.values())
+
+
+def test_a_stock_target_answers_what_is_well_formed(run):
+    _, printed, records = run(SWEEP, *ALONE, "--hdp-form=wellformed", before=LIFTED)
+    found = {number: record["verdict"] for (number, _), record in records.items()}
+    assert {number for number in found if found[number] == "silent"} == {59, 103}, printed
+    assert set(found.values()) == {"silent", "reached"}, printed
+    assert "an ICMPv6 echo reply, which holds our tag" in records[58, "forward"]["explanation"]
+    assert "TCP RST" in records[6, "forward"]["explanation"]

@@ -271,7 +271,7 @@ def test_number_0_goes_in_a_header_that_its_controller_has_no_say_in(start, spac
     with Station(space.open_socket) as beside:
         beside.tap("lo", bpf.matching(MARK, (12, 32)))
         far = start(peers=(HERE,))
-        handle = far.sender_of_zero()
+        handle = far.sender_of_zero(INET)
         far.send_from("192.0.2.66")
         assert far.send(handle, forged + PAYLOAD, HERE) is None
         assert far.send(handle, PAYLOAD, HERE) is None
@@ -357,7 +357,7 @@ def test_all_privilege_is_gone_and_all_sockets_are_there(start):
         assert far.send(handle, PAYLOAD, HERE) is None
     observed = far.poll(0)
     assert {each[3][9] for each in observed if each[0] != tap} == set(handles)
-    zero = [far.sender_of_zero() for _ in range(2)]
+    zero = [far.sender_of_zero(INET) for _ in range(2)]
     assert far.send(zero[1], PAYLOAD, HERE) is None
     assert {each[3][9] for each in far.poll(0) if each[0] == tap} == {0}
     far.listen(socket.AF_INET, 255, PROGRAM)

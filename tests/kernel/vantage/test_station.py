@@ -443,8 +443,9 @@ def test_ipv6(station, gather):
     control, port = station.datagram("::1")
     send_all(station, control, [b"moo"], "::1", port)
     seen = gather(station, 2)
+    header = bytes([0x60, 0, 0, 0, 0, len(NEEDLE), 253, 3]) + 2 * socket.inet_pton(socket.AF_INET6, "::1")
     assert [(each[0], *each[2:]) for each in sorted(seen)] == [
-        (listener, -1, NEEDLE, "::1", ""),
+        (listener, -1, header + NEEDLE, "::1", ""),
         (control, -1, b"moo", "::1", ""),
     ]
 

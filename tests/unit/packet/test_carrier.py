@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_hdp.packet import hdp, ip
-from pytest_hdp.packet.carrier import CARRIERS, hdp_offset, unwrap, wrap
+from pytest_hdp.packet.carrier import CARRIERS, EXTENSION_HEADERS, carriers, hdp_offset, run_id_places, unwrap, wrap
 from pytest_hdp.packet.checksums import checksum, crc32c, pseudo_header
+from pytest_hdp.packet.family import FAMILIES, IPV4, IPV6, packed
 from pytest_hdp.strategies import contents, damaged, headers
 
 SOURCE, DESTINATION = "192.0.2.7", "198.51.100.9"
@@ -16,6 +17,9 @@ V6 = ("2001:db8::7", "2001:db8::9")
 PROBES = st.builds(lambda header, content: header.pack() + content, headers(), contents(120))
 PROBE = hdp.Header(timestamp=1739640243546134123).pack() + b"moo moo moo"
 WITH_CARRIER = [1, 2, 4, 6, 17, 33, 41, 47, 50, 51, 55, 89, 97, 103, 112, 115, 132, 136, 137, 143]
+
+BY_IPV6 = sorted({*WITH_CARRIER, 0, 43, 44, 58, 59, 60} - {1, 2, 55})
+SAME_BY_BOTH = sorted(set(WITH_CARRIER) & set(BY_IPV6) - {89, 112})
 
 every_carrier = pytest.mark.parametrize("protocol", WITH_CARRIER)
 
@@ -27,8 +31,39 @@ def wrapped(protocol: int, probe: bytes = PROBE, ends: tuple[str, str] = (SOURCE
 
 
 def test_which_numbers_have_a_carrier() -> None:
-    assert list(CARRIERS) == WITH_CARRIER
-    assert all(carrier.protocol == number and "RFC" in carrier.message for number, carrier in CARRIERS.items())
+    assert list(CARRIERS) == list(carriers(IPV4)) == WITH_CARRIER
+    assert list(carriers(IPV6)) == BY_IPV6
+    for family in FAMILIES:
+        known = carriers(family)
+        assert all(each.protocol == number and "RFC" in each.message for number, each in known.items())
+
+
+@pytest.mark.parametrize("protocol", BY_IPV6)
+@given(probe=PROBES)
+def test_by_ipv6_it_is_found_where_it_was_put(protocol: int, probe: bytes) -> None:
+    payload, carrier = wrapped(protocol, probe, V6), carriers(IPV6)[protocol]
+    offset = hdp_offset(protocol, IPV6)
+    assert payload[offset : offset + len(probe)] == probe
+    found = carrier.extract(payload)
+    assert found is not None
+    assert found.startswith(probe)
+    assert offset + 12 in run_id_places(IPV6)
+
+
+@pytest.mark.parametrize("protocol", sorted(EXTENSION_HEADERS))
+def test_who_walks_the_chain_finds_253_behind_eight_bytes(protocol: int) -> None:
+    packet = struct.pack("!IHBB", 6 << 28, 8 + len(PROBE), protocol, 64) + b"".join(map(packed, V6))
+    parsed = ip.parse_ipv6(packet + wrapped(protocol, PROBE, V6))
+    assert parsed is not None
+    assert (parsed.extension_headers, parsed.protocol, parsed.payload) == ((protocol,), 253, PROBE)
+
+
+@pytest.mark.parametrize(("protocol", "covered"), [(58, None), (103, None), (112, None), (89, 36)])
+@given(probe=PROBES)
+def test_by_ipv6_checksums_cover_the_pseudo_header(protocol: int, covered: int | None, probe: bytes) -> None:
+    payload = wrapped(protocol, probe, V6)
+    pseudo = pseudo_header(packed(V6[0]), packed(V6[1]), protocol, len(payload[:covered]))
+    assert checksum(pseudo + payload[:covered]) in {0, 0xFFFF}
 
 
 @given(st.integers(-1024, 65535).filter(lambda number: number not in CARRIERS), st.binary(max_size=40))
@@ -39,9 +74,10 @@ def test_a_number_without_one_has_none(protocol: int, data: bytes) -> None:
 
 
 @every_carrier
-@given(probe=PROBES, ends=st.sampled_from([(SOURCE, DESTINATION), V6]), padding=st.binary(max_size=3))
-def test_what_is_wrapped_unwraps(protocol: int, probe: bytes, ends: tuple[str, str], padding: bytes) -> None:
-    payload = wrapped(protocol, probe, ends)
+@given(data=st.data(), probe=PROBES)
+def test_what_is_wrapped_unwraps(protocol: int, data: st.DataObject, probe: bytes) -> None:
+    both = protocol in SAME_BY_BOTH
+    payload = wrapped(protocol, probe, data.draw(st.sampled_from([(SOURCE, DESTINATION), V6][: 1 + both])))
     offset = hdp_offset(protocol)
     assert payload[offset : offset + len(probe)] == probe
     assert unwrap(protocol, payload) == probe
@@ -68,7 +104,7 @@ def test_of_a_quote_cut_short_the_start_is_found(protocol: int) -> None:
 @every_carrier
 def test_what_does_not_fit_is_a_value_error(protocol: int) -> None:
     with pytest.raises(ValueError, match="different IP versions"):
-        wrap(protocol, PROBE, source=SOURCE, destination=V6[1])
+        wrap(protocol, PROBE, source=V6[0], destination=DESTINATION)
     if protocol in {6, 17, 33, 132, 136}:
         with pytest.raises(ValueError, match="ports 65536 and 421"):
             wrap(protocol, PROBE, source=SOURCE, destination=DESTINATION, source_port=65536, destination_port=421)

@@ -114,7 +114,7 @@ class SimStation:
         self._check(protocol)
         return self._keep(Socket(self._next, "sender", protocol, header=header_included)).handle
 
-    def sender_of_zero(self) -> int:
+    def sender_of_zero(self, family: int = 2) -> int:
         """As Station.sender_of_zero."""
         return self._keep(Socket(self._next, "sender", 0)).handle
 
