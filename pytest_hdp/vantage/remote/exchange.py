@@ -9,12 +9,13 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pytest_hdp.judge.explain import plain
+from pytest_hdp.packet.family import IPV4, IPV6
+from pytest_hdp.packet.view import view
 
 if TYPE_CHECKING:
     from pytest_hdp.vantage.clock import Bell
     from pytest_hdp.vantage.station import Program
 
-_IPV4_HEADER = 20
 _LARGEST = 1 << 16
 _LATEST = 1 << 63  # ns: what a time is below
 _LONGEST_TEXT = 400  # characters
@@ -144,7 +145,14 @@ def sound(observation: tuple[Any, ...], *, payload_only: bool) -> bool:
         return False
     if not (type(handle) is type(when) is type(kind) is int and len(data) <= _LARGEST and 0 <= when < _LATEST):
         return False
-    return payload_only or (len(data) >= _IPV4_HEADER and _IPV4_HEADER <= (data[0] & 15) * 4 < len(data))
+    return payload_only or _is_packet(data)
+
+
+def _is_packet(data: bytes) -> bool:
+    """Whether something follows a whole IP header."""
+    if data[:1] >= b"\x60":
+        return len(data) > IPV6.header_size and view(data) is not None
+    return len(data) >= IPV4.header_size and IPV4.header_size <= (data[0] & 15) * 4 < len(data)
 
 
 def told_text(value: object) -> str:

@@ -1,6 +1,7 @@
 """IPv6 through a topology that somebody else built, with plain `ip netns` and `nft`: with an agent, and with none."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -140,3 +141,49 @@ def test_a_stock_target_answers_what_is_well_formed(run):
     assert set(found.values()) == {"silent", "reached"}, printed
     assert "an ICMPv6 echo reply, which holds our tag" in records[58, "forward"]["explanation"]
     assert "TCP RST" in records[6, "forward"]["explanation"]
+
+
+FAR = f"--hdp-agent=command=ip netns exec server {sys.executable}"
+
+
+def test_with_an_agent_at_a_far_host(run):
+    """Packets are handed over to it, and what it sees comes back; as over SSH."""
+    _, printed, records = run(SWEEP, ENDS[0], FAR, ENDS[2], before=RULES)
+    bare = {key: record["verdict"] for key, record in records.items() if key[0] in {112, 50, 253, 58, 135, 0}}
+    assert bare[253, "forward"] == "lost", printed
+    assert bare[50, "forward"] == "rejected"
+    assert {bare[number, "forward"] for number in (112, 58, 135)} == {"delivered"}, printed
+    assert bare[0, "forward"] == bare[0, "reverse"] == "refused_at_socket"
+    assert bare[112, "reverse"] == "lost"
+    assert len([record for record in records.values() if record["verdict"] == "delivered"]) > 490
+
+
+MASQUERADE = """
+ip netns exec r1 nft -f - <<'END'
+table ip6 nat { chain post { type nat hook postrouting priority 100; oifname "w" masquerade; }; }
+END
+"""
+
+
+def test_what_a_translator_does_to_each_number(run):
+    """Which are translated is what is known of Linux; the far end sees the router's address, or that of the inside."""
+    untranslated = {1, 6, 17, 43, 51, 58, 59, 60, 132, 136}
+    _, printed, records = run(SWEEP, *ENDS, before=MASQUERADE)
+    found = {
+        n: r["nat"]["state"] for (n, way), r in records.items() if way == "forward" and r["verdict"] == "delivered"
+    }
+    assert {number for number, state in found.items() if state == "leaked"} == untranslated, printed
+    assert {number for number, state in found.items() if state == "translated"} == set(range(1, 256)) - untranslated - {
+        44
+    }
+    assert records[44, "forward"]["verdict"] == "lost"
+
+
+def test_a_capture_that_tshark_opens(run, tmp_path):
+    run(SWEEP, *ENDS, "--hdp-protocols=253,47", before=RULES)
+    done = subprocess.run(
+        ["tshark", "-r", str(tmp_path / "report" / "capture.pcapng"), "-T", "fields", "-e", "ipv6.nxt"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    numbers = {word for line in done.stdout.split() for word in line.split(",")}
+    assert {"253", "47", "17"} <= numbers, done.stderr
