@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -39,7 +40,7 @@ END
 LOSES = """
 ip netns exec router nft -f - <<'END'
 table ip t { chain f { type filter hook forward priority 0
-  iifname "inside" numgen random mod 100 < 85 drop
+  iifname "inside" numgen inc mod 20 < 17 drop
 }
 }
 END
@@ -134,15 +135,14 @@ def test_latency_comes_after_the_sweep_in_whatever_order_the_suites_are_named(ru
 def test_a_path_that_loses_most_of_everything_is_not_as_expected(runs):
     (records,), printed = runs((SWEEP, "suites/internet/test_control.py"), rules=LOSES)
     forward = [record for record in records if record["direction"] == "forward"]
-    lucky = [record for record in forward if record["verdict"] == "delivered"]  # five of five, or so: one in thousands
-    assert len(lucky) <= 0.02 * len(forward), printed
-    rest = [record for record in forward if record not in lucky]
-    assert {record["verdict"] for record in rest} == {"inconclusive"}, printed
-    assert all("the path itself loses most" in str(record["explanation"]) for record in rest), printed
+    # of the control 15 % come, no more and no less, so that a train passes by seven of seven alone: 7e-6 for all four
+    assert {record["verdict"] for record in forward} == {"inconclusive"}, printed
+    assert all("the path itself loses most" in str(record["explanation"]) for record in forward), printed
     assert (
         "control packets were lost on the way to 198.51.100.2: the path itself loses more than one in five" in printed
     )
-    assert "and the path itself loses 8" in (runs.folder / "0" / "results.md").read_text().splitlines()[0]
+    headline = (runs.folder / "0" / "results.md").read_text().splitlines()[0]
+    assert re.search("and the path itself loses 8[3-7]", headline), headline
 
 
 @pytest.mark.needs("ip", "nft")
