@@ -65,6 +65,18 @@ def address(text: str) -> str:
         raise argparse.ArgumentTypeError(f"{text!r} is not an IPv4 address such as 127.0.0.1") from None
 
 
+def any_address(text: str) -> str:
+    """A numeric address of either version of IP."""
+    from pytest_hdp.packet.family import canonical
+
+    if ":" not in text:
+        return address(text)
+    try:
+        return canonical(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def complain(message: str, status: int) -> int:
     """Say what is wrong in one line, and return the exit status."""
     print(f"hdp: {message}", file=sys.stderr)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_hdp.cli import arguments
 from pytest_hdp.packet.encoding import Encoding
+from pytest_hdp.packet.family import IPV4, family_of
 from pytest_hdp.packet.hdp import DEFAULT_PORT, HEADER_SIZE, Header
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("address", type=arguments.address, metavar="ADDR", help="where to: an IPv4 address")
+    parser.add_argument("address", type=arguments.any_address, metavar="ADDR", help="where to: a numeric address")
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--protocol",
@@ -75,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
             print("type the content, then Ctrl-D", file=sys.stderr)
         content = encode(sys.stdin.buffer.read(MOST_CONTENT + 1), options.encoding)
         if len(content) > MOST_CONTENT:
-            told = f"an IPv4 packet holds at most {MOST_CONTENT} bytes of HDP content, and this is more"
+            told = f"a packet holds at most {MOST_CONTENT} bytes of HDP content, and this is more"
             return arguments.complain(told, arguments.USAGE_ERROR)
         if options.udp:
             return _send_datagrams(station, options, content)
@@ -112,15 +113,15 @@ def _send_under(station: Station, options: argparse.Namespace, number: int, cont
 
 def _sender(station: Station, address: str, number: int) -> int:
     """Open what sends this number. To another host 0 leaves in a header of our own, where no raw socket is."""
-    if number == 0:
+    if number == 0 and family_of(address) is IPV4:
         with suppress(OSError):
             if station.route(address)[1] != "lo":
                 return station.sender_of_zero()
-    return station.sender(socket.AF_INET, number)
+    return station.sender(family_of(address).socket_family, number)
 
 
 def _send_datagrams(station: Station, options: argparse.Namespace, content: bytes) -> int:
-    handle, port = station.datagram("0.0.0.0")  # noqa: S104 (sends only)
+    handle, port = station.datagram(family_of(options.address).anywhere)
     return _send_all(station, handle, options, f"17 (udp, a datagram from port {port} to {options.port})", content)
 
 

@@ -176,7 +176,7 @@ def test_a_target_that_is_not_there_costs_the_others_nothing(run, tmp_path):
         (("--hdp-inventory=nowhere.toml",), "'nowhere.toml' can't be read"),
         (("--hdp-inventory=three.toml",), "three.toml:1: 'profile' is not [[target]]"),
         ((*HOSTS, "--hdp-agent=popen"), "an inventory names each target's own agent"),
-        ((*HOSTS, "--hdp-target=two"), "'two' is not an IPv4 address"),
+        ((*HOSTS, "--hdp-target=two"), "'two' is not a numeric address"),
         ((*HOSTS, "--hdp-lab=home-nat"), "--hdp-lab has a source"),
     ],
 )
