@@ -15,6 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from machine import Machine
+from runs import Runs
 
 PODMAN = "podman run -d --network none -v /usr:/usr:ro"
 LXC = """
@@ -34,6 +35,12 @@ def machine() -> Iterator[Machine]:
         pytest.skip("privilege: a machine within this one takes root")
     with Machine() as machine:
         yield machine
+
+
+@pytest.fixture(scope="session")
+def runs(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """A path within it."""
+    return Runs(machine, tmp_path_factory.mktemp("runs"))
 
 
 @pytest.fixture(scope="session")
@@ -113,7 +120,9 @@ def lxc(machine: Machine) -> Iterator[Machine]:
             pytest.skip(f"optional lxc: its containers do not start here: {said}")
     yield machine
     machine.shell("for each in box lacks; do lxc-stop -k -n $each; done")
-    _remove(set(_groups("lxc*")) - before)
+    deadline = time.monotonic() + 5
+    while (left := set(_groups("lxc*")) - before) and time.monotonic() < deadline:
+        _remove(left)  # what ends a container does so in a group of its own, and ends after it
 
 
 def _groups(pattern: str) -> list[Path]:

@@ -6,6 +6,8 @@ import pickle
 import shlex
 import subprocess
 import sys
+import time
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -210,3 +212,27 @@ def test_a_client_that_is_not_installed(monkeypatch, tmp_path, how):
     with pytest.raises(PlaceError, match=r"can't be had: there is no program [\w-]+ here: install") as raised:
         host.connect()
     assert "\n" not in str(raised.value)
+
+
+def test_a_client_that_hangs_is_waited_for_and_ended(monkeypatch, tmp_path):
+    """As one does whose daemon takes the connection and never answers; with all that it started."""
+    script, pids = tmp_path / "docker", tmp_path / "pids"
+    script.write_text(f"#!/bin/sh\n/bin/sleep 1000 &\necho $$ $! >{pids}\nwait\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(launcher, "START_PATIENCE", 0.5)
+    host = place(spot("docker=box"))
+    assert isinstance(host, FarHost)
+    with pytest.raises(PlaceError, match=r"nothing answered within 0.5 s: does its daemon answer \(docker ps -a\)\?"):
+        host.connect()
+    deadline = time.monotonic() + 10
+    while any(alive(int(pid)) for pid in pids.read_text().split()):
+        assert time.monotonic() < deadline, "it lives on"
+        time.sleep(0.01)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "Z" not in (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
