@@ -10,7 +10,9 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
+NODE_WAITS = 90  # seconds: longer than an agent hears nothing
 COMMON = ("--namespace", "--context", "--container")
 TAKES = {"exec": COMMON, "debug": (*COMMON, "--image", "--profile", "--target")}
 PROFILES = ("legacy", "general", "baseline", "netadmin", "restricted", "sysadmin")
@@ -78,7 +80,7 @@ def relay(command: list[str]) -> None:
         if os.fork() == 0:  # the node's end of the stream: nobody tells it that the client is gone
             for each in (0, 1, 2):
                 os.close(each)
-            process.wait()
+            time.sleep(NODE_WAITS)
             os._exit(0)
         os._exit(0)
     sys.exit(process.wait())

@@ -122,7 +122,7 @@ class Machine:
         return found
 
     def processes(self, needle: str) -> list[int]:
-        """The processes there whose command line holds this text, by their numbers there."""
+        """The processes there, stand-ins aside, whose command line holds this text, by their numbers there."""
         code = (
             "import glob, sys\n"
             "for each in glob.glob('/proc/[0-9]*/cmdline'):\n"
@@ -130,7 +130,7 @@ class Machine:
             "        words = open(each, 'rb').read()\n"
             "    except OSError:\n"
             "        continue\n"
-            "    if sys.argv[1].encode() in words and b'glob.glob' not in words:\n"
+            "    if sys.argv[1].encode() in words and b'glob.glob' not in words and b'stand_in' not in words:\n"
             "        print(each.split('/')[2])\n"
         )
         return list(map(int, self.run("python3", "-Sc", code, needle).split()))

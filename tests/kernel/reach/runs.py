@@ -73,6 +73,11 @@ class Runs:
         tests = str(TOP / "suites" / suite / "test_sweep.py")
         return [tests, f"--hdp-source={source}", f"--hdp-agent={agent}", f"--hdp-target={SERVER}", numbers]
 
+    def raw_sockets(self, name: str) -> int:
+        """Raw and packet sockets in one of the namespaces."""
+        printed = self.machine.run("ip", "netns", "exec", name, "cat", "/proc/net/raw", "/proc/net/packet")
+        return len([line for line in printed.splitlines() if not line.lstrip().startswith(("sl", "sk"))])
+
     def check_truth(self, done: Done) -> None:
         """What the router drops is lost, and nothing else."""
         assert {number for number, direction in done.records if direction == "forward"} == set(NUMBERS), done.printed
