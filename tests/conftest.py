@@ -16,7 +16,7 @@ pytest_plugins = ["pytester"]
 BRIEF = os.environ.get("TESTS_PROFILE") == "brief"
 """CI, as a second user: only what may depend on who runs it; fewer numbers and instants in some of that."""
 collect_ignore = (
-    ["unit", "browser", "world", "kernel/ssh"]
+    ["unit", "browser", "world", "kernel/ssh", "kernel/reach"]
     + [
         f"kernel/test_{name}.py"
         for name in [

@@ -28,6 +28,7 @@ from pytest_hdp.vantage.remote.wire import NOISE, Wire
 BEAT = 5.0  # seconds between two words to an agent
 START_PATIENCE = 30.0  # seconds from the command's start to the agent's first word
 OLDEST = (3, 8)
+_UNSTARTED = 45  # seconds in which an agent begins, and sets its own alarm, or its Python ends
 _END_PATIENCE = 1.0
 _ROOM = Path(__file__).parents[1]
 _SHIPPED = ("station", "kernel", "remote.preopened", "remote.agent")
@@ -38,7 +39,8 @@ _BEGIN_PATIENCE = 3.0  # seconds in which our code begins there, behind what a s
 
 # Runs before anything else there, on whatever Python that is. No single quotes, no exclamation marks: see `loader`.
 # To a container's first process the kernel delivers no signal that it does not handle, its own alarm neither, by which
-# an agent ends: so that one has a child be the agent.
+# an agent ends: so that one has a child be the agent. An alarm is set here, too: a stream may be held open by others
+# when whoever asked is gone.
 _LOADER = f"""
 sys.path[:] = [each for each in sys.path if each]
 import os, socket
@@ -64,6 +66,9 @@ if os.getpid() == 1:
             os.dup2(null, each)
         os.waitpid(child, 0)
         os._exit(0)
+import signal
+signal.signal(signal.SIGALRM, signal.SIG_DFL)
+signal.alarm({_UNSTARTED})
 exec(eval(sys.stdin.readline()))
 """
 

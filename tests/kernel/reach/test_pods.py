@@ -74,6 +74,8 @@ def test_a_stream_that_is_cut_before_the_agent_is_there(runs: Runs, programs: Pa
     done = runs.sweep("netns=client", "kubectl=-n shop server", PATH=f"{programs}:{USUAL}", CUT_AFTER="1")
     assert (done.status, done.records) == (4, {}), done.printed
     assert "kubectl ended with status 0, and no Python answered" in done.printed
+    for each in runs.machine.processes("an agent needs 3.8"):  # it would end by itself: see tests/kernel/ssh
+        runs.machine.run("kill", str(each), fine=False)
 
 
 def test_the_real_client_takes_what_we_write(machine: Machine):

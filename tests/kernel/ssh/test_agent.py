@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import struct
+import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -326,6 +328,22 @@ def test_it_ends_by_itself(start, terms):
     assert time.monotonic() - began < 4.5, "the controller's next word would be heard by then"
     with pytest.raises(AgentGone, match="the agent is gone"):
         far.tap("lo", PROGRAM)
+
+
+def test_one_that_never_begins_ends_by_itself(space):
+    """Whoever asked is gone, and somebody else holds its standard input open: nothing comes, and no end."""
+    program = shipping.program()
+    enter = [f"--net=/proc/{os.getpid()}/fd/{space.descriptor}"]
+    if space.keeper.private:
+        enter = [f"--user=/proc/{space.keeper.pid}/ns/user", "--preserve-credentials", *enter]
+    soon = program.replace(f"alarm({shipping._UNSTARTED})", "alarm(1)")
+    assert soon != program
+    waiting = subprocess.Popen(["nsenter", *enter, sys.executable, "-u", "-c", soon], stdin=subprocess.PIPE)
+    try:
+        assert waiting.wait(10) == -signal.SIGALRM
+    finally:
+        waiting.kill()
+        waiting.communicate()
 
 
 def test_the_first_process_of_a_container_ends_by_itself_too(space):
