@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.route_keys import bare_key, family_in, route_key
 from pytest_hdp.judge.verdict import Direction, Form
-from pytest_hdp.measure.campaign.keys import bare_key, family_in, route_key
 from pytest_hdp.packet.family import IPV6
 from pytest_hdp.packet.numbers import parse_protocols
 from pytest_hdp.plugin.ids import case_id, only_route_id, route_id

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_hdp.judge.route_keys import bare_key, family_in
 from pytest_hdp.judge.verdict import Form
-from pytest_hdp.measure.campaign.keys import bare_key, family_in
 from pytest_hdp.packet.family import IPV6
 from pytest_hdp.packet.registry import test_id
 

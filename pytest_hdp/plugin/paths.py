@@ -15,10 +15,10 @@ import pytest
 
 from pytest_hdp.judge.expectations.assess import Profile
 from pytest_hdp.judge.result import PathName
+from pytest_hdp.judge.route_keys import bare_key, route_key
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.campaign import routes
 from pytest_hdp.measure.campaign.campaign import Campaign, Route
-from pytest_hdp.measure.campaign.keys import bare_key, route_key
 from pytest_hdp.measure.campaign.share import measured_once
 from pytest_hdp.measure.path.capture import Capture
 from pytest_hdp.measure.path.waiting import GLANCE

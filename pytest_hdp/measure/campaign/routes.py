@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 from pytest_hdp.judge.expectations.assess import Expectation, Profile, for_system
 from pytest_hdp.judge.result import PathName
+from pytest_hdp.judge.route_keys import route_key
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.campaign.campaign import Route
-from pytest_hdp.measure.campaign.keys import route_key
 from pytest_hdp.measure.path.endpoints import End, PathUnavailable, far_end, no_route, refuse_itself
 from pytest_hdp.measure.path.open_path import OpenPath
 from pytest_hdp.measure.schedule.engine import Measurement

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.result import PathName
+from pytest_hdp.judge.route_keys import route_key
 from pytest_hdp.measure.campaign.campaign import Route
-from pytest_hdp.measure.campaign.keys import route_key
 from pytest_hdp.measure.path.endpoints import End, PathUnavailable, far_end, no_route, refuse_itself
 from pytest_hdp.measure.path.open_path import OpenPath
 from pytest_hdp.packet.family import family_of
