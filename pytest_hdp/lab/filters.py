@@ -42,7 +42,7 @@ ANSWERED = {
     (4, Form.BARE): _NOT_VERIFIED,
     (4, Form.WELLFORMED): _NOT_VERIFIED | {IGMP, OSPF, PIM, VRRP},
     (6, Form.BARE): _NOT_VERIFIED6,
-    (6, Form.WELLFORMED): _NOT_VERIFIED6 | {DCCP, PIM},
+    (6, Form.WELLFORMED): _NOT_VERIFIED6 | {DCCP, PIM, VRRP},
 }
 """The numbers that netfilter's reject answers, by version of IP: those it does not verify, and those whose payload sums
 to nothing, over IPv6 with the pseudo header (nf_ip6_checksum). AH would not be either, but its chain is walked first.

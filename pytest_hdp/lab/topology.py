@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import shutil
@@ -193,6 +194,8 @@ class Lab:
     def _address(self, jobs: Jobs, nodes: Sequence[str], layouts: Sequence[Layout]) -> None:
         """Give all nodes their addresses, neighbours and routes, of IPv4 and, if there is a second layout, of IPv6."""
         usual, *others = layouts
+        if not self._has_ipv6():
+            others = []
         with contextlib.ExitStack() as opened:
             bound: list[tuple[Port, socket.socket]] = []
             for node in nodes:
@@ -213,6 +216,16 @@ class Lab:
             jobs.wait()
             for port, each in bound if others else ():
                 await_address(each, port.address)
+
+    def _has_ipv6(self) -> bool:
+        """Whether this kernel has IPv6: without it a lab is of IPv4 alone."""
+        try:
+            self._namespaces[self.client].open_socket(socket.AF_INET6, socket.SOCK_DGRAM, 0).close()
+        except OSError as error:
+            if error.errno == errno.EAFNOSUPPORT:
+                return False
+            raise
+        return True
 
     def _placed(self) -> Iterator[tuple[str, Box]]:
         """The boxes that are not on a wire, with their nodes."""
