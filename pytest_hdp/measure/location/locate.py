@@ -197,7 +197,9 @@ class Locator:
         return probes
 
     def _may_send(self, train: Train) -> bool:
-        """Whether a packet may go where a train's go: what is not sent must not be taken for silence."""
+        """Whether a packet can and may go where a train's go: what is not sent must not be taken for silence."""
+        if not isinstance(self.path.sender(self.direction, train.protocol), int):
+            return False  # no socket whose TTL could be set: number 0 over IPv6 leaves by a header of our own
         confirmed = self.path.confirmed
         to = self._own.get(train, self._address)
         return self.path.sender_end(self.direction) is self.path.near or confirmed.free(to) or confirmed.left > 0

@@ -134,6 +134,23 @@ def test_wellformed_every_number_that_has_a_form_gets_through(run):
     assert not any(record["modified"] or record.get("transport_checksum") == "stale" for record in records.values())
 
 
+NO_OPTIONS = """
+ip netns exec r2 nft -f - <<'END'
+table ip6 t { chain f { type filter hook forward priority 0
+  ip6 daddr 2001:db8:b::2 ip6 nexthdr hopopt drop
+}
+}
+END
+"""
+
+
+def test_what_has_no_socket_to_climb_with_is_lost_without_a_place(run):
+    _, printed, records = run(SWEEP, *ENDS, "--hdp-form=wellformed", "--hdp-protocols=0,59", before=NO_OPTIONS)
+    verdicts = {number: records[number, "forward"]["verdict"] for number in (0, 59)}
+    assert verdicts == {0: "lost", 59: "delivered"}, printed
+    assert records[0, "forward"]["last_hop"] is None
+
+
 def test_a_stock_target_answers_what_is_well_formed(run):
     _, printed, records = run(SWEEP, *ALONE, "--hdp-form=wellformed", before=LIFTED)
     found = {number: record["verdict"] for (number, _), record in records.items()}
