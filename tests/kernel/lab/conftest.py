@@ -192,7 +192,7 @@ class Direct:
         self.quotes.append(payload[8:])
         quoted = payload[8 + 9] if len(payload) > 17 else -1
         if self.version == 6:
-            quoted = number_in(payload) if MARK in payload else -1
+            quoted = number_in(payload) if MARK in payload and names_itself(payload) else -1
         if quoted in self.seen:
             self.seen[quoted].icmp.append((source_of(packet), payload[0], payload[1]))
 
@@ -308,6 +308,12 @@ def is_probe(packet: bytes) -> bool:
 def number_in(data: bytes) -> int:
     """Return the number that a packet says it was sent under."""
     return int(struct.unpack_from("!H", data, data.index(MARK) + len(MARK))[0])
+
+
+def names_itself(data: bytes) -> bool:
+    """Whether number and sequence are those that its time was made of: a forger damages bytes of what it quotes."""
+    sent = struct.unpack_from("!Q", data, data.index(MARK) - 8)[0]
+    return bool(sent == START + number_in(data) * 1_000_000 + sequence_of(data))
 
 
 def sequence_of(packet: bytes) -> int:
