@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,5 +38,23 @@ def in_namespaces() -> InNamespaces:
             [*NAMESPACES, "bash", "-c", f"mount -t tmpfs none /run && {script}", "bash", *arguments],
             cwd=TOP, env=usual, capture_output=True, text=True, timeout=seconds, check=False,
         )  # fmt: skip
+
+    return start
+
+
+@pytest.fixture
+def run_beside(tmp_path: Path, in_namespaces: InNamespaces) -> Callable[..., tuple[int, str, dict[Any, Any]]]:
+    """Run pytest beside a topology, all of it in namespaces (user, mount, network) that end with the process.
+
+    It gives exit status, what was printed, and the records by number and direction.
+    """
+
+    def start(topology: str, *arguments: str) -> tuple[int, str, dict[Any, Any]]:
+        report = tmp_path / "report"
+        command = f'{sys.executable} -mpytest -pno:cacheprovider -pno:hypothesispytest --hdp-report={report} "$@"'
+        done = in_namespaces(f"{topology}\n{command}", *arguments)
+        results = report / "results.jsonl"
+        records = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
+        return done.returncode, done.stdout + done.stderr, {(r["protocol"], r["direction"]): r for r in records}
 
     return start

@@ -1,7 +1,5 @@
 """A topology that somebody else built, with plain `ip netns` and `nft`: what do the suites find there?"""
 
-import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -33,20 +31,8 @@ END
 
 
 @pytest.fixture
-def run(tmp_path: Path, in_namespaces):
-    """Run pytest beside the topology, all of it in namespaces (user, mount, network) that end with the process."""
-
-    def start(*arguments: str, before: str = "") -> tuple[int, str, dict]:
-        report = tmp_path / "report"
-        pytest_command = (
-            f'{sys.executable} -mpytest -pno:cacheprovider -pno:hypothesispytest --hdp-report={report} "$@"'
-        )
-        done = in_namespaces(f"{TOPOLOGY}\n{before}\n{pytest_command}", *arguments)
-        results = report / "results.jsonl"
-        records = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
-        return done.returncode, done.stdout + done.stderr, {(r["protocol"], r["direction"]): r for r in records}
-
-    return start
+def run(run_beside):
+    return lambda *arguments, before="": run_beside(f"{TOPOLOGY}\n{before}", *arguments)
 
 
 ENDS = ("--hdp-source=netns=client", "--hdp-agent=netns=server", "--hdp-target=198.51.100.2")

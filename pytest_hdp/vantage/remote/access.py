@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from pytest_hdp.vantage.remote.launcher import Terms
 from pytest_hdp.vantage.remote.wire import NOISE
@@ -116,6 +116,19 @@ def own_words(error: NotStarted) -> str:
                 f"or log in as root ({line})"
             )
     return error.why if error.why.startswith(NEEDS_RAW) else ""
+
+
+Advice: TypeAlias = "Sequence[tuple[tuple[str, ...], str]]"
+"""What a client says, in lower case, of a trouble, any of these texts, and what to do about it."""
+
+
+def refusal(error: NotStarted, advice: Advice, no_python: str) -> str:
+    """What a client refused and what to do, by the first trouble that it tells; "" where it has told of none."""
+    said = lines(error.printed)
+    for texts, what in advice:
+        if found := [line for line in said if any(text in line.lower() for text in texts)]:
+            return f"{what} ({found[-1]})"
+    return f"{no_python} (status {error.status})" if error.status in NOT_FOUND and not said else ""
 
 
 def ended(program: str, error: NotStarted) -> str:

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.vantage.remote.access import (
     NEEDS_RAW,
-    NOT_FOUND,
     OUR_WORDS,
     Wanted,
     ended,
     is_name,
-    lines,
     own_words,
+    refusal,
     split,
     wanted,
 )
 from pytest_hdp.vantage.remote.launcher import loader
 
 if TYPE_CHECKING:
+    from pytest_hdp.vantage.remote.access import Advice
     from pytest_hdp.vantage.remote.launcher import NotStarted, Terms
 
 ENGINES = ("docker", "podman", "lxc")
@@ -132,19 +132,15 @@ class Container:
             return f"{NEEDS_RAW}may not be opened in it, it lacks NET_RAW: {self._allowing}, or {self._from_outside}"
         if own:
             return own
-        said = lines(error.printed)
         if not error.begun:
-            for parts, advice in self._advice:
-                if found := [line for line in said if any(part in line.lower() for part in parts)]:
-                    return f"{advice} ({found[-1]})"
-            if error.status in NOT_FOUND and not said:
-                return f"{self._no_python} (status {error.status})"
+            if refused := refusal(error, self._advice, self._no_python):
+                return refused
             if error.why.startswith("nothing answered"):
                 return f"{error.why}: does its daemon answer ({self._client.listing})?"
         return ended(self.command[0], error)
 
     @property
-    def _advice(self) -> tuple[tuple[tuple[str, ...], str], ...]:
+    def _advice(self) -> Advice:
         return (
             (_FORBIDDEN, "you may not speak to its daemon: run pytest as root, or as a user of the daemon's group"),
             (_NO_DAEMON, "its daemon can't be reached: is it running?"),

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.vantage.remote.access import (
     NEEDS_RAW,
-    NOT_FOUND,
     OUR_WORDS,
     Wanted,
     ended,
-    lines,
     own_words,
+    refusal,
     split,
     wanted,
 )
 from pytest_hdp.vantage.remote.launcher import loader
 
 if TYPE_CHECKING:
+    from pytest_hdp.vantage.remote.access import Advice
     from pytest_hdp.vantage.remote.launcher import NotStarted, Terms
 
 SYNTAX = f"kubectl={OUR_WORDS} [-n NAMESPACE] [-c CONTAINER] [--context CONTEXT] [debug=IMAGE] POD"
@@ -102,12 +102,8 @@ class Pod:
         if own:
             return own
         if not error.begun:
-            said = lines(error.printed)
-            for parts, advice in self._advice:
-                if found := [line for line in said if any(part in line.lower() for part in parts)]:
-                    return f"{advice} ({found[-1]})"
-            if error.status in NOT_FOUND and not said:
-                return f"{self._no_python} (status {error.status})"
+            if refused := refusal(error, self._advice, self._no_python):
+                return refused
             if error.why.startswith("nothing answered"):
                 again = "is the image being pulled? Try again" if "debug" in self.options else "does it answer by hand?"
                 return f"{error.why}: {again}: {shlex.join(self._by_hand)}"
@@ -122,7 +118,7 @@ class Pod:
         return (f"--{option}={self.options[option]}",)
 
     @property
-    def _advice(self) -> tuple[tuple[tuple[str, ...], str], ...]:
+    def _advice(self) -> Advice:
         return (
             (_NO_CONTEXT, "kubectl knows no such context: see kubectl config get-contexts"),
             (_NO_CLUSTER, "the cluster can't be reached: see kubectl cluster-info"),

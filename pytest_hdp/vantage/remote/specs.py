@@ -33,11 +33,8 @@ def plain(text: str) -> str:
     if not slashes or how not in PARSERS or how == "command":
         return text
     found = _URL.fullmatch(text)
-    example = {"ssh": "ssh://USER@HOST:PORT", "kubectl": "kubectl://POD?namespace=NS&container=C"}.get(
-        how, f"{how}://NAME"
-    )
     if found is None or (found[3] is not None and how != "kubectl"):
-        raise ValueError(f"{text!r} is not {example}")
+        raise ValueError(f"{text!r} is not {_EXAMPLES.get(how, f'{how}://NAME')}")
     where = unquote(found[2])
     if how == "ssh":
         return f"ssh={shlex.join(_login(where, text))}"

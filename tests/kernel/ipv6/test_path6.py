@@ -1,6 +1,5 @@
 """IPv6 through a topology that somebody else built, with plain `ip netns` and `nft`: with an agent, and with none."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -51,20 +50,8 @@ ALONE = (ENDS[0], ENDS[2])
 
 
 @pytest.fixture
-def run(tmp_path: Path, in_namespaces):
-    """Run pytest beside the topology, all of it in namespaces (user, mount, network) that end with the process."""
-
-    def start(*arguments: str, before: str = "") -> tuple[int, str, dict]:
-        report = tmp_path / "report"
-        pytest_command = (
-            f'{sys.executable} -mpytest -pno:cacheprovider -pno:hypothesispytest --hdp-report={report} "$@"'
-        )
-        done = in_namespaces(f"{TOPOLOGY}\n{before}\n{pytest_command}", *arguments)
-        results = report / "results.jsonl"
-        records = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
-        return done.returncode, done.stdout + done.stderr, {(r["protocol"], r["direction"]): r for r in records}
-
-    return start
+def run(run_beside):
+    return lambda *arguments, before="": run_beside(f"{TOPOLOGY}\n{before}", *arguments)
 
 
 def but(records: dict, usual: str) -> dict:
