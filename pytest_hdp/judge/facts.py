@@ -108,8 +108,10 @@ class Facts:
         self.spoiled_rounds = {c.round for c in circumstances.control if c.spoiled}
         self.clean_control = [c for c in circumstances.control if c.round not in self.spoiled_rounds]
         self.counting_rounds = {c.round for c in self.clean_control if c.delivered > 0}
-        sent = sum(c.sent for c in self.clean_control)
-        self.control = max(0, sent - sum(min(c.delivered, c.sent) for c in self.clean_control)), sent
+        mine = {probe.round for probe in evidence.probes}
+        beside = [c for c in self.clean_control if c.round in mine]
+        sent = sum(c.sent for c in beside)
+        self.control = max(0, sent - sum(min(c.delivered, c.sent) for c in beside)), sent
 
     @property
     def has_agent(self) -> bool:
