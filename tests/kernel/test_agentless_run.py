@@ -142,5 +142,5 @@ def test_a_run_right_behind_another_waits_for_what_that_one_used_up(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     records = [json.loads(line) for line in (tmp_path / "report" / "results.jsonl").read_text().splitlines()]
-    assert {each["protocol"]: each["verdict"] for each in records} == {47: "reached", 253: "reached"}
     assert all(each["earlier_run"] is not None for each in records)
+    assert {each["protocol"]: each["verdict"] for each in records} == {47: "reached", 253: "reached"}, records

@@ -171,7 +171,7 @@ def test_who_knows_no_mac_aims_nothing(path_through, body):
         found = measuring.run()
         assert aimed(path, left()) == 0
     assert measuring.know.control.source_seen[Direction.FORWARD][0] == lab.client_address
-    assert {judgement.verdict for judgement in found.values()} == {Verdict.DELIVERED}
+    assert not {train: each for train, each in found.items() if each.verdict is not Verdict.DELIVERED}
 
 
 def drop_at_router1(lab: Lab, what: str) -> None:
