@@ -12,6 +12,7 @@ from sim.families import DEFAULT, FAMILIES
 from sim.finding import measured, record, told
 
 WORLDS, CHUNK, AGAIN = 2000, 50, 25
+REORDERED = 8  # worlds of each chunk that are run again, with what happens at once in another order
 BY_CHANCE = {
     "loss-independent", "loss-bursty", "loss-periodic", "late-packets", "late-answers", "lossy-numbers", "agent-lies",
     "route-flaps",
@@ -137,10 +138,20 @@ for *families, seed in json.loads(sys.argv[1]):
 
 
 @pytest.mark.parametrize("first", range(0, WORLDS, CHUNK))
-def test_nothing_false_is_said(first: int) -> None:
-    outcomes = [measured(seed)[1] for seed in range(first, first + CHUNK)]
-    wrong = [told(each) for each in outcomes if each.found]
+def test_nothing_false_is_said_whatever_the_order_of_equal_events(first: int) -> None:
+    wrong, compared = [], 0
+    for seed in range(first, first + CHUNK):
+        world, outcome = measured(seed)
+        if outcome.found:
+            wrong.append(told(outcome))
+        if compared == REORDERED or BY_CHANCE & set(world.families):
+            continue  # there another order is another network
+        compared += 1
+        other, again = measured(seed, ties=first)
+        said, said_again = ({train: each.verdict for train, each in of.judgements.items()} for of in (world, other))
+        assert said_again == said, told(again)
     assert not wrong, "\n" + "\n".join(wrong)
+    assert compared == REORDERED
 
 
 @pytest.mark.parametrize("world", FOUND, ids=str)
@@ -152,13 +163,13 @@ def test_what_the_worlds_found_stays_mended(world: tuple[str | int, ...]) -> Non
 
 @pytest.mark.parametrize("name", DEFAULT)
 def test_each_family_by_itself(name: str) -> None:
-    outcomes = [measured(seed, [name])[1] for seed in range(3_000, 3_006)]
+    outcomes = [measured(seed, [name])[1] for seed in range(3_000, 3_004)]
     wrong = [told(each, [name]) for each in outcomes if each.found]
     assert not wrong, "\n" + "\n".join(wrong)
     assert all(outcome.families == (name,) for outcome in outcomes)
 
 
-@pytest.mark.parametrize("first", range(0, WORLDS, 10 * CHUNK))
+@pytest.mark.parametrize("first", range(0, WORLDS, 20 * CHUNK))
 def test_the_same_seed_is_the_same_run_to_the_byte(first: int) -> None:
     for seed in range(first, first + AGAIN):
         world, _ = measured(seed, trace=True)
@@ -182,21 +193,6 @@ def test_no_hash_of_a_process_changes_a_run() -> None:
     ]
     assert len(runs[0].stdout.split()) == len(worlds)
     assert runs[0].stdout == runs[1].stdout
-
-
-@pytest.mark.parametrize("first", range(0, WORLDS, 4 * CHUNK))
-def test_no_order_of_equal_events_changes_a_verdict(first: int) -> None:
-    compared = 0
-    for seed in range(first, first + 2 * AGAIN):
-        world, _ = measured(seed)
-        if BY_CHANCE & set(world.families):
-            continue  # there another order is another network
-        compared += 1
-        for ties in range(2):
-            other, outcome = measured(seed, ties=ties)
-            said = {train: each.verdict for train, each in other.judgements.items()}
-            assert said == {train: each.verdict for train, each in world.judgements.items()}, told(outcome)
-    assert compared > AGAIN
 
 
 def test_families_say_what_they_do() -> None:
