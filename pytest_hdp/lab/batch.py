@@ -32,7 +32,7 @@ def settings(node: str, layout: Layout) -> Iterator[str]:
     for number, link in enumerate(layout.all_links):
         for one, other in _ends(node, link):
             yield f"addr add {one.address}/{one.prefix} dev {one.interface}"
-            yield f"link set {one.interface} up"
+            yield f"link set {one.interface} up" + (f" mtu {link.mtu}" if link.mtu else "")
             yield _neighbour(one, other)
         if node == WIRES:
             yield from (f"link set {port.interface} up" for port in _ports(number, link) if port.node == node)

@@ -67,6 +67,7 @@ class Box:
 
     Subclasses give `name`, `where`, what their node needs, and `expected`.
     `translates`, `translates6`: over IPv4, over IPv6: nobody outside has a route to what is inside.
+    `announced`: the network, over IPv6, to which those outside have a route instead.
     `answers_ttl`: a train that ends here still brings a time exceeded from here when its TTL ends here.
     `features`: what the kernel must have, in words, for the message when it has not.
     """
@@ -76,6 +77,7 @@ class Box:
     features: ClassVar[str] = "a kernel with forwarding"
     translates: ClassVar[bool] = False
     translates6: ClassVar[bool] = False
+    announced: ClassVar[str | None] = None
     answers_ttl: ClassVar[bool] = True
 
     @property
@@ -101,6 +103,11 @@ class Box:
     def sysctls(self) -> Mapping[str, object]:
         """Settings of the box's namespace, by their names below /proc/sys/net."""
         return {}
+
+    @property
+    def link_mtu(self) -> int | None:
+        """Largest packet of the link towards the target, in bytes; None for the usual."""
+        return None
 
     def hides(self, ip_version: int) -> bool:
         """Whether it translates over this version of IP."""

@@ -7,6 +7,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pytest_hdp.lab.boxes import AH, COMMON, ESP, GRE, ICMP, OSPF, TCP, UDP, Box, Router
+from pytest_hdp.lab.extensions import (
+    ConntrackOnly,
+    ExtensionDeep,
+    ExtensionDrop,
+    FragmentDrop,
+    HopByHopDrop,
+    Nat66,
+    Npt66,
+    SmallLink,
+)
 from pytest_hdp.lab.filters import (
     Allowlist,
     Blocklist,
@@ -18,7 +28,7 @@ from pytest_hdp.lab.filters import (
 )
 from pytest_hdp.lab.limits import RateLimited, SharedLimiter
 from pytest_hdp.lab.mangling import ClearDscp, CutFront, InsertFront, MangleByte, RaiseTtl, Renumber, Truncate
-from pytest_hdp.lab.stateful import CarrierNat, CloudNat, FirstOnly, Nat, SecurityGroup, Ufw
+from pytest_hdp.lab.stateful import CarrierNat, CloudNat, FirstOnly, Home, Nat, SecurityGroup, Ufw
 from pytest_hdp.lab.topology import LabSpec
 from pytest_hdp.lab.uplinks import Multipath, Uplink
 from pytest_hdp.lab.wires import (
@@ -89,6 +99,15 @@ def _labs() -> dict[str, LabSpec]:
         *((name, (router, box, router)) for name, box in behind_router),
         ("forger-allowlist", (router, Forger(), Allowlist())),
         ("home-nat-loss-5", (Nat(), Loss(0.05), router)),
+        ("home-v6", (Home(), router)),
+        ("nat66", (Nat66(), router)),
+        ("npt66", (Npt66(), router)),
+        ("hbh-drop", (router, HopByHopDrop(), router)),
+        ("eh-drop", (router, ExtensionDrop(), router)),
+        ("eh-deep", (router, ExtensionDeep(), router)),
+        ("frag-drop", (router, FragmentDrop(), router)),
+        ("conntrack-only", (router, ConntrackOnly(), router)),
+        ("mtu-1280", (router, SmallLink(), router)),
     ]
     return {name: LabSpec(name, describe(boxes), boxes) for name, boxes in paths}
 

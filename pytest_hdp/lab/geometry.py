@@ -103,8 +103,15 @@ class Geometry:
     @cached_property
     def outside_address(self) -> str:
         """The address under which the target knows the client: that of the outermost NAT, or the client's own."""
-        outermost = max(self.nats(), default=0)
-        return self.links[outermost].left.address
+        return self.source_beyond(len(self.routers))
+
+    def source_beyond(self, number: int) -> str:
+        """Return the client's address as those behind the node of this number know it: a NAT's, or its own."""
+        address = self.client_address
+        for nat in self.nats():
+            if nat <= number:
+                address = self.routers[nat - 1].outside(address) or self.links[nat].left.address
+        return address
 
     def hops(self, direction: Direction = Direction.FORWARD) -> list[Hop]:
         """The routers in the order of the TTLs that expire there, with the address they answer from."""
@@ -140,7 +147,8 @@ class Geometry:
         here, there = self.nodes[number], self.nodes[number + 1]
         outgoing = "eth0" if number == 0 else "outside"
         incoming = "eth0" if number == last else "inside"
-        return Link(Port(here, outgoing, left, prefix, macs[0]), Port(there, incoming, right, prefix, macs[1]), wires)
+        left_end, right_end = Port(here, outgoing, left, prefix, macs[0]), Port(there, incoming, right, prefix, macs[1])
+        return Link(left_end, right_end, wires, self.routers[number - 1].link_mtu if number else None)
 
     @property
     def _plan(self) -> Plan:
@@ -151,6 +159,10 @@ class Geometry:
         return [number for number, box in enumerate(self.routers, 1) if box.hides(self.ip_version)]
 
     def _router_routes(self, here: int) -> Iterator[Route]:
+        for nat in self.nats():
+            announced = self.routers[nat - 1].announced if self.ip_version == 6 else None
+            if announced and nat < here and not any(nat < other < here for other in self.nats()):
+                yield Route(announced, self.links[here - 1].left.address)
         for number, link in enumerate(self.links):
             if number > here:
                 yield Route(link.left.network, self.links[here].right.address)

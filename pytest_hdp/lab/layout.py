@@ -136,7 +136,7 @@ class Layout(Geometry):
     def _located(self, truth: Truth, position: int, box: Box, direction: Direction, *, leaked: bool) -> Truth:
         """Fill in who answers, from where, and the source that is seen, for a box at this node."""
         if truth.nat == "translated" and direction is Direction.FORWARD:
-            truth = replace(truth, nat_source=self.links[position].left.address)
+            truth = replace(truth, nat_source=self.source_beyond(position))
         if truth.verdict not in _LOCATED:
             return truth
         hops = self.hops(direction)

@@ -28,11 +28,15 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link between two neighbours, `left` nearer to the client, with the boxes on the wire from left to right."""
+    """A link between two neighbours, `left` nearer to the client, with the boxes on the wire from left to right.
+
+    `mtu`: its largest packet in bytes, None for the usual.
+    """
 
     left: Port
     right: Port
     wires: tuple[Box, ...] = ()
+    mtu: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

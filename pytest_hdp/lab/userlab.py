@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_hdp.lab import boxes, filters, limits, mangling, stateful, wires
+from pytest_hdp.lab import boxes, extensions, filters, limits, mangling, stateful, wires
 from pytest_hdp.lab.boxes import USUAL, Box, Router, Traffic, Where
 from pytest_hdp.lab.topology import LabSpec
 from pytest_hdp.lab.truth import DELIVERED, Truth
@@ -89,7 +89,7 @@ def kinds() -> dict[str, type[Box]]:
     """Return the boxes that a file can name, by name."""
     found = {
         each.name: each
-        for module in (boxes, filters, limits, mangling, stateful, wires)
+        for module in (boxes, extensions, filters, limits, mangling, stateful, wires)
         for each in vars(module).values()
         if isinstance(each, type) and issubclass(each, Box) and not each.__name__.startswith("_")
     }

@@ -153,7 +153,9 @@ def _routes(settings: Settings, vantage: str | None) -> list[Route]:
         from pytest_hdp.lab.catalogue import make
 
         for name in settings.lab:
-            found += routes.in_lab(make(name), _plan(settings, plan.LAB), profile, expect_truth=stated, asked=name)
+            for family in settings.families:
+                spec = make(name).over(family.version)
+                found += routes.in_lab(spec, _plan(settings, plan.LAB), profile, expect_truth=stated, asked=name)
     for target in settings.targets:
         own = _from(vantage, target.profile) if stated else profile
         try:

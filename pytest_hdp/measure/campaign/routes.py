@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pytest_hdp.lab.topology import Lab, LabSpec
     from pytest_hdp.lab.truth import Truth
 
-SIZE = 20 + 12 + 28 + len(plan.DEFAULT_CONTENT)  # bytes of a bare probe: IP header, HDP header, tag, content
+SIZE = 20 + 12 + 28 + len(plan.DEFAULT_CONTENT)  # bytes of a bare probe over IPv4: IP header, HDP header, tag, content
 _NEVER_PASS = frozenset(
     {
         Verdict.REFUSED_AT_SOCKET,
@@ -139,7 +139,7 @@ def in_lab(
     """
     client, target = spec.layout.client_address, spec.layout.target_address
     name = PathName(kind="lab", name=spec.name, source=client, target=target, agent="netns=target")
-    key = f"lab:{asked or spec.name}"
+    key = route_key(f"lab:{asked or spec.name}", family_of(target))
     usual = Route(
         key, name, lambda: _lab_path(spec, name, default.seed), default, privilege="emulated", reach=_may_emulate
     )
