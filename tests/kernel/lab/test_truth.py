@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conftest import header_of
 from pytest_hdp.judge.verdict import Direction, Form, Verdict
 from pytest_hdp.lab.boxes import Traffic
 from pytest_hdp.lab.catalogue import LABS, names
@@ -102,8 +101,8 @@ def mistakes(truth: Truth, seen: Seen, direction: Direction, rewritten: bool) ->
 
 def _body(packet: bytes, rewritten: bool) -> bytes:
     """What must not change: behind a NAT, that is what follows the transport header."""
-    number = packet[6:7] if packet[0] >> 4 == 6 else packet[9:10]
-    return number + packet[packet.index(MARK) if rewritten else header_of(packet) :]
+    number, header = (packet[6:7], 40) if packet[0] >> 4 == 6 else (packet[9:10], (packet[0] & 15) * 4)
+    return number + packet[packet.index(MARK) if rewritten else header :]
 
 
 def hold(
