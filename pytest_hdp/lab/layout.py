@@ -30,10 +30,8 @@ class Layout(Geometry):
         if self.uplink is not None and self.uplink.takes(protocol, direction):
             truth = self.uplink.expected(protocol, direction, form, traffic)
             return replace(truth, last_hop=self.uplink.hop(self.ip_version))
-        if protocol == 0 and self.ip_version == 4:  # sent in a header of the sender's own, and nobody can listen to it
+        if protocol == 0 and (self.ip_version == 4 or form is Form.WELLFORMED):  # in a header of the sender's own
             return self._composed(protocol, direction, form, traffic).without_socket()
-        if protocol == 0 and form is Form.WELLFORMED:  # an extension header: who listens to what is inside gets it
-            return self._composed(protocol, direction, form, traffic)
         if refusal := refusal_at_socket(protocol):
             return Truth(Verdict.REFUSED_AT_SOCKET, errno=refusal)
         truth = self._composed(protocol, direction, form, traffic)
