@@ -187,14 +187,14 @@ class Facts:
         return address == self.circumstances.names.get("target")
 
     def numbers_on_the_wire(self, probe: Probe) -> set[int]:
-        """The numbers under which it was seen leaving.
+        """The numbers under which it was seen leaving, whole or without a header that the sender's kernel took off.
 
         A number that 8 bits do not hold was another one from the start, so there any eye will do.
         """
-        seen = probe.left
+        seen = [s for s in probe.left if s.genuine or s.moved < 0]
         if not 0 <= self.train.protocol <= 255:
-            seen = (*seen, *probe.arrived, *probe.delivered)
-        return {s.protocol for s in seen if s.genuine}
+            seen += [s for s in (*probe.arrived, *probe.delivered) if s.genuine]
+        return {s.protocol for s in seen}
 
     def intact(self, sightings: Iterable[Sighting]) -> tuple[Sighting, ...]:
         """Those copies that are as sent: MAC verified, and still under the number that was asked for."""

@@ -108,10 +108,14 @@ def _tells(facts: Facts, probe: Probe, report: IcmpReport) -> bool:
 
 
 def _unheard(facts: Facts, probe: Probe, report: IcmpReport) -> bool:
-    """Say whether the target only tells what its host made of what no socket was there for, or not any more."""
+    """Say whether the target only tells what its host made of what no socket was there for, or not any more.
+
+    Nor is what it says of another number, which the probe came there under, said of this one.
+    """
     stack = facts.circumstances.agent_gone is not None and report.meaning.by_stack
     came = bool(probe.arrived) and not facts.circumstances.eyes.delivered
-    return (came or stack) and facts.from_target(report.source)
+    became = bool(probe.arrived) and all(copy.protocol != facts.train.protocol for copy in probe.arrived)
+    return (came or stack or became) and facts.from_target(report.source)
 
 
 def rejection_is_proven(facts: Facts, errors: Sequence[tuple[Probe, IcmpReport]]) -> bool:

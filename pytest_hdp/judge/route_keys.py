@@ -21,3 +21,11 @@ def family_in(key: str) -> Family:
 def bare_key(key: str) -> str:
     """Return a route's key without its variant and its version of IP."""
     return key.partition("#")[0].removesuffix(_BY_IPV6)
+
+
+def wellformed_key(key: str) -> str:
+    """Return the key of the same path for the second form: a lab's first sweep must not have used up what it asks."""
+    name, _, variant = key.partition("#")
+    if not name.startswith("lab:") or variant not in {"", "unsolicited"}:
+        return key
+    return f"{name}#{variant}-wellformed" if variant else f"{name}#wellformed"

@@ -230,6 +230,8 @@ class Npt66(Nat66):
                 return str(ip_address(int(ip_network(beyond).network_address) | host))
         return None
 
-    def _second(self, protocol: int, form: Form) -> Verdict:
-        """A second host has an address of its own outside too."""
-        return Verdict.DELIVERED
+    def _second(self, protocol: int, form: Form, traffic: Traffic) -> Verdict:
+        """A second host has, over IPv6, an address of its own outside too."""
+        if traffic.ip_version == 4:
+            return Nat66._second(self, protocol, form, traffic)
+        return passed_on(self.name, protocol, form, traffic).verdict

@@ -56,6 +56,11 @@ class Home(Box):
         """One line for the catalogue."""
         return "lets in what answers, and translates nothing: what home routers do over IPv6"
 
+    @property
+    def sysctls(self) -> Mapping[str, object]:
+        """An INIT is remembered for more than 10 s, which no other INIT prolongs: a sweep may take longer."""
+        return {"netfilter/nf_conntrack_sctp_timeout_closed": 600}
+
     def remembers(self, ip_version: int) -> bool:
         """It does, over both versions."""
         return True
@@ -100,7 +105,7 @@ class Home(Box):
             return through
         if not tracked:
             return Truth(nat="leaked", second_host=Verdict.DELIVERED, box=self.name)
-        return replace(through, nat="translated", second_host=self._second(protocol, form), box=self.name)
+        return replace(through, nat="translated", second_host=self._second(protocol, form, traffic), box=self.name)
 
     def _answers(self, protocol: int, form: Form, traffic: Traffic) -> bool:
         """Whether what the target sends under this number, in this form, is an answer to the tracker.
@@ -114,7 +119,7 @@ class Home(Box):
             return protocol != GRE or not self.hides(traffic.ip_version)
         return protocol != traffic.version.icmp and (protocol != TCP or not traffic.reset)
 
-    def _second(self, protocol: int, form: Form) -> Verdict:
+    def _second(self, protocol: int, form: Form, traffic: Traffic) -> Verdict:
         """What becomes of the same from a second host inside: there must be ports by which to tell them apart."""
         has_ports = form is Form.WELLFORMED and protocol in _WITH_PORTS & checked_numbers()
         return Verdict.DELIVERED if has_ports else Verdict.LOST

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.route_keys import bare_key, family_in, route_key
+from pytest_hdp.judge.route_keys import bare_key, family_in, route_key, wellformed_key
 from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.packet.family import IPV6
 from pytest_hdp.packet.numbers import parse_protocols
@@ -206,7 +206,7 @@ def _has_carrier(number: int, key: str) -> bool:
 
 def _untouched_for(key: str, form: Form) -> str:
     """A lab is built once more for the second form: boxes that count packets count those of both together."""
-    return f"{key}#wellformed" if key.startswith("lab:") and "#" not in key and form is Form.WELLFORMED else key
+    return wellformed_key(key) if form is Form.WELLFORMED else key
 
 
 def _has_second_host(lab: str) -> bool:

@@ -209,7 +209,7 @@ def hdp_probe(hdp_case: Case, hdp_campaign: Campaign, request: pytest.FixtureReq
     with _skipping_unavailable(request):
         result = hdp_campaign.result(hdp_case.route, hdp_case.train)
     request.node.stash[RESULT] = result
-    expected_nat = hdp_campaign.routes[hdp_case.route].expect_nat(hdp_case.train)
+    expected_nat = hdp_campaign.routes[hdp_case.route].expect_nat(hdp_case.train, result.verdict)
     return Observed(result, hdp_campaign.message(hdp_case.route, result), expected_nat)
 
 

@@ -28,6 +28,7 @@ class Done:
     status: int
     printed: str
     records: dict[tuple[str, int, str], dict]
+    all_records: list[dict]
 
     def verdicts(self, lab: str) -> dict[tuple[int, str], str]:
         return {key[1:]: record["verdict"] for key, record in self.records.items() if key[0] == lab}
@@ -64,7 +65,7 @@ def run(tmp_path: Path):
         results = report / "results.jsonl"
         records = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
         by_key = {(each["path"]["name"], each["protocol"], each["direction"]): each for each in records}
-        return Done(done.returncode, done.stdout + done.stderr, by_key)
+        return Done(done.returncode, done.stdout + done.stderr, by_key, records)
 
     return start
 
@@ -103,6 +104,32 @@ def test_a_lab_from_a_class_is_what_its_class_says(run, tmp_path):
         (253, "reverse"): "lost",
     }, done.printed
     assert "lab boxes_of_mine:OneWay" in done.printed
+
+
+def test_a_lab_is_asked_by_both_versions(run):
+    """A fragment behind a tracker is there as well: what the target says of the number inside is no word about it."""
+    arguments = (
+        "--hdp-lab=conntrack-only",
+        "--hdp-ip-version=both",
+        "--hdp-form=both",
+        "--hdp-protocols=0,44,253",
+        "-v",
+    )
+    done = run(SWEEP, *arguments)
+    assert done.status == 0, done.printed
+    records = done.all_records
+    found = {(each["ip_version"], each["protocol"], each["form"], each["verdict"]) for each in records}
+    assert found == {
+        (4, 0, "bare", "reached"),
+        (4, 44, "bare", "delivered"),
+        (4, 253, "bare", "delivered"),
+        (6, 0, "bare", "refused_at_socket"),
+        (6, 0, "wellformed", "reached"),
+        (6, 44, "bare", "lost"),
+        (6, 44, "wellformed", "modified"),
+        (6, 253, "bare", "delivered"),
+    }, done.printed
+    assert "p044-ipv6-frag-forward-wellformed-v6" in done.printed
 
 
 def without(program: str) -> tuple[str, ...]:

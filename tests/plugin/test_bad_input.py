@@ -46,13 +46,6 @@ def test_option_that_cannot_be_used(project, option, said):
     assert option.split("=")[0] in line
 
 
-@pytest.mark.parametrize("version", ["6", "both"])
-def test_labs_are_asked_by_ipv4(project, version):
-    project.write(test_mine=SWEEP)
-    line = refused(project, "--hdp-lab=transparent", f"--hdp-ip-version={version}")
-    assert "leave --hdp-ip-version out, or --hdp-lab" in line
-
-
 def test_environment_names_itself(project, monkeypatch):
     project.write(test_mine=SWEEP)
     monkeypatch.setenv("HDP_PROTOCOLS", "banana")

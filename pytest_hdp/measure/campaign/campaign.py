@@ -41,7 +41,7 @@ def expect_nothing(_train: Train, _seen: Verdict) -> Expectation | None:
     return None
 
 
-def expect_no_nat(_train: Train) -> str | None:
+def expect_no_nat(_train: Train, _seen: Verdict) -> str | None:
     """Expect nothing in particular of the source address."""
     return None
 
@@ -62,7 +62,7 @@ class Route:
     plan: Plan
     expect: Callable[[Train, Verdict], Expectation | None] = expect_nothing
     expects: str = ""
-    expect_nat: Callable[[Train], str | None] = expect_no_nat
+    expect_nat: Callable[[Train, Verdict], str | None] = expect_no_nat
     privilege: str = ""
     reach: Callable[[], None] | None = None
     begin: Callable[[], None] | None = None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from pytest_hdp.judge.expectations.assess import Expectation, Profile, for_system
 from pytest_hdp.judge.result import PathName
-from pytest_hdp.judge.route_keys import route_key
+from pytest_hdp.judge.route_keys import route_key, wellformed_key
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.campaign.campaign import Route
@@ -146,9 +146,11 @@ def in_lab(
     unsolicited, first, latency = (_variant(spec, usual, each) for each in (UNSOLICITED, FIRST_PACKET, LATENCY))
     second = _variant(spec, usual, SECOND_HOST)
     second = replace(second, open=lambda: _second_path(spec, second.name, default))
-    wellformed = replace(usual, key=f"{usual.key}#wellformed")
+    asked_in_both_forms = (usual, replace(usual, key=wellformed_key(usual.key)))
+    unsolicited_in_both = (unsolicited, replace(unsolicited, key=wellformed_key(unsolicited.key)))
     if not expect_truth:
-        return [_with_profile(route, profile) for route in (usual, wellformed, unsolicited, first, second, latency)]
+        every = (*asked_in_both_forms, *unsolicited_in_both, first, second, latency)
+        return [_with_profile(route, profile) for route in every]
     told = f"the truth of {spec.name}"
     known = _Known(spec.name, cache(spec.layout.expected))
     return [
@@ -157,13 +159,16 @@ def in_lab(
                 route,
                 expects=told,
                 expect=lambda train, seen: _truth(known, train, seen, solicited=True),
-                expect_nat=lambda train: _nat_truth(known, train),
+                expect_nat=lambda train, seen: _nat_truth(known, train, seen),
             )
-            for route in (usual, wellformed)
+            for route in asked_in_both_forms
         ),
         replace(first, expects=told, expect=lambda train, seen: _truth(known, train, seen, solicited=True)),
         latency,
-        replace(unsolicited, expects=told, expect=lambda train, seen: _truth(known, train, seen, solicited=False)),
+        *(
+            replace(route, expects=told, expect=lambda train, seen: _truth(known, train, seen, solicited=False))
+            for route in unsolicited_in_both
+        ),
         replace(second, expects=told, expect=lambda train, seen: _second_truth(known, train, seen)),
     ]
 
@@ -276,13 +281,14 @@ def _truth(known: _Known, train: Train, seen: Verdict, *, solicited: bool) -> Ex
     return Expectation((train.protocol,), verdict, errno=truth.errno, reason=f"lab {known.name}: {truth.box or 'path'}")
 
 
-def _nat_truth(known: _Known, train: Train) -> str | None:
+def _nat_truth(known: _Known, train: Train, seen: Verdict) -> str | None:
     from pytest_hdp.lab.truth import BY_CHANCE
 
     truth = known.expected(train.protocol, train.direction, train.form)
-    if truth.nat == BY_CHANCE:
-        return None
-    return "dropped" if truth.verdict in _NEVER_PASS else truth.nat
+    verdict = seen if seen in truth.also else truth.verdict
+    if truth.nat == BY_CHANCE or verdict is Verdict.MODIFIED:
+        return None  # of what never comes as sent, no source is told
+    return "dropped" if verdict in _NEVER_PASS else truth.nat
 
 
 def _second_truth(known: _Known, train: Train, seen: Verdict) -> Expectation | None:

@@ -541,6 +541,14 @@ def test_renumbered_says_why() -> None:
     assert "as 6 (tcp), the low 8 bits of 262" in judgement.explanation
 
 
+def test_what_left_without_a_header_left_under_the_number_that_was_inside() -> None:
+    without = replace(seen(5, protocol=253, genuine=False, changed=("payload", "protocol")), moved=-8)
+    judgement = attributes_of(*(replace(probe("l", i), left=(without,), arrived=(without,)) for i in range(5)))
+    assert (judgement.verdict, judgement.wire_protocol) == (V.RENUMBERED, 253)
+    left_as_sent = attributes_of(*(replace(probe("l", i), arrived=(without,)) for i in range(5)))
+    assert (left_as_sent.verdict, left_as_sent.moved) == (V.MODIFIED, -8)
+
+
 def test_another_number_on_arrival_is_not_as_sent() -> None:
     changed = [replace(probe("d", i), arrived=(), delivered=(seen(i, protocol=4),)) for i in range(5)]
     example = EXAMPLES["delivered"]
@@ -662,6 +670,13 @@ def test_what_a_number_became_is_told() -> None:
     judgement = attributes_of(*(replace(probe("l", i), arrived=(copy,)) for i in range(5)))
     assert (judgement.verdict, judgement.modified, judgement.changed_to) == (V.MODIFIED, ("protocol",), 254)
     assert "protocol changed (to 254 (experimental-2))" in judgement.explanation
+
+
+def test_what_the_target_says_of_the_number_that_it_became_rejects_nothing() -> None:
+    other = replace(seen(5), protocol=253, changed=("protocol", "payload"))
+    became = attributes_of(*(replace(probe("f", i), arrived=(other,)) for i in range(5)))
+    assert (became.verdict, became.changed_to) == (V.MODIFIED, 253)
+    assert attributes_of(*(probe("f", i) for i in range(5))).verdict is V.REJECTED
 
 
 def test_what_came_inside_a_tunnels_packets_is_told_and_is_no_arrival() -> None:
