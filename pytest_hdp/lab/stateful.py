@@ -58,8 +58,8 @@ class Home(Box):
 
     @property
     def sysctls(self) -> Mapping[str, object]:
-        """An INIT is remembered for more than 10 s, which no other INIT prolongs: a sweep may take longer."""
-        return {"netfilter/nf_conntrack_sctp_timeout_closed": 600}
+        """What left is remembered for longer than a sweep takes on a busy machine: the kernel's 10 s may be too few."""
+        return _remembered_for(600)
 
     def remembers(self, ip_version: int) -> bool:
         """It does, over both versions."""
@@ -267,14 +267,7 @@ class FirstOnly(Box):
     @property
     def sysctls(self) -> Mapping[str, object]:
         """Idle timeouts, by the tracker's own names; what this kernel lacks is left out."""
-        udp = {f"netfilter/nf_conntrack_{each}": self.timeout for each in ("udp_timeout", "udp_timeout_stream")}
-        sctp = {
-            f"netfilter/nf_conntrack_sctp_timeout_{each}": self.timeout
-            for each in ("closed", "cookie_wait", "cookie_echoed", "established", "heartbeat_sent")
-        }
-        gre = {f"netfilter/nf_conntrack_{each}": self.timeout for each in ("gre_timeout", "gre_timeout_stream")}
-        dccp = {f"netfilter/nf_conntrack_dccp_timeout_{each}": self.timeout for each in ("request", "respond", "open")}
-        return {"netfilter/nf_conntrack_generic_timeout": self.timeout, **udp, **sctp, **gre, **dccp}
+        return _remembered_for(self.timeout)
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """First_only where there is a flow."""
@@ -294,3 +287,12 @@ def passed_on(box: str, protocol: int, form: Form, traffic: Traffic) -> Truth:
     if gathers(protocol, form, traffic):
         return Truth(Verdict.LOST, box=box)
     return Truth(Verdict.MODIFIED, changed=("protocol",), box=box) if joins(protocol, form, traffic) else DELIVERED
+
+
+def _remembered_for(seconds: int) -> Mapping[str, object]:
+    """Return how long flows are kept that idle, and those of an SCTP INIT, which no further INIT prolongs."""
+    names = ["generic_timeout", "udp_timeout", "udp_timeout_stream", "gre_timeout", "gre_timeout_stream"]
+    sctp = ("closed", "cookie_wait", "cookie_echoed", "established", "heartbeat_sent")
+    names += [f"sctp_timeout_{each}" for each in sctp]
+    names += [f"dccp_timeout_{each}" for each in ("request", "respond", "open")]
+    return {f"netfilter/nf_conntrack_{each}": seconds for each in names}

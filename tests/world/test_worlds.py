@@ -126,7 +126,7 @@ FOUND = (
     ("shared-limit-both-ways", 2000288),  # one packet in a millisecond, as regular as the sweep
     ("agent-spends-all", "shared-limit-both-ways", "far-firewall-rejects", 5000894),  # nobody was left to ask again
     ("agent-dies", "shared-limit-both-ways", 5001259),
-    ("prohibited-routes-watched", "outages-many", 50003664),  # losses of the control in rounds without the train counted
+    ("prohibited-routes-watched", "outages-many", 50003664),  # the control's losses in rounds without it counted
 )
 """Families and seed of the worlds that showed faults which are mended."""
 DIGESTS = """
