@@ -18,6 +18,11 @@ def test_every_option_is_in_the_table_in_its_own_words():
         assert f"| `--hdp-{option.name} {metavar}` | {option.help} |" in README
 
 
+def test_the_first_screen_says_both_versions_of_ip():
+    assert "over IPv4 and IPv6" in README.split("```")[0]
+    assert "](docs/ipv6.md)" in README
+
+
 def test_every_dependency_has_its_reason():
     project = (TOP / "pyproject.toml").read_text(encoding="utf-8")
     block = project.split("\ndependencies = [")[1].split("]")[0]
