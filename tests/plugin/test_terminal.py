@@ -56,7 +56,7 @@ def test_quiet_shows_no_grid_but_the_surprises(sweep):
 @pytest.mark.parametrize("columns", [40, 60, 200])
 def test_fits_the_terminal(sweep, monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
-    printed = text(sweep.run("--hdp-expect=none", "--tb=no", "--no-summary", "--no-header"))
+    printed = text(sweep.run("--hdp-expect=none", "--tb=no", "-rN", "--no-header"))
     part = printed.split("IP protocol numbers")[1]
     assert max(map(len, part.splitlines())) <= columns
     assert "255 delivered" in part
