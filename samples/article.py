@@ -17,7 +17,7 @@ from pathlib import Path
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.expectations.assess import assess, builtin
 from pytest_hdp.judge.record import to_record
-from pytest_hdp.judge.result import IcmpCount, Judgement, PathName, Result
+from pytest_hdp.judge.result import IcmpCount, Judgement, LatencyUs, PathName, Result
 from pytest_hdp.judge.verdict import Outcome, Place, Verdict
 from pytest_hdp.packet.registry import lookup
 
@@ -128,7 +128,7 @@ def made(path: PathName, profile: str, judgement: Judgement, us: float | None, t
             judgement=judgement,
             expected=None if expectation is None or outcome is Outcome.SKIPPED else expectation.verdict,
             outcome=outcome,
-            latency_us=None if us is None else (us, us, us),
+            latency_us=None if us is None else LatencyUs(us, us, us),
         )
     )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_hdp.judge.compare import compare
 from pytest_hdp.judge.record import from_record
 from pytest_hdp.judge.result import Result
-from pytest_hdp.report.safe import safe
+from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
     import argparse
@@ -80,7 +80,7 @@ def _results(path: Path, *, partial: bool) -> list[Result]:
     with contextlib.suppress(OSError, ValueError):  # reading it says why
         path = path / "results.jsonl" if path.is_dir() else path
     records, problems = read(path)
-    results = [result for record in records if isinstance(result := from_record(record), Result)]
+    results = list(map(from_record, records))
     if problems and not (partial and results):
         more = f" (and {len(problems) - 1} more like this)" if len(problems) > 1 else ""
         hint = "; --partial compares the rest" if results else ""

@@ -200,7 +200,7 @@ def _writer(options: argparse.Namespace) -> Iterator[Callable[[Heard], None]]:
     from pytest_hdp.packet import pcapng
     from pytest_hdp.report.capture import MARK
     from pytest_hdp.report.files import create
-    from pytest_hdp.report.safe import safe
+    from pytest_hdp.untrusted.text import safe
 
     command = safe(shlex.join(["hdp", *sys.argv[1:]]))
     system = f"{platform.system()} {platform.release()} {platform.machine()}"

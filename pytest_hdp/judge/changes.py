@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge import explain
+from pytest_hdp.untrusted.text import plain
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.facts import Facts
@@ -39,5 +40,5 @@ def answers_text(facts: Facts) -> str:
     names = facts.circumstances.names
     if "control_answers_to" not in names or not facts.accepted:
         return ""
-    to, control = explain.plain(names["answers_to"]), explain.plain(names["control_answers_to"])
+    to, control = plain(names["answers_to"]), plain(names["control_answers_to"])
     return f"; sent to {to}, where its number came from, and the control to {control}"

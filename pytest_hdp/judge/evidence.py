@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 from pytest_hdp.judge.pattern import SharedLoss
 from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.packet.family import family_of
 from pytest_hdp.packet.icmp import Meaning, meaning
+from pytest_hdp.untrusted.marks import About, Whole
+
+SocketNumber: TypeAlias = Annotated[int, Whole(-(2**31), 2**31 - 1)]
+"""A number as socket() is asked for it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Train:
     """All probes of one protocol number in one direction and form: the unit that gets a verdict."""
 
-    protocol: int
+    protocol: Annotated[
+        SocketNumber, About("the number that socket() was asked for; not always one that fits the header")
+    ]
     direction: Direction = Direction.FORWARD
     form: Form = Form.BARE
 

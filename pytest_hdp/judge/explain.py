@@ -16,6 +16,7 @@ from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.packet.family import family_of
 from pytest_hdp.packet.icmp import describe
 from pytest_hdp.packet.registry import slug
+from pytest_hdp.untrusted.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,13 +30,6 @@ ANSWERED_IF_VALID = frozenset({1, 6, 17, 136})
 
 _MOST_HOPS = 40
 _MOST_KINDS = 3
-
-
-def plain(text: str) -> str:
-    """Return the text with everything that does not print (controls, bidirectional marks, lone surrogates) escaped."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def subject(train: Train) -> str:

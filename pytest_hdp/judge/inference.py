@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge import explain, statistics
 from pytest_hdp.judge.facts import TRANSIENT, one_per_round, rounds_of, tail_after_first
 from pytest_hdp.judge.verdict import Place
+from pytest_hdp.untrusted.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -184,7 +185,7 @@ def obstacle(facts: Facts) -> tuple[str, bool]:
     """Return what keeps the evidence from meaning more, and whether further rounds could not help."""
     circumstances = facts.circumstances
     if circumstances.agent_gone:
-        return f"the far end's eyes closed: {explain.plain(circumstances.agent_gone)}", True
+        return f"the far end's eyes closed: {plain(circumstances.agent_gone)}", True
     if "unconfirmed" in circumstances.names or not facts.accepted:
         final = bool({"unconfirmed", "elsewhere"} & circumstances.names.keys())
         return explain.name(facts, "unconfirmed", _nothing_sent(facts)), final
@@ -211,7 +212,7 @@ def _none_counts(facts: Facts) -> str:
     if beside := [probe for probe in facts.accepted if probe.round in facts.counting_rounds]:
         sent = explain.counted(len(beside), "probe")
         return f"of {sent} sent in rounds whose control came through, none was seen leaving"
-    spoiled = sorted({explain.plain(eye) for c in facts.circumstances.control if c.round in mine for eye in c.spoiled})
+    spoiled = sorted({plain(eye) for c in facts.circumstances.control if c.round in mine for eye in c.spoiled})
     if spoiled:
         return f"every round in which it was sent was spoiled ({'; '.join(spoiled)}), so its silence means nothing"
     return "in no round in which it was sent did the control come through"
@@ -230,11 +231,11 @@ def _nothing_sent(facts: Facts) -> str:
 
 def _no_counting_round(facts: Facts) -> str:
     control = facts.circumstances.control
-    spoiled = sorted({explain.plain(eye) for c in control for eye in c.spoiled})
+    spoiled = sorted({plain(eye) for c in control for eye in c.spoiled})
     if not any(c.sent for c in control):
         if any(c.refused for c in control):
             errno = facts.circumstances.reference.errno
-            return "no control could be sent either" + (f" ({explain.plain(errno)})" if errno else "")
+            return "no control could be sent either" + (f" ({plain(errno)})" if errno else "")
         return "no control was sent" if facts.has_agent else "nothing came back, neither a control nor an answer"
     if not facts.clean_control:
         return f"every round was spoiled ({'; '.join(spoiled)}), so what was not seen means nothing"

@@ -1,19 +1,53 @@
-"""A judgement, and the result record that is written, compared and shown."""
+"""A judgement, and the result record that is written, compared and shown.
+
+The annotations say how a result is written as a line of `results.jsonl`, and how strictly it is read (`record`).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 from pytest_hdp import __version__
-from pytest_hdp.judge.evidence import Probe, Train, meaning_of
-from pytest_hdp.judge.trace import Trace
+from pytest_hdp.judge.details import AS_SENT, AtTtl, Climb, Hop, IcmpCount, LatencyUs, Nat, SharedLimit
+from pytest_hdp.judge.evidence import Probe, Train
+from pytest_hdp.judge.trace import Trace, traces
 from pytest_hdp.judge.verdict import Outcome, Place, Verdict
-from pytest_hdp.packet.icmp import Meaning
+from pytest_hdp.untrusted.marks import (
+    INLINE,
+    SINCE,
+    About,
+    As,
+    At,
+    Count,
+    LeftOut,
+    Longest,
+    Octet,
+    OneOf,
+    Unwritten,
+    Whole,
+)
+
+__all__ = [
+    "AtTtl",
+    "Climb",
+    "Hop",
+    "IcmpCount",
+    "Judgement",
+    "LatencyUs",
+    "Made",
+    "Nat",
+    "PathName",
+    "Result",
+    "SharedLimit",
+    "Tool",
+]
 
 SCHEMA = 1
 FIRST_RULES, RULES = 1, 2
 """Which rules turn evidence into verdicts. One more wherever the same network may get another verdict than before;
 docs/verdicts.md says what each changed. What 0.1.0 wrote says nothing of it: those were the first."""
+MOST_MOVED = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,70 +55,7 @@ class Tool:
     """What judged a result: the `version` of this package, and its `rules`."""
 
     version: str = __version__
-    rules: int = RULES
-
-
-@dataclass(frozen=True, slots=True)
-class Nat:
-    """What became of the source address, by what the receiver saw. `source`: the address it saw.
-
-    `state`: "translated", "none", or "leaked": a source from inside was seen although the control's was translated.
-    `control`: the address that the control came from, where that is another.
-    """
-
-    state: str
-    source: str | None
-    control: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class IcmpCount:
-    """Equal ICMP errors, counted."""
-
-    source: str
-    type: int
-    code: int
-    count: int
-    authenticated: bool
-
-    @property
-    def meaning(self) -> Meaning:
-        """What it says, by whatever IP."""
-        return meaning_of((self.source, self.type, self.code))
-
-
-@dataclass(frozen=True, slots=True)
-class Hop:
-    """The last router known to have forwarded the train."""
-
-    ttl: int
-    address: str
-
-
-@dataclass(frozen=True, slots=True)
-class AtTtl:
-    """What packets of one TTL brought: `sent` ones of a train, and beside each of them one control.
-
-    `icmp`: errors about the train's own. `control`: how many controls a router answered, `router`: which;
-    `control_arrived`: how many needed no router's answer, since they came through. `silent`: that the train's own
-    were not answered means something, by the control's answers; else it is open.
-    """
-
-    ttl: int
-    sent: int
-    icmp: tuple[IcmpCount, ...] = ()
-    control: int = 0
-    router: str | None = None
-    control_arrived: int = 0
-    silent: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Climb:
-    """How the hop was looked for at which a train died: by its own packets, or `by` those of another number."""
-
-    rungs: tuple[AtTtl, ...] = ()
-    by: int | None = None
+    rules: Annotated[int, Whole(1)] = RULES
 
 
 ONE_MACHINE = frozenset({"loopback", "lab", "netns"})
@@ -93,36 +64,22 @@ ONE_MACHINE = frozenset({"loopback", "lab", "netns"})
 
 @dataclass(frozen=True, slots=True)
 class PathName:
-    """Where a train ran. `kind`: "loopback", "lab", "netns", "internet"; `agent`: how the far eyes were reached.
+    """Where a train ran."""
 
-    `vantage`: the vantage point that measured, where one run has several of them (pytest --dist each).
-    """
-
-    kind: str
+    kind: Annotated[str, About("loopback, lab, netns or internet")]
     name: str
     source: str
     target: str
-    agent: str | None
-    vantage: str | None = None
+    agent: Annotated[str | None, About("how the far eyes were reached; null without")]
+    vantage: Annotated[
+        str | None,
+        LeftOut(null=True),
+        About("the vantage point that measured, where a run has several (pytest --dist each); else it is missing"),
+    ] = None
 
     def one_clock(self) -> bool:
         """Whether both ends' times can be compared: both are on one machine, or only one end has eyes."""
         return self.kind in ONE_MACHINE or self.agent is None or self.agent == "popen"
-
-
-@dataclass(frozen=True, slots=True)
-class SharedLimit:
-    """A limit that numbers share, so that what the one sends takes from what the other may.
-
-    `rate`: packets a second that it let through once `burst` packets were, which came in a row after a rest.
-    `interval`: seconds between two packets of the pace at which they were asked again, None if that would have taken
-    too long. `numbers`: which they are, as a list of numbers and ranges.
-    """
-
-    rate: float
-    burst: int
-    interval: float | None
-    numbers: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,74 +88,135 @@ class Judgement:
 
     `final`: no further probe could change it. `explanation`: one sentence for an engineer. `bound`: for a
     non-delivery with an agent, "0 of 7 arrived: delivery probability below 35 % at 95 %".
-    Counts are of probes, not copies, except `duplicated`: surplus copies at the receiver.
-    `probes`: what it rests on, as observed, or the times that a record kept; no part of what is judged. `hops`: the
-    routers that the control found on the path, by TTL. `climb`: how the hop was looked for, None if it was not.
-    `budget_spent`: of a lost one, the router that may have rejected it, and had no ICMP error left to say so.
-    `solicited`: a packet of its number had gone the other way before in this run, controls aside: it is an answer.
-    `moved`: bytes by which the payload was shifted. `changed_to`: what the number became beyond the sender.
-    `transport_checksum`: "right", "stale" or "none" on arrival, where the form has one. `sent_to`: in reverse, the
-    address that was learnt from packets that came, and `control_sent_to` where the control's is another.
-    `shared_limit`: the limit by which the sweep itself lost packets of it.
+    Counts are of probes, not copies, except `duplicated`.
+    `probes`: what it rests on, as observed, or the times that a record kept; no part of what is judged. `climb`: None
+    if the hop was not looked for. `shared_limit`: the limit by which the sweep itself lost packets of it.
     """
 
-    train: Train
+    train: Annotated[Train, INLINE]
     verdict: Verdict
     place: Place
     explanation: str
-    final: bool
-    errno: str | None = None
-    wire_protocol: int | None = None
-    sent: int = 0
-    left: int = 0
-    arrived: int = 0
-    delivered: int = 0
-    duplicated: int = 0
-    reordered: int = 0
-    modified: tuple[str, ...] = ()
-    nat: Nat = Nat("none", None)
+    final: Annotated[bool, Unwritten(True)]
+    errno: Annotated[str | None, About("its name, as EPERM")] = None
+    wire_protocol: Annotated[Octet | None, About("the number that was seen leaving")] = None
+    sent: Annotated[Count, About("probes that sendto() took")] = 0
+    left: Annotated[Count, About("probes that the sender's tap saw leave")] = 0
+    arrived: Annotated[Count, About("probes that the receiver's tap saw")] = 0
+    delivered: Annotated[Count, About("probes that came to the receiver's socket as sent")] = 0
+    duplicated: Annotated[Count, About("surplus copies at the receiver")] = 0
+    reordered: Annotated[Count, About("probes that arrived after one sent later")] = 0
+    modified: Annotated[tuple[str, ...], About("fields that no router may change, and that were changed")] = ()
+    nat: Nat = AS_SENT
     icmp: tuple[IcmpCount, ...] = ()
     last_hop: Hop | None = None
-    control_sent: int = 0
-    control_delivered: int = 0
-    bound: str | None = None
-    ttl: int | None = None
-    changed: tuple[str, ...] = ()
-    hops: tuple[Hop, ...] = ()
-    climb: Climb | None = None
-    budget_spent: str | None = None
-    solicited: bool = False
-    moved: int | None = None
-    changed_to: int | None = None
-    transport_checksum: str | None = None
-    sent_to: str | None = None
-    control_sent_to: str | None = None
-    shared_limit: SharedLimit | None = None
-    probes: tuple[Probe | Trace, ...] = field(default=(), compare=False, repr=False)
+    control_sent: Annotated[Count, At("control", "sent")] = 0
+    control_delivered: Annotated[Count, At("control", "delivered")] = 0
+    bound: Annotated[str | None, About("what a non-delivery with an agent proves")] = None
+    ttl: Annotated[
+        Octet | None,
+        SINCE,
+        About("on arrival: at the receiver, or, where nobody watches, by the target's quotes; may be missing"),
+    ] = None
+    changed: Annotated[
+        tuple[str, ...],
+        SINCE,
+        About("header fields that routers and translators may rewrite, and that were rewritten; may be missing"),
+    ] = ()
+    hops: Annotated[
+        tuple[Hop, ...], LeftOut(), About("routers that the control found on the path; missing where nobody asked")
+    ] = ()
+    climb: Annotated[
+        Climb | None, LeftOut(), About("how the hop was looked for where the train died; missing where it was not")
+    ] = None
+    budget_spent: Annotated[
+        str | None,
+        LeftOut(),
+        About("of a lost one: the router that may have rejected it, and had no ICMP error left to say so"),
+    ] = None
+    solicited: Annotated[
+        bool,
+        SINCE,
+        About("a packet of this number had gone the other way before in this run, controls aside: it is an answer"),
+    ] = False
+    moved: Annotated[
+        Annotated[int, Whole(-MOST_MOVED, MOST_MOVED)] | None,
+        LeftOut(),
+        About("bytes put before the payload, or (below 0) cut off its front; missing where there were none"),
+    ] = None
+    changed_to: Annotated[
+        Octet | None, LeftOut(), About("what the number became beyond the sender; missing where it was kept")
+    ] = None
+    transport_checksum: Annotated[
+        Annotated[str, OneOf(("right", "stale", "none"))] | None,
+        LeftOut(),
+        About("of a well-formed message on arrival; missing where the protocol has none"),
+    ] = None
+    sent_to: Annotated[
+        str | None,
+        LeftOut(),
+        About("in reverse: the address that was learnt from packets that came, if that is not the source's own"),
+    ] = None
+    control_sent_to: Annotated[
+        str | None,
+        LeftOut(),
+        About("in reverse: where the control was sent, if its packets came from another address than the number's"),
+    ] = None
+    shared_limit: Annotated[
+        SharedLimit | None,
+        LeftOut(),
+        About("a limit that numbers share, by which the sweep itself lost packets; missing where none was found"),
+    ] = None
+    probes: Annotated[
+        tuple[Probe | Trace, ...],
+        LeftOut(),
+        As(tuple[Trace, ...], traces),
+        About("each probe in the order of sending; times are ns by the clock of the end that saw it"),
+    ] = field(default=(), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """How a run was made."""
+
+    command: Annotated[str | None, LeftOut()] = None
+    system: Annotated[str | None, LeftOut()] = None
+    seed: Annotated[str | None, LeftOut()] = None
+    version: Annotated[str | None, LeftOut()] = None
+    unmeasured: Annotated[
+        Annotated[str, Longest(1 << 20)] | None,
+        LeftOut(),
+        About("a line for each path that could not be measured at all"),
+    ] = None
+    source: Annotated[str | None, LeftOut(), About("of a record that this tool did not measure")] = None
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One line of `results.jsonl`: a judgement, where and when it was made, and how it compares with expectations.
+    """One line of `results.jsonl`: a judgement, where and when it was made, and how it compares with expectations."""
 
-    `expected_errno`, `expected_wire_protocol`: what was expected beside the verdict, where that was stated.
-    `earlier_run`: seconds since a run over this path ended, None if none is known of. `tool`: what judged it; None: a
-    version that did not say so.
-    """
-
-    run: str
-    time: str
+    run: Annotated[str, About("identifies the run")]
+    time: Annotated[str, About("when the verdict was reached, ISO 8601")]
     path: PathName
-    ip_version: int
+    ip_version: Annotated[int, OneOf((4, 6))]
     keyword: str
-    judgement: Judgement
+    judgement: Annotated[Judgement, INLINE]
     expected: Verdict | None
     outcome: Outcome
-    latency_us: tuple[float, float, float] | None = None
-    expected_errno: str | None = None
-    expected_wire_protocol: int | None = None
-    earlier_run: float | None = None
-    tool: Tool | None = None
+    latency_us: LatencyUs | None = None
+    expected_errno: Annotated[str | None, LeftOut(), About("the errno that was expected with it, where one was")] = None
+    expected_wire_protocol: Annotated[
+        Octet | None, LeftOut(), About("the number under which it was expected to leave, where one was")
+    ] = None
+    earlier_run: Annotated[
+        float | None,
+        SINCE,
+        About("seconds since a run over this path ended, whose states may be open yet; null if none is known of"),
+    ] = None
+    tool: Annotated[
+        Tool | None, LeftOut(), About("what judged it; missing in what 0.1.0 wrote, whose rules were the first")
+    ] = None
+    made: Annotated[Made | None, LeftOut(), About("how the run was made; in its first line only")] = None
 
     @property
     def rules(self) -> int:

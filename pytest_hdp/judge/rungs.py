@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge import attributes, changes, explain, inference
 from pytest_hdp.judge.pattern import order_text
 from pytest_hdp.judge.verdict import Place, Verdict
+from pytest_hdp.untrusted.text import plain
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import IcmpReport, Probe
@@ -41,7 +42,7 @@ def refused_at_socket(facts: Facts) -> Finding | None:
     errno = facts.evidence.socket_errno
     if errno is None:
         return None
-    said = f"socket() refused the number with {explain.plain(errno)}, so nothing was sent"
+    said = f"socket() refused the number with {plain(errno)}, so nothing was sent"
     return Finding(Verdict.REFUSED_AT_SOCKET, Place.SENDER_SOCKET, said, errno=errno)
 
 
@@ -196,7 +197,7 @@ def modified(facts: Facts) -> Finding | None:
     if not damaged:
         return None
     came = sum(bool(fate.copies) for fate in facts.fates)
-    fields = ", ".join(map(explain.plain, attributes.modified_fields(facts)))
+    fields = ", ".join(map(plain, attributes.modified_fields(facts)))
     said = (
         f"{len(damaged)} of {came} came to {explain.receiver(facts)} with {fields} changed"
         f"{changes.change_text(attributes.moved(facts), attributes.changed_to(facts))}, which no router may change"

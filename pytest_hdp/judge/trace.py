@@ -8,39 +8,43 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from pytest_hdp.judge.evidence import Probe
+from pytest_hdp.untrusted.marks import MOST, About, At, Count, LeftOut, Octet, Whole
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Sighting
 
 
+_After: TypeAlias = Annotated[int, Whole(-MOST), About("nanoseconds after this probe was sent")]
+_SeenAfter: TypeAlias = Annotated[
+    _After | None, LeftOut(), About("nanoseconds after this probe was sent; missing if nothing was seen")
+]
+
+
 @dataclass(frozen=True, slots=True)
 class TracedError:
-    """One ICMP error about a probe, `after`: nanoseconds after it was sent."""
+    """One ICMP error about a probe."""
 
-    after: int
-    source: str
-    type: int
-    code: int
+    after: _After
+    source: Annotated[str, At("from")]
+    type: Octet
+    code: Octet
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One probe. `sent`: nanoseconds after the train's first one; the others after this probe was sent, or None.
+    """One probe. Of several copies at an eye, the first counts; round -1 is before the first."""
 
-    `errno`: its name if sendto() refused, and then nothing was sent. Of several copies at an eye, the first counts.
-    """
-
-    index: int
-    round: int
-    sent: int
-    errno: str | None = None
-    left: int | None = None
-    arrived: int | None = None
-    delivered: int | None = None
-    icmp: tuple[TracedError, ...] = ()
+    index: Count
+    round: Annotated[int, Whole(-1)]
+    sent: Annotated[Count, About("nanoseconds after the train's first probe")]
+    errno: Annotated[str | None, LeftOut(), About("with which sendto() refused it; then nothing was sent")] = None
+    left: _SeenAfter = None
+    arrived: _SeenAfter = None
+    delivered: _SeenAfter = None
+    icmp: Annotated[tuple[TracedError, ...], LeftOut()] = ()
 
 
 def traces(probes: Sequence[Probe | Trace]) -> tuple[Trace, ...]:

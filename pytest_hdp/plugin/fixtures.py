@@ -258,7 +258,7 @@ def hdp_lab(hdp_path: Path) -> Lab:
 @contextmanager
 def _skipping_unavailable(request: pytest.FixtureRequest) -> Iterator[None]:
     from pytest_hdp.measure.path.endpoints import PathUnavailable
-    from pytest_hdp.report.safe import safe
+    from pytest_hdp.untrusted.text import safe
 
     try:
         yield

@@ -10,7 +10,7 @@ from pytest_hdp.measure.path.traffic import LINGERS, lingering
 from pytest_hdp.plugin.collection import CAMPAIGN, SETTINGS, case_of
 from pytest_hdp.plugin.hints import own_address
 from pytest_hdp.plugin.vantage_points import named
-from pytest_hdp.report.safe import safe
+from pytest_hdp.untrusted.text import safe
 
 HEADER = "hdp_header"
 """Where an xdist worker leaves its lines for the process that the user started."""

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_hdp.plugin.options import OPTIONS
 from pytest_hdp.plugin.vantage_points import vantage_of
-from pytest_hdp.report.safe import safe
+from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 from pytest_hdp.judge.expectations.assess import builtin_names
 from pytest_hdp.judge.route_keys import route_key
 from pytest_hdp.packet.family import family_of
-from pytest_hdp.report.safe import safe
+from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.expectations.assess import Profile

@@ -99,7 +99,7 @@ def _told_in_one_line(request: pytest.FixtureRequest, path: Path) -> Iterator[No
     from pytest_hdp.measure.path.endpoints import PathUnavailable
     from pytest_hdp.plugin.fixtures import UNAVAILABLE
     from pytest_hdp.plugin.unmeasured import ALONE
-    from pytest_hdp.report.safe import safe
+    from pytest_hdp.untrusted.text import safe
 
     try:
         yield
@@ -178,8 +178,7 @@ class LatencyFile:
         """What was found so far."""
         from pytest_hdp.judge.latency.record import from_record
 
-        found = [from_record(record) for record in self._records]
-        return [each for each in found if not isinstance(each, str)]
+        return list(map(from_record, self._records))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep what was found, and write it at once: a run may be interrupted."""

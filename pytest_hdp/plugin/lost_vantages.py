@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 from pytest_hdp.plugin.vantage_points import VANTAGE, raw, refused, unfit
-from pytest_hdp.report.safe import safe
+from pytest_hdp.untrusted.text import safe
 
 PATIENCE = 20.0  # seconds that a vantage point may take to say that its Python is there
 _READY = "hdp-vantage-point-is-there"

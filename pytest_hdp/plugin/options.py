@@ -18,7 +18,7 @@ from pytest_hdp.packet.numbers import parse_needs, parse_protocols
 from pytest_hdp.plugin import option_types as values
 from pytest_hdp.plugin.inventory import Target
 from pytest_hdp.plugin.spots import Spot, spot
-from pytest_hdp.report.safe import safe
+from pytest_hdp.untrusted.text import safe
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from pytest_hdp.plugin.earlier import Earlier, state_folder
 from pytest_hdp.plugin.handover import packets_from, shared_folder
 from pytest_hdp.plugin.spots import place
 from pytest_hdp.plugin.vantage_points import vantage_of
-from pytest_hdp.report.safe import safe
+from pytest_hdp.untrusted.text import safe
 from pytest_hdp.vantage.places import PlaceError
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import pytest
 from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.plugin.collection import RESULT, SETTINGS, asked_of
 from pytest_hdp.plugin.vantage_points import vantage_of_report
-from pytest_hdp.report.safe import safe
+from pytest_hdp.untrusted.text import safe
 
 SIGHTS = "hdp_sights"
 """A report's attribute: what its test showed of each path that it is about, as tuples of `Sight`'s fields."""

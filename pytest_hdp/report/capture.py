@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_hdp import __version__
 from pytest_hdp.packet import pcapng
-from pytest_hdp.report.safe import safe
+from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

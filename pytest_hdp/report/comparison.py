@@ -14,7 +14,7 @@ from pytest_hdp.report import fields
 from pytest_hdp.report.letters import words
 from pytest_hdp.report.lines import wrapped
 from pytest_hdp.report.markdown import escaped, table
-from pytest_hdp.report.safe import safe
+from pytest_hdp.untrusted.text import safe
 
 SCHEMA = 1
 SEVERAL = 3

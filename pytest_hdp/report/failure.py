@@ -8,8 +8,8 @@ from pytest_hdp.judge.explain import icmp_text
 from pytest_hdp.report import fields
 from pytest_hdp.report.letters import words
 from pytest_hdp.report.lines import wrapped
-from pytest_hdp.report.safe import safe
 from pytest_hdp.report.summary import expected_and_got
+from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
     from pytest_hdp.report.fields import Record

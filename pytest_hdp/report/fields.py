@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from pytest_hdp.report.safe import safe
+from pytest_hdp.untrusted.text import safe
 
 Record = Mapping[str, Any]
 

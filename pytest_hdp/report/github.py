@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.verdict import Outcome
 from pytest_hdp.report import fields
 from pytest_hdp.report.letters import words
-from pytest_hdp.report.safe import safe
 from pytest_hdp.report.summary import by_rung, expected_and_got
+from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
     from pytest_hdp.report.fields import Record

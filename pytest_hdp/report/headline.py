@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.verdict import Outcome, Verdict
 from pytest_hdp.report import fields
 from pytest_hdp.report.ends import course_of
-from pytest_hdp.report.safe import safe
+from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
     from pytest_hdp.report.fields import Record

@@ -15,7 +15,7 @@ from pytest_hdp.packet.encoding import Encoding, decode
 from pytest_hdp.packet.ip import DONT_FRAGMENT, MORE_FRAGMENTS, IPv4, parse_ipv4
 from pytest_hdp.packet.registry import slug
 from pytest_hdp.report.markdown import HEADS, YES, escaped
-from pytest_hdp.report.safe import safe
+from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from pytest_hdp.judge.record import from_record
 from pytest_hdp.report.files import replace, write_whole
-from pytest_hdp.report.safe import safe
+from pytest_hdp.untrusted.marks import WrongValueError
+from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -111,5 +112,8 @@ def _parsed(line: bytes) -> tuple[str | None, dict[str, Any] | None]:
         return ("not JSON" if whole else "cut off in the middle: the run was killed while writing it"), None
     if not isinstance(found, dict):
         return "not a JSON object", None
-    result = from_record(found)
-    return (result, None) if isinstance(result, str) else (None, found)
+    try:
+        from_record(found)
+    except WrongValueError as error:
+        return str(error), None
+    return None, found

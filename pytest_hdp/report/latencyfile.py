@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_hdp.judge.latency.record import SCHEMA, from_record
 from pytest_hdp.report.files import write_whole
-from pytest_hdp.report.safe import safe
+from pytest_hdp.untrusted.marks import WrongValueError
+from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,9 +44,8 @@ def read(path: Path) -> tuple[list[LatencyResult], list[str]]:
     results: list[LatencyResult] = []
     problems: list[str] = []
     for number, each in enumerate(found["results"], start=1):
-        result = from_record(each)
-        if isinstance(result, str):
-            problems.append(f"{name}, result {number}: {safe(result)}")
-        else:
-            results.append(result)
+        try:
+            results.append(from_record(each))
+        except WrongValueError as error:
+            problems.append(f"{name}, result {number}: {safe(error)}")
     return results, problems

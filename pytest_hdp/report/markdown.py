@@ -12,9 +12,9 @@ from pytest_hdp.report.doubles import often, times
 from pytest_hdp.report.headline import missing
 from pytest_hdp.report.letters import words
 from pytest_hdp.report.lines import text_of
-from pytest_hdp.report.safe import safe
 from pytest_hdp.report.story import story
 from pytest_hdp.report.summary import by_rung, surprises
+from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pytest_hdp.report.fields import UNMEASURED
-from pytest_hdp.report.safe import safe
+from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -120,7 +120,6 @@ class RunFiles:
 def _write_profile(path: Path, records: Sequence[dict[str, Any]]) -> None:
     from pytest_hdp.judge.expectations.assess import record
     from pytest_hdp.judge.record import from_record
-    from pytest_hdp.judge.result import Result
     from pytest_hdp.report.files import write_whole
 
-    write_whole(path, record([result for each in records if isinstance(result := from_record(each), Result)]))
+    write_whole(path, record(list(map(from_record, records))))

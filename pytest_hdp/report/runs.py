@@ -13,7 +13,7 @@ from pytest_hdp.report import fields
 from pytest_hdp.report.jsonl import read
 from pytest_hdp.report.latencyfile import read as read_latency
 from pytest_hdp.report.runfiles import LATENCY
-from pytest_hdp.report.safe import safe
+from pytest_hdp.untrusted.text import safe
 
 RESULTS = "results.jsonl"
 

@@ -14,7 +14,7 @@ from pytest_hdp.report.ends import course_of
 from pytest_hdp.report.headline import advice, missing, of_several
 from pytest_hdp.report.letters import words
 from pytest_hdp.report.limits import shared_limits
-from pytest_hdp.report.safe import safe
+from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
     from pytest_hdp.report.fields import Record

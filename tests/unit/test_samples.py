@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from pytest_hdp.judge.expectations.assess import assess, builtin
-from pytest_hdp.judge.record import from_record, to_record
+from pytest_hdp.judge.record import from_record, schema, to_record
 from pytest_hdp.judge.result import Result
 from pytest_hdp.judge.verdict import Direction, Outcome, Verdict
 from pytest_hdp.lab.boxes import Traffic
@@ -29,8 +29,7 @@ WHOLE = {"home-nat": 510, "first-only": 510}
 SIMULATED_ONLY = {Verdict.HELD_BY_SENDER}
 """No kernel that we have does this; tests/unit/judge/test_worlds.py has it."""
 
-SCHEMA = json.loads((resources.files("pytest_hdp.judge") / "results.schema.json").read_text(encoding="utf-8"))
-VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+VALIDATOR = jsonschema.Draft202012Validator(schema())
 
 
 def results(name: str) -> list[Result]:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.expectations.profile import PASSES, Expectation, Profile, ProfileError, said
 from pytest_hdp.judge.expectations.profile_file import load_profile
-from pytest_hdp.judge.explain import plain
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Verdict
 from pytest_hdp.packet.numbers import format_protocols
+from pytest_hdp.untrusted.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.explain import plain
 from pytest_hdp.judge.verdict import Direction, Form, Verdict
+from pytest_hdp.untrusted.text import plain
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train

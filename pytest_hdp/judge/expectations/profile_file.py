@@ -15,9 +15,9 @@ import tomllib
 from typing import NoReturn, TypeVar
 
 from pytest_hdp.judge.expectations.profile import KERNEL_FEATURES, PASSES, WITHOUT, Expectation, Profile, ProfileError
-from pytest_hdp.judge.explain import plain
 from pytest_hdp.judge.verdict import Direction, Form, Verdict
 from pytest_hdp.packet.numbers import parse_protocols
+from pytest_hdp.untrusted.text import plain
 
 _KEYS = {
     "protocols",

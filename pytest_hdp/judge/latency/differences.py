@@ -22,9 +22,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from itertools import pairwise
+from typing import Annotated
 
 from pytest_hdp.judge.latency.flows import nearest, undetected
 from pytest_hdp.judge.statistics import at_least
+from pytest_hdp.untrusted.marks import NAN, SINCE
 
 CONFIDENCE = 0.95
 FALSE_ALARM = 0.0001
@@ -96,12 +98,12 @@ class Difference:
     b: str
     level: Level
     pairs: int
-    median: float
-    low: float
-    high: float
+    median: Annotated[float, NAN]
+    low: Annotated[float, NAN]
+    high: Annotated[float, NAN]
     confidence: float
-    flows: int = 1
-    spread: float = 0.0
+    flows: Annotated[int, SINCE] = 1
+    spread: Annotated[float, SINCE] = 0.0
 
     @property
     def covers_zero(self) -> bool:
@@ -119,7 +121,7 @@ class Histogram:
     label: str
     level: Level
     bins: tuple[tuple[float, float, int], ...]
-    sentence: str = ""
+    sentence: Annotated[str, SINCE] = ""
 
 
 @dataclass(frozen=True, slots=True)

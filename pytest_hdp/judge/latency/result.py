@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Annotated
 
 from pytest_hdp.judge.latency import gate as latency_gate
 from pytest_hdp.judge.latency import validity as latency_validity
@@ -26,6 +27,7 @@ from pytest_hdp.judge.latency.validity import Conduct
 from pytest_hdp.judge.latency.words import told, whereabouts
 from pytest_hdp.judge.result import PathName
 from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.untrusted.marks import SINCE
 
 HDP = "HDP"
 UDP = "UDP"
@@ -62,8 +64,8 @@ class Setup:
     gap_us: float
     late_us: tuple[float, float]
     put_off: int
-    margin_us: float | None = None
-    flows: int = 1
+    margin_us: Annotated[float | None, SINCE] = None
+    flows: Annotated[int, SINCE] = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from pytest_hdp.measure.schedule.engine import Measurement, rounds_for
 from pytest_hdp.measure.schedule.side_by_side import go_on_while, settle_beside
 from pytest_hdp.packet.family import family_of
 from pytest_hdp.packet.registry import lookup
+from pytest_hdp.untrusted.marks import WrongValueError
 from pytest_hdp.vantage.places import PlaceError
 
 if TYPE_CHECKING:
@@ -273,9 +274,10 @@ class Campaign:
             if "unavailable" in line:
                 self._unavailable[route] = line["unavailable"]
                 continue
-            result = from_record(line["record"])
-            if isinstance(result, str):
-                raise RuntimeError(f"the shared measurement in {share} can't be read: {result}")
+            try:
+                result = from_record(line["record"])
+            except WrongValueError as error:
+                raise RuntimeError(f"the shared measurement in {share} can't be read: {error}") from None
             self._shared.setdefault(route, {})[result.judgement.train] = result
 
     def _measured(self, key: str) -> Iterator[dict[str, Any]]:

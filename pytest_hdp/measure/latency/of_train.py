@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.latency.differences import percentiles
+from pytest_hdp.judge.result import LatencyUs
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.measure.schedule.engine import Measurement
 
 
-def train_latency(measurement: Measurement | None, train: Train) -> tuple[float, float, float] | None:
+def train_latency(measurement: Measurement | None, train: Train) -> LatencyUs | None:
     """Least, median and 99th percentile, one way, in microseconds.
 
     None without a measurement of it, where its ends have clocks of their own, or where nothing of it came through.
@@ -25,4 +26,4 @@ def train_latency(measurement: Measurement | None, train: Train) -> tuple[float,
         if entry.left and any(copy.genuine for copy in entry.delivered)
     ]
     found = percentiles(times)
-    return (found["min"], found["median"], found["p99"]) if found is not None else None
+    return LatencyUs(found["min"], found["median"], found["p99"]) if found is not None else None

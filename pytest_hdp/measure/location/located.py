@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.explain import icmp_text, plain, probed_with
+from pytest_hdp.judge.explain import icmp_text, probed_with
 from pytest_hdp.judge.result import Climb
 from pytest_hdp.judge.verdict import Form, Place, Verdict
 from pytest_hdp.packet.icmp import Meaning
+from pytest_hdp.untrusted.text import plain
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Kind, Train

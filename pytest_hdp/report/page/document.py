@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_hdp import __version__
 from pytest_hdp.report.fields import UNMEASURED
 from pytest_hdp.report.page.model import Made, data
-from pytest_hdp.report.safe import safe
 from pytest_hdp.report.story import story
+from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
     from pytest_hdp.report.fields import Record

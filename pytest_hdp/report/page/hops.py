@@ -13,7 +13,7 @@ from pytest_hdp.judge.evidence import meaning_of
 from pytest_hdp.judge.explain import icmp_text
 from pytest_hdp.packet.icmp import Meaning
 from pytest_hdp.report import fields
-from pytest_hdp.report.safe import safe
+from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
     from pytest_hdp.report.fields import Record

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_hdp.judge.latency.result import HDP, UDP, LatencyResult
-from pytest_hdp.report.safe import safe
+from pytest_hdp.untrusted.text import safe
 
 MOST_BINS = 400
 

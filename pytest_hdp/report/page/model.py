@@ -18,8 +18,8 @@ from pytest_hdp.report import fields
 from pytest_hdp.report.ends import course_of
 from pytest_hdp.report.letters import letter, words
 from pytest_hdp.report.page import hops, latency
-from pytest_hdp.report.safe import safe
 from pytest_hdp.report.summary import by_rung, expected_and_got, surprises
+from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
     from pytest_hdp.report.fields import Record

@@ -8,9 +8,9 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from pytest_hdp.judge.explain import plain
 from pytest_hdp.packet.family import IPV4, IPV6
 from pytest_hdp.packet.view import view
+from pytest_hdp.untrusted.text import plain
 
 if TYPE_CHECKING:
     from pytest_hdp.vantage.clock import Bell

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.explain import plain
+from pytest_hdp.untrusted.text import plain
 from pytest_hdp.vantage.places import PlaceError
 from pytest_hdp.vantage.remote.launcher import NotStarted, start
 

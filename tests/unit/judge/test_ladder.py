@@ -21,11 +21,12 @@ from pytest_hdp.judge.evidence import (
     Train,
     TrainEvidence,
 )
-from pytest_hdp.judge.explain import bound_text, icmp_text, percent_above, plain
+from pytest_hdp.judge.explain import bound_text, icmp_text, percent_above
 from pytest_hdp.judge.facts import Facts
 from pytest_hdp.judge.ladder import RUNGS, judge
 from pytest_hdp.judge.result import IcmpCount, Judgement, Nat
 from pytest_hdp.judge.verdict import Direction, Form, Place, Verdict
+from pytest_hdp.untrusted.text import plain
 
 ME, ROUTER, TARGET = "192.0.2.1", "100.64.0.1", "198.51.100.2"
 NAMES = {"sender_interface": "eth0", "receiver_interface": "eth1", "source": ME, "target": TARGET}

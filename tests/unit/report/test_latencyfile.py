@@ -57,5 +57,5 @@ def test_one_bad_result_spoils_no_other(tmp_path, record):
     write(tmp_path / "latency.json", [record, {"setup": None}])
     results, (problem,) = read(tmp_path / "latency.json")
     assert len(results) == 1
-    assert "result 2: the record.setup is not a JSON object" in problem
+    assert "result 2: setup is not a JSON object" in problem
     assert json.loads((tmp_path / "latency.json").read_text())["schema"] == 1

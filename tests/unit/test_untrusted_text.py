@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_hdp.report.safe import LIMIT, safe
+from pytest_hdp.untrusted.text import LIMIT, safe
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=200)
 """Lone surrogates, controls and unassigned code points included."""

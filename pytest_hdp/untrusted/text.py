@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from pytest_hdp.judge.explain import plain
-
 LIMIT = 2000
 """Longest text shown, in characters: a hostile file must not be able to flood a terminal."""
+
+
+def plain(text: str) -> str:
+    """Return the text with everything that does not print (controls, bidirectional marks, lone surrogates) escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def safe(value: object, *, unicode: bool = True, limit: int = LIMIT) -> str:
