@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from pytest_hdp.judge.evidence import SocketNumber, meaning_of
 from pytest_hdp.packet.icmp import Meaning
@@ -99,7 +99,8 @@ class SharedLimit:
     numbers: Annotated[str, About("which numbers share it: 2-5,7-16")]
 
 
-class LatencyUs(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class LatencyUs:
     """How long packets took one way, in microseconds."""
 
     min: float

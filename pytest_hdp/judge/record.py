@@ -6,13 +6,12 @@ makes the schema of them.
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from pytest_hdp.judge.result import SCHEMA, Result
 from pytest_hdp.untrusted.codec import Codec
-from pytest_hdp.untrusted.marks import MOST, WrongValueError
-from pytest_hdp.untrusted.text import plain
-from pytest_hdp.untrusted.values import whole
+from pytest_hdp.untrusted.marks import Whole, WrongValueError
 
 FIRST = (
     "schema",
@@ -65,14 +64,21 @@ FIRST = (
 )
 """The order in which readers find a record's fields; others follow."""
 
-_PLACES = {name: place for place, name in enumerate(FIRST)}
-_CODEC = Codec(Result)
-_SCHEMA = whole(1, MOST)
+
+@dataclass(frozen=True, slots=True)
+class _Numbered:
+    """What all schemas have in common."""
+
+    schema: Annotated[int, Whole(1)]
+
+
+_CODEC = Codec(Result, FIRST)
+_NUMBER = Codec(_Numbered)
 
 
 def to_record(result: Result) -> dict[str, Any]:
     """Return a result as JSON values, its fields in the order that every reader sees."""
-    return _ordered({"schema": SCHEMA, **_CODEC.encode(result)})
+    return {"schema": SCHEMA, **_CODEC.encode(result)}
 
 
 def from_record(record: object) -> Result:
@@ -81,37 +87,21 @@ def from_record(record: object) -> Result:
     What a record does not keep is as in a fresh `Judgement`: it is `final`. A field that this version does not know is
     ignored, as long as the schema's number is known.
     """
-    try:
-        if isinstance(record, dict):
-            _check_schema(record)
-        return _CODEC.decode(record)
-    except WrongValueError as error:
-        raise WrongValueError(plain(str(error))) from None
-
-
-def _check_schema(record: dict[object, object]) -> None:
-    if "schema" not in record:
-        raise WrongValueError("schema is missing")
-    if (number := _SCHEMA.read(record["schema"], "schema")) > SCHEMA:
+    if (number := _NUMBER.decode(record).schema) > SCHEMA:
         raise WrongValueError(f"it has schema {number}, and this version reads up to {SCHEMA}: update pytest-hdp")
+    return _CODEC.decode(record)
 
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of a record."""
+    places = {name: place for place, name in enumerate(FIRST)}
     made = _CODEC.schema()
+    properties = {"schema": {"const": SCHEMA}, **made["properties"]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "One line of results.jsonl: what became of one train",
         "type": "object",
-        "required": sorted({"schema", *made["required"]}, key=_place),
-        "properties": _ordered({"schema": {"const": SCHEMA}, **made["properties"]}),
+        "required": sorted({"schema", *made["required"]}, key=places.__getitem__),
+        "properties": {name: properties[name] for name in sorted(properties, key=places.__getitem__)},
         "$defs": made["$defs"],
     }
-
-
-def _place(name: str) -> int:
-    return _PLACES.get(name, len(_PLACES))
-
-
-def _ordered(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: fields[name] for name in sorted(fields, key=_place)}

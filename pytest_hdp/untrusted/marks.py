@@ -13,7 +13,7 @@ LARGEST = 1e18  # of a number that is not whole
 
 
 class WrongValueError(Exception):
-    """What is wrong with a value; its text is one line, in which what others wrote is not yet made plain."""
+    """What is wrong with a value that was read; its text is one line that can be shown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,6 @@ from typing import Any
 
 from pytest_hdp.judge.latency.result import LatencyResult
 from pytest_hdp.untrusted.codec import Codec
-from pytest_hdp.untrusted.marks import WrongValueError
-from pytest_hdp.untrusted.text import plain
 
 SCHEMA = 1
 _CODEC = Codec(LatencyResult)
@@ -23,7 +21,4 @@ def from_record(record: object) -> LatencyResult:
 
     Raises WrongValueError, whose text is one line that can be shown.
     """
-    try:
-        return _CODEC.decode(record)
-    except WrongValueError as error:
-        raise WrongValueError(plain(str(error))) from None
+    return _CODEC.decode(record)

@@ -212,7 +212,7 @@ SAMPLE = to_record(
             moved=4, changed_to=17, transport_checksum="stale",
             sent_to="203.0.113.12", control_sent_to="203.0.113.11",
         ),
-        Verdict.DELIVERED, Outcome.FAILED, (1.0, 2.0, 3.0),
+        Verdict.DELIVERED, Outcome.FAILED, LatencyUs(1.0, 2.0, 3.0),
     )
 )  # fmt: skip
 
