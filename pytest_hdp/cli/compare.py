@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_hdp.judge.compare import compare
-from pytest_hdp.judge.record import from_record
 from pytest_hdp.judge.result import Result
 from pytest_hdp.untrusted.text import safe
 
@@ -79,8 +78,7 @@ def _results(path: Path, *, partial: bool) -> list[Result]:
 
     with contextlib.suppress(OSError, ValueError):  # reading it says why
         path = path / "results.jsonl" if path.is_dir() else path
-    records, problems = read(path)
-    results = list(map(from_record, records))
+    results, problems = read(path)
     if problems and not (partial and results):
         more = f" (and {len(problems) - 1} more like this)" if len(problems) > 1 else ""
         hint = "; --partial compares the rest" if results else ""

@@ -40,7 +40,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Write both files. Returns the exit status: 0 done, 4 if there is nothing to show or they can't be written."""
-    from pytest_hdp.report.fields import UNMEASURED
+    from pytest_hdp.judge.result import Made
     from pytest_hdp.report.files import make_folder, write_whole
     from pytest_hdp.report.markdown import markdown
     from pytest_hdp.report.page.document import page
@@ -52,41 +52,40 @@ def main(args: argparse.Namespace) -> int:
     if args.output is None and len(args.places) > 1:
         return _complain("several runs: say with -o OUT which folder the report goes to")
     runs = load(args.places)
-    if not runs.records:
+    if not runs.results:
         return _complain(runs.problems[0] if runs.problems else "no results there")
     for problem in runs.problems[:MOST_TOLD]:
         print(f"hdp: left out: {problem}", file=sys.stderr)
     only = args.places[0]
     folder = args.output or (only if only.is_dir() else only.parent)
-    command = next((made["command"] for made in runs.made if "command" in made), None) if len(runs.made) == 1 else None
-    system = runs.made[0].get("system") if len(runs.made) == 1 else None
+    made = runs.made[0] if len(runs.made) == 1 else Made()
     try:
         make_folder(folder)
         write_whole(
             folder / "report.html",
-            page(runs.records, runs.made, histograms=histograms(runs.latency), problems=runs.problems),
+            page(runs.results, runs.made, histograms=histograms(runs.latency), problems=runs.problems),
         )
-        unmeasured = [line for made in runs.made for line in made.get(UNMEASURED, "").splitlines()]
+        unmeasured = [line for each in runs.made for line in each.missing]
         write_whole(
-            folder / "results.md", markdown(runs.records, command=command, system=system, unmeasured=unmeasured)
+            folder / "results.md",
+            markdown(runs.results, command=made.command, system=made.system, unmeasured=unmeasured),
         )
     except OSError as error:
         return _complain(f"{safe(folder)} can't be written: {error.strerror or error}")
-    trains = f"{len(runs.records)} train{'s' * (len(runs.records) != 1)}"
+    trains = f"{len(runs.results)} train{'s' * (len(runs.results) != 1)}"
     print(f"{safe(folder / 'report.html')}, {safe(folder / 'results.md')}: {trains}")
     return 0
 
 
 def _summarise(places: Sequence[Path], file: Path) -> int:
     """Append to a job's summary, also that there is nothing to show. Returns the exit status."""
-    from pytest_hdp.report.fields import UNMEASURED
     from pytest_hdp.report.github import append_summary
     from pytest_hdp.report.runs import load
 
     runs = load(places)
-    unmeasured = [line for made in runs.made for line in made.get(UNMEASURED, "").splitlines()]
-    nothing = () if runs.records else runs.problems[:MOST_TOLD] or ("no results there",)
-    if (trouble := append_summary(file, runs.records, (*unmeasured, *nothing))) is not None:
+    unmeasured = [line for each in runs.made for line in each.missing]
+    nothing = () if runs.results else runs.problems[:MOST_TOLD] or ("no results there",)
+    if (trouble := append_summary(file, runs.results, (*unmeasured, *nothing))) is not None:
         return _complain(trouble)
     return _complain(nothing[0]) if nothing else 0
 

@@ -177,7 +177,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """How a run was made."""
+    """How a run was made, and when, which its results say themselves."""
 
     command: Annotated[str | None, LeftOut()] = None
     system: Annotated[str | None, LeftOut()] = None
@@ -189,6 +189,12 @@ class Made:
         About("a line for each path that could not be measured at all"),
     ] = None
     source: Annotated[str | None, LeftOut(), About("of a record that this tool did not measure")] = None
+    time: Annotated[str | None, Unwritten(None)] = None
+
+    @property
+    def missing(self) -> list[str]:
+        """A line for each path that could not be measured."""
+        return self.unmeasured.splitlines() if self.unmeasured is not None else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import pytest
 from _pytest._code.code import ReprFileLocation, TerminalRepr
 
+from pytest_hdp.judge.verdict import Outcome
 from pytest_hdp.plugin.repeat_command import repeat_command
 
 if TYPE_CHECKING:
@@ -40,13 +43,18 @@ class EvidenceRepr(TerminalRepr):
             tw.line(line)
 
 
+_RESULTS: WeakKeyDictionary[pytest.TestReport, Result] = WeakKeyDictionary()
+"""What reports carry, read once. A report itself goes to other processes and other plugins, as JSON."""
+
+
 def attach(item: pytest.Item, report: pytest.TestReport, result: Result, error: UnexpectedVerdict | None) -> None:
     """Add a result to the report of its test, and show the evidence instead of a traceback if the verdict failed it."""
     from pytest_hdp.judge.record import to_record
 
+    result = replace(result, outcome=_outcome(report))
     record = to_record(result)
-    record["outcome"] = _outcome(report)
     setattr(report, RECORD, record)
+    _RESULTS[report] = result
     properties: list[tuple[str, object]] = [
         (PROPERTY + name, _property(value)) for name, value in record.items() if name not in NO_PROPERTY
     ]
@@ -55,37 +63,44 @@ def attach(item: pytest.Item, report: pytest.TestReport, result: Result, error: 
     if error is not None:
         from pytest_hdp.report.failure import failure_block
 
-        report.longrepr = failure_block(record, repeat_command(item))
+        report.longrepr = failure_block(result, repeat_command(item))
     elif report.failed:
         show_evidence(item, report, result)
 
 
 def show_evidence(item: pytest.Item, report: pytest.TestReport, result: Result) -> None:
     """Show below the traceback of a test that failed by an `assert` of its own what was observed."""
-    from pytest_hdp.judge.record import to_record
     from pytest_hdp.report.failure import failure_block
 
-    record = {**to_record(result), "outcome": _outcome(report)}
-    report.sections.append((EVIDENCE, failure_block(record, repeat_command(item))))
+    result = replace(result, outcome=_outcome(report))
+    report.sections.append((EVIDENCE, failure_block(result, repeat_command(item))))
 
 
-def record_of(report: pytest.TestReport) -> dict[str, Any] | None:
-    """Return the record of a report that says how a test ended, with that outcome.
+def result_of(report: pytest.TestReport) -> Result | None:
+    """Return the result that a report carries which says how a test ended, with that outcome.
 
     None for a report without one, and for one to which another plugin gave a meaning of its own: an attempt that is
     made once more ("rerun"), a part of a test (subtests).
     """
-    record: dict[str, Any] | None = getattr(report, RECORD, None)
-    if record is None or type(report) is not pytest.TestReport or report.outcome not in OUTCOMES:
+    if type(report) is not pytest.TestReport or report.outcome not in OUTCOMES or not hasattr(report, RECORD):
         return None
-    record["outcome"] = _outcome(report)
-    return record
+    result, outcome = attached(report), _outcome(report)
+    return result if result.outcome is outcome else replace(result, outcome=outcome)
 
 
-def _outcome(report: pytest.TestReport) -> str:
+def attached(report: pytest.TestReport) -> Result:
+    """Return the result that a report carries, whatever its test came to. Raises AttributeError."""
+    if report not in _RESULTS:
+        from pytest_hdp.judge.record import from_record
+
+        _RESULTS[report] = from_record(getattr(report, RECORD))
+    return _RESULTS[report]
+
+
+def _outcome(report: pytest.TestReport) -> Outcome:
     if hasattr(report, "wasxfail"):
-        return "xfailed" if report.skipped else "passed"
-    return str(report.outcome)
+        return Outcome.XFAILED if report.skipped else Outcome.PASSED
+    return Outcome(report.outcome)
 
 
 def _property(value: object) -> str | int:

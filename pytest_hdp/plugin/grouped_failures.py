@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest._code.code import ReprFileLocation, TerminalRepr
 
-from pytest_hdp.plugin.attachments import COUNT, RECORD, EvidenceRepr, record_of
+from pytest_hdp.plugin.attachments import COUNT, EvidenceRepr, attached, result_of
 from pytest_hdp.report import fields
 from pytest_hdp.report.groups import cause, example_of, headline, hops_by_train
 
@@ -102,11 +102,11 @@ def show(reporter: pytest.TerminalReporter, whole: Sequence[Any], *, each: bool)
 
 def one_for_each_group(reports: Sequence[Any]) -> list[Any]:
     """Return reports in order, equal failures at the place of the first of them; what is not ours stays as it is."""
-    hops = hops_by_train([record for report in reports if (record := record_of(report)) is not None])
+    hops = hops_by_train([result for report in reports if (result := result_of(report)) is not None])
     groups: dict[object, list[Any]] = {}
     for report in reports:
-        record = record_of(report)
-        alike = None if record is None or hasattr(report, "_pdbshown") else (*_failed_in(report), *cause(record, hops))
+        result = result_of(report)
+        alike = None if result is None or hasattr(report, "_pdbshown") else (*_failed_in(report), *cause(result, hops))
         groups.setdefault(alike or id(report), []).append(report)
     return [group[0] if len(group) == 1 else _standing_for(group) for group in groups.values()]
 
@@ -122,16 +122,16 @@ def _failed_in(report: Any) -> tuple[object, ...]:
 
 def _standing_for(group: Sequence[Any]) -> Any:
     """Return a copy of one report of a group, which names all of them: the same one in whatever order they came."""
-    group = sorted(group, key=lambda report: (getattr(report, RECORD)["protocol"], report.nodeid))
-    records = [record for report in group if (record := record_of(report)) is not None]
-    index = example_of(records)
+    group = sorted(group, key=lambda report: (fields.protocol(attached(report)), report.nodeid))
+    results = [result for report in group if (result := result_of(report)) is not None]
+    index = example_of(results)
     one = copy.copy(group[index])
     file, line, name = one.location
     one.location = (file, line, f"{name} and {len(group) - 1} more")
     crash = getattr(one.longrepr, "reprcrash", None) or ReprFileLocation(one.nodeid, 0, "")
-    message = f"{fields.subjects(records)}: {crash.message}"
+    message = f"{fields.subjects(results)}: {crash.message}"
     one.longrepr = GroupRepr(
-        headline(records, records[index]), one.longrepr, ReprFileLocation(crash.path, crash.lineno, message)
+        headline(results, results[index]), one.longrepr, ReprFileLocation(crash.path, crash.lineno, message)
     )
     setattr(one, COUNT, len(group))
     return one

@@ -20,6 +20,7 @@ from pytest_hdp.plugin.collection import CAMPAIGN, case_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_hdp.judge.result import Result
     from pytest_hdp.measure.path.capture import Packets
 
 NODES: pytest.StashKey[list[Any]] = pytest.StashKey()
@@ -57,9 +58,11 @@ def hand_over(session: pytest.Session, *, interrupted: bool) -> None:
             output[_PACKETS] = as_text(packets, campaign.vantage)
 
 
-def known(config: pytest.Config) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """Return the records that workers left, the same one from several of them perhaps, and node ids by train."""
-    records: list[dict[str, Any]] = []
+def known(config: pytest.Config) -> tuple[list[Result], dict[str, str]]:
+    """Return the results that workers left, the same one from several of them perhaps, and node ids by train."""
+    from pytest_hdp.judge.record import from_record
+
+    records: list[object] = []
     tests: dict[str, str] = {}
     for output in _outputs(config):
         records += json.loads(output.get(_KNOWN, "[]"))
@@ -68,7 +71,7 @@ def known(config: pytest.Config) -> tuple[list[dict[str, Any]], dict[str, str]]:
         from pytest_hdp.measure.campaign.share import finished
 
         records += [line["record"] for line in finished(shared_folder(config)) if "record" in line]
-    return records, tests
+    return list(map(from_record, records)), tests
 
 
 def packets_from(config: pytest.Config, packets: Packets) -> Packets:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shlex
@@ -17,13 +16,15 @@ import pytest
 
 from pytest_hdp import __version__
 from pytest_hdp.judge.expectations.profile import UNSTATED
+from pytest_hdp.judge.result import Made
+from pytest_hdp.judge.verdict import Outcome
 from pytest_hdp.plugin import handover
-from pytest_hdp.plugin.attachments import COUNT, RECORD, EvidenceRepr, record_of
+from pytest_hdp.plugin.attachments import COUNT, RECORD, EvidenceRepr, attached, result_of
 from pytest_hdp.plugin.collection import CAMPAIGN, SETTINGS
 from pytest_hdp.plugin.fixtures import UNAVAILABLE
 from pytest_hdp.plugin.header import HEADER, header, system
 from pytest_hdp.plugin.vantage_points import vantage_of_report
-from pytest_hdp.report import letters
+from pytest_hdp.report import fields, letters
 from pytest_hdp.report.runfiles import RunFiles
 from pytest_hdp.report.summary import own_reason
 from pytest_hdp.untrusted.text import safe
@@ -33,10 +34,12 @@ if TYPE_CHECKING:
 
     from _pytest._io import TerminalWriter
 
+    from pytest_hdp.judge.evidence import Train
+    from pytest_hdp.judge.result import PathName, Result
     from pytest_hdp.plugin.status_line import StatusLine
     from pytest_hdp.report.lines import Line
 
-GRAVITY = ("failed", "xfailed", "skipped", "passed")
+GRAVITY = (Outcome.FAILED, Outcome.XFAILED, Outcome.SKIPPED, Outcome.PASSED)
 
 
 class Reporting:
@@ -44,24 +47,24 @@ class Reporting:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self._by_train: dict[tuple[str, ...], dict[str, Any]] = {}
+        self._by_train: dict[tuple[PathName, Train], Result] = {}
         self._tests: dict[str, str] = {}
         self.notes: dict[str, None] = {}
         self.skipped: Counter[str] = Counter()
         self.header: dict[str, None] = {}
         self._status: StatusLine | None = None
         settings = config.stash[SETTINGS]
-        made = {
-            "command": shlex.join(["pytest", *map(str, config.invocation_params.args)]),
-            "system": f"{system()}, Python {platform.python_version()}",
-            "seed": str(settings.seed),
-            "version": f"pytest-hdp {__version__}",
-        }
+        made = Made(
+            command=shlex.join(["pytest", *map(str, config.invocation_params.args)]),
+            system=f"{system()}, Python {platform.python_version()}",
+            seed=str(settings.seed),
+            version=f"pytest-hdp {__version__}",
+        )
         self._files = RunFiles(settings.report, settings.record, made)
 
     @property
-    def records(self) -> list[dict[str, Any]]:
-        """One record for each train, however many tests read it: then the one with the gravest outcome."""
+    def results(self) -> list[Result]:
+        """One result for each train, however many tests read it: then the one with the gravest outcome."""
         return list(self._by_train.values())
 
     def pytest_report_collectionfinish(self, config: pytest.Config, items: list[pytest.Item]) -> list[str]:
@@ -80,10 +83,10 @@ class Reporting:
         self, report: pytest.TestReport
     ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
         """A letter for each verdict, so that the progress line is the picture."""
-        if (record := record_of(report)) is None:
+        if (result := result_of(report)) is None:
             return None
-        count, own = getattr(report, COUNT, 1), own_reason(record)
-        return letters.status(record["verdict"], record["outcome"], count, own_reason=own)
+        count, own = getattr(report, COUNT, 1), own_reason(result)
+        return letters.status(*fields.cell(result), count, own_reason=own)
 
     @property
     def unmeasured(self) -> tuple[str, ...]:
@@ -112,22 +115,21 @@ class Reporting:
             told = {"hdp_note", *(["hdp_detail"] if self.config.get_verbosity() > 0 else [])}
             self.notes |= dict.fromkeys(str(value) for name, value in report.user_properties if name in told)
         self._show_evidence_of(report)
-        if (record := record_of(report)) is None:
+        if (result := result_of(report)) is None:
             self._count_skip(report)
             return
-        self._keep(record)
-        if record["outcome"] == "skipped" and UNSTATED in str(report.longrepr):
+        self._keep(result)
+        if result.outcome is Outcome.SKIPPED and UNSTATED in str(report.longrepr):
             self._count_unstated(report)
         if self.config.stash[SETTINGS].report is not None:
             from pytest_hdp.report.capture import train_key
 
-            self._tests.setdefault(train_key(record), report.nodeid)
+            self._tests.setdefault(train_key(result), report.nodeid)
 
     def _show_evidence_of(self, report: pytest.TestReport) -> None:
-        record = getattr(report, RECORD, None)
-        if record is not None and isinstance(report.longrepr, str):
-            vantage = vantage_of_report(report)
-            said = record["explanation"] if vantage is None else f"from {vantage}: {record['explanation']}"
+        if hasattr(report, RECORD) and isinstance(report.longrepr, str):
+            vantage, said = vantage_of_report(report), attached(report).judgement.explanation
+            said = said if vantage is None else f"from {vantage}: {said}"
             brief = self.config.getoption("tbstyle") == "line"
             report.longrepr = EvidenceRepr("" if brief else report.longrepr, report.nodeid, said)
 
@@ -150,25 +152,23 @@ class Reporting:
             said = report.longrepr[-1].removeprefix("Skipped: ")
             self.skipped[said.partition(UNSTATED)[0] + UNSTATED] += 1
 
-    def _keep(self, record: dict[str, Any]) -> None:
-        key = _train(record)
+    def _keep(self, result: Result) -> None:
+        key = result.path, result.judgement.train
         known = self._by_train.get(key)
-        if known is None or GRAVITY.index(record["outcome"]) < GRAVITY.index(known["outcome"]):
-            self._by_train[key] = record
-        self._files.append(record)
+        if known is None or GRAVITY.index(result.outcome) < GRAVITY.index(known.outcome):
+            self._by_train[key] = result
+        self._files.append(result)
 
     @pytest.hookimpl(tryfirst=True)  # pytest's own takes a second to read sources for a traceback
     def pytest_keyboard_interrupt(self) -> None:
         """Keep what a measurement that was interrupted had found by then."""
-        from pytest_hdp.judge.record import to_record
-
         campaign = self.config.stash.get(CAMPAIGN, None)
-        self._keep_unknown(map(to_record, campaign.stop() if campaign is not None else ()))
+        self._keep_unknown(campaign.stop() if campaign is not None else ())
 
-    def _keep_unknown(self, records: Iterable[dict[str, Any]]) -> None:
-        for record in records:
-            if _train(record) not in self._by_train:
-                self._keep(record)
+    def _keep_unknown(self, results: Iterable[Result]) -> None:
+        for result in results:
+            if (result.path, result.judgement.train) not in self._by_train:
+                self._keep(result)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(
@@ -182,7 +182,7 @@ class Reporting:
 
     def _show(self, terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
         grave = self._files.troubles or self.unmeasured
-        told = self.records or self.notes or self.skipped
+        told = self.results or self.notes or self.skipped
         if not (told or grave) or (config.get_verbosity() < -1 and not grave):
             return
         from pytest_hdp.report.grid import grids
@@ -195,10 +195,10 @@ class Reporting:
         lines: list[Line] = []
         if config.get_verbosity() >= 0:
             lines += [[(line, None)] for line in self.header]
-            lines += [*grids(self.records, width=writer.fullwidth, unicode=unicode), []] if self.records else []
+            lines += [*grids(self.results, width=writer.fullwidth, unicode=unicode), []] if self.results else []
         lines += (
-            surprises(self.records, width=writer.fullwidth, unicode=unicode, whole=not self.unmeasured)
-            if self.records
+            surprises(self.results, width=writer.fullwidth, unicode=unicode, whole=not self.unmeasured)
+            if self.results
             else []
         )
         said: list[tuple[str, str | None]] = [(f"note: {note}", None) for note in self.notes]
@@ -213,7 +213,7 @@ class Reporting:
         if os.environ.get("GITHUB_ACTIONS") == "true":
             from pytest_hdp.report.github import commands
 
-            for command in commands(self.records, self.unmeasured):
+            for command in commands(self.results, self.unmeasured):
                 writer.line(command)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
@@ -241,8 +241,8 @@ class Reporting:
         """Write the files; that one can't be is told, and no success."""
         packets = None
         if session.exitstatus == pytest.ExitCode.INTERRUPTED:
-            records, tests = handover.known(self.config)
-            self._keep_unknown(records)
+            results, tests = handover.known(self.config)
+            self._keep_unknown(results)
             self._tests = tests | self._tests
         if self.config.stash[SETTINGS].report is not None:
             from pytest_hdp.plugin.handover import tests_by_train
@@ -252,7 +252,7 @@ class Reporting:
             self._tests = tests_by_train(session) | self._tests
         latency = self.config.pluginmanager.get_plugin("hdp-latency-file")
         found = latency.results if latency is not None else ()
-        self._files.finish(self.records, packets=packets, tests=self._tests, latency=found, unmeasured=self.unmeasured)
+        self._files.finish(self.results, packets=packets, tests=self._tests, latency=found, unmeasured=self.unmeasured)
         self._tell_github()
         if self._files.troubles and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
@@ -260,15 +260,11 @@ class Reporting:
     def _tell_github(self) -> None:
         """On GitHub Actions: the job's summary."""
         place = os.environ.get("GITHUB_STEP_SUMMARY")
-        if place and (self.records or self.unmeasured) and self.config.stash[SETTINGS].report is not None:
+        if place and (self.results or self.unmeasured) and self.config.stash[SETTINGS].report is not None:
             from pytest_hdp.report.github import append_summary
 
-            if (trouble := append_summary(Path(place), self.records, self.unmeasured)) is not None:
+            if (trouble := append_summary(Path(place), self.results, self.unmeasured)) is not None:
                 self._files.troubles.append(trouble)
-
-
-def _train(record: dict[str, Any]) -> tuple[str, ...]:
-    return (json.dumps(record["path"]), *(str(record[name]) for name in ("direction", "form", "protocol")))
 
 
 def _speaks_unicode(writer: TerminalWriter) -> bool:

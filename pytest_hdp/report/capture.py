@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from pytest_hdp import __version__
 from pytest_hdp.packet import pcapng
@@ -12,6 +13,7 @@ from pytest_hdp.untrusted.text import safe
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pytest_hdp.judge.result import Result
     from pytest_hdp.measure.path.capture import Kept, Packets
 
 MARK = "pytest-hdp"
@@ -24,14 +26,15 @@ _ROLES = {"locate": "looking for the hop"}
 
 
 def key_of(path: Mapping[str, str | None], direction: str, form: str, protocol: int) -> str:
-    """What a result's record, a test and the packets of one train have in common; `path` as in a record."""
+    """What a result, a test and the packets of one train have in common; `path` as in a record."""
     named = {part: value for part, value in path.items() if part != "vantage" or value is not None}
     return json.dumps([named, direction, form, protocol], sort_keys=True)
 
 
-def train_key(record: Mapping[str, Any]) -> str:
-    """The same, of a result's record."""
-    return key_of(record["path"], record["direction"], record["form"], record["protocol"])
+def train_key(result: Result) -> str:
+    """The same, of a result."""
+    train = result.judgement.train
+    return key_of(asdict(result.path), train.direction, train.form, train.protocol)
 
 
 def capture(

@@ -91,9 +91,9 @@ def text(found: Comparison, before: Side, after: Side, width: int = 80) -> list[
                 lines += wrapped(f"      {why}", width, "      ")
             lines.append("")
     for title, results in (("only in A", found.only_before), ("only in B", found.only_after)):
-        for records in fields.by_course(map(to_record, results)):
-            where = f"{fields.path_title(records[0], unicode=False)}, {fields.course(records[0])}"
-            lines += [*wrapped(f"{title}: {where}: {fields.subjects(records)}", width, "  "), ""]
+        for course in fields.by_course(results):
+            where = fields.course_title(course[0], unicode=False)
+            lines += [*wrapped(f"{title}: {where}: {fields.subjects(course)}", width, "  "), ""]
     for gone in found.gone:
         lines += [*wrapped(f"evidence gone: {_gone_in_words(gone)}", width, "  "), ""]
     lines += [line for note in _notes(found) for line in wrapped(note, width, "  ")]
@@ -108,9 +108,9 @@ def markdown(found: Comparison, before: Side, after: Side) -> str:
         for group in _courses(pairs):
             lines += [f"## {title}: {escaped(_title(group))}", "", *table(heads, _rows(group)), ""]
     for title, results in (("Only in A", found.only_before), ("Only in B", found.only_after)):
-        for records in fields.by_course(map(to_record, results)):
-            where = f"{fields.path_title(records[0], unicode=False)}, {fields.course(records[0])}"
-            lines += [f"## {title}: {escaped(where)}", "", escaped(fields.subjects(records)), ""]
+        for course in fields.by_course(results):
+            where = fields.course_title(course[0], unicode=False)
+            lines += [f"## {title}: {escaped(where)}", "", escaped(fields.subjects(course)), ""]
     if found.gone:
         lines += ["## Evidence gone", "", *(f"- {escaped(_gone_in_words(gone))}" for gone in found.gone), ""]
     lines += [f"- {escaped(note)}" for note in _notes(found)]
@@ -161,20 +161,14 @@ def _pair(pair: Pair) -> dict[str, Any]:
     return {**_train(pair.after), "changes": changes, "rules": [pair.before.rules, pair.after.rules]}
 
 
-def _courses(pairs: Iterable[Pair]) -> list[list[Pair]]:
+def _courses(pairs: Sequence[Pair]) -> list[list[Pair]]:
     """Return the pairs of one path, direction and form together."""
-    by_id = {}
-    records = []
-    for pair in pairs:
-        record = to_record(pair.after)
-        by_id[id(record)] = pair
-        records.append(record)
-    return [[by_id[id(record)] for record in group] for group in fields.by_course(records)]
+    by_result = {id(pair.after): pair for pair in pairs}
+    return [[by_result[id(result)] for result in group] for group in fields.by_course(p.after for p in pairs)]
 
 
 def _title(group: Sequence[Pair]) -> str:
-    record = to_record(group[0].after)
-    return f"{fields.path_title(record, unicode=False)}, {fields.course(record)}"
+    return fields.course_title(group[0].after, unicode=False)
 
 
 def _rows(group: Iterable[Pair]) -> list[Row]:
@@ -185,7 +179,7 @@ def _rows(group: Iterable[Pair]) -> list[Row]:
         alike.setdefault((safe(words(old)), safe(words(new))), []).append(pair)
     return [
         (
-            fields.subjects([to_record(pair.after) for pair in pairs]),
+            fields.subjects([pair.after for pair in pairs]),
             old,
             new,
             _why(pairs),
@@ -196,9 +190,9 @@ def _rows(group: Iterable[Pair]) -> list[Row]:
 
 def _why(pairs: Sequence[Pair]) -> str:
     """Return what B says of the first of them."""
-    record = to_record(pairs[0].after)
-    about = "" if len(pairs) == 1 else f"{fields.subject(record)}: "
-    return about + fields.reason(record)
+    result = pairs[0].after
+    about = "" if len(pairs) == 1 else f"{fields.subject(result)}: "
+    return about + fields.reason(result)
 
 
 def _said(what: str, value: str) -> str:

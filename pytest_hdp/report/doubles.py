@@ -9,13 +9,13 @@ from pytest_hdp.report import fields
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_hdp.report.fields import Record
+    from pytest_hdp.judge.result import Result
 
 
-def times(record: Record) -> int:
+def times(result: Result) -> int:
     """Return how often the packets that came did so, on average: 0 unless there are as many surplus copies."""
-    came = max(fields.number(record, "arrived") or 0, fields.number(record, "delivered") or 0)
-    surplus = fields.number(record, "duplicated") or 0
+    came = max(result.judgement.arrived, result.judgement.delivered)
+    surplus = result.judgement.duplicated
     return 1 + surplus // came if 0 < came <= surplus else 0
 
 
@@ -24,16 +24,16 @@ def often(count: int) -> str:
     return "twice" if count == 2 else f"{count} times"
 
 
-def doubles(records: Iterable[Record]) -> list[str]:
+def doubles(results: Iterable[Result]) -> list[str]:
     """Return "47 (GRE): packets came twice" for the trains of one course of which that is so, equal ones together.
 
     Of more than a few different ones, the least is told.
     """
-    counted: dict[int, list[Record]] = {}
-    for record in records:
-        if (count := times(record)) > 0:
-            counted.setdefault(count, []).append(record)
+    counted: dict[int, list[Result]] = {}
+    for result in results:
+        if (count := times(result)) > 0:
+            counted.setdefault(count, []).append(result)
     if len(counted) > 2:
-        everyone = [record for those in counted.values() for record in those]
+        everyone = [result for those in counted.values() for result in those]
         return [f"{fields.subjects(everyone)}: packets came {often(min(counted))}, or more often"]
     return [f"{fields.subjects(counted[count])}: packets came {often(count)}" for count in sorted(counted)]

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.verdict import Verdict
+from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.report import fields
 from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
-    from pytest_hdp.report.fields import Record
+    from pytest_hdp.judge.result import Judgement, Result
 
 MOST_HOPS = 40
 _AT_SENDER = frozenset({Verdict.REFUSED_AT_SOCKET, Verdict.REFUSED_AT_SEND, Verdict.HELD_BY_SENDER, Verdict.RENUMBERED})
@@ -34,7 +34,7 @@ class End:
     `numbers`: which they were.
     """
 
-    verdict: str
+    verdict: Verdict
     at: float | None
     count: int
     numbers: tuple[int, ...] = field(default=(), compare=False)
@@ -63,79 +63,80 @@ def _named(node: Node) -> str:
     return f"{node.name} ({node.what})"
 
 
-def course_of(records: Sequence[Record]) -> Course:
-    """Return the picture of records of one path, direction and form."""
-    nodes = _nodes(records)
-    lasts = _last_hops(records, nodes)
-    ended: dict[tuple[str, float | None], list[int]] = {}
-    for each in records:
-        ended.setdefault((fields.word(each, "verdict"), _at(each, nodes, lasts)), []).append(fields.protocol(each))
-    rungs = [str(verdict) for verdict in Verdict]
+def course_of(results: Sequence[Result]) -> Course:
+    """Return the picture of results of one path, direction and form."""
+    nodes = _nodes(results)
+    lasts = _last_hops(results, nodes)
+    ended: dict[tuple[Verdict, float | None], list[int]] = {}
+    for each in results:
+        ended.setdefault((each.verdict, _at(each, nodes, lasts)), []).append(fields.protocol(each))
+    rungs = list(Verdict)
     ends = [End(verdict, at, len(numbers), tuple(numbers)) for (verdict, at), numbers in ended.items()]
-    ends.sort(
-        key=lambda end: (
-            end.at if end.at is not None else 1e9,
-            rungs.index(end.verdict) if end.verdict in rungs else 99,
-        )
-    )
+    ends.sort(key=lambda end: (end.at if end.at is not None else 1e9, rungs.index(end.verdict)))
     return Course(nodes, tuple(ends))
 
 
-def _nodes(records: Sequence[Record]) -> tuple[Node, ...]:
-    path = fields.part(records[0], "path")
-    ends = [safe(path.get(key) or "?") for key in ("source", "target")]
-    if path.get("kind") == "loopback":
+def _nodes(results: Sequence[Result]) -> tuple[Node, ...]:
+    path = results[0].path
+    ends = [safe(each or "?") for each in (path.source, path.target)]
+    if path.kind == "loopback":
         return Node(ends[0], "sender's socket"), Node("lo", "interface"), Node(ends[1], "receiver's socket")
     whos = ["source", "target"]
-    if records[0].get("direction") == "reverse":
+    if results[0].judgement.train.direction is Direction.REVERSE:
         ends.reverse()
         whos.reverse()
-    control = [hop for record in records for hop in fields.parts(record, "hops")]
-    found = {
-        ttl: safe(hop.get("address"))
-        for hop in control or [fields.part(record, "last_hop") for record in records]  # which may stand on another way
-        if (ttl := fields.number(hop, "ttl")) is not None and 0 < ttl <= MOST_HOPS
-    }
+    control = [hop for result in results for hop in result.judgement.hops]
+    lasts = [hop for result in results if (hop := result.judgement.last_hop) is not None]  # may stand on another way
+    found = {hop.ttl: safe(hop.address) for hop in control or lasts if 0 < hop.ttl <= MOST_HOPS}
     hops = [Node(found.get(ttl, ""), f"hop {ttl}") for ttl in range(1, max(found, default=0) + 1)]
     return Node(ends[0], whos[0]), *(hops or [Node("", "the path")]), Node(ends[1], whos[1])
 
 
-def _last_hops(records: Sequence[Record], nodes: Sequence[Node]) -> dict[int, int]:
+def _last_hops(results: Sequence[Result], nodes: Sequence[Node]) -> dict[int, int]:
     """Return by number the TTL of the last hop that answered; 0 if none did and the control found hops.
 
     Of those that climbed: the others point to one of these. A hop that is none of the path's is another way's.
     """
     lasts: dict[int, int] = {}
-    for record in records:
-        last = fields.part(record, "last_hop")
-        ttl = fields.number(last, "ttl")
-        if ttl is not None and 0 < ttl < len(nodes) and nodes[ttl].name == safe(last.get("address")):
-            lasts[fields.protocol(record)] = ttl
-        elif ttl is None and "no hop answered" in fields.word(record, "explanation"):
-            lasts[fields.protocol(record)] = 0
+    for result in results:
+        last = result.judgement.last_hop
+        if last is None:
+            if _none_answered(result.judgement):
+                lasts[fields.protocol(result)] = 0
+        elif 0 < last.ttl < len(nodes) and nodes[last.ttl].name == safe(last.address):
+            lasts[fields.protocol(result)] = last.ttl
     return lasts
 
 
-def _at(record: Record, nodes: tuple[Node, ...], lasts: dict[int, int]) -> float | None:
-    verdict = fields.word(record, "verdict")
+def _none_answered(judgement: Judgement) -> bool:
+    """Return whether packets of its own, sent with short TTLs, brought no error, while the control's were answered."""
+    asked = judgement.climb.rungs if judgement.climb is not None else ()
+    if any(each.icmp for each in asked) or not any(each.sent for each in asked):
+        return False
+    return any(each.control or each.control_arrived for each in asked)
+
+
+def _at(result: Result, nodes: tuple[Node, ...], lasts: dict[int, int]) -> float | None:
+    verdict = result.verdict
     last = len(nodes) - 1
     if verdict in _AT_SENDER:
         return 0
     if verdict in _AT_RECEIVER:
         held = verdict == Verdict.HELD_BY_RECEIVER and nodes[1].name == "lo"
         return last - 0.5 if held else last
-    return _on_path(record, nodes, lasts) if verdict in _ON_PATH else None
+    return _on_path(result, nodes, lasts) if verdict in _ON_PATH else None
 
 
-def _on_path(record: Record, nodes: tuple[Node, ...], lasts: dict[int, int]) -> float | None:
+def _on_path(result: Result, nodes: tuple[Node, ...], lasts: dict[int, int]) -> float | None:
     last = len(nodes) - 1
-    if record.get("verdict") == Verdict.REJECTED:
+    if result.verdict == Verdict.REJECTED:
         names = [node.name for node in nodes]
-        for error in fields.parts(record, "icmp"):
-            if error.get("authenticated") and (source := safe(error.get("from"))) in names[1:]:
+        for error in result.judgement.icmp:
+            if error.authenticated and (source := safe(error.source)) in names[1:]:
                 return names.index(source, 1)
     if last == 2 and not nodes[1].name:
         return 1
-    by = fields.number(fields.part(record, "climb"), "with")
-    after = lasts.get(fields.protocol(record) if by is None else by)
+    climb = result.judgement.climb
+    by = climb.by if climb is not None else None
+    after = lasts.get(fields.protocol(result) if by is None else by)
     return None if after is None else min(after, last - 1) + 0.5

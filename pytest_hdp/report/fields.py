@@ -1,141 +1,132 @@
-"""Reads one result record (a line of `results.jsonl`) for showing: who, where, how many.
+"""Reads one result for showing: who, where, how many.
 
-A record may come from a file that somebody else wrote, so a missing or misshapen field reads as unknown
-here and never raises; and every string that leaves this module has been through `safe`.
+A result may come from a file that somebody else wrote: every string that leaves this module has been through `safe`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Any
+from typing import TypeAlias
 
+from pytest_hdp.judge.explain import icmp_text
+from pytest_hdp.judge.explain import subject as sentence_subject
+from pytest_hdp.judge.result import IcmpCount, PathName, Result
+from pytest_hdp.judge.verdict import Direction, Outcome, Verdict
 from pytest_hdp.untrusted.text import safe
 
-Record = Mapping[str, Any]
-
-UNMEASURED = "unmeasured"
-"""In how a run was made: its paths that could not be measured, a line each."""
-
-COUNTS = ("sent", "left", "arrived", "delivered")
-"""The eyes along the path, in order."""
+Cell: TypeAlias = tuple[Verdict, Outcome]
+"""A number's verdict and outcome."""
 
 MOST_LOST = 0.2
 """A path that loses more than this of everything is told of first of all."""
 
-_FAR_EYES = ("arrived", "delivered")
-_SUBJECT = re.compile(r"^-?\d+( \([^()]*\))?(, [a-z0-9 -]+){0,3}: ")
+
+def word(text: str | None) -> str:
+    """Return a text, harmless to show; nothing for none."""
+    return "" if text is None else safe(text)
 
 
-def word(record: Record, key: str, default: str = "") -> str:
-    """Return a string field, harmless to show; `default` if it is missing or null."""
-    value = record.get(key)
-    return default if value is None else safe(value)
+def protocol(result: Result) -> int:
+    """Return the protocol number that was asked for."""
+    return result.judgement.train.protocol
 
 
-def part(record: Record, key: str) -> Record:
-    """Return a field that is an object (`path`, `control`, `nat`), or an empty one."""
-    value = record.get(key)
-    return value if isinstance(value, Mapping) else {}
+def in_header(result: Result) -> bool:
+    """Return whether its number fits the header of an IP packet."""
+    return 0 <= protocol(result) <= 255
 
 
-def parts(record: Record, key: str) -> list[Record]:
-    """Return a field that is a list of objects (`icmp`), leaving out what is none."""
-    value = record.get(key)
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list | tuple) else []
+def cell(result: Result) -> Cell:
+    """Return what a number is drawn and counted by: its verdict and outcome."""
+    return result.verdict, result.outcome
 
 
-def words_in(record: Record, key: str) -> list[str]:
-    """Return a field that is a list of strings (`modified`)."""
-    value = record.get(key)
-    return [safe(item) for item in value] if isinstance(value, list | tuple) else []
-
-
-def number(record: Record, key: str) -> int | None:
-    """Return an integer field, None if it is missing, null or no integer."""
-    value = record.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def protocol(record: Record) -> int:
-    """Return the protocol number that was asked for; -2 where the record has none."""
-    found = number(record, "protocol")
-    return -2 if found is None else found
-
-
-def observed(record: Record, eye: str) -> int | None:
-    """Return how many probes an eye of `COUNTS` saw, None where no such eye was open.
+def observed(result: Result) -> tuple[int, int, int | None, int | None]:
+    """Return how many probes were sent, left, arrived and were delivered, None where nobody looked.
 
     Without an agent nobody looks at the far end of a real path: there a 0 would be a guess.
     """
-    path = part(record, "path")
-    if eye in _FAR_EYES and path.get("agent") is None and path.get("kind") not in {None, "loopback"}:
-        return None
-    return number(record, eye)
+    judgement = result.judgement
+    if result.path.agent is None and result.path.kind != "loopback":
+        return judgement.sent, judgement.left, None, None
+    return judgement.sent, judgement.left, judgement.arrived, judgement.delivered
 
 
-def subject(record: Record) -> str:
+def subject(result: Result) -> str:
     """Return the number with its keyword: "132 (sctp)"."""
-    keyword = word(record, "keyword")
-    return f"{protocol(record)} ({keyword})" if keyword else str(protocol(record))
+    keyword = safe(result.keyword)
+    return f"{protocol(result)} ({keyword})" if keyword else str(protocol(result))
 
 
-def reason(record: Record) -> str:
-    """Return the explanation without the "132 (sctp), forward: " that it may begin with."""
-    return _SUBJECT.sub("", word(record, "explanation", "no explanation recorded"))
+def reason(result: Result) -> str:
+    """Return the explanation without the "132 (sctp), forward: " that it begins with, or "132, forward: " of others."""
+    explanation, train = result.judgement.explanation, result.judgement.train
+    for about in (sentence_subject(train), f"{train.protocol}, {train.direction}"):
+        explanation = explanation.removeprefix(f"{about}: ")
+    return safe(explanation)
 
 
-def control_loss(records: Iterable[Record]) -> str:
+def control_loss(results: Iterable[Result]) -> str:
     """Return "the path itself loses 80 % of the control", of the course that loses most; "" for no more than a fifth.
 
     Of a course whose control was all lost other words say more.
     """
     worst = 0.0
-    for record in records:
-        control = part(record, "control")
-        sent, came = number(control, "sent") or 0, number(control, "delivered") or 0
+    for result in results:
+        sent, came = result.judgement.control_sent, result.judgement.control_delivered
         if 0 < came < sent:
             worst = max(worst, 1 - came / sent)
     return f"the path itself loses {100 * worst:.0f} % of the control" if worst > MOST_LOST else ""
 
 
-def path_title(record: Record, *, unicode: bool = True) -> str:
-    """Return where the train ran: "lab home-nat, 192.0.2.2 -> 198.51.100.2", in the direction it ran."""
-    path = part(record, "path")
-    kind, name = (safe(path.get(key) or "", unicode=unicode) for key in ("kind", "name"))
-    ends = [safe(path.get(key) or "?", unicode=unicode) for key in ("source", "target")]
-    if record.get("direction") == "reverse":
+def path_title(path: PathName, direction: Direction = Direction.FORWARD, *, unicode: bool = True) -> str:
+    """Return where a train ran: "lab home-nat, 192.0.2.2 -> 198.51.100.2", in the direction it ran."""
+    kind, name = (safe(each, unicode=unicode) for each in (path.kind, path.name))
+    ends = [safe(each or "?", unicode=unicode) for each in (path.source, path.target)]
+    if direction is Direction.REVERSE:
         ends.reverse()
     arrow = "\u2192" if unicode else "->"
     label = kind if name in {"", kind} else f"{kind} {name}"
-    if path.get("vantage") is not None:
-        label = f"{label} from {safe(path['vantage'], unicode=unicode)}"
+    if path.vantage is not None:
+        label = f"{label} from {safe(path.vantage, unicode=unicode)}"
     return f"{label + ', ' if label else ''}{ends[0]} {arrow} {ends[1]}"
 
 
-def control_source(record: Record) -> str:
+def course_title(result: Result, *, unicode: bool = True) -> str:
+    """Return where and how a train ran: "lab home-nat, 192.0.2.2 -> 198.51.100.2, forward, bare"."""
+    return f"{path_title(result.path, result.judgement.train.direction, unicode=unicode)}, {course(result)}"
+
+
+def control_source(result: Result) -> str:
     """Return ", the control's 10.77.2.1" where the receiver saw the control come from another address."""
-    control = part(record, "nat").get("control")
-    return f", the control's {safe(control)}" if isinstance(control, str) else ""
+    control = result.judgement.nat.control
+    return f", the control's {safe(control)}" if control is not None else ""
 
 
-def course(record: Record) -> str:
+def icmp_error(error: IcmpCount) -> str:
+    """Return "5 x protocol unreachable (ICMP 3/2) from 198.51.100.2"."""
+    who = safe(error.source)
+    proof = "" if error.authenticated else ", not authenticated"
+    return f"{error.count} x {icmp_text(error.source, error.type, error.code)} from {who}{proof}"
+
+
+def course(result: Result) -> str:
     """Return "forward, bare" (and "IPv6" where it is)."""
-    said = [word(record, "direction", "forward"), word(record, "form", "bare")]
-    return ", ".join([*said, "IPv6"] if record.get("ip_version") == 6 else said)
+    train = result.judgement.train
+    return f"{train.direction}, {train.form}{', IPv6' if result.ip_version == 6 else ''}"
 
 
-def course_key(record: Record) -> tuple[str, ...]:
+def course_key(result: Result) -> tuple[str, ...]:
     """Return what trains of one course have in common: path, IP version, form and direction."""
-    path = part(record, "path")
-    where = (safe(path.get(k)) for k in ("vantage", "kind", "name", "source", "target", "agent"))
-    return (*where, word(record, "ip_version"), word(record, "form"), word(record, "direction"))
+    path, train = result.path, result.judgement.train
+    where = (path.vantage, path.kind, path.name, path.source, path.target, path.agent)
+    return (*(safe(each) for each in where), str(result.ip_version), train.form, train.direction)
 
 
-def by_course(records: Iterable[Record]) -> list[list[Record]]:
-    """Return the records grouped by path, direction, form and IP version, groups and numbers in order."""
-    ordered = sorted(records, key=lambda record: (course_key(record), protocol(record)))
+def by_course(results: Iterable[Result]) -> list[list[Result]]:
+    """Return the results grouped by path, direction, form and IP version, groups and numbers in order."""
+    ordered = sorted(results, key=lambda result: (course_key(result), protocol(result)))
     return [list(group) for _, group in groupby(ordered, course_key)]
 
 
@@ -150,9 +141,9 @@ def folded(numbers: Iterable[int]) -> str:
     return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in spans)
 
 
-def subjects(records: Sequence[Record]) -> str:
-    """Return the numbers of several records: with keywords if there are up to four, else folded."""
-    one_each = {protocol(record): subject(record) for record in records}
+def subjects(results: Sequence[Result]) -> str:
+    """Return the numbers of several results: with keywords if there are up to four, else folded."""
+    one_each = {protocol(result): subject(result) for result in results}
     if len(one_each) <= 4:
         return ", ".join(one_each[key] for key in sorted(one_each))
     return folded(one_each)

@@ -10,14 +10,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.verdict import Outcome
+from pytest_hdp.judge.verdict import Outcome, Verdict
 from pytest_hdp.report import fields
 from pytest_hdp.report.letters import words
 from pytest_hdp.report.summary import by_rung, expected_and_got
 from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
-    from pytest_hdp.report.fields import Record
+    from pytest_hdp.judge.result import Result
 
 LARGEST = 1024 * 1024
 MOST = 10
@@ -36,7 +36,7 @@ def job_summary(markdown: str, already: int = 0) -> str:
     return whole[:room].rpartition(b"\n")[0].decode("utf-8", "ignore") + CUT
 
 
-def append_summary(path: Path, records: Sequence[Record], unmeasured: Sequence[str] = ()) -> str | None:
+def append_summary(path: Path, results: Sequence[Result], unmeasured: Sequence[str] = ()) -> str | None:
     """Append the run's summary to the file that GitHub shows. Returns what went wrong, in a line, or None."""
     from pytest_hdp.report.markdown import brief, markdown, not_measured
 
@@ -44,8 +44,8 @@ def append_summary(path: Path, records: Sequence[Record], unmeasured: Sequence[s
         already = path.stat().st_size if path.exists() else 0
         missing = "\n".join(not_measured(unmeasured))
         text = job_summary(
-            f"{brief(records, unmeasured)}\n{missing}\n"
-            f"<details><summary>Every number</summary>\n\n{markdown(records, unmeasured=unmeasured)}\n</details>\n\n",
+            f"{brief(results, unmeasured)}\n{missing}\n"
+            f"<details><summary>Every number</summary>\n\n{markdown(results, unmeasured=unmeasured)}\n</details>\n\n",
             already,
         )
         with path.open("a", encoding="utf-8", errors="backslashreplace") as stream:
@@ -55,24 +55,24 @@ def append_summary(path: Path, records: Sequence[Record], unmeasured: Sequence[s
     return None
 
 
-def commands(records: Iterable[Record], unmeasured: Sequence[str] = ()) -> list[str]:
+def commands(results: Iterable[Result], unmeasured: Sequence[str] = ()) -> list[str]:
     """Return workflow commands: for paths that could not be measured, and for verdicts that were not expected.
 
     There is one for each such verdict, with its numbers and one reason.
     """
-    wrong: dict[str, list[Record]] = {}
-    for record in records:
-        if record.get("outcome") == Outcome.FAILED:
-            wrong.setdefault(fields.word(record, "verdict"), []).append(record)
-    verdicts = sorted(wrong, key=lambda verdict: by_rung((verdict, "")))[:MOST]
+    wrong: dict[Verdict, list[Result]] = {}
+    for result in results:
+        if result.outcome == Outcome.FAILED:
+            wrong.setdefault(result.verdict, []).append(result)
+    verdicts = sorted(wrong, key=lambda verdict: by_rung((verdict, Outcome.FAILED)))[:MOST]
     missing = [f"::warning title=not measured::{_message(line)}" for line in unmeasured[:MOST]]
     return [*missing, *(_annotation(verdict, wrong[verdict]) for verdict in verdicts)]
 
 
-def _annotation(verdict: str, records: Sequence[Record]) -> str:
-    first = records[0]
-    said = f"{fields.subjects(records)}: {expected_and_got(first)}: {fields.reason(first)}"
-    title = f"{len(records)} protocol number{'' if len(records) == 1 else 's'} {words(verdict)}"
+def _annotation(verdict: Verdict, results: Sequence[Result]) -> str:
+    first = results[0]
+    said = f"{fields.subjects(results)}: {expected_and_got(first)}: {fields.reason(first)}"
+    title = f"{len(results)} protocol number{'' if len(results) == 1 else 's'} {words(verdict)}"
     return f"::warning title={_property(title)}::{_message(said)}"
 
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Outcome, Verdict
 from pytest_hdp.report import fields
+from pytest_hdp.report.fields import Cell
 from pytest_hdp.report.letters import colour, letter, words
 from pytest_hdp.report.lines import Line, beside, encodable, flowed, length, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_hdp.report.fields import Record
+    from pytest_hdp.judge.result import Result
 
 SPACED = 41
 """Columns of a row with blanks between the cells and the row's first number in decimal."""
@@ -26,23 +27,20 @@ _GAP = 4
 _SEVERITY = [Outcome.FAILED, Outcome.SKIPPED, Outcome.XFAILED, Outcome.PASSED]
 _RUNGS = list(Verdict)
 
-Cell = tuple[str, str]
-"""A number's verdict and outcome."""
 
-
-def _cells(records: Iterable[Record]) -> dict[int, Cell]:
-    """Return one cell per number; where a number has several records, the worst outcome shows."""
+def _cells(results: Iterable[Result]) -> dict[int, Cell]:
+    """Return one cell per number; where a number has several results, the worst outcome shows."""
     cells: dict[int, Cell] = {}
-    for record in records:
-        cell = (fields.word(record, "verdict"), fields.word(record, "outcome"))
-        known = cells.setdefault(fields.protocol(record), cell)
+    for result in results:
+        cell = fields.cell(result)
+        known = cells.setdefault(fields.protocol(result), cell)
         if _severity(cell) < _severity(known):
-            cells[fields.protocol(record)] = cell
+            cells[fields.protocol(result)] = cell
     return cells
 
 
 def _severity(cell: Cell) -> int:
-    return _SEVERITY.index(Outcome(cell[1])) if cell[1] in _SEVERITY else len(_SEVERITY)
+    return _SEVERITY.index(cell[1])
 
 
 def _rows(cells: dict[int, Cell], width: int) -> list[Line]:
@@ -81,39 +79,39 @@ def _legend(cells: dict[int, Cell], width: int) -> list[Line]:
     """Return what the letters that occur mean, each with its count, in the ladder's order."""
 
     def rung(cell: Cell) -> tuple[int, int]:
-        return (_RUNGS.index(Verdict(cell[0])) if cell[0] in _RUNGS else len(_RUNGS)), _severity(cell)
+        return _RUNGS.index(cell[0]), _severity(cell)
 
     counts = Counter(cells.values())
     notes = {Outcome.XFAILED: " (expected)", Outcome.FAILED: " (FAILED)"}
     items: list[Line] = []
     for cell in sorted(counts, key=rung):
         verdict, outcome = cell
-        note = notes.get(Outcome(outcome), "") if outcome in _SEVERITY else ""
+        note = notes.get(outcome, "")
         items.append([(letter(*cell), colour(*cell)), (f" {counts[cell]} {words(verdict)}{note}", None)])
     return flowed(items, width)
 
 
-def grid(records: Sequence[Record], *, width: int = 80, unicode: bool = True) -> list[Line]:
+def grid(results: Sequence[Result], *, width: int = 80, unicode: bool = True) -> list[Line]:
     """Return the picture of one path, direction and form: title, rows, numbers out of range, legend.
 
     `width` is in columns; below 36 the cells stand without blanks between them. Rows without a measured
     number are left out; a number that was not measured is blank. Nothing but ASCII with `unicode=False`.
     """
-    if not records:
+    if not results:
         return []
-    title = f"{fields.path_title(records[0], unicode=unicode)}, {fields.course(records[0])}"
-    cells = _cells(records)
+    title = fields.course_title(results[0], unicode=unicode)
+    cells = _cells(results)
     lines: list[Line] = [[(text, None)] for text in wrapped(title, width)]
     lines += [*_rows(cells, width), *_out_of_range(cells, width), *_legend(cells, width)]
     return encodable(lines, unicode=unicode)
 
 
-def grids(records: Iterable[Record], *, width: int = 80, unicode: bool = True) -> list[Line]:
+def grids(results: Iterable[Result], *, width: int = 80, unicode: bool = True) -> list[Line]:
     """Return one picture for each path, direction and form, two side by side from 100 columns on.
 
-    Empty for no records. Pictures one below the other are parted by an empty line.
+    Empty for no results. Pictures one below the other are parted by an empty line.
     """
-    groups = fields.by_course(records)
+    groups = fields.by_course(results)
     if len(groups) < 2 or width < SIDE_BY_SIDE:
         blocks = [grid(group, width=width, unicode=unicode) for group in groups]
         return _stacked(blocks)

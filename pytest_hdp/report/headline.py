@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.verdict import Outcome, Verdict
+from pytest_hdp.judge.verdict import Direction, Form, Outcome, Verdict
 from pytest_hdp.report import fields
 from pytest_hdp.report.ends import course_of
 from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
-    from pytest_hdp.report.fields import Record
+    from pytest_hdp.judge.result import PathName, Result
 
 SEVERAL = 3
 """Of so many paths a headline tells; of the rest how many they are."""
@@ -29,11 +29,11 @@ _TO_DO: dict[str, str] = {
 }
 
 
-def of_several(groups: Sequence[Sequence[Record]]) -> str:
+def of_several(groups: Sequence[Sequence[Result]]) -> str:
     """Return a headline of courses over more than one path: "GRE lost on the way to paris; tokyo: all through."."""
-    by_path: dict[str, list[Sequence[Record]]] = {}
+    by_path: dict[PathName, list[Sequence[Result]]] = {}
     for group in groups:
-        by_path.setdefault(str(fields.part(group[0], "path")), []).append(group)
+        by_path.setdefault(group[0].path, []).append(group)
     told = sorted((_of_path(courses) for courses in by_path.values()), key=lambda each: each[0])
     clauses = [clause for _, clause in told[:SEVERAL]]
     if len(told) > SEVERAL:
@@ -43,13 +43,13 @@ def of_several(groups: Sequence[Sequence[Record]]) -> str:
     return f"{said[:1].upper()}{said[1:]}."
 
 
-def _of_path(courses: Sequence[Sequence[Record]]) -> tuple[int, str]:
+def _of_path(courses: Sequence[Sequence[Result]]) -> tuple[int, str]:
     """Return how grave it is (0 gravest), and what became of one path's numbers."""
     name = _name(courses[0][0])
-    everything = [record for course in courses for record in course]
-    broken = [record for record in everything if record.get("verdict") not in THROUGH | OPEN]
+    everything = [result for course in courses for result in course]
+    broken = [result for result in everything if result.verdict not in THROUGH | OPEN]
     if not broken:
-        still_open = sum(record.get("verdict") in OPEN for record in everything)
+        still_open = sum(result.verdict in OPEN for result in everything)
         if not still_open:
             return 2, f"{name}: all through"
         return 1, f"{name}: {'no answer' if still_open == len(everything) else f'{still_open} undecided'}"
@@ -60,32 +60,32 @@ def _of_path(courses: Sequence[Sequence[Record]]) -> tuple[int, str]:
     return 0, ", ".join(f"{what} {' and '.join(dict.fromkeys(way))} {name}" for what, way in ways.items())
 
 
-def _has_broken(course: Iterable[Record]) -> bool:
-    return any(record.get("verdict") not in THROUGH | OPEN for record in course)
+def _has_broken(course: Iterable[Result]) -> bool:
+    return any(result.verdict not in THROUGH | OPEN for result in course)
 
 
-def _way(record: Record) -> str:
-    return "from" if record.get("direction") == "reverse" else "to"
+def _way(result: Result) -> str:
+    return "from" if result.judgement.train.direction is Direction.REVERSE else "to"
 
 
-def _broken(course: Sequence[Record], *, alone: bool) -> str:
+def _broken(course: Sequence[Result], *, alone: bool) -> str:
     """Return "GRE, ESP lost on the way", or, of many, "only 3 of 255 got through"."""
-    broken = [record for record in course if record.get("verdict") not in THROUGH | OPEN]
-    form = "" if alone or course[0].get("form") in {None, "bare"} else f" {fields.word(course[0], 'form')}"
+    broken = [result for result in course if result.verdict not in THROUGH | OPEN]
+    form = course[0].judgement.train.form
+    shape = "" if alone or form is Form.BARE else f" {form}"
     if len(broken) > FEW:
-        through = sum(record.get("verdict") in THROUGH for record in course)
-        return f"{f'only {through}' if through else 'none'} of {len(course)} got through{form}"
-    verdicts = {fields.word(record, "verdict") for record in broken}
+        through = sum(result.verdict in THROUGH for result in course)
+        return f"{f'only {through}' if through else 'none'} of {len(course)} got through{shape}"
+    verdicts = {result.verdict for result in broken}
     fate = _FATES.get(verdicts.pop(), "stopped") if len(verdicts) == 1 else "stopped"
-    names = ", ".join(fields.word(record, "keyword") or str(fields.protocol(record)) for record in broken)
-    return f"{names} {fate}{form} on the way"
+    names = ", ".join(safe(result.keyword) or str(fields.protocol(result)) for result in broken)
+    return f"{names} {fate}{shape} on the way"
 
 
-def _name(record: Record) -> str:
-    path = fields.part(record, "path")
-    name = safe(path.get("name") or "") or safe(path.get("target") or "?")
-    vantage = path.get("vantage")
-    return name if vantage is None else f"{name} (from {safe(vantage)})"
+def _name(result: Result) -> str:
+    path = result.path
+    name = safe(path.name or path.target or "?")
+    return name if path.vantage is None else f"{name} (from {safe(path.vantage)})"
 
 
 def missing(unmeasured: Iterable[str]) -> str:
@@ -102,21 +102,21 @@ def missing(unmeasured: Iterable[str]) -> str:
     return ", ".join(told)
 
 
-def advice(groups: Sequence[Sequence[Record]], most: int = 3) -> tuple[str, ...]:
+def advice(groups: Sequence[Sequence[Result]], most: int = 3) -> tuple[str, ...]:
     """Return what a reader can do about what was not expected or is open; of each kind once, `most` in all."""
     said: dict[str, None] = {}
     for group in groups:
-        wrong = [record for record in group if record.get("outcome") == Outcome.FAILED]
+        wrong = [result for result in group if result.outcome == Outcome.FAILED]
         course = course_of(group)
-        worrying = {fields.word(record, "verdict") for record in wrong}
+        worrying = {result.verdict for result in wrong}
         for end in sorted(course.ends, key=lambda end: -end.count):
             if end.verdict in worrying and (where := course.where(end)):
                 said[f"Ask who runs the network {where} for a filter by protocol number."] = None
         for verdict, told in _TO_DO.items():
             if verdict in worrying:
-                numbers = fields.subjects([each for each in wrong if each.get("verdict") == verdict])
+                numbers = fields.subjects([each for each in wrong if each.verdict == verdict])
                 said[f"{numbers} {told}."] = None
-        silent = any(record.get("verdict") == Verdict.SILENT for record in group)
-        if silent and fields.part(group[0], "path").get("agent") is None:
+        silent = any(result.verdict == Verdict.SILENT for result in group)
+        if silent and group[0].path.agent is None:
             said["No answer is no loss: an agent there (--hdp-agent=ssh=USER@HOST) sees what arrives."] = None
     return tuple(said)[:most]

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.verdict import Outcome
+from pytest_hdp.judge.verdict import Direction, Outcome
 from pytest_hdp.report import fields
 from pytest_hdp.report.doubles import often, times
 from pytest_hdp.report.headline import missing
@@ -19,7 +19,7 @@ from pytest_hdp.untrusted.text import safe
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pytest_hdp.report.fields import Record
+    from pytest_hdp.judge.result import Result
 
 NOTHING = "-"
 UNFOLDED = 1_000_000
@@ -73,24 +73,24 @@ HEADS = (
 """The article's eight columns, with keyword, verdict and place after the number."""
 
 
-def _row(record: Record) -> tuple[object, ...]:
+def _row(result: Result) -> tuple[object, ...]:
     """Return the cells of one train, in the order of `HEADS`; "-" where nobody looked or nothing was seen."""
-    sent, delivered = fields.observed(record, "sent") or 0, fields.observed(record, "delivered")
-    errno, place = fields.word(record, "errno"), fields.word(record, "place")
+    judgement, (sent, _, _, delivered) = result.judgement, fields.observed(result)
+    errno, place = fields.word(judgement.errno), judgement.place
     received = NOTHING if delivered is None else _share(delivered, sent)
-    received += f", {often(count)}" if (count := times(record)) else ""
+    received += f", {often(count)}" if (count := times(result)) else ""
     return (
-        fields.protocol(record),
-        fields.word(record, "keyword") or NOTHING,
-        words(fields.word(record, "verdict")),
-        place or NOTHING,
-        _seen_source(record) if delivered else NOTHING,
-        _bytes(record, "delivered"),
+        fields.protocol(result),
+        safe(result.keyword) or NOTHING,
+        words(result.verdict),
+        place,
+        _seen_source(result) if delivered else NOTHING,
+        NOTHING,
         received,
         f"{YES} {sent} of {sent}" if sent and not errno else NO,
-        _bytes(record, "sent"),
+        NOTHING,
         f"{errno}, {place}" if errno else NOTHING,
-        _median(record),
+        NOTHING if result.latency_us is None else f"{result.latency_us.median:.1f}",
     )
 
 
@@ -99,65 +99,50 @@ def _share(part: int, whole: int) -> str:
     return f"{YES if part >= whole else NO} {part} of {whole}" if whole else NO
 
 
-def _seen_source(record: Record) -> str:
+def _seen_source(result: Result) -> str:
     """Return the address that the receiver saw."""
-    nat, path = fields.part(record, "nat"), fields.part(record, "path")
-    own = path.get("target" if record.get("direction") == "reverse" else "source")
-    return safe(nat.get("source") or own or NOTHING)
+    path, judgement = result.path, result.judgement
+    own = path.target if judgement.train.direction is Direction.REVERSE else path.source
+    return safe(judgement.nat.source or own or NOTHING)
 
 
-def _bytes(record: Record, eye: str) -> object:
-    """Return the bytes of all packets together, IP headers included, from the optional field `bytes`."""
-    total = fields.number(fields.part(record, "bytes"), eye)
-    return NOTHING if total is None else total
-
-
-def _median(record: Record) -> str:
-    median = fields.part(record, "latency_us").get("median")
-    return f"{median:.1f}" if isinstance(median, int | float) else NOTHING
-
-
-def _control(records: Sequence[Record]) -> str:
+def _control(results: Sequence[Result]) -> str:
     """Return how the control fared beside these trains."""
-    shares = []
-    for record in records:
-        control = fields.part(record, "control")
-        sent, through = fields.number(control, "sent"), fields.number(control, "delivered")
-        if sent and through is not None:
-            shares.append((through / sent, f"{through} of {sent}"))
+    controls = [(result.judgement.control_delivered, result.judgement.control_sent) for result in results]
+    shares = [(through / sent, f"{through} of {sent}") for through, sent in controls if sent]
     if not shares:
         return "Control: none sent."
     worst, counts = min(shares)
     return "Control: all of it came through." if worst >= 1 else f"Control: at worst, {counts} came through."
 
 
-def _counted(records: Sequence[Record]) -> list[str]:
+def _counted(results: Sequence[Result]) -> list[str]:
     """Return the table of counts: verdict, outcome, how many, which numbers."""
-    cells = Counter((fields.word(r, "verdict"), fields.word(r, "outcome")) for r in records)
+    cells = Counter(map(fields.cell, results))
     rows = []
     for cell in sorted(cells, key=by_rung):
-        those = [r for r in records if (fields.word(r, "verdict"), fields.word(r, "outcome")) == cell]
+        those = [result for result in results if fields.cell(result) == cell]
         rows.append((words(cell[0]), cell[1], cells[cell], fields.folded(map(fields.protocol, those))))
     heads = (("Verdict", False), ("Outcome", False), ("Trains", True), ("Protocol numbers", False))
     return table(heads, rows)
 
 
-def _worded(records: Sequence[Record]) -> list[str]:
-    """Return a list of what failed or is open in these records, in sentences."""
-    worth_words = [record for record in records if record.get("outcome") in {Outcome.FAILED, Outcome.SKIPPED}]
+def _worded(results: Sequence[Result]) -> list[str]:
+    """Return a list of what failed or is open in these results, in sentences."""
+    worth_words = [result for result in results if result.outcome in {Outcome.FAILED, Outcome.SKIPPED}]
     said = [f"- {escaped(text_of(line))}" for line in surprises(worth_words, width=UNFOLDED)[:-1]]
     return [*said, ""] if said else []
 
 
-def headline(records: Sequence[Record], unmeasured: Iterable[str] = ()) -> str:
+def headline(results: Sequence[Result], unmeasured: Iterable[str] = ()) -> str:
     """Return the run in one line: "265 trains, all as expected" or "3 of 265 trains not as expected"."""
     left_out = missing(unmeasured)
-    wrong = sum(record.get("outcome") == Outcome.FAILED for record in records)
-    still_open = sum(record.get("outcome") == Outcome.SKIPPED for record in records)
-    trains = f"{len(records)} train{'' if len(records) == 1 else 's'}"
-    if not records:
+    wrong = sum(result.outcome == Outcome.FAILED for result in results)
+    still_open = sum(result.outcome == Outcome.SKIPPED for result in results)
+    trains = f"{len(results)} train{'' if len(results) == 1 else 's'}"
+    if not results:
         return "nothing measured"
-    loss = f", and {told}" if (told := fields.control_loss(records)) else ""
+    loss = f", and {told}" if (told := fields.control_loss(results)) else ""
     loss += f"; {left_out}" if left_out else ""
     if wrong:
         return f"{wrong} of {trains} not as expected{loss}"
@@ -166,9 +151,9 @@ def headline(records: Sequence[Record], unmeasured: Iterable[str] = ()) -> str:
     return f"{trains}, {as_expected}{loss}"
 
 
-def brief(records: Iterable[Record], unmeasured: Iterable[str] = ()) -> str:
+def brief(results: Iterable[Result], unmeasured: Iterable[str] = ()) -> str:
     """Return the run in a few lines of Markdown, to be pasted into an issue or a chat."""
-    everything = [record for group in fields.by_course(records) for record in group]
+    everything = [result for group in fields.by_course(results) for result in group]
     told = story(everything, unmeasured)
     lines = [f"**{escaped(told.headline)}** {escaped(told.status)}{'.' if told.status else ''}", ""]
     lines += [f"- {escaped(line)}" for line in told.lines]
@@ -183,7 +168,7 @@ def not_measured(lines: Iterable[str]) -> list[str]:
 
 
 def markdown(
-    records: Iterable[Record],
+    results: Iterable[Result],
     *,
     command: str | None = None,
     system: str | None = None,
@@ -194,10 +179,10 @@ def markdown(
     `command`: what repeats the run. `system`: the machine it ran on, in words. `unmeasured`: a line for each path that
     could not be measured.
     """
-    groups, unmeasured = fields.by_course(records), list(unmeasured)
-    everything = [record for group in groups for record in group]
+    groups, unmeasured = fields.by_course(results), list(unmeasured)
+    everything = [result for group in groups for result in group]
     lines = [f"# pytest-hdp: {escaped(headline(everything, unmeasured))}", ""]
-    times = sorted(filter(None, (fields.word(record, "time") for record in everything)))
+    times = sorted(filter(None, (safe(result.time) for result in everything)))
     if times:
         lines += [escaped(f"Measured {times[0]}{f', on {system}' if system else ''}."), ""]
     if command:
@@ -206,7 +191,7 @@ def markdown(
     if everything:
         lines += ["## In short", "", brief(everything, unmeasured)]
     for group in groups:
-        title = escaped(f"{fields.path_title(group[0])}, {fields.course(group[0])}")
+        title = escaped(fields.course_title(group[0]))
         lines += [f"## {title}", "", escaped(_control(group)), "", *_worded(group)]
         lines += [*_counted(group), ""] if len(groups) > 1 else []
         lines += [*table(HEADS, map(_row, group)), ""]

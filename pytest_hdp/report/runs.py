@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from pytest_hdp.judge.latency.result import LatencyResult
-from pytest_hdp.report import fields
+from pytest_hdp.judge.result import Made, Result
 from pytest_hdp.report.jsonl import read
 from pytest_hdp.report.latencyfile import read as read_latency
 from pytest_hdp.report.runfiles import LATENCY
@@ -25,8 +24,8 @@ class Runs:
     `latency`: what their latency experiments found.
     """
 
-    records: tuple[dict[str, Any], ...]
-    made: tuple[dict[str, str], ...]
+    results: tuple[Result, ...]
+    made: tuple[Made, ...]
     problems: tuple[str, ...]
     latency: tuple[LatencyResult, ...] = ()
 
@@ -39,28 +38,22 @@ def load(places: Sequence[Path]) -> Runs:
     files = [place / RESULTS if place.is_dir() else place for place in places]
     found = [read(file) for file in files]
     problems = [problem for _, those in found for problem in those]
-    paths = Counter(key for records, _ in found for key in {_path_key(record) for record in records})
-    kept: list[dict[str, Any]] = []
-    for label, (records, _) in zip(_labels(files), found, strict=True):
-        kept += [_labelled(each, label) if paths[_path_key(each)] > 1 else each for each in records]
-    made = [how for file, (records, _) in zip(files, found, strict=True) if (how := made_of(records, file))]
+    paths = Counter(path for results, _ in found for path in {result.path for result in results})
+    kept: list[Result] = []
+    for label, (results, _) in zip(_labels(files), found, strict=True):
+        kept += [_labelled(each, label) if paths[each.path] > 1 else each for each in results]
+    made = [made_of(results, file) for file, (results, _) in zip(files, found, strict=True) if results]
     beside = [read_latency(file) for each in files if (file := each.parent / LATENCY).exists()]
     problems += [problem for _, those in beside for problem in those]
     return Runs(tuple(kept), tuple(made), tuple(problems), tuple(each for results, _ in beside for each in results))
 
 
-def made_of(records: Iterable[Mapping[str, Any]], file: Path | None = None) -> dict[str, str]:
+def made_of(results: Sequence[Result], file: Path) -> Made:
     """Return how a run was made, by the line that says so, and when; at least the file's name."""
-    told: dict[str, str] = {}
-    times: list[str] = []
-    for record in records:
-        told |= {str(key): value for key, value in fields.part(record, "made").items() if isinstance(value, str)}
-        times.append(fields.word(record, "time"))
-    if times:
-        told["time"] = min(times)
-        if "command" not in told and "source" not in told and file is not None:
-            told["source"] = file.name
-    return told
+    made = next((result.made for result in results if result.made is not None), Made())
+    if made.command is None and made.source is None:
+        made = replace(made, source=file.name)
+    return replace(made, time=min(result.time for result in results))
 
 
 def _labels(files: Sequence[Path]) -> list[str]:
@@ -69,11 +62,6 @@ def _labels(files: Sequence[Path]) -> list[str]:
     return [f"{name} ({place})" if names.count(name) > 1 else name for place, name in enumerate(names, start=1)]
 
 
-def _path_key(record: Mapping[str, Any]) -> str:
-    return repr(sorted((str(key), str(value)) for key, value in fields.part(record, "path").items()))
-
-
-def _labelled(record: dict[str, Any], label: str) -> dict[str, Any]:
-    path = dict(fields.part(record, "path"))
-    path["name"] = f"{path.get('name') or path.get('kind') or ''} in {label}"
-    return {**record, "path": path}
+def _labelled(result: Result, label: str) -> Result:
+    path = result.path
+    return replace(result, path=replace(path, name=f"{path.name or path.kind} in {label}"))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.verdict import Outcome, Verdict
+from pytest_hdp.judge.verdict import Direction, Form, Outcome, Verdict
 from pytest_hdp.report import fields
 from pytest_hdp.report.doubles import doubles
 from pytest_hdp.report.ends import course_of
@@ -17,7 +17,7 @@ from pytest_hdp.report.limits import shared_limits
 from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
-    from pytest_hdp.report.fields import Record
+    from pytest_hdp.judge.result import Result
 
 _PLACES = {
     "loopback": "within one machine, from socket to socket",
@@ -64,84 +64,85 @@ class Story:
     advice: tuple[str, ...] = ()
 
 
-def story(records: Iterable[Record], unmeasured: Iterable[str] = ()) -> Story:
+def story(results: Iterable[Result], unmeasured: Iterable[str] = ()) -> Story:
     """Return what a run says; nothing in it is longer than a screen, whatever was measured.
 
     `unmeasured`: a line for each path that could not be measured; where there is one not all is as expected.
     """
-    groups, left_out = fields.by_course(records), missing(unmeasured)
+    groups, left_out = fields.by_course(results), missing(unmeasured)
     if not groups:
         return Story("Nothing was measured.", (), "", surprised=bool(left_out))
     told = list(dict.fromkeys(_sentence(group) for group in groups))
     headline = f"{told[0]}." if len(told) == 1 else _of_several(groups)
-    if loss := fields.control_loss(record for group in groups for record in group):
+    if loss := fields.control_loss(result for group in groups for result in group):
         headline = f"{headline.rstrip('.')}; {loss}."
     if left_out:
         headline = f"{headline.rstrip('.')}; {left_out}."
-    alone = len({str(fields.part(group[0], "path")) for group in groups}) == 1
+    alone = len({group[0].path for group in groups}) == 1
     lines = [_line(group, alone=alone) for group in groups[:SEVERAL]]
     if len(groups) > SEVERAL:
         lines.append(f"And {len(groups) - SEVERAL} more, below.")
-    everything = [record for group in groups for record in group]
+    everything = [result for group in groups for result in group]
     status, surprised = _status(everything, whole=not left_out)
     introduction, glossary = _introduction(everything), _glossary(everything)
     return Story(headline, tuple(lines), status, surprised, introduction, glossary, advice(groups))
 
 
-def _introduction(records: Sequence[Record]) -> str:
-    numbers = {number for record in records if 0 <= (number := fields.protocol(record)) <= 255}
+def _introduction(results: Sequence[Result]) -> str:
+    numbers = {fields.protocol(result) for result in results if fields.in_header(result)}
     under = "one of these numbers" if len(numbers) == 1 else f"{len(numbers)} of these numbers"
-    controlled = any(fields.number(fields.part(record, "control"), "sent") for record in records)
+    controlled = any(result.judgement.control_sent for result in results)
     control = ", and ordinary ones beside them as a control" if controlled else ""
     return (
         "Every IP packet names what it carries by a protocol number from 0 to 255: 6 is TCP, 17 is UDP. "
-        f"This run sent packets under {under} {_through_what(records)}{control}, and watched where they ended."
+        f"This run sent packets under {under} {_through_what(results)}{control}, and watched where they ended."
     )
 
 
-def _through_what(records: Sequence[Record]) -> str:
-    paths = {str(fields.part(record, "path")): fields.part(record, "path") for record in records}
+def _through_what(results: Sequence[Result]) -> str:
+    paths = {result.path for result in results}
     if len(paths) != 1:
         return f"over {len(paths)} paths"
-    [path] = paths.values()
-    if path.get("kind") == "lab":
-        return f"through {safe(path.get('name'))}, a network emulated on one machine (a lab)"
-    return _PLACES.get(str(path.get("kind")), "over one path")
+    [path] = paths
+    if path.kind == "lab":
+        return f"through {safe(path.name)}, a network emulated on one machine (a lab)"
+    return _PLACES.get(path.kind, "over one path")
 
 
-def _glossary(records: Sequence[Record]) -> str:
-    used = {fields.word(record, key) for record in records for key in ("direction", "form")}
+def _glossary(results: Sequence[Result]) -> str:
+    trains = [result.judgement.train for result in results]
+    used = {train.direction for train in trains} | {train.form for train in trains}
     said = [
-        ("reverse", "Forward is from the source to the target, reverse the way back."),
-        ("bare", "Bare: the data follows the IP header directly."),
-        ("wellformed", "Wellformed: it stands inside what the number promises (a UDP datagram, a GRE header)."),
+        (Direction.REVERSE, "Forward is from the source to the target, reverse the way back."),
+        (Form.BARE, "Bare: the data follows the IP header directly."),
+        (Form.WELLFORMED, "Wellformed: it stands inside what the number promises (a UDP datagram, a GRE header)."),
     ]
     terms = [sentence for word, sentence in said if word in used]
     return " ".join([*terms, "A train: all packets of one number, one way."])
 
 
-def _in_header(group: Sequence[Record]) -> Sequence[Record]:
+def _in_header(group: Sequence[Result]) -> Sequence[Result]:
     """Return the trains whose number fits the header; all, if none does."""
-    return [each for each in group if 0 <= fields.protocol(each) <= 255] or group
+    return [each for each in group if fields.in_header(each)] or group
 
 
-def _through(group: Sequence[Record]) -> int:
-    return sum(record.get("verdict") in _THROUGH for record in group)
+def _through(group: Sequence[Result]) -> int:
+    return sum(result.verdict in _THROUGH for result in group)
 
 
-def _undecided(group: Sequence[Record]) -> int:
+def _undecided(group: Sequence[Result]) -> int:
     """Return how many are left open where nothing is known to have got through; then "0 got through" says too much."""
-    return 0 if _through(group) else sum(record.get("verdict") in _OPEN for record in group)
+    return 0 if _through(group) else sum(result.verdict in _OPEN for result in group)
 
 
-def _sentence(group: Sequence[Record]) -> str:
+def _sentence(group: Sequence[Result]) -> str:
     """Return "6 of 255 protocol numbers got through; 249 stopped after the first packet"."""
     group = _in_header(group)
     through, total = _through(group), len(group)
-    fates = Counter(fields.word(each, "verdict") for each in group if each.get("verdict") not in _THROUGH)
+    fates = Counter(each.verdict for each in group if each.verdict not in _THROUGH)
     if total == 1:
         name = f"Protocol {fields.subject(group[0])}"
-        return f"{name} got through" if through else f"{name}: {words(fields.word(group[0], 'verdict'))}"
+        return f"{name} got through" if through else f"{name}: {words(group[0].verdict)}"
     if through == total:
         return f"All {total} protocol numbers got through"
     begin = f"{through or 'None'} of {total} protocol numbers got through"
@@ -152,20 +153,20 @@ def _sentence(group: Sequence[Record]) -> str:
     return "; ".join([begin, ", ".join([*parts, *([f"{rest} ended otherwise"] if rest else [])])])
 
 
-def _fate(verdict: str, count: int) -> str:
+def _fate(verdict: Verdict, count: int) -> str:
     return _FATES.get(verdict, "{n} " + words(verdict)).replace("{n}", str(count))
 
 
-def _of_several(groups: Sequence[Sequence[Record]]) -> str:
+def _of_several(groups: Sequence[Sequence[Result]]) -> str:
     """Return what several courses have come to: of one path in numbers, of several by what broke where."""
-    paths = len({str(fields.part(group[0], "path")) for group in groups})
+    paths = len({group[0].path for group in groups})
     groups = [_in_header(group) for group in groups]
     if paths > 1:
         return of_several(groups)
     decided = [group for group in groups if not _undecided(group)]
     if not decided:
         return "What becomes of most protocol numbers is open on this path."
-    ways = [f"{_through(group)} of {len(group)} {fields.course(group[0]).split(', ')[0]}" for group in groups]
+    ways = [f"{_through(group)} of {len(group)} {group[0].judgement.train.direction}" for group in groups]
     if len(groups) == 2 and ways[0] != ways[1]:
         return f"Protocol numbers that got through: {', '.join(ways)}."
     shares = sorted((_through(group), len(group)) for group in decided)
@@ -174,7 +175,7 @@ def _of_several(groups: Sequence[Sequence[Record]]) -> str:
     return f"{amount} protocol numbers got through on this path."
 
 
-def _line(group: Sequence[Record], *, alone: bool) -> str:
+def _line(group: Sequence[Result], *, alone: bool) -> str:
     """Return where one course's trains ended: "Forward, bare: 6 of 255 got through; 249 lost on the path, between ...".
 
     `alone`: there is only one path, and the page names it elsewhere.
@@ -191,46 +192,46 @@ def _line(group: Sequence[Record], *, alone: bool) -> str:
             fates.append(f"{_fate(end.verdict, end.count)}{f', {place}' if place else ''}")
     undecided = _undecided(inside)
     through = f"{undecided or _through(inside)} of {len(inside)} {'undecided' if undecided else 'got through'}"
-    through += "" if undecided else _which([each for each in inside if each.get("verdict") in _THROUGH], len(inside))
+    through += "" if undecided else _which([each for each in inside if each.verdict in _THROUGH], len(inside))
     way = fields.course(group[0])
     ends = f"{course.nodes[0].name} \u2192 {course.nodes[-1].name}"
-    title = f"{way[:1].upper()}{way[1:]}, {ends}" if alone else f"{fields.path_title(group[0])}, {way}"
+    title = f"{way[:1].upper()}{way[1:]}, {ends}" if alone else fields.course_title(group[0])
     more = f"; and {len(fates) - 3} other fates" if len(fates) > 3 else ""
     more += "".join(f"; {said}" for said in (*doubles(inside), *shared_limits(inside)))
     if len(inside) < len(group):
-        more += f"; {_outside([each for each in group if not 0 <= fields.protocol(each) <= 255])}"
+        more += f"; {_outside([each for each in group if not fields.in_header(each)])}"
     return f"{title}: {'; '.join([through, *fates[:3]])}{more}."
 
 
-def _which(records: Sequence[Record], total: int) -> str:
+def _which(results: Sequence[Result], total: int) -> str:
     """Return " (1, 6, 17)" where that is short and tells something: not of all, and not of most."""
-    numbers = fields.folded(map(fields.protocol, records))
-    return f" ({numbers})" if 0 < len(records) < total / 2 and len(numbers) <= LONGEST_LIST / 2 else ""
+    numbers = fields.folded(map(fields.protocol, results))
+    return f" ({numbers})" if 0 < len(results) < total / 2 and len(numbers) <= LONGEST_LIST / 2 else ""
 
 
 def _which_few(numbers: Sequence[int]) -> str:
     return f" ({fields.folded(numbers)})" if len(numbers) <= 4 else ""
 
 
-def _outside(records: Sequence[Record]) -> str:
-    fates = Counter(fields.word(each, "verdict") for each in records)
+def _outside(results: Sequence[Result]) -> str:
+    fates = Counter(each.verdict for each in results)
     told = ", ".join(_fate(verdict, count) for verdict, count in fates.most_common(3))
-    numbers = "1 number" if len(records) == 1 else f"{len(records)} numbers"
+    numbers = "1 number" if len(results) == 1 else f"{len(results)} numbers"
     return f"of {numbers} that no header can hold, {told}"
 
 
-def _status(records: Sequence[Record], *, whole: bool) -> tuple[str, bool]:
-    wrong = [record for record in records if record.get("outcome") == Outcome.FAILED]
+def _status(results: Sequence[Result], *, whole: bool) -> tuple[str, bool]:
+    wrong = [result for result in results if result.outcome == Outcome.FAILED]
     if wrong:
         numbers = fields.subjects(wrong)
         which = f": {numbers}" if len(numbers) <= LONGEST_LIST else ""
-        held = any(record.get("expected") is not None for record in wrong)
-        return f"{len(wrong)} of {len(records)} {'not as expected' if held else 'did not get through'}{which}", True
-    still_open = sum(record.get("outcome") == Outcome.SKIPPED for record in records)
+        held = any(result.expected is not None for result in wrong)
+        return f"{len(wrong)} of {len(results)} {'not as expected' if held else 'did not get through'}{which}", True
+    still_open = sum(result.outcome == Outcome.SKIPPED for result in results)
     if not whole:
-        undecided = f", {still_open} of {len(records)} undecided" if still_open else ""
+        undecided = f", {still_open} of {len(results)} undecided" if still_open else ""
         return f"Not all was measured; nothing unexpected in what was{undecided}", True
     if still_open:
-        return f"Nothing unexpected; {still_open} of {len(records)} undecided", False
-    known = sum(record.get("outcome") == Outcome.XFAILED for record in records)
+        return f"Nothing unexpected; {still_open} of {len(results)} undecided", False
+    known = sum(result.outcome == Outcome.XFAILED for result in results)
     return ("Everything as expected" if known else "Nothing unexpected"), False

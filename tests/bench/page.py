@@ -13,14 +13,14 @@ from typing import Any
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(CHECKOUT / "tests" / "unit" / "report"), str(CHECKOUT)]
 
-from conftest import _record  # noqa: E402 (found by now)
+from conftest import result  # noqa: E402 (found by now)
 from pytest_hdp.report.page.document import page  # noqa: E402
 
 PATHS = (10, 100, 1000, 4000)
 NUMBERS = (6, 47)
 
 
-def records(paths: int) -> list[dict[str, Any]]:
+def records(paths: int) -> list[Any]:
     """Two numbers each way on each of so many paths, whose control found a hop."""
     found = []
     for number in range(paths):
@@ -28,8 +28,8 @@ def records(paths: int) -> list[dict[str, Any]]:
         path["target"] = f"198.51.{number >> 8}.{number & 255}"
         for direction in ("forward", "reverse"):
             for protocol in NUMBERS:
-                made = _record(protocol, hops=[{"ttl": 1, "address": "192.0.2.1"}], direction=direction)
-                found.append({**made, "path": path})
+                hops = [{"ttl": 1, "address": "192.0.2.1"}]
+                found.append(result(protocol, hops=hops, direction=direction, path=path))
     return found
 
 

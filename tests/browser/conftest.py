@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pytest_hdp.judge.record import from_record
 from pytest_hdp.report.page.document import page
 
 _spec = importlib.util.spec_from_file_location("hdp_chromium", Path(__file__).with_name("chromium.py"))
@@ -40,7 +41,7 @@ def shown(browser: Any, tmp_path: Path) -> Callable[..., Any]:
 
     def show(records: Sequence[Mapping[str, Any]], fragment: str = "", **more: Any) -> Any:
         file = tmp_path / "report.html"
-        file.write_text(page(records, **more), encoding="utf-8")
+        file.write_text(page(map(from_record, records), **more), encoding="utf-8")
         browser.open(file, fragment)
         assert browser.run("document.documentElement.dataset.ready") == "yes", browser.complaints
         assert [each.split("#")[0] for each in browser.requests] == [file.as_uri()]

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import copy
+import json
 from pathlib import Path
 
 import pytest
 
-from pytest_hdp.report.jsonl import read
+from pytest_hdp.judge.record import from_record
+from pytest_hdp.judge.result import Made
 from pytest_hdp.report.page.latency import Histogram
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 
 
 def recorded(name):
-    records, problems = read(SAMPLES / name / "results.jsonl")
-    assert not problems
-    return records
+    return list(map(json.loads, (SAMPLES / name / "results.jsonl").read_text(encoding="utf-8").splitlines()))
 
 
 @pytest.fixture(scope="module")
@@ -190,15 +190,16 @@ FACTS = "[...document.querySelectorAll('#evidence .facts div')].map(d => [...d.c
 
 def test_what_is_drawn_is_what_was_recorded(shown):
     """Every cell and every drawer, for runs with most verdicts: the letter, the verdict in words, the counts."""
-    from pytest_hdp.report.fields import by_course, observed
+    from pytest_hdp.report.fields import by_course, observed, protocol
     from pytest_hdp.report.letters import letter, words
 
     few = {1, 6, 17, 47, 50, 132, 253}
-    courses = by_course(each for name in MANY for each in recorded(name) if each["protocol"] in few)
-    assert len({each["verdict"] for course in courses for each in course}) >= 9
-    browser = shown([each for course in courses for each in course])
+    records = [each for name in MANY for each in recorded(name) if each["protocol"] in few]
+    courses = by_course(map(from_record, records))
+    assert len({each.verdict for course in courses for each in course}) >= 9
+    browser = shown(records)
     cells = {
-        f"#t{place}-{each['protocol']}": letter(each["verdict"], each["outcome"])
+        f"#t{place}-{protocol(each)}": letter(each.verdict, each.outcome)
         for place, course in enumerate(courses)
         for each in course
     }
@@ -206,15 +207,15 @@ def test_what_is_drawn_is_what_was_recorded(shown):
     assert browser.run(drawn) == cells
     for place, course in enumerate(courses):
         for each in course:
-            browser.run(f"location.hash = '#t{place}-{each['protocol']}'; new Promise(done => setTimeout(done))")
+            browser.run(f"location.hash = '#t{place}-{protocol(each)}'; new Promise(done => setTimeout(done))")
             facts = dict(browser.run(FACTS))
-            assert browser.text("#evidence .verdict").split(" (")[0] == words(each["verdict"])
-            assert each["explanation"].endswith(browser.text("#evidence .sentence"))
-            seen = {eye: observed(each, eye) for eye in ("sent", "left", "arrived", "delivered")}
+            assert browser.text("#evidence .verdict").split(" (")[0] == words(each.verdict)
+            assert each.judgement.explanation.endswith(browser.text("#evidence .sentence"))
+            seen = dict(zip(("sent", "left", "arrived", "delivered"), observed(each), strict=True))
             assert {eye: facts[eye] for eye in seen} == {
                 eye: "not observed" if count is None else str(count) for eye, count in seen.items()
             }
-            assert facts["where"] == each["place"]
+            assert facts["where"] == each.judgement.place
 
 
 def test_surprises_come_first(shown, first_only):
@@ -334,7 +335,7 @@ def test_where_nothing_arrived_there_is_no_empty_histogram(shown, first_only):
 
 def test_how_it_was_made(shown, first_only):
     made = {"command": "pytest --x='<i>'", "system": "Linux 6.18", "seed": "7", "version": "pytest-hdp 1"}
-    browser = shown(first_only[:3], made=[made])
+    browser = shown(first_only[:3], made=[Made(**made)])
     assert all(value in browser.text("#made") for value in made.values())
 
 

@@ -16,20 +16,19 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from pytest_hdp import __version__
-from pytest_hdp.report.fields import UNMEASURED
-from pytest_hdp.report.page.model import Made, data
+from pytest_hdp.report.page.model import data
 from pytest_hdp.report.story import story
 from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
-    from pytest_hdp.report.fields import Record
+    from pytest_hdp.judge.result import Made, Result
     from pytest_hdp.report.page.latency import Histogram
 
 _ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
 
 
 def page(
-    records: Iterable[Record],
+    results: Iterable[Result],
     made: Sequence[Made] = (),
     *,
     histograms: Iterable[Histogram] = (),
@@ -37,13 +36,13 @@ def page(
 ) -> str:
     """Return the whole of `report.html`.
 
-    `made`: how each run was made; `problems`: what could not be read of the files that the records came from.
+    `made`: how each run was made; `problems`: what could not be read of the files that the results came from.
     """
-    everything = list(records)
-    unmeasured = [line for each in made for line in each.get(UNMEASURED, "").splitlines()]
+    everything = list(results)
+    unmeasured = [line for each in made for line in each.missing]
     told = story(everything, unmeasured)
     style, script = _asset("page.css"), _asset("page.js")
-    times = sorted(filter(None, (safe(record.get("time") or "") for record in everything)))
+    times = sorted(filter(None, (safe(result.time) for result in everything)))
     parts = {
         "policy": f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
         "base-uri 'none'; form-action 'none'",

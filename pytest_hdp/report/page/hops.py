@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pytest_hdp.judge.evidence import meaning_of
 from pytest_hdp.judge.explain import icmp_text
 from pytest_hdp.packet.icmp import Meaning
-from pytest_hdp.report import fields
 from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
-    from pytest_hdp.report.fields import Record
+    from pytest_hdp.judge.details import AtTtl
+    from pytest_hdp.judge.result import PathName, Result
+    from pytest_hdp.judge.verdict import Direction
 
 Row = list[Any]
 """[TTL, own words, own mark, control's words, control's mark]; a mark is "seen", "unseen" or "open"."""
@@ -25,18 +25,17 @@ MOST = 64
 _NOT_ASKED = ["not asked", "open"]
 
 
-def of_courses(groups: Iterable[Sequence[Record]]) -> list[list[Row]]:
+def of_courses(groups: Iterable[Sequence[Result]]) -> list[list[Row]]:
     """Return, for each course, a row for each hop that the control found there, whichever trains it was beside.
 
-    The trains of another form found the same hops: each record is read once, however many courses there are.
+    The trains of another form found the same hops: each result is read once, however many courses there are.
     """
-    found: dict[str, dict[int, str]] = {}
-    ways: list[str] = []
+    found: dict[tuple[PathName, Direction], dict[int, str]] = {}
+    ways: list[tuple[PathName, Direction]] = []
     for group in groups:
-        path, direction = fields.part(group[0], "path"), fields.word(group[0], "direction")
-        ways.append(str((direction, sorted(map(str, path.items())))))
+        ways.append((group[0].path, group[0].judgement.train.direction))
         hops = found.setdefault(ways[-1], {})
-        hops.update(hop for record in group for hop in _control(record))
+        hops.update((hop.ttl, safe(hop.address)) for result in group for hop in result.judgement.hops)
     rows = {
         way: [[ttl, *_NOT_ASKED, f"answered by {hops[ttl]}", "seen"] for ttl in sorted(hops)][:MOST]
         for way, hops in found.items()
@@ -44,51 +43,44 @@ def of_courses(groups: Iterable[Sequence[Record]]) -> list[list[Row]]:
     return [rows[way] for way in ways]
 
 
-def of_train(record: Record, course: Iterable[Row]) -> dict[str, Any] | None:
+def of_train(result: Result, course: Iterable[Row]) -> dict[str, Any] | None:
     """Return {"rows"} if the train's own packets were sent, {"by": the number that was sent in its place}, or None."""
-    climb = fields.part(record, "climb")
-    if (by := fields.number(climb, "with")) is not None:
-        return {"by": by}
-    asked = {ttl: _row(ttl, each) for each in fields.parts(climb, "ttls") if (ttl := fields.number(each, "ttl"))}
+    climb = result.judgement.climb
+    if climb is None:
+        return None
+    if climb.by is not None:
+        return {"by": climb.by}
+    asked = {each.ttl: _row(each) for each in climb.rungs if each.ttl}
     if not asked:
         return None
     rows = {row[0]: row for row in course} | asked
     return {"rows": [rows[ttl] for ttl in sorted(rows)][:MOST]}
 
 
-def _control(record: Record) -> Iterable[tuple[int, str]]:
-    for hop in fields.parts(record, "hops"):
-        if (ttl := fields.number(hop, "ttl")) is not None:
-            yield ttl, safe(hop.get("address"))
+def _row(asked: AtTtl) -> Row:
+    return [asked.ttl, *_own(asked), *_of_control(asked)]
 
 
-def _row(ttl: int, asked: Record) -> Row:
-    control = fields.part(asked, "control")
-    arrived, answered = fields.number(control, "arrived"), fields.number(control, "answered")
-    return [ttl, *_own(asked, arrived=bool(arrived)), *_of_control(control, arrived, answered)]
-
-
-def _own(asked: Record, *, arrived: bool) -> tuple[str, str]:
-    sent = fields.number(asked, "sent") or 0
-    for error in fields.parts(asked, "icmp"):
-        source, kind, code = safe(error.get("from")), fields.number(error, "type"), fields.number(error, "code")
-        if not error.get("authenticated"):
+def _own(asked: AtTtl) -> tuple[str, str]:
+    if asked.icmp:
+        error = asked.icmp[0]
+        source = safe(error.source)
+        if not error.authenticated:
             return f"an answer from {source}, not authenticated", "open"
-        if kind is not None and meaning_of((source, kind, code or 0)) is Meaning.EXPIRED:
+        if error.meaning is Meaning.EXPIRED:
             return f"answered by {source}", "seen"
-        what = "an error of unknown type" if kind is None or code is None else icmp_text(source, kind, code)
-        return f"{source} answered {what} instead", "unseen"
-    if asked.get("silent") is True:
-        return f"no answer to {sent}", "unseen"
-    if arrived:
-        return f"nothing came back of {sent} sent; no hop had to answer", "open"
-    return (f"no answer to {sent}, which may be chance" if sent else "not sent"), "open"
+        return f"{source} answered {icmp_text(error.source, error.type, error.code)} instead", "unseen"
+    if asked.silent:
+        return f"no answer to {asked.sent}", "unseen"
+    if asked.control_arrived:
+        return f"nothing came back of {asked.sent} sent; no hop had to answer", "open"
+    return (f"no answer to {asked.sent}, which may be chance" if asked.sent else "not sent"), "open"
 
 
-def _of_control(control: Record, arrived: int | None, answered: int | None) -> tuple[str, str]:
-    if arrived:
+def _of_control(asked: AtTtl) -> tuple[str, str]:
+    if asked.control_arrived:
         return "came through", "seen"
-    if answered:
-        times = f" {answered} times" if answered > 1 else ""
-        return f"answered{times} by {fields.word(control, 'from', '?')}", "seen"
+    if asked.control:
+        times = f" {asked.control} times" if asked.control > 1 else ""
+        return f"answered{times} by {safe(asked.router or '?')}", "seen"
     return "no answer", "open"

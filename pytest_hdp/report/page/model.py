@@ -1,4 +1,4 @@
-"""The page's data: records as compact JSON values, everything in them harmless to show.
+"""The page's data: results as compact JSON values, everything in them harmless to show.
 
 What the page shows is decided here and in `story`, `ends` and `letters`, which the terminal and the table use too; the
 page's script only draws.
@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from pytest_hdp.judge.explain import icmp_text
-from pytest_hdp.judge.result import PathName
+from pytest_hdp.judge.trace import Trace, traces
 from pytest_hdp.judge.verdict import Outcome, Verdict
 from pytest_hdp.report import fields
 from pytest_hdp.report.ends import course_of
@@ -22,10 +22,8 @@ from pytest_hdp.report.summary import by_rung, expected_and_got, surprises
 from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
-    from pytest_hdp.report.fields import Record
-
-Made = Mapping[str, str]
-"""How a run was made: "command", "system", "version", "seed", "source"."""
+    from pytest_hdp.judge.result import Made, Result
+    from pytest_hdp.report.fields import Cell
 
 MOST_PROBES = 60
 """Of one train on the page; the rest are only counted."""
@@ -64,112 +62,112 @@ MEANINGS: dict[str, str] = {
 }
 
 
-def data(records: Iterable[Record], made: Sequence[Made], histograms: Iterable[latency.Histogram]) -> dict[str, Any]:
-    """Return all that the page draws, as JSON values. `made`: of each run that the records come from."""
-    groups = fields.by_course(records)
+def data(results: Iterable[Result], made: Sequence[Made], histograms: Iterable[latency.Histogram]) -> dict[str, Any]:
+    """Return all that the page draws, as JSON values. `made`: of each run that the results come from."""
+    groups = fields.by_course(results)
     texts: dict[str, int] = {}
     return {
-        "verdicts": _legend([record for group in groups for record in group]),
+        "verdicts": _legend([result for group in groups for result in group]),
         "surprises": _surprises(groups),
         "courses": [_course(group, found, texts) for group, found in zip(groups, hops.of_courses(groups), strict=True)],
         "differ": _differing(groups),
-        "expected": any(record.get("expected") is not None for group in groups for record in group),
+        "expected": any(result.expected is not None for group in groups for result in group),
         "texts": list(texts),
         "latency": latency.shown(histograms),
-        "made": [{safe(k): safe(v, limit=10_000) for k, v in each.items() if v} for each in made],
+        "made": list(map(_made, made)),
     }
 
 
-def _legend(records: Sequence[Record]) -> list[dict[str, Any]]:
+def _made(made: Made) -> dict[str, str]:
+    """Return what is known of how a run was made, by the titles that the page shows."""
+    return {name: safe(value, limit=10_000) for name, value in asdict(made).items() if value}
+
+
+def _legend(results: Sequence[Result]) -> list[dict[str, Any]]:
     """Return each verdict and outcome that occurs, in the ladder's order, with its letter and how many."""
-    counts = Counter((fields.word(r, "verdict"), fields.word(r, "outcome")) for r in records)
-    held = any(record.get("expected") is not None for record in records)
+    counts = Counter(map(fields.cell, results))
+    held = any(result.expected is not None for result in results)
     notes = {Outcome.XFAILED: "expected", Outcome.FAILED: "not expected" if held else ""}
     return [
         {
             "verdict": verdict,
             "outcome": outcome,
             "words": words(verdict),
-            "note": notes.get(Outcome(outcome), "") if outcome in set(Outcome) else "",
+            "note": notes.get(outcome, ""),
             "letter": letter(verdict, outcome),
-            "family": _FAMILIES.get(verdict, "open2"),
-            "means": MEANINGS.get(verdict, ""),
+            "family": _FAMILIES[verdict],
+            "means": MEANINGS[verdict],
             "count": counts[verdict, outcome],
         }
         for verdict, outcome in sorted(counts, key=by_rung)
     ]
 
 
-def _surprises(groups: Sequence[Sequence[Record]]) -> list[dict[str, Any]]:
+def _surprises(groups: Sequence[Sequence[Result]]) -> list[dict[str, Any]]:
     """Return what failed, then what is open, as sentences by path and direction."""
     said = []
     for number, group in enumerate(groups):
         for outcome in (Outcome.FAILED, Outcome.SKIPPED):
-            those = [record for record in group if record.get("outcome") == outcome]
+            those = [result for result in group if result.outcome == outcome]
             for line in surprises(those, width=_WIDE)[:-1]:
                 text = "".join(part for part, _ in line)
                 said.append({"course": number, "failed": outcome is Outcome.FAILED, "text": safe(text)})
     return sorted(said, key=lambda each: not each["failed"])
 
 
-def _course(group: Sequence[Record], found: list[hops.Row], texts: dict[str, int]) -> dict[str, Any]:
-    first = group[0]
-    path, drawn = fields.part(first, "path"), course_of(group)
-    agent = path.get("agent")
-    kind, named, source, target = (safe(path.get(key) or "") for key in ("kind", "name", "source", "target"))
-    name = PathName(kind, named, source, target, None if agent is None else safe(agent))
+def _course(group: Sequence[Result], found: list[hops.Row], texts: dict[str, int]) -> dict[str, Any]:
+    first, drawn = group[0], course_of(group)
+    path, direction = first.path, first.judgement.train.direction
     return {
-        "path": fields.path_title({**first, "direction": "forward"}),
-        "key": safe([safe(path.get(key)) for key in ("kind", "name", "source", "target", "agent")]),
+        "path": fields.path_title(path),
+        "key": safe([safe(each) for each in (path.kind, path.name, path.source, path.target, path.agent)]),
         "course": fields.course(first),
-        "direction": fields.word(first, "direction"),
-        "title": fields.path_title(first),
-        "agent": name.agent,
-        "one_clock": name.one_clock(),
+        "direction": direction,
+        "title": fields.path_title(path, direction),
+        "agent": None if path.agent is None else safe(path.agent),
+        "one_clock": path.one_clock(),
         "control": _control(group),
         "nodes": [[node.name, node.what] for node in drawn.nodes],
         "ends": [[end.verdict, end.at, end.count, drawn.where(end)] for end in drawn.ends],
         "hops": found,
-        "trains": [_train(record, found, texts) for record in group],
+        "trains": [_train(result, found, texts) for result in group],
     }
 
 
-def _control(group: Sequence[Record]) -> tuple[int, int]:
+def _control(group: Sequence[Result]) -> tuple[int, int]:
     """Return how many controls came through, and of how many, beside the train that had the worst of it."""
-    controls = [fields.part(record, "control") for record in group]
-    counted = [(fields.number(each, "delivered") or 0, fields.number(each, "sent") or 0) for each in controls]
+    counted = [(result.judgement.control_delivered, result.judgement.control_sent) for result in group]
     return min((each for each in counted if each[1]), key=lambda each: each[0] / each[1], default=(0, 0))
 
 
-def _train(record: Record, found: list[hops.Row], texts: dict[str, int]) -> dict[str, Any]:
+def _train(result: Result, found: list[hops.Row], texts: dict[str, int]) -> dict[str, Any]:
     """Return one train; what is null, empty or as usual is left out."""
-    probes = fields.parts(record, "probes")
-    hop = fields.part(record, "last_hop")
-    wire, latencies = fields.number(record, "wire_protocol"), fields.part(record, "latency_us")
+    judgement, times = result.judgement, result.latency_us
+    probes, hop, wire = traces(judgement.probes), judgement.last_hop, judgement.wire_protocol
     made: dict[str, Any] = {
-        "p": fields.protocol(record),
-        "k": fields.word(record, "keyword"),
-        "v": fields.word(record, "verdict"),
-        "o": fields.word(record, "outcome"),
-        "x": texts.setdefault(fields.reason(record), len(texts)),
-        "got": expected_and_got(record) if record.get("expected") else "",
-        "place": words(fields.word(record, "place")),
-        "n": [fields.observed(record, eye) for eye in fields.COUNTS],
-        "errno": fields.word(record, "errno"),
-        "wire": wire if wire != fields.protocol(record) else None,
-        "control": [fields.number(fields.part(record, "control"), key) for key in ("delivered", "sent")],
-        "bound": fields.word(record, "bound"),
-        "changed": ", ".join(fields.words_in(record, "modified")),
-        "rewritten": ", ".join(fields.words_in(record, "changed")),
-        "ttl": fields.number(record, "ttl"),
-        "nat": _source(record),
-        "to": _sent_to(record),
-        "hop": f"{safe(hop.get('address'))} (hop {safe(hop.get('ttl'))})" if hop else "",
-        "dup": fields.number(record, "duplicated") or 0,
-        "re": fields.number(record, "reordered") or 0,
-        "icmp": [_icmp(error) for error in fields.parts(record, "icmp")],
-        "c": hops.of_train(record, found),
-        "us": [latencies.get(key) for key in ("min", "median", "p99")] if latencies else None,
+        "p": fields.protocol(result),
+        "k": safe(result.keyword),
+        "v": result.verdict,
+        "o": result.outcome,
+        "x": texts.setdefault(fields.reason(result), len(texts)),
+        "got": expected_and_got(result) if result.expected else "",
+        "place": words(judgement.place),
+        "n": list(fields.observed(result)),
+        "errno": fields.word(judgement.errno),
+        "wire": wire if wire != fields.protocol(result) else None,
+        "control": [judgement.control_delivered, judgement.control_sent],
+        "bound": fields.word(judgement.bound),
+        "changed": ", ".join(map(safe, judgement.modified)),
+        "rewritten": ", ".join(map(safe, judgement.changed)),
+        "ttl": judgement.ttl,
+        "nat": _source(result),
+        "to": _sent_to(result),
+        "hop": "" if hop is None else f"{safe(hop.address)} (hop {hop.ttl})",
+        "dup": judgement.duplicated,
+        "re": judgement.reordered,
+        "icmp": list(map(fields.icmp_error, judgement.icmp)),
+        "c": hops.of_train(result, found),
+        "us": None if times is None else [times.min, times.median, times.p99],
         "t": [_probe(probe) for probe in probes[:MOST_PROBES]],
         "more": max(0, len(probes) - MOST_PROBES),
     }
@@ -178,61 +176,42 @@ def _train(record: Record, found: list[hops.Row], texts: dict[str, int]) -> dict
     }
 
 
-def _source(record: Record) -> str:
+def _source(result: Result) -> str:
     """Return what became of the source address, in words; nothing where that is as it was."""
-    nat = fields.part(record, "nat")
-    if nat.get("state") not in _TOLD_NAT:
-        return ""
-    return f"{safe(nat.get('state'))} {safe(nat.get('source') or '')}{fields.control_source(record)}"
+    nat = result.judgement.nat
+    return "" if nat.state == "none" else f"{nat.state} {fields.word(nat.source)}{fields.control_source(result)}"
 
 
-def _sent_to(record: Record) -> str:
+def _sent_to(result: Result) -> str:
     """Return where answers went that did not go to the source's own address, in words."""
-    to, control = fields.word(record, "sent_to"), fields.word(record, "control_sent_to")
+    to, control = fields.word(result.judgement.sent_to), fields.word(result.judgement.control_sent_to)
     return f"{to}, and the control to {control}" if to and control else to
 
 
-_TOLD_NAT = {"translated", "leaked"}
 _ZEROS = {"dup", "re", "more"}
 
 
-def _icmp(error: Record) -> str:
-    kind, code = fields.number(error, "type"), fields.number(error, "code")
-    who = safe(error.get("from"))
-    what = "error of unknown type" if kind is None or code is None else icmp_text(who, kind, code)
-    proof = "" if error.get("authenticated") else ", not authenticated"
-    return f"{safe(error.get('count'))} x {what} from {who}{proof}"
-
-
-def _probe(probe: Record) -> list[Any]:
+def _probe(probe: Trace) -> list[Any]:
     """Return [round, sent, left, arrived, delivered, errno, [[after, type, code, from], ...]], times in ns."""
-    times = [fields.number(probe, key) for key in ("round", "sent", "left", "arrived", "delivered")]
-    errors = [
-        [
-            fields.number(error, "after"),
-            fields.number(error, "type"),
-            fields.number(error, "code"),
-            safe(error.get("from")),
-        ]
-        for error in fields.parts(probe, "icmp")[:10]
-    ]
-    return [*times, fields.word(probe, "errno"), errors]
+    times = [probe.round, probe.sent, probe.left, probe.arrived, probe.delivered]
+    errors = [[each.after, each.type, each.code, safe(each.source)] for each in probe.icmp[:10]]
+    return [*times, fields.word(probe.errno), errors]
 
 
-def _differing(groups: Sequence[Sequence[Record]]) -> list[dict[str, Any]]:
+def _differing(groups: Sequence[Sequence[Result]]) -> list[dict[str, Any]]:
     """Return the patterns of verdicts over several courses that are not all one, with their numbers, rarest first."""
     if len(groups) < 2:
         return []
-    cells: dict[int, list[list[str] | None]] = {}
+    cells: dict[int, list[Cell | None]] = {}
     keywords: dict[int, str] = {}
     for column, group in enumerate(groups):
-        for record in group:
-            row = cells.setdefault(fields.protocol(record), [None] * len(groups))
-            keywords[fields.protocol(record)] = fields.subject(record)
-            row[column] = [fields.word(record, "verdict"), fields.word(record, "outcome")]
-    patterns: dict[tuple[tuple[str, ...] | None, ...], list[int]] = {}
+        for result in group:
+            row = cells.setdefault(fields.protocol(result), [None] * len(groups))
+            keywords[fields.protocol(result)] = fields.subject(result)
+            row[column] = fields.cell(result)
+    patterns: dict[tuple[Cell | None, ...], list[int]] = {}
     for number, row in sorted(cells.items()):
-        patterns.setdefault(tuple(tuple(cell) if cell else None for cell in row), []).append(number)
+        patterns.setdefault(tuple(row), []).append(number)
     rows: list[tuple[int, dict[str, Any]]] = []
     for pattern, numbers in patterns.items():
         if len({cell[0] if cell else None for cell in pattern}) > 1:

@@ -1,16 +1,27 @@
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass, replace
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.explain import subject
+from pytest_hdp.judge.record import from_record
+from pytest_hdp.judge.verdict import Direction, Form
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pytest_hdp.judge.result import Result
 
-def _record(protocol: int, verdict: str = "delivered", outcome: str = "passed", **fields: Any) -> dict[str, Any]:
+
+def result(protocol: int, verdict: str = "delivered", outcome: str = "passed", **said: Any) -> Result:
+    """Return a result by the fields of its record."""
     there = 3 if verdict == "delivered" else 0
-    return {
+    train = Train(protocol, Direction(said.get("direction", "forward")), Form(said.get("form", "bare")))
+    record = {
         "schema": 1,
         "run": "0011223344556677",
         "time": "2026-11-23T10:00:00Z",
@@ -28,7 +39,7 @@ def _record(protocol: int, verdict: str = "delivered", outcome: str = "passed", 
         "form": "bare",
         "verdict": verdict,
         "place": "receiver's socket" if there else "on the path",
-        "explanation": f"{protocol}, forward: {there} of 3 came to 198.51.100.2.",
+        "explanation": f"{subject(train)}: {there} of 3 came to 198.51.100.2.",
         "errno": None,
         "wire_protocol": protocol & 255,
         "sent": 3,
@@ -50,14 +61,15 @@ def _record(protocol: int, verdict: str = "delivered", outcome: str = "passed", 
         "latency_us": None,
         "solicited": False,
         "earlier_run": None,
-        **fields,
+        **said,
     }
+    return from_record(record)
 
 
 @pytest.fixture(scope="session")
-def record() -> Callable[..., dict[str, Any]]:
-    """Makes a result record: 3 probes through the lab home-nat, delivered, unless told otherwise."""
-    return _record
+def record() -> Callable[..., Result]:
+    """Makes a result: 3 probes through the lab home-nat, delivered, unless told otherwise."""
+    return result
 
 
 HOSTILE = "\x1b[31m\x00\x07\r\n\u202e\u2028\ud800|`<b>&amp;*_~$[x](y)](z) @me #1 https://evil www.evil \N{PILE OF POO}"
@@ -70,23 +82,41 @@ def hostile() -> str:
 
 
 @pytest.fixture(scope="session")
-def hostile_record(record: Callable[..., dict[str, Any]]) -> dict[str, Any]:
-    """Return a record in which every string is hostile."""
+def hostile_result() -> Result:
+    """Return a result in which every text that may be any is hostile."""
 
     def poisoned(value: Any) -> Any:
+        if isinstance(value, StrEnum):
+            return value
         if isinstance(value, str):
             return HOSTILE
-        if isinstance(value, dict):
-            return {key: poisoned(item) for key, item in value.items()}
-        return [poisoned(item) for item in value] if isinstance(value, list) else value
+        if isinstance(value, tuple):
+            return tuple(map(poisoned, value))
+        if not is_dataclass(value) or isinstance(value, type):
+            return value
+        return replace(value, **{each.name: poisoned(getattr(value, each.name)) for each in fields(value)})
 
-    icmp = [{"from": "x", "type": "y", "code": "z", "count": "n", "authenticated": False}]
-    more = {
-        "icmp": icmp,
-        "last_hop": {"ttl": "x", "address": "y"},
-        "bound": "b",
-        "errno": "E",
-        "modified": ["m"],
-    }
-    made: dict[str, Any] = poisoned(record(47, nat={"state": "leaked", "source": "s"}, **more))
-    return made
+    error = {"from": "x", "type": 200, "code": 3, "count": 2, "authenticated": False}
+    made: Result = poisoned(
+        result(
+            47,
+            nat={"state": "leaked", "source": "s", "control": "c"},
+            icmp=[error],
+            last_hop={"ttl": 2, "address": "y"},
+            hops=[{"ttl": 2, "address": "y"}],
+            climb={"ttls": [{"ttl": 2, "sent": 3, "icmp": [error], "control": {"answered": 2, "from": "z"}}]},
+            probes=[{"index": 0, "round": 0, "sent": 0, "errno": "E", "icmp": [{**TRACED, "from": "w"}]}],
+            bound="b",
+            errno="E",
+            modified=["m"],
+            changed=["c"],
+            sent_to="t",
+            control_sent_to="u",
+            expected_errno="E",
+            made={"command": "c", "system": "s", "source": "f"},
+        )
+    )
+    return replace(made, judgement=replace(made.judgement, nat=replace(made.judgement.nat, state="leaked")))
+
+
+TRACED = {"after": 5, "type": 3, "code": 2}

@@ -38,7 +38,7 @@ def test_one_annotation_a_verdict(record):
 
 
 def test_nothing_in_an_annotation_is_a_command(record):
-    evil = record(47, "lost", "failed", explanation="100 %0A\r\n::error::x", expected="a\n::stop-commands::x")
+    evil = record(47, "lost", "failed", explanation="100 %0A\r\n::error::x", keyword="a\n::stop-commands::x")
     [line] = commands([evil])
     assert "\n" not in line
     assert "\r" not in line

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from typing import Any
 
+from pytest_hdp.judge.result import Result
 from pytest_hdp.report.groups import cause, example_of, headline, hops_by_train
 
 REJECTION = {"from": "100.64.0.1", "type": 3, "code": 13, "count": 2, "authenticated": True}
 
 
-def lost(record: Any, number: int, **more: Any) -> dict[str, Any]:
+def lost(record: Any, number: int, **more: Any) -> Result:
     return record(number, "lost", "failed", **more)
 
 
-def alike(*records: dict[str, Any]) -> bool:
+def alike(*records: Result) -> bool:
     hops = hops_by_train(records)
     return len({cause(record, hops) for record in records}) == 1
 
@@ -33,7 +35,7 @@ def test_counts_part_nobody_and_all_else_does(record: Any):
         lost(record, 50, expected=None),
         lost(record, 50, direction="reverse"),
         lost(record, 50, form="wellformed"),
-        lost(record, 50, path={**one["path"], "vantage": "paris"}),
+        lost(record, 50, path={**asdict(one.path), "vantage": "paris"}),
         record(50, "refused_at_send", "failed", errno="EPERM"),
     ):
         assert not alike(one, other)
@@ -55,7 +57,6 @@ def test_the_headline_names_all(record: Any):
     assert all(len(line) <= 40 for line in headline(group, group[0], 40))
 
 
-def test_hostile_records_are_harmless(hostile_record: dict[str, Any]):
-    assert alike(hostile_record, dict(hostile_record))
-    assert alike({}, {})
-    assert all(line.isprintable() for line in headline([hostile_record, {}], {}))
+def test_hostile_results_are_harmless(hostile_result: Result):
+    assert alike(hostile_result, replace(hostile_result))
+    assert all(line.isprintable() for line in headline([hostile_result], hostile_result))

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from pytest_hdp.judge.result import Result
 from pytest_hdp.report import fields
 from pytest_hdp.report.headline import advice, of_several
 from pytest_hdp.report.story import story
@@ -9,11 +11,11 @@ from pytest_hdp.report.story import story
 HOPS = [{"ttl": 1, "address": "192.0.2.1"}, {"ttl": 2, "address": "100.64.0.1"}]
 
 
-def to(name: str, each: dict[str, Any], **path: Any) -> dict[str, Any]:
-    return {**each, "path": {**each["path"], "kind": "internet", "name": name, **path}}
+def to(name: str, each: Result, **path: Any) -> Result:
+    return replace(each, path=replace(each.path, kind="internet", name=name, **path))
 
 
-def told(*records: dict[str, Any]) -> str:
+def told(*records: Result) -> str:
     return of_several(fields.by_course(records))
 
 
@@ -43,9 +45,8 @@ def test_the_way_back_is_told_apart(record: Any):
 
 def test_what_is_lost_both_ways_is_told_once(record: Any):
     there = to("paris", record(47, "lost", "failed"))
-    assert told(there, {**there, "direction": "reverse"}, to("tokyo", record(47))).startswith(
-        "Gre lost on the way to and from paris; "
-    )
+    back = to("paris", record(47, "lost", "failed", direction="reverse"))
+    assert told(there, back, to("tokyo", record(47))).startswith("Gre lost on the way to and from paris; ")
 
 
 def test_what_one_can_do_names_the_hops_and_the_agent(record: Any):
@@ -63,12 +64,12 @@ def test_one_that_ended_nobody_knows_where_is_named(record: Any):
     found = [record(n, "lost", "failed", hops=HOPS, last_hop=HOPS[0]) for n in (50, 51)]
     [line] = story([*found, record(47, "rejected", "failed"), record(6)]).lines
     assert "2 lost on the path, between " in line
-    unknown = {**record(1, "lost", "failed"), "form": "bare"}
+    unknown = record(1, "lost", "failed")
     [line] = story([*found, unknown, record(6)]).lines
     assert "1 lost on the path, hop unknown (1)" in line
 
 
-def test_hostile_records_make_a_harmless_headline(hostile_record: dict[str, Any], record: Any):
-    groups = fields.by_course([hostile_record, record(6), {}])
+def test_hostile_results_make_a_harmless_headline(hostile_result: Result, record: Any):
+    groups = fields.by_course([hostile_result, record(6)])
     assert of_several(groups).isprintable()
     assert all(each.isprintable() for each in advice(groups))

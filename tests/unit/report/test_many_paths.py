@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 
+from pytest_hdp.judge.result import Result
 from pytest_hdp.report.markdown import markdown
 from pytest_hdp.report.page.document import page
 
 
-class Counted(dict[str, Any]):
-    """A record that counts how often it is looked at."""
+class Counted(Result):
+    """A result that counts how often it is looked at."""
 
     looks = 0
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def __getattribute__(self, name: str) -> Any:
         Counted.looks += 1
-        return super().get(key, default)
-
-    def __getitem__(self, key: str) -> Any:
-        Counted.looks += 1
-        return super().__getitem__(key)
+        return super().__getattribute__(name)
 
 
 def looks(render, record, paths: int) -> float:
@@ -31,8 +29,9 @@ def looks(render, record, paths: int) -> float:
         for direction in ("forward", "reverse"):
             verdict, outcome = ("lost", "failed") if number % 3 else ("delivered", "passed")
             made = record(47, verdict, outcome, direction=direction, hops=[{"ttl": 1, "address": "192.0.2.1"}])
-            path = {**made["path"], "kind": "internet", "target": f"198.51.{number >> 8}.{number & 255}"}
-            records.append(Counted({**made, "path": Counted(path)}))
+            path = replace(made.path, kind="internet", target=f"198.51.{number >> 8}.{number & 255}")
+            made = replace(made, path=path)
+            records.append(Counted(**{each.name: getattr(made, each.name) for each in fields(made)}))
     Counted.looks = 0
     assert len(render(records)) > 100 * paths
     return Counted.looks / len(records)

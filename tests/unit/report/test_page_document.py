@@ -8,6 +8,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_hdp.judge.result import Made
+from pytest_hdp.report.jsonl import line_of
 from pytest_hdp.report.page.document import json_block, page
 from pytest_hdp.report.runs import load
 
@@ -29,7 +31,7 @@ def test_no_value_can_leave_its_block(value):
 
 
 def test_a_placeholder_in_a_record_stays_text(record):
-    text = page([record(47, explanation="{{script}} {{nonsense}}")], [{"command": "{{data}}"}])
+    text = page([record(47, explanation="{{script}} {{nonsense}}")], [Made(command="{{data}}")])
     assert data_of(text)["texts"] == ["{{script}} {{nonsense}}"]
 
 
@@ -43,8 +45,8 @@ def test_the_policy_names_exactly_what_is_there(record):
     assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text)
 
 
-def test_hostile_records_are_only_text(hostile_record):
-    text = page([hostile_record], [hostile_record], problems=["<b>"])
+def test_hostile_results_are_only_text(hostile_result):
+    text = page([hostile_result], [hostile_result.made], problems=["<b>"])
     assert "<b>" not in text.replace("<b>pytest-hdp</b>", "")
     assert not {"\x1b", "\0", "\u202e", "\u2028"} & set(text)
 
@@ -52,12 +54,12 @@ def test_hostile_records_are_only_text(hostile_record):
 def test_runs_of_one_path_are_kept_apart(tmp_path, record):
     for name, verdict in (("monday", "delivered"), ("friday", "lost")):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "results.jsonl").write_text(json.dumps(record(47, verdict)) + "\n")
+        (tmp_path / name / "results.jsonl").write_text(line_of(record(47, verdict)))
     runs = load([tmp_path / "monday", tmp_path / "friday" / "results.jsonl"])
-    assert [each["path"]["name"] for each in runs.records] == ["home-nat in monday", "home-nat in friday"]
+    assert [each.path.name for each in runs.results] == ["home-nat in monday", "home-nat in friday"]
     assert not runs.problems
-    drawn = data_of(page(runs.records, runs.made))
+    drawn = data_of(page(runs.results, runs.made))
     assert [row["numbers"] for row in drawn["differ"]] == ["47 (gre)"]
     twice = load([tmp_path / "monday", tmp_path / "monday"])
-    assert [each["path"]["name"] for each in twice.records] == ["home-nat in monday (1)", "home-nat in monday (2)"]
-    assert load([tmp_path / "monday"]).records[0]["path"]["name"] == "home-nat"
+    assert [each.path.name for each in twice.results] == ["home-nat in monday (1)", "home-nat in monday (2)"]
+    assert load([tmp_path / "monday"]).results[0].path.name == "home-nat"

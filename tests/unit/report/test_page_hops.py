@@ -53,13 +53,3 @@ def test_each_answer_is_called_what_it_is(record):
 def test_hops_beyond_the_climb_are_the_controls(record):
     one = record(47, "lost", "failed", climb={"ttls": [{"ttl": 1, "sent": 3, "control": {}, "silent": True}]})
     assert [row[0:2] for row in of_train(one, CONTROL)["rows"]] == [[1, "no answer to 3"], [2, "not asked"]]
-
-
-def test_nonsense_raises_nothing(record):
-    for climb in (
-        3,
-        {"with": "x"},
-        {"ttls": 3},
-        {"ttls": [3, {}, {"ttl": "x"}, {"ttl": 1, "icmp": [{}], "control": 3}]},
-    ):
-        of_train({**record(47), "climb": climb, "hops": [3, {}]}, [])

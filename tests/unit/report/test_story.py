@@ -1,5 +1,8 @@
 """What happened and where, in sentences and as nodes of a path."""
 
+from dataclasses import replace
+
+from pytest_hdp.judge.result import PathName
 from pytest_hdp.report.ends import End, Node, course_of
 from pytest_hdp.report.story import story
 from pytest_hdp.report.summary import surprises
@@ -71,14 +74,15 @@ def test_a_loss_that_nobody_looked_for_is_at_no_hop(record):
 
 
 def test_a_stranger_is_told_what_was_done_and_what_the_words_mean(record):
-    back = {**record(47, "lost", "failed"), "direction": "reverse", "form": "wellformed"}
+    back = record(47, "lost", "failed", direction="reverse", form="wellformed")
     told = story([record(6), record(47), record(256), back])
     assert "under 2 of these numbers through home-nat, a network emulated on one machine" in told.introduction
     assert "as a control" in told.introduction
     assert "Forward is from" in told.glossary
     assert "Bare:" in told.glossary
     assert "Wellformed:" in told.glossary
-    loop = {**record(6, control={"sent": 0, "delivered": 0}), "path": {"kind": "loopback"}}
+    within = PathName("loopback", "loopback", "127.0.0.1", "127.0.0.1", None)
+    loop = replace(record(6, control={"sent": 0, "delivered": 0}), path=within)
     alone = story([loop])
     assert "under one of these numbers within one machine" in alone.introduction
     assert "control" not in alone.introduction
@@ -107,16 +111,16 @@ def test_numbers_that_no_header_holds_are_told_apart(record):
 
 def test_several_paths(record):
     there = record(6)
-    other = {**record(6, "lost", "failed"), "path": {**there["path"], "name": "allowlist"}}
-    told = story([there, record(47), other, {**other, "protocol": 47, "keyword": "gre"}])
+    path = replace(there.path, name="allowlist")
+    others = [replace(record(number, "lost", "failed"), path=path) for number in (6, 47)]
+    told = story([there, record(47), *others])
     assert told.headline == "Tcp, gre lost on the way to allowlist; home-nat: all through."
     assert [line.split(",")[0] for line in told.lines] == ["lab allowlist", "lab home-nat"]
 
 
 def test_a_path_of_which_nothing_is_known_is_not_counted_as_lost(record):
     unknown = record(6, "silent", "skipped")
-    unknown["path"] = {**unknown["path"], "name": "allowlist"}
-    told = story([record(6), unknown])
+    told = story([record(6), replace(unknown, path=replace(unknown.path, name="allowlist"))])
     assert told.headline == "Allowlist: no answer; home-nat: all through."
 
 
@@ -129,8 +133,7 @@ def test_not_all_is_as_expected_where_something_could_not_be_measured(record):
     assert "".join(part for part, _ in last).startswith("Nothing unexpected in what was measured.")
 
 
-def test_nothing_and_nonsense(record, hostile_record):
+def test_nothing_and_hostile_texts(record, hostile_result):
     assert story([]).headline == "Nothing was measured."
-    for records in ([hostile_record], [{}], [{"path": 3, "hops": [3], "last_hop": "x"}]):
-        told = story(records)
-        assert (told.headline + "".join(told.lines) + told.status).isprintable()
+    told = story([hostile_result])
+    assert (told.headline + "".join(told.lines) + told.status).isprintable()
