@@ -114,33 +114,78 @@ def test_without_a_target_a_suite_is_one_skip(suite):
     assert "1 skipped: no target: give --hdp-lab=NAME, or --hdp-target=ADDR" in done.stdout
 
 
-# a stock host that earns an error in four seconds, and saves up six; a run that is killed when it has had them all
-SPENT = """
+# a stock host that earns an error in `$each` milliseconds, and saves up six
+HOST = """
 set -e
 mount -t tmpfs none /run
 for n in client host; do ip netns add $n; ip -n $n link set lo up; done
 ip link add e netns client type veth peer name e netns host
 i=1; for n in client host; do ip -n $n addr add 198.51.100.$i/24 dev e; ip -n $n link set e up; i=2; done
-ip netns exec host sh -c 'echo 4000 >/proc/sys/net/ipv4/icmp_ratelimit'
-run() { ip netns exec client "$PYTHON" -m pytest -pno:cacheprovider -pno:hypothesispytest --hdp-locate=none \
+ip netns exec host sh -c "echo $each >/proc/sys/net/ipv4/icmp_ratelimit"
+run() { ip netns exec client "$PYTHON" -m pytest -pno:cacheprovider -pno:hypothesispytest --hdp-locate=none \\
   --hdp-target=198.51.100.2 suites/internet/test_sweep.py "$@"; }
 errors() { ip netns exec host awk '/^Icmp:/ && !n++ {for (i = 1; i <= NF; i++) if ($i == "OutDestUnreachs") c = i}
   /^Icmp:/ {v = $c} END {print v}' /proc/net/snmp; }
+"""
+# a run that is killed when it has had all that was saved up
+SPENT = """
 run --hdp-protocols=20-254 >/dev/null 2>&1 & first=$!
 for i in $(seq 600); do [ "$(errors)" -lt 6 ] || break; sleep 0.05; done
 kill -9 $(pgrep -P $first) $first 2>/dev/null || true
-run --hdp-protocols=47,253 --hdp-report="$REPORT"
+run --hdp-protocols=47,253 --hdp-report="$REPORT/0"
 """
+TOGETHER = """
+ip netns exec host nft 'table ip t { chain c { type filter hook input priority 0; ip protocol { 47, 99 } drop; }; }'
+for k in 0 1; do run --hdp-protocols=47,99,150-169,253 --hdp-report="$REPORT/$k" & pids="$pids $!"; done
+for each in $pids; do wait $each; done
+"""
+# a program that has nine of ten errors, until it is killed
+ANOTHER = """
+ip netns exec client "$PYTHON" -c "
+import random, socket, time
+chance, asking = random.Random(1), socket.socket(socket.AF_INET, socket.SOCK_RAW, 200)
+while True:
+    asking.sendto(b'somebody else', ('198.51.100.2', 0))
+    time.sleep(chance.uniform(0, 0.024))
+" & other=$!
+run --hdp-protocols=100-102,150-189,253 --hdp-report="$REPORT/0" || true
+kill $other
+"""
+
+
+def beside(tmp_path: Path, each: int, script: str, reports: int = 1) -> list[dict[int, dict[str, object]]]:
+    """What runs found before such a host, each by number."""
+    given = {"PYTHON": sys.executable, "REPORT": str(tmp_path / "report"), "XDG_STATE_HOME": str(tmp_path)}
+    done = subprocess.run(
+        ["unshare", *(["-r"] if os.geteuid() else []), "-nmpf", "--kill-child", "--mount-proc", "bash", "-c",
+         HOST + script],
+        cwd=TOP, env={**environment(), **given, "each": str(each)}, capture_output=True, text=True,
+        timeout=PATIENCE * 3, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    files = [tmp_path / "report" / str(number) / "results.jsonl" for number in range(reports)]
+    return [{each["protocol"]: each for each in map(json.loads, file.read_text().splitlines())} for file in files]
 
 
 def test_a_run_right_behind_another_waits_for_what_that_one_used_up(tmp_path):
     """The target has no error left, as the first run's note in the user's state folder lets one suppose."""
-    given = {"PYTHON": sys.executable, "REPORT": str(tmp_path / "report"), "XDG_STATE_HOME": str(tmp_path)}
-    done = subprocess.run(
-        ["unshare", *(["-r"] if os.geteuid() else []), "-nmpf", "--kill-child", "--mount-proc", "bash", "-c", SPENT],
-        cwd=TOP, env={**environment(), **given}, capture_output=True, text=True, timeout=PATIENCE * 2, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    records = [json.loads(line) for line in (tmp_path / "report" / "results.jsonl").read_text().splitlines()]
-    assert all(each["earlier_run"] is not None for each in records)
-    assert {each["protocol"]: each["verdict"] for each in records} == {47: "reached", 253: "reached"}, records
+    (found,) = beside(tmp_path, 4000, SPENT)
+    assert all(each["earlier_run"] is not None for each in found.values())
+    assert {number: each["verdict"] for number, each in found.items()} == {47: "reached", 253: "reached"}, found
+
+
+@pytest.mark.long
+def test_two_runs_that_begin_together_share_what_the_target_earns(tmp_path):
+    """Each sees the other's errors: a silence counts only where neither had the one that this target had to send."""
+    for found in beside(tmp_path, 100, TOGETHER, reports=2):
+        silent = {number for number, each in found.items() if each["verdict"] == "silent"}
+        assert silent == {47, 99}
+        assert {each["verdict"] for number, each in found.items() if number not in silent} == {"reached"}
+        assert len(found) == 23
+
+
+@pytest.mark.long
+def test_beside_a_program_that_has_nearly_all_errors_nothing_is_called_silent(tmp_path):
+    (found,) = beside(tmp_path, 100, ANOTHER)
+    assert {each["verdict"] for each in found.values()} <= {"reached", "inconclusive"}
+    assert sum(each["verdict"] == "reached" for each in found.values()) > len(found) / 2

@@ -25,7 +25,7 @@ from pytest_hdp.measure.location.located import Kinds
 from pytest_hdp.measure.path.sending import USUAL_PORTS
 from pytest_hdp.measure.path.waiting import Waiting, pause
 from pytest_hdp.measure.schedule.answers import replying
-from pytest_hdp.measure.schedule.asking import Asking
+from pytest_hdp.measure.schedule.asking import LEAST_WAIT, Asking
 from pytest_hdp.measure.schedule.icmp_budget import NEAR, WITNESSES, Budget, Sent
 from pytest_hdp.measure.schedule.meeting import greet_unwatched
 from pytest_hdp.measure.schedule.silence import over
@@ -265,7 +265,9 @@ class Agentless:
 
     def file(self, eye: Eye, observation: Observation) -> None:
         """File what was seen."""
-        self.asking.file(eye, observation)
+        if not self.asking.file(eye, observation) and eye.kind == "tap":
+            now = self.know.clock.monotonic()
+            self.asking.overheard.file(observation[3], Sent(now - self.asking.wait - LEAST_WAIT, now))
 
     def judge_now(self, train: Train) -> Judgement:
         """Judge a train by what is known when it has to end early."""

@@ -17,6 +17,7 @@ from pytest_hdp.measure.control.counting import rounds
 from pytest_hdp.measure.path.waiting import Waiting, answered, pause
 from pytest_hdp.measure.schedule.answers import file_answer
 from pytest_hdp.measure.schedule.icmp_budget import NEAR, WITNESSES, Budget, Sent, certainly_there
+from pytest_hdp.measure.schedule.overheard import Overheard
 from pytest_hdp.measure.schedule.references import REFERENCES, REST, References
 from pytest_hdp.measure.schedule.silence import (
     BUDGET_SPENT,
@@ -55,8 +56,8 @@ class Asking:
 
     `budget`: the target's, once it is known to have one. `suspects`: numbers that were silent, and are asked again.
     `silences`: how often beside an answer. `speakers`: by address, what each that sends errors is known to answer.
-    `sent`: when each probe was. `climbed`: when trains climbed last. `certain`: steps that tell how much is lost,
-    where echoes do not. `gap`: seconds between the packets of a burst. `references`: whose word an answer is.
+    `sent`: when each probe was. `climbed`: when trains climbed last. `certain`: steps that tell how much is lost, where
+    echoes do not. `gap`: seconds between packets of a burst. `references`: whose word it is. `overheard`: to others.
     """
 
     def __init__(self, know: Knowledge) -> None:
@@ -69,6 +70,7 @@ class Asking:
         self.climbed: Sent | None = None
         self.certain: list[Step] = []
         self.references = References(know.path.name.target, know.ledger.trains)
+        self.overheard = Overheard()
         self.gap = max(FAST_GAP, (1 + ECHOES) / know.plan.pace.rate)
         self._echoes: dict[int, list[ControlEntry]] = {}
         self._came: dict[tuple[int, str], float] = {}
@@ -180,11 +182,11 @@ class Asking:
         """Whether each that is known to answer certainly had an error to send when this probe came by."""
         asked, target = self.sent[entry.index].first, self.know.path.name.target
         earned_in = math.inf if self.budget is None else self.budget.earned_in
-        apart = min(LEAST_WAIT, self.wait)
+        apart, others = min(LEAST_WAIT, self.wait), self.overheard.of
         return self.calibrator is not None and all(
-            certainly_there(asked, answered, earned_in, apart=apart)
+            certainly_there(asked, answered, earned_in, apart=apart, others=others(address))
             if address == target
-            else certainly_there(asked, answered, apart=apart, near=NEAR)
+            else certainly_there(asked, answered, apart=apart, near=NEAR, others=others(address))
             for address, answered in spoke.items()
         )
 
@@ -225,7 +227,6 @@ class Asking:
         return unanswered_of(self.certain, {train for train, asked in trains if any(map(self.by_target, asked))})
 
     def _echoed(self, control: Sequence[RoundControl]) -> bool:
-        """Whether any echo came back."""
         return self.know.control.round_trip is not None and any(each.delivered for each in control)
 
     def witnesses(self) -> list[Train]:
@@ -291,10 +292,9 @@ class Asking:
         self.know.forget_circumstances()
         self._seen = self._loss = None
 
-    def file(self, eye: Eye, observation: Observation) -> None:
-        """File what was seen, answers by a protocol's own means too."""
+    def file(self, eye: Eye, observation: Observation) -> bool:
+        """File what was seen, answers by a protocol's own means too. False if it is of nothing that was sent here."""
         _, when, kind, data, _, _ = observation
         incoming = eye.kind == "answers" or (eye.kind == "tap" and kind != PACKET_OUTGOING)
         filed = incoming and file_answer(self.know.ledger, when, data, self.know.path.name.target)
-        if not filed and eye.kind != "answers":
-            self.know.file(eye, observation)
+        return filed or eye.kind == "answers" or self.know.file(eye, observation)

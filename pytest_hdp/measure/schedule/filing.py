@@ -21,20 +21,24 @@ if TYPE_CHECKING:
     from pytest_hdp.vantage.station import Observation
 
 
-def file(path: OpenPath, books: Sequence[tuple[Control, Ledger]], eye: Eye, observation: Observation) -> None:
-    """File one observation in the books of a measurement; the first are its own, the others those of its searches."""
+def file(path: OpenPath, books: Sequence[tuple[Control, Ledger]], eye: Eye, observation: Observation) -> bool:
+    """File one observation in the books of a measurement; the first are its own, the others those of its searches.
+
+    False if it is of nothing that this measurement sent.
+    """
     _, when, kind, data, _, interface = observation
     packet = view(data) if eye.kind != "control" else None
     for control, _ in books:
         if control.observe(eye, observation, packet):
-            return
+            return True
     outgoing = kind == PACKET_OUTGOING
     if eye.kind == "tap" and not outgoing and _is_error(path, books, eye, when, packet):
-        return
+        return True
     found = books[0][1].probe(when, packet, interface)
     if found is None:
-        return
+        return False
     _keep(path, books[0][0], found, eye, outgoing=outgoing)
+    return True
 
 
 def _keep(path: OpenPath, control: Control, found: tuple[Entry, Copy], eye: Eye, *, outgoing: bool) -> None:

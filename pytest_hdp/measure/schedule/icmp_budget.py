@@ -45,6 +45,7 @@ def certainly_there(
     *,
     apart: float = 0.0,
     near: float = math.inf,
+    others: Sequence[Sent] = (),
 ) -> bool:
     """Whether somebody who earns errors at a steady pace, and saves some up, had one to send when asked in vain.
 
@@ -56,13 +57,14 @@ def certainly_there(
     way may hang on the protocol number, and one way takes longer. `near`: of a router, only what was sent so soon
     behind tells. One on Linux that rejects by its routes pays two seconds' worth for an error, the first of them also
     in vain, so that time alone says little of what it has; but what it lacked at first, it can't have for two answers
-    in the next second.
+    in the next second. `others`: probes of others that were answered; those that may have been there before this one
+    had their errors of the same budget.
     """
     here = bisect_right(answered, asked, key=lambda sent: sent.first)
     before, behind = answered[:here], answered[here:]
     if not before or not behind or behind[0].first - asked < apart:
         return False
-    alone = asked - max(sent.last for sent in before)
+    alone = asked - max(sent.last for sent in (*before, *others) if sent.first <= asked)
     if alone >= earned_in:
         return True
     soon = takewhile(lambda sent: sent.first - asked <= near, behind)

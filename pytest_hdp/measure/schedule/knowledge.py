@@ -108,9 +108,9 @@ class Knowledge:
 
     # Seeing
 
-    def file(self, eye: Eye, observation: Observation) -> None:
-        """File what was seen: the path's subscriber."""
-        file(self.path, [(self.control, self.ledger), *self.searches], eye, observation)
+    def file(self, eye: Eye, observation: Observation) -> bool:
+        """File what was seen: the path's subscriber. False if it is of nothing that was sent here."""
+        return file(self.path, [(self.control, self.ledger), *self.searches], eye, observation)
 
     def spoil(self, number: int, why: str, protocol: int | None = None) -> None:
         """Take a round for no evidence against anything: of one protocol number, or of all."""

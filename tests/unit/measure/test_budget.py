@@ -1,6 +1,7 @@
 """The pace of a simulated target is found from answers and misses alone, and kept; nothing here waits."""
 
 import math
+from itertools import zip_longest
 
 import pytest
 from hypothesis import example, given
@@ -124,15 +125,23 @@ def test_nor_of_one_that_is_paid_in_vain(each, tokens, questions):
     assert not wrongly_certain(RejectingRouter(each, tokens), questions, NEAR)
 
 
-def wrongly_certain(bucket, questions, near=math.inf):
+@given(st.floats(0.001, 5.0), st.floats(0, 6), QUESTIONS, st.lists(st.integers(0, 2), min_size=40, max_size=40))
+@example(0.1, 0, [(1.0, 0.0, 0.0)] * 2 + [(0.15, 0.0, 0.0)], [0, 2, 0])  # alone for long, and what was earned taken
+def test_what_others_were_answered_was_there_no_more(each, tokens, questions, theirs):
+    """As many others as that ask right before each question, of the same budget."""
+    assert not wrongly_certain(Bucket(each, tokens), questions, theirs=theirs)
+
+
+def wrongly_certain(bucket, questions, near=math.inf, theirs=()):
     """What was asked in vain, and is said not to have been."""
-    now, answered, in_vain = 0.0, [], []
-    for pause, before, after in questions:
+    now, answered, others, in_vain = 0.0, [], [], []
+    for (pause, before, after), count in zip_longest(questions, theirs[: len(questions)], fillvalue=0):
         first = now + pause
+        others += [Sent(first, first) for _ in range(count) if bucket.ask(first)]
         now = first + before + after
         said = bucket.ask(first + before)
         (answered if said else in_vain).append(Sent(first, now))
-    return [sent for sent in in_vain if certainly_there(sent.first, answered, near=near)]
+    return [sent for sent in in_vain if certainly_there(sent.first, answered, near=near, others=others)]
 
 
 def test_a_silence_before_two_answers_in_a_row_is_the_numbers_own():
