@@ -30,7 +30,7 @@ LOOPBACK = "loopback"
 NO_TARGET = "no target: give --hdp-lab=NAME, or --hdp-target=ADDR"
 NO_SECOND_HOST = "no box of this lab translates, so there is no second host behind it"
 NO_EYES = "this test needs an agent at the target: give --hdp-agent, or --hdp-lab=NAME instead"
-NO_LAB = "this test needs a path on which nothing has been sent before: give --hdp-lab=NAME"
+NO_LAB = "this test needs a path on which nothing has been sent before: give --hdp-lab=NAME, or a second --hdp-source"
 DEFAULT_PROTOCOLS = tuple(range(256))
 MARKER = (
     "hdp(protocols=None, default=None, form=None, direction='forward', path=None, variant=None, eyes=False, "
@@ -38,9 +38,9 @@ MARKER = (
     "one test for each protocol number. protocols: exactly these (--hdp-protocols can only leave some out); "
     "default: these unless --hdp-protocols says otherwise; form: 'bare', 'wellformed', 'both' (default: --hdp-form); "
     "direction: 'forward', 'reverse', 'both'; path: 'loopback', or 'target' for what the command line names; "
-    "variant: a lab's path on which nothing has been sent before: 'unsolicited', 'second' (a second host behind the "
-    "NAT), 'first', 'latency'; eyes=True: only where there is an agent; needs=True: the numbers of --hdp-needs, "
-    "well-formed where they have a form."
+    "variant: a path on which nothing has been sent before, in a lab or from a second --hdp-source: 'unsolicited', "
+    "'second' (a second host behind the NAT), 'first', 'latency'; eyes=True: only where there is an agent; "
+    "needs=True: the numbers of --hdp-needs, well-formed where they have a form."
 )
 _ARGUMENTS = frozenset({"protocols", "default", "form", "direction", "path", "variant", "eyes", "needs"})
 
@@ -132,7 +132,8 @@ def route_keys(settings: Settings, arguments: dict[str, Any]) -> list[str]:
         if variant != "second" or _has_second_host(name)
         for family in settings.families
     ]
-    return emulated or (keys if variant in {"first", "latency"} else [])
+    again = keys if variant in {"first", "latency"} else [f"{key}#{variant}" for key in keys if settings.second]
+    return emulated or again
 
 
 def _cases(settings: Settings, arguments: dict[str, Any]) -> list[Case]:
@@ -159,7 +160,7 @@ def target_of(settings: Settings, key: str) -> Target | None:
     """The target that a route leads to, if it is one that the command line or the inventory names."""
     if not key.startswith("target:"):
         return None
-    return next((target for target in settings.targets if target.key == key), None)
+    return next((target for target in settings.targets if target.key == key.partition("#")[0]), None)
 
 
 def _tags(settings: Settings, key: str) -> list[pytest.MarkDecorator]:
@@ -217,9 +218,8 @@ def _has_second_host(lab: str) -> bool:
 
 def _skipped(settings: Settings) -> Any:
     """One skip in the place of all tests."""
-    targets = settings.targets
-    watched = any(target.agent is not None for target in targets)
-    reason = NO_SECOND_HOST if settings.lab else NO_LAB if watched else NO_EYES if targets else NO_TARGET
+    watched = any(target.agent is not None for target in settings.targets)
+    reason = NO_SECOND_HOST if settings.lab else NO_LAB if watched else NO_EYES if settings.targets else NO_TARGET
     return pytest.param(None, id="no-target", marks=pytest.mark.skip(reason=reason))
 
 

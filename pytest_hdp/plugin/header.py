@@ -40,7 +40,7 @@ def header(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
         if (seconds := campaign.earlier.get(key)) is not None and seconds < LINGERS:
             told += f"; {lingering(seconds)}"
         lines.append(safe(told))
-        if route.name.kind == "internet" and config.stash[SETTINGS].source is None and own_address(route.name.target):
+        if route.name.kind == "internet" and not config.stash[SETTINGS].source and own_address(route.name.target):
             itself = f"{safe(route.name.target)} is this host itself"
             lines.append(f"hdp: {itself}, with no network between: suites/loopback measures it")
     return lines

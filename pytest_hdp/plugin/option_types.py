@@ -10,7 +10,7 @@ from pytest_hdp.judge.verdict import Form
 from pytest_hdp.packet.encoding import Encoding
 from pytest_hdp.packet.family import IPV4, IPV6, Family, canonical
 from pytest_hdp.plugin.inventory import Parsers, Target, from_file
-from pytest_hdp.plugin.spots import spot
+from pytest_hdp.plugin.spots import Spot, spot
 from pytest_hdp.report.files import make_folder, open_folder
 
 
@@ -22,6 +22,16 @@ def addresses(text: str) -> tuple[str, ...]:
 def address(text: str) -> str:
     """One numeric address, of one host, as RFC 5952 writes it."""
     return canonical(text)
+
+
+def sources(text: str) -> tuple[Spot, ...]:
+    """One vantage point, or two, a line each."""
+    found = tuple(spot(line.strip()) for line in text.splitlines() if line.strip()) or (spot(text),)
+    if len(found) > 2:
+        raise ValueError(f"{len(found)} sources are given, and two are all that tests know what to do with")
+    if len(set(found)) < len(found):
+        raise ValueError("the second source is the first one: name another host")
+    return found
 
 
 def ip_version(text: str) -> tuple[Family, ...]:

@@ -31,7 +31,7 @@ class Settings:
     target: tuple[str, ...] = ()
     inventory: tuple[Target, ...] = ()
     agent: Spot | None = None
-    source: Spot | None = None
+    source: tuple[Spot, ...] = ()
     lab: tuple[str, ...] = ()
     protocols: tuple[int, ...] | None = None
     count: int | None = None
@@ -55,6 +55,11 @@ class Settings:
     def families(self) -> tuple[Family, ...]:
         """The versions of IP by which loopback and labs are measured."""
         return self.ip_version or (IPV4,)
+
+    @property
+    def second(self) -> Spot | None:
+        """Where probes start from a second host, if one is given."""
+        return self.source[1] if len(self.source) > 1 else None
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -99,8 +104,8 @@ OPTIONS = (
     _Option(
         "source",
         "SPEC",
-        "where probes start: as --hdp-agent (default: this host)",
-        spot,
+        "where probes start: as --hdp-agent (default: this host); twice: from a second host behind the NAT too",
+        values.sources,
     ),
     _Option("lab", "NAME", "emulate the path instead: one or more names, or all; see hdp lab list", values.labs),
     _Option(
@@ -167,7 +172,8 @@ OPTIONS = (
 )
 
 
-REPEATED = frozenset({"target", "lab"})
+REPEATED = {"target": ",", "lab": ",", "source": "\n"}
+"""What may be given several times, and what stands between two in the environment and the ini file."""
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -236,7 +242,7 @@ def _given(config: pytest.Config, option: _Option) -> list[tuple[str, str | None
     variable = f"HDP_{option.field.upper()}"
     typed = config.getoption(f"hdp_{option.field}")
     return [
-        (f"--hdp-{option.name}", ",".join(typed) if isinstance(typed, list) else typed),
+        (f"--hdp-{option.name}", REPEATED[option.name].join(typed) if isinstance(typed, list) else typed),
         (variable, os.environ.get(variable)),
         (f"hdp_{option.field} (ini)", config.getini(f"hdp_{option.field}") or None),
     ]

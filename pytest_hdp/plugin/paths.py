@@ -19,6 +19,7 @@ from pytest_hdp.judge.route_keys import bare_key, route_key
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.campaign import routes
 from pytest_hdp.measure.campaign.campaign import Campaign, Route
+from pytest_hdp.measure.campaign.second import from_second
 from pytest_hdp.measure.campaign.share import measured_once
 from pytest_hdp.measure.path.capture import Capture
 from pytest_hdp.measure.path.waiting import GLANCE
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.path.capture import Packets
     from pytest_hdp.plugin.inventory import Target
     from pytest_hdp.plugin.options import Settings
+    from pytest_hdp.plugin.spots import Spot
 
 
 OTHER_FILES = 50
@@ -112,7 +114,9 @@ def _check_open_files(campaign: Campaign) -> None:
             sockets[key] = FILES_OF_A_LAB + max(sockets.get(key, 0), whole)
     needed = OTHER_FILES + max(sockets.values(), default=0)  # the other paths are closed by then or not open yet
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    targets = {key: FILES_OF_A_PATH + size for key, size in sockets.items() if key.startswith("target:")}
+    targets = {
+        key: FILES_OF_A_PATH + size for key, size in sockets.items() if key.startswith("target:") and "#" not in key
+    }
     campaign.together = in_groups(targets, most - OTHER_FILES)
     if needed > most:
         raise pytest.UsageError(
@@ -159,9 +163,9 @@ def _routes(settings: Settings, vantage: str | None) -> list[Route]:
     for target in settings.targets:
         own = _from(vantage, target.profile) if stated else profile
         try:
-            found.append(_to_target(settings, target, own))
+            found += _to_target(settings, target, own)
         except PlaceError as error:
-            source = settings.source.name if settings.source is not None else "this host"
+            source = settings.source[0].name if settings.source else "this host"
             agent = target.agent.name if target.agent is not None else None
             there = PathName("internet", target.name, source, target.address, agent)
             found.append(routes.out_of_reach(target.key, there, _plan(settings, plan.LAB), str(error)))
@@ -173,21 +177,35 @@ def _from(vantage: str | None, expect: Profile | str | None) -> Profile | None:
     return expect.from_vantage(vantage) if isinstance(expect, Profile) else None
 
 
-def _to_target(settings: Settings, target: Target, profile: Profile | None) -> Route:
+def _to_target(settings: Settings, target: Target, profile: Profile | None) -> list[Route]:
+    """The route to a target, and those from a second source, if there is one."""
+    first = settings.source[0] if settings.source else None
+    usual = _from_source(settings, target, profile, first, target.name)
+    if settings.second is None or target.agent is None:
+        return [usual]
+
+    def beside(what: str) -> Route:
+        return _from_source(settings, target, profile, settings.second, f"{target.name} {what}")
+
+    numbers = range(ALL_NUMBERS) if settings.protocols is None else settings.protocols
+    return [usual, *from_second(usual, beside, numbers)]
+
+
+def _from_source(settings: Settings, target: Target, profile: Profile | None, start: Spot | None, name: str) -> Route:
     if "%" in target.address:
         raise PlaceError(f"{target.address} is good for one link, which can't be measured yet: name a global address")
     from pytest_hdp.vantage.remote.far_host import FarHost
 
-    source = place(settings.source, (target.address,))
+    source = place(start, (target.address,))
     agent = place(target.agent) if target.agent is not None else None
     if isinstance(source, FarHost) or isinstance(agent, FarHost):
         from pytest_hdp.measure.campaign.watched import watched
 
         pace = plan.AGENTLESS if agent is None else plan.REMOTE
-        return watched(source, agent, target.address, _plan(settings, pace), profile, name=target.name)
+        return watched(source, agent, target.address, _plan(settings, pace), profile, name=name)
     if agent is None:
-        return routes.agentless(source, target.address, _plan(settings, plan.AGENTLESS), profile, name=target.name)
-    return routes.between(source, agent, target.address, _plan(settings, plan.LAB), profile, name=target.name)
+        return routes.agentless(source, target.address, _plan(settings, plan.AGENTLESS), profile, name=name)
+    return routes.between(source, agent, target.address, _plan(settings, plan.LAB), profile, name=name)
 
 
 def reach_all(campaign: Campaign) -> None:

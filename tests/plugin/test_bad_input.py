@@ -19,6 +19,8 @@ def refused(project, *arguments: str) -> str:
 @pytest.mark.parametrize(
     ("option", "said"),
     [
+        ("--hdp-source=netns=one\n netns=one", "name another host"),
+        ("--hdp-source=netns=one\nnetns=two\nnetns=three", "3 sources"),
         ("--hdp-protocols=300-", "300-"),
         ("--hdp-protocols=banana", "banana"),
         ("--hdp-protocols=", "empty"),

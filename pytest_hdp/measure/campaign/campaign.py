@@ -54,7 +54,8 @@ class Route:
     `expect`: what is expected of a train for which this verdict was seen; `expects`: whose expectation that is.
     `expect_nat`: "translated", "leaked", "none", "dropped", or None for no expectation. `reach`: makes the way to a
     far end ready without sending a probe; raises PlaceError, one line, if it can't be had. `begin`: has that done
-    meanwhile, and `pending` tells whether it is being done.
+    meanwhile, and `pending` tells whether it is being done. `after`: the routes that are measured before. `revise`: a
+    judgement, given the near end's address and what was found of a train on the first of these, if it was asked for.
     """
 
     key: str
@@ -68,6 +69,8 @@ class Route:
     reach: Callable[[], None] | None = None
     begin: Callable[[], None] | None = None
     pending: Callable[[], bool] = lambda: False
+    after: tuple[str, ...] = ()
+    revise: Callable[[Judgement, str, Callable[[Train], Judgement | None]], Judgement] = lambda judgement, *_: judgement
 
 
 @dataclass(slots=True)
@@ -103,6 +106,7 @@ class Campaign:
     _closers: dict[str, ExitStack] = field(default_factory=dict)
     _confirmed: dict[str, Confirmed] = field(default_factory=dict)
     _traffic: dict[tuple[str, str], Traffic] = field(default_factory=dict)
+    _begun: set[str] = field(default_factory=set)
 
     def want(self, key: str, train: Train) -> None:
         """Say before the first measurement that a train will be asked for."""
@@ -155,6 +159,10 @@ class Campaign:
     def result(self, key: str, train: Train) -> Result:
         """The settled result of one train, measuring all that is wanted on its route if nobody has yet."""
         self.want(key, train)
+        if key not in self._begun:
+            self._begun.add(key)
+            for before in self.routes[key].after:
+                self.measure_first(before)
         if self.share is None:
             return self.conclude(key, self._settle(key, train))
         if train not in self._shared.get(key, {}) and key not in self._unavailable:
@@ -166,6 +174,7 @@ class Campaign:
     def conclude(self, key: str, judgement: Judgement) -> Result:
         """A judgement as a result: when, where, and against what was expected."""
         route = self.routes[key]
+        judgement = route.revise(judgement, self.name(key).source, lambda train: self.settled(route.after[0], train))
         train = judgement.train
         expectation = route.expect(train, judgement.verdict)
         outcome, _ = assess(judgement, expectation)

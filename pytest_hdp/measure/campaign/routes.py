@@ -15,6 +15,7 @@ from pytest_hdp.judge.route_keys import route_key, wellformed_key
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.campaign.campaign import Route
+from pytest_hdp.measure.campaign.second import SECOND_HOST, UNSOLICITED, once
 from pytest_hdp.measure.path.endpoints import End, PathUnavailable, far_end, no_route, refuse_itself
 from pytest_hdp.measure.path.open_path import OpenPath
 from pytest_hdp.measure.schedule.engine import Measurement
@@ -40,8 +41,6 @@ _NEVER_PASS = frozenset(
     }
 )
 LOOPBACK = "loopback"
-UNSOLICITED = "unsolicited"
-SECOND_HOST = "second"
 FIRST_PACKET = "first"
 LATENCY = "latency"
 
@@ -229,20 +228,12 @@ def _lab_path(spec: LabSpec, name: PathName, seed: int) -> Generator[OpenPath]:
 @contextmanager
 def _second_path(spec: LabSpec, name: PathName, default: plan.Plan) -> Generator[OpenPath]:
     """From the second host, after the first one has sent a packet of each number."""
-    from pytest_hdp.judge.evidence import Train
-
-    once = replace(
-        default,
-        trains=tuple(Train(number) for number in range(256)),
-        pace=replace(default.pace, rounds=1, most_rounds=1),
-        locate="none",
-    )
     link = spec.layout.second_link
     if link is None:
         raise PathUnavailable(f"lab {spec.name} has no second host behind a NAT: no box translates")
     second = link.left.address
     with _open_lab(spec, default.seed) as lab, _between_nodes(lab, name, lab.client, lab.client_address) as first:
-        Measurement(first, once).run()
+        Measurement(first, once(default, range(256))).run()
         with _between_nodes(lab, replace(name, source=second), link.left.node, second) as path:
             yield path
 
