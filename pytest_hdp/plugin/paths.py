@@ -19,7 +19,7 @@ from pytest_hdp.judge.route_keys import bare_key, route_key
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.campaign import routes
 from pytest_hdp.measure.campaign.campaign import Campaign, Route
-from pytest_hdp.measure.campaign.second import from_second
+from pytest_hdp.measure.campaign.second import SECOND_HOST, from_second
 from pytest_hdp.measure.campaign.share import measured_once
 from pytest_hdp.measure.path.capture import Capture
 from pytest_hdp.measure.path.waiting import GLANCE
@@ -103,7 +103,7 @@ def _check_open_files(campaign: Campaign) -> None:
     As many targets as may be open together are measured side by side.
     """
     sockets = {
-        key: len({train.protocol for train in wanted}) * (1 if campaign.routes[key].name.agent is None else 2)
+        key: len({train.protocol for train in wanted}) * _ends(campaign.routes[key])
         for key, wanted in campaign.wanted.items()
     }
     for key, route in campaign.routes.items():
@@ -123,6 +123,13 @@ def _check_open_files(campaign: Campaign) -> None:
             f"this run opens about {needed} files at a time, and this process may open {most}: "
             f"allow more (ulimit -n {needed}), or ask for fewer numbers (--hdp-protocols)"
         )
+
+
+def _ends(route: Route) -> int:
+    """At how many ends of a path there are sockets; before a second host's the first one's are open, too."""
+    if route.name.agent is None:
+        return 1
+    return 4 if route.key.endswith(f"#{SECOND_HOST}") and route.name.kind != "lab" else 2
 
 
 def captured(config: pytest.Config) -> Packets | None:
