@@ -138,7 +138,7 @@ class Layout(Geometry):
         if truth.verdict not in _LOCATED:
             return truth
         hops = self.hops(direction)
-        reached = self._reached(position, box, direction)
+        reached = self._reached(position, box, direction, answers=box.answers_ttl and not truth.gathered)
         if truth.verdict is Verdict.REJECTED:
             own = box.where is Where.ROUTER and truth.icmp != self.version.time_exceeded
             if reached == len(hops) and not own:
@@ -155,14 +155,14 @@ class Layout(Geometry):
             reached = min(reached, *self.nats())
         return replace(truth, last_hop=hops[reached - 1] if reached else None)
 
-    def _reached(self, position: int, box: Box, direction: Direction) -> int:
+    def _reached(self, position: int, box: Box, direction: Direction, *, answers: bool) -> int:
         """TTL of the last router that answers for a train which ends at this box; 0: none."""
         if direction is Direction.FORWARD:
-            return position if box.where is Where.WIRE or box.answers_ttl else position - 1
+            return position if box.where is Where.WIRE or answers else position - 1
         routers = len(self.routers)
         if box.where is Where.WIRE:
             return routers - position
-        return routers - position + (1 if box.answers_ttl and not box.hides(self.ip_version) else 0)
+        return routers - position + (1 if answers and not box.hides(self.ip_version) else 0)
 
 
 def _at_the_end(truth: Truth, version: Version) -> Truth:

@@ -95,9 +95,9 @@ class Home(Box):
         """Translated or leaked going out, where it translates; coming in, lost unless it answers."""
         tracked = tracks(protocol, form, traffic)
         passed = self.passes is None or (protocol in traffic.version.of(self.passes) and tracked)
-        if not passed or gathers(protocol, form, traffic):
-            return Truth(Verdict.LOST, box=self.name)
         through = passed_on(self.name, protocol, form, traffic)
+        if not passed or through.ends:
+            return through if through.ends else Truth(Verdict.LOST, box=self.name)
         if direction is Direction.REVERSE:
             answers = traffic.solicited and tracked and self._answers(protocol, form, traffic)
             return through if answers else Truth(Verdict.LOST, box=self.name)
@@ -195,9 +195,9 @@ class SecurityGroup(Box):
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Forward nothing answers, as long as nothing of the number has come from the target."""
-        if direction is Direction.REVERSE or protocol in traffic.version.of(self.admits):
-            return passed_on(self.name, protocol, form, traffic)
-        return Truth(Verdict.LOST, box=self.name)
+        through = passed_on(self.name, protocol, form, traffic)
+        passed = direction is Direction.REVERSE or protocol in traffic.version.of(self.admits)
+        return through if passed or through.ends else Truth(Verdict.LOST, box=self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +285,7 @@ class FirstOnly(Box):
 def passed_on(box: str, protocol: int, form: Form, traffic: Traffic) -> Truth:
     """What becomes of a packet that this box lets through, for its tracker alone."""
     if gathers(protocol, form, traffic):
-        return Truth(Verdict.LOST, box=box)
+        return Truth(Verdict.LOST, box=box, gathered=True)
     return Truth(Verdict.MODIFIED, changed=("protocol",), box=box) if joins(protocol, form, traffic) else DELIVERED
 
 

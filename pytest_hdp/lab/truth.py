@@ -54,7 +54,8 @@ class Truth:
     be the one with which a hop is looked for, whose `last_hop` is then further away.
     `second_host`: the verdict for the same number from a second host behind the same NAT, while the first's
     mapping lives. `box`: who decided. `last_hop`: with `lost`, `rejected` and `first_only`, the last router that still
-    answers when the train's TTL ends there (None: not one does).
+    answers when the train's TTL ends there (None: not one does). `gathered`: with `lost`, the box keeps it before it
+    looks at the TTL.
     """
 
     verdict: Verdict = Verdict.DELIVERED
@@ -72,6 +73,7 @@ class Truth:
     second_host: Verdict | None = None
     box: str = ""
     last_hop: Hop | None = None
+    gathered: bool = False
 
     @property
     def place(self) -> Place:

@@ -1,6 +1,7 @@
 """Every lab of the catalogue: no verdict and no attribute that its stated truth contradicts."""
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -18,12 +19,18 @@ _spec.loader.exec_module(truth)
 pytestmark = pytest.mark.skipif(
     not (can_open_raw() or can_unshare()), reason="privilege: neither raw sockets nor user namespaces"
 )
+BY_IPV6 = ("transparent", "home-v6", "npt66", "ufw", "eh-deep", "conntrack-only", "reject-netfilter")
+"""Labs that differ most over IPv6, for the brief profile; else all are measured by both."""
+if os.environ.get("TESTS_PROFILE") != "brief":
+    BY_IPV6 = tuple(catalogue.names())
 NOBODY_ACCUSED = {Verdict.DELIVERED, Verdict.INCONCLUSIVE}
 
 
-@pytest.mark.parametrize("name", catalogue.names())
-def test_lab(name):
-    found = truth.sweep(name, seed=1)
+@pytest.mark.parametrize(
+    ("name", "version"), [*((name, 4) for name in catalogue.names()), *((name, 6) for name in BY_IPV6)]
+)
+def test_lab(name, version):
+    found = truth.sweep(name, seed=1, version=version)
     print(truth.matrix(found.counts))
     assert not found.wrong
     unsure = sum(count for (_, seen), count in found.counts.items() if seen is Verdict.INCONCLUSIVE)

@@ -1,6 +1,7 @@
 """Hold the tool's verdicts against the stated truth of every lab; as a script, print the tables of docs/truth.md.
 
     python tests/kernel/truth.py --sweeps 40
+    python tests/kernel/truth.py --sweeps 40 --ip-version 6
 
 A sweep is all numbers from 0 to 255, both forms that exist of each, forward and in reverse, over a lab built anew.
 """
@@ -25,7 +26,8 @@ from pytest_hdp.lab.truth import BY_CHANCE, Truth
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.campaign import routes
 from pytest_hdp.measure.schedule.engine import Measurement
-from pytest_hdp.packet.carrier import CARRIERS
+from pytest_hdp.packet.carrier import carriers
+from pytest_hdp.packet.family import of_version
 
 LOSSES = ("loss-5", "loss-20")
 SHUT = 60  # seconds of silence after which a box passes another packet: more than a busy machine takes for a round
@@ -45,13 +47,14 @@ class Comparison:
         self.seconds += other.seconds
 
 
-def trains() -> tuple[Train, ...]:
+def trains(version: int = 4) -> tuple[Train, ...]:
+    known = carriers(of_version(version))
     return tuple(
         Train(number, direction, form)
         for direction in Direction
         for form in Form
         for number in range(256)
-        if form is Form.BARE or number in CARRIERS
+        if form is Form.BARE or number in known
     )
 
 
@@ -89,11 +92,12 @@ def _ttl(judgement: Judgement) -> int:
     return judgement.last_hop.ttl if judgement.last_hop is not None else 0
 
 
-def sweep(name: str, seed: int, *, forms: Iterable[Form] = Form) -> Comparison:
+def sweep(name: str, seed: int, *, forms: Iterable[Form] = Form, version: int = 4) -> Comparison:
     """Measure one lab once, built anew for each form: boxes that count packets count those of both together."""
     found = Comparison()
+    spec = kept_shut(catalogue.make(name)).over(version)
     for form in forms:
-        found.add(measure(kept_shut(catalogue.make(name)), seed, tuple(t for t in trains() if t.form is form)))
+        found.add(measure(spec, seed, tuple(each for each in trains(version) if each.form is form)))
     return found
 
 
@@ -132,6 +136,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sweeps", type=int, default=20, help="of each lab with 5 and 20 %% loss")
     parser.add_argument("--first", type=int, default=0, help="seed of the first of these sweeps: to share them out")
+    parser.add_argument("--ip-version", type=int, choices=(4, 6), default=4)
     parser.add_argument("--labs", default=",".join(catalogue.names()))
     options = parser.parse_args()
     everything, lines = Comparison(), []
@@ -140,7 +145,7 @@ def main() -> int:
         count = options.sweeps if name in LOSSES else 1
         forms = (Form.BARE,) if name in LOSSES else tuple(Form)
         for seed in range(options.first, options.first + count):
-            found.add(sweep(name, seed, forms=forms))
+            found.add(sweep(name, seed, forms=forms, version=options.ip_version))
         everything.add(found)
         unsure = sum(number for (_, seen), number in found.counts.items() if seen is Verdict.INCONCLUSIVE)
         cells = (name, count, found.counts.total(), len(found.wrong), unsure, f"{found.seconds / count:.2f}")
