@@ -14,6 +14,7 @@ from pytest_hdp.judge.verdict import Direction, Form, Place, Verdict
 from pytest_hdp.lab import stateful, tracking
 from pytest_hdp.lab.boxes import Router, Traffic
 from pytest_hdp.lab.catalogue import names
+from pytest_hdp.lab.extensions import ConntrackOnly
 from pytest_hdp.lab.filters import Allowlist, HostFirewall, SenderFirewall, TtlShort
 from pytest_hdp.lab.layout import layout
 from pytest_hdp.lab.mangling import MangleByte
@@ -117,6 +118,14 @@ def test_a_leaked_train_gets_no_answer_from_beyond_the_nat():
     leaked = found.expected(132, FORWARD, BARE)
     assert (leaked.verdict, leaked.last_hop) == (Verdict.LOST, Hop(1, "192.0.2.1"))
     assert found.expected(253, FORWARD, BARE).last_hop == Hop(3, found.hops()[2].address)
+
+
+def test_what_a_tracker_gathers_is_gone_before_its_hop_limit_is_looked_at():
+    found = layout([Router(), ConntrackOnly(), Router()]).over(6)
+    gathered = [found.expected(44, way, BARE) for way in (FORWARD, REVERSE)]
+    assert [(each.verdict, each.last_hop) for each in gathered] == [
+        (Verdict.LOST, found.hops(way)[0]) for way in (FORWARD, REVERSE)
+    ]
 
 
 def test_a_leaked_train_never_hears_that_it_was_rejected():
