@@ -124,6 +124,7 @@ FOUND = (
     ("shared-limit-both-ways", 2000036),  # of a burst it was concluded that more a second come through
     ("shared-limit-both-ways", 2000249),  # the last one that was undecided, the other way, was called lossy
     ("shared-limit-both-ways", 2000288),  # one packet in a millisecond, as regular as the sweep
+    ("jitter", "shared-limit-both-ways", 79000119),  # delays mixed up what was sent at once after a rest
     ("agent-spends-all", "shared-limit-both-ways", "far-firewall-rejects", 5000894),  # nobody was left to ask again
     ("agent-dies", "shared-limit-both-ways", 5001259),
     ("prohibited-routes-watched", "outages-many", 50003664),  # the control's losses in rounds without it counted

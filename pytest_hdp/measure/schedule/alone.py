@@ -35,6 +35,7 @@ RESTS = 5  # at most, before it is told that no limit is shared
 DOUBT = 0.05  # likelier than that nothing speaks for a limit, if the order could tell
 CHANCE = 1e-4  # as unlikely as that is all else, once a rest has shown that what was lost comes through after it
 REORDERS = 0.001  # seconds by which delays vary, and from which on a round's order is not kept
+JITTERS, APART = 0.00005, 4  # seconds from which on delays reorder packets sent at once; times that these wait then
 FEW = 4  # trains of the sweep that is sent again, thinned
 SPAN = 0.02  # seconds of the plan's rate that are sent after a rest, and twice the burst that was seen
 MOST_AT_ONCE = 1024  # packets, then
@@ -82,6 +83,7 @@ class Alone:
         self.crowd = Crowd(know, direction)
         self.burst, self.rate = 0, 0.0
         self._shuffle = random.Random(know.plan.seed)
+        self._through: int | None = None  # packets that came through after the last rest
         self._took: set[Train] = set()  # what may have had what a limit let through, and died elsewhere
 
     def is_suspect(self) -> bool:
@@ -171,7 +173,7 @@ class Alone:
         most = min(MOST_AT_ONCE, max(MANY, int(rate * SPAN)) + 2 * self.burst)
         sent: list[Entry] = []
         spread = self.know.control.times.spread
-        apart = 2 * spread if spread >= REORDERS else 0.0  # what is sent so much later does not come first
+        apart = APART * spread if spread >= JITTERS else 0.0  # what is sent so much later does not come first
         while len(sent) < most and self.know.path.gone is None:
             order = self._shuffle.sample(several, len(several))[: most - len(sent)]
             sent += yield from self._volley(order, send, apart=0.0 if sent else apart)
@@ -183,14 +185,21 @@ class Alone:
         rested = after[0][0] - before[-1][0] if after and before else REST
         self.burst = max(self.burst, came)
         self.rate = max(self.rate, came / max(REST, rested), rate_of(after))
-        if not any(each for _, each in after):
+        self._through = sum(each for _, each in after)
+        if not self._through:
             self._took.update(entry.train for entry in sent[:1])
             return False
         return True
 
     def _volley(self, trains: Sequence[Train], send: Send, *, apart: float = 0.0) -> Waiting[list[Entry]]:
-        """Send one packet of each at once, in a round of their own; `apart`: seconds between the halves of it."""
+        """Send one packet of each at once, in a round of their own; `apart`: seconds between the first and the rest.
+
+        The first are as many as came through after the last rest, half of all where that is not known: those are the
+        ones that a limit lets through, whatever delays do to the order of the others.
+        """
         know, half = self.know, len(trains) // 2 if apart else len(trains)
+        if apart and self._through is not None:
+            half = min(half, max(1, self._through))
         number = know.rounds
         know.rounds += 1
         for some in filter(None, (trains[:half], trains[half:])):
