@@ -152,22 +152,22 @@ def passed_alone(whole: Judgement, alone: Judgement, limit: SharedLimit, count: 
 
 def left_open(whole: Judgement, limit: SharedLimit, count: int) -> Judgement:
     """The judgement of one of which nobody knows whether it gets through by itself."""
-    gone = whole.sent - whole.delivered
     pace = math.floor(SLOWER * limit.rate)
     advice = f"; --hdp-rate={pace} asks all of them at a pace that it lets through" if pace >= 1 else ""
+    return replace(_maybe(whole, f"{limit_text(limit, count)}{advice}"), shared_limit=limit)
+
+
+def maybe_limited(whole: Judgement, count: int) -> Judgement:
+    """The judgement of one of so many of which nobody can tell whether they share a limit."""
+    return _maybe(whole, f"what came through of {counted(count, 'number')} tells too little of that")
+
+
+def _maybe(whole: Judgement, why: str) -> Judgement:
     said = (
-        f"{subject(whole.train)}: {gone} of {whole.sent} did not come through, and that may be the sweep's own doing, "
-        f"by a limit shared by numbers: {limit_text(limit, count)}{advice}."
+        f"{subject(whole.train)}: {whole.sent - whole.delivered} of {whole.sent} did not come through, and that may be "
+        f"the sweep's own doing, by a limit shared by numbers: {why}."
     )
-    return replace(
-        whole,
-        verdict=Verdict.INCONCLUSIVE,
-        place=Place.UNKNOWN,
-        explanation=said,
-        final=True,
-        bound=None,
-        shared_limit=limit,
-    )
+    return replace(whole, verdict=Verdict.INCONCLUSIVE, place=Place.UNKNOWN, explanation=said, final=True, bound=None)
 
 
 def lost_alone(whole: Judgement, limit: SharedLimit, asked: int) -> Judgement:

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from sim.blueprint import plain
-from sim.elements import Limit, Lossy, NumberFilter, SharedLimit
+from sim.elements import FirstLost, Limit, Lossy, NumberFilter, SharedLimit
 from sim.families.registry import MS
 from sim.world import World, build
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.verdict import Direction, Verdict
+from pytest_hdp.judge.verdict import Direction, Form, Verdict
 from pytest_hdp.measure.plan import LAB
 
 NUMBERS = tuple(range(60, 90))
 
 
-def measured(*rules: object, back: tuple[int, ...] = ()) -> World:
-    """Measure these numbers and 6 forward, and others in reverse, through a router with some rules."""
+def measured(*rules: object, back: tuple[int, ...] = (), trains: Sequence[Train] = ()) -> World:
+    """Measure these numbers and 6 forward, and others in reverse, or some trains, through a router with some rules."""
     blueprint = plain(3, agent=True)
     blueprint.pace = replace(LAB, control=44)
-    blueprint.trains = tuple(
-        sorted([*map(Train, (6, *NUMBERS)), *(Train(number, Direction.REVERSE) for number in back)])
-    )
+    usual = [*map(Train, (6, *NUMBERS)), *(Train(number, Direction.REVERSE) for number in back)]
+    blueprint.trains = tuple(sorted(trains or usual))
     blueprint.routers[0].rules += rules  # type: ignore[arg-type]
     world = build(blueprint, ("own",), trace=False, ties=None)
     world.run()
@@ -84,3 +84,28 @@ def test_nor_where_each_number_has_a_limit_of_its_own() -> None:
     world = measured(Limit(frozenset(NUMBERS), 200 * MS, 3))
     assert not any(each.shared_limit for each in world.judgements.values())
     assert verdicts(world) & {Verdict.LOSSY, Verdict.FIRST_ONLY}
+
+
+@pytest.mark.parametrize("each", [MS // 5, MS // 2, MS])
+def test_a_limit_that_fills_up_between_two_packets_of_a_round_is_told(each: int) -> None:
+    """What came stands nowhere in its rounds, but each time behind a gap."""
+    world = measured(SharedLimit(each, 1))
+    assert verdicts(world) <= {Verdict.DELIVERED, Verdict.INCONCLUSIVE}
+    assert any(judgement.shared_limit for judgement in world.judgements.values())
+
+
+@pytest.mark.parametrize("each", [3, 5, 8])
+def test_two_forms_of_a_number_share_no_limit_with_others(each: int) -> None:
+    """The second one of each pair meets that number's own limit, wherever it stands."""
+    pairs = [Train(number, form=form) for number in (47, 50, 51, 89, 112, 132) for form in Form]
+    world = measured(Limit(frozenset({47, 50, 51, 89, 112, 132}), each * MS, 3), trains=pairs)
+    assert not any(judgement.shared_limit for judgement in world.judgements.values())
+
+
+def test_what_each_number_loses_at_first_is_no_limit_s() -> None:
+    """A few sent again alone fare better than in the sweep, and so do all of them."""
+    world = measured(FirstLost(2, but=frozenset({6})), NumberFilter(frozenset(NUMBERS[:12]), frozenset({1, -1})))
+    assert not any(judgement.shared_limit for judgement in world.judgements.values())
+    assert {judgement.verdict for train, judgement in world.judgements.items() if train.protocol in NUMBERS[:12]} == {
+        Verdict.LOST
+    }

@@ -127,7 +127,22 @@ FOUND = (
     ("jitter", "shared-limit-both-ways", 79000119),  # delays mixed up what was sent at once after a rest
     ("agent-spends-all", "shared-limit-both-ways", "far-firewall-rejects", 5000894),  # nobody was left to ask again
     ("agent-dies", "shared-limit-both-ways", 5001259),
-    ("prohibited-routes-watched", "outages-many", 50003664),  # the control's losses in rounds without it counted
+    ("prohibited-routes-watched", "outages-many", 50003664),  # losses of the control in rounds without it excused it
+    (
+        "shared-limit-both-ways",
+        50015306,
+    ),  # after a rest, what was dropped elsewhere had taken what the limit let through
+    ("shared-limit-both-ways", 50022905),  # more rests would have told
+    ("agent-babbles", "shared-limit-both-ways", 50025960),  # nobody was left who could be asked after a rest
+    ("shared-limit-both-ways", "reordering", 50033997),
+    ("shared-limit-both-ways", 50036980),  # a limit that fills up between two packets of a round, but not of each two
+    ("shared-limit-both-ways", 50052333),
+    ("shared-limit-both-ways", 50055594),  # a rest let all of them through, and tells nothing then
+    ("shared-limit-both-ways", 50084978),
+    ("agent-stalls", "shared-limit-both-ways", "far-stamps-off", 50095467),
+    ("rate-limit", "rewritten-headers", 50057310),  # two forms of a number share its own limit, and no other number's
+    ("dead-branch-of-control", "near-established", "first-packets-lost", 50031015),  # lost first, and not by the sweep
+    ("first-packets-lost", "longer-way-dead", 50066412),
 )
 """Families and seed of the worlds that showed faults which are mended."""
 DIGESTS = """

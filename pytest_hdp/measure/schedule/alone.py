@@ -15,7 +15,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.crowd import both, burst_of, rate_of, steady_rate
+from pytest_hdp.judge.crowd import both, burst_of, maybe_limited, rate_of, steady_rate
 from pytest_hdp.judge.statistics import fisher
 from pytest_hdp.measure.path.waiting import Waiting, pause
 from pytest_hdp.measure.schedule.crowd import Crowd
@@ -23,6 +23,7 @@ from pytest_hdp.measure.schedule.paced import Paced
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
+    from pytest_hdp.judge.result import Judgement
     from pytest_hdp.judge.verdict import Direction
     from pytest_hdp.measure.ledger.probes import Entry
     from pytest_hdp.measure.schedule.doubts import Send
@@ -31,8 +32,11 @@ if TYPE_CHECKING:
 LEAST, MANY = 2, 8  # suspects of which the order is looked at, and for which a rest is taken
 UNIFORM = 64  # suspects that all fared alike in each round: no burst ends with a round of so many by chance
 REST = 1.0  # seconds
-RESTS = 5  # at most, before it is told that no limit is shared
+LEAST_REST = 0.1  # seconds, where a longer one lets more than half of them through, which tells little
+RESTS, MOST_RESTS = 5, 12  # before it is told that no limit is shared, and where something speaks for one
+FAILURES, OF_LIVING = 3, 1  # rests that nothing passes after, and where nothing can have taken what a limit had
 DOUBT = 0.05  # likelier than that nothing speaks for a limit, if the order could tell
+OPEN = 1e-3  # less likely than that nobody says in the end that there is none
 CHANCE = 1e-4  # as unlikely as that is all else, once a rest has shown that what was lost comes through after it
 REORDERS = 0.001  # seconds by which delays vary, and from which on a round's order is not kept
 JITTERS, APART = 0.00005, 4  # seconds from which on delays reorder packets sent at once; times that these wait then
@@ -62,6 +66,7 @@ def ask_alone(know: Knowledge, direction: Direction, send: Send, hear: Callable[
             know.settle_all(paced.judged())
         else:
             know.ledger.set_aside(since)
+            know.settle_all(alone.left_open())
     finally:
         know.held = False
 
@@ -70,20 +75,32 @@ def leave_open(know: Knowledge) -> None:
     """Settle what a limit has lost for all that is known by now, since nothing can be sent any more."""
     for direction in know.directions if know.to_locate else ():
         alone = Alone(know, direction)
-        if alone.is_suspect() and (know.limits or alone.crowd.order()[0] <= know.plan.error_rate):
+        if not alone.is_suspect():
+            continue
+        if know.limits or alone.crowd.order()[0] <= know.plan.error_rate:
             alone.learn()
             know.settle_all(Paced(know, alone.crowd, alone.rate, alone.burst).judged())
+        elif not alone.is_ruled_out():
+            alone.undecided = True
+            know.settle_all(alone.left_open())
 
 
 class Alone:
-    """Whether a crowd shares a limit, of `rate` packets a second, `burst` at once; both are no higher than it is."""
+    """Whether a crowd shares a limit, of `rate` packets a second, `burst` at once; both are no higher than it is.
+
+    `undecided`: much speaks for a limit, or nothing against it, and not enough to tell.
+    """
 
     def __init__(self, know: Knowledge, direction: Direction) -> None:
         self.know = know
         self.crowd = Crowd(know, direction)
         self.burst, self.rate = 0, 0.0
+        self.undecided = False
+        self._rest, self._fewer = REST, True  # before what is sent next, and whether some are left out of it
+        self._fewer = True
         self._shuffle = random.Random(know.plan.seed)
         self._through: int | None = None  # packets that came through after the last rest
+        self._all_passed = False  # then, but for those of which nothing ever came
         self._took: set[Train] = set()  # what may have had what a limit let through, and died elsewhere
 
     def is_suspect(self) -> bool:
@@ -97,34 +114,58 @@ class Alone:
         know, crowd = self.know, self.crowd
         if know.limits:  # the other way, and maybe it is one for both
             slow = min(limit.rate for limit in know.limits.values()) * REST < LEAST
-            return (yield from self._recover(send, hear)) or slow
-        chance, least = crowd.order()
-        if chance <= know.plan.error_rate:
+            for _ in range(FAILURES):
+                if (yield from self._recover(send, hear)):
+                    return True
+            return slow
+        if crowd.order()[0] <= know.plan.error_rate:
             yield from self._recover(send, hear)
             return True
-        alike = least >= 1 and len(crowd.living) >= UNIFORM
-        kept = know.control.times.spread < REORDERS  # else what was sent first did not come first
-        if len(crowd.accused) < MANY or (kept and least <= CHANCE and chance > DOUBT) or alike:
+        if self.is_ruled_out():
             return False
-        return (yield from self._rested(send, hear, kept=kept))
+        return (yield from self._rested(send, hear))
 
-    def _rested(self, send: Send, hear: Callable[[], Waiting[None]], *, kept: bool) -> Waiting[bool]:
-        """Whether they do, by what comes through after rests."""
+    def is_ruled_out(self) -> bool:
+        """Whether the rounds show that there is no limit, or too few have lost anything to look for one."""
         crowd = self.crowd
-        sent, failures, few = crowd.first(self.know.plan.pace.rounds), 0, (0, 0)
+        chance, least = crowd.order()
+        alike = least >= 1 and len(crowd.living) >= UNIFORM
+        return len(crowd.losing) < MANY or (self._order_is_kept and least <= CHANCE and chance > DOUBT) or alike
+
+    @property
+    def _order_is_kept(self) -> bool:
+        return self.know.control.times.spread < REORDERS  # else what was sent first did not come first
+
+    def _rested(self, send: Send, hear: Callable[[], Waiting[None]]) -> Waiting[bool]:
+        """Whether they do, by what comes through after rests."""
+        crowd, kept = self.crowd, self._order_is_kept
+        failures, faster = 0, 1.0
         chance = 1.0
-        for tries in range(RESTS):
+        for tries in range(MOST_RESTS):
             failures += not (yield from self._recover(send, hear))
             # of what never comes, some may have taken what a limit had let others have
-            if failures > (len(crowd.living) < len(crowd.members)):
+            if failures >= (FAILURES if len(crowd.living) < len(crowd.members) else OF_LIVING):
                 break
             chance, least = crowd.order()
-            if chance > CHANCE and tries == 0:
-                few = yield from self._thinned(send, hear)
-            chance = both(chance, fisher(*sent, *few)) if chance > CHANCE else chance
+            if chance > CHANCE and tries == 0 and crowd.are_different_numbers():
+                faster = yield from self._loses_by_pace(send, hear)
+                chance, least = crowd.order()
+            chance = both(chance, faster) if chance > CHANCE else chance
             if chance <= CHANCE or (kept and chance > DOUBT and least <= CHANCE):
                 break
+            if self._all_passed or (chance > DOUBT and tries >= RESTS - 1):
+                break
+        self.undecided = CHANCE < chance <= OPEN or self.know.path.gone is not None
         return chance <= CHANCE
+
+    def left_open(self) -> list[Judgement]:
+        """What is said where nobody knows whether they share a limit."""
+        if not self.undecided:
+            return []
+        know = self.know
+        know.forget_circumstances()
+        judged = [know.judge(each, more_rounds=False) for each in self.crowd.members]
+        return [maybe_limited(each, len(judged)) for each in judged]
 
     def measure_evenly(self, send: Send, hear: Callable[[], Waiting[None]]) -> Waiting[None]:
         """Measure a slow limit's rate by what it earns while it is kept spent: a rest earns no more than its burst.
@@ -142,17 +183,31 @@ class Alone:
             lost = not all(came for _, came in timed)
             self.rate, pace = max(self.rate, steady_rate(timed)), TIMES * pace
 
-    def _thinned(self, send: Send, hear: Callable[[], Waiting[None]]) -> Waiting[tuple[int, int]]:
-        """Rest, and send the rounds of the sweep again for a few alone. How many were lost, and sent."""
-        pace, few = self.know.plan.pace, self.crowd.members[:FEW]
+    def _loses_by_pace(self, send: Send, hear: Callable[[], Waiting[None]]) -> Waiting[float]:
+        """How likely some lose as much more beside all others as they do, by chance: the sweep's rounds of them alone.
+
+        If that is unlikely, the sweep is sent again: what they lost before may be a matter of their first packets.
+        """
+        crowd = self.crowd
+        few = crowd.members[:FEW]
+        alone = yield from self._rounds_of(few, few, send, hear)
+        if fisher(*crowd.lost(few, self.know.plan.pace.rounds), *alone) > DOUBT:
+            return 1.0
+        return fisher(*(yield from self._rounds_of(crowd.members, few, send, hear)), *alone)
+
+    def _rounds_of(
+        self, trains: Sequence[Train], counted: Sequence[Train], send: Send, hear: Callable[[], Waiting[None]]
+    ) -> Waiting[tuple[int, int]]:
+        """Rest, and send the rounds of the sweep again, evenly. How many of what counts were lost, and sent."""
+        pace = self.know.plan.pace
         yield from pause(self.know.clock, REST)
         sent: list[Entry] = []
         for _ in range(pace.rounds):
-            for train in self._shuffle.sample(few, len(few)):
+            for train in self._shuffle.sample(trains, len(trains)):
                 sent += yield from self._volley([train], send)
-                yield from pause(self.know.clock, pace.spacing / len(few))
+                yield from pause(self.know.clock, pace.spacing / len(trains))
         yield from hear()
-        came = [self.crowd.came(entry) for entry in sent]
+        came = [self.crowd.came(entry) for entry in sent if entry.train in counted]
         return came.count(False), len(came)
 
     def learn(self) -> list[tuple[float, bool]]:
@@ -166,10 +221,10 @@ class Alone:
         """Rest, send as many at once as the limit may let through and some more, and measure. Whether any came."""
         crowd, clock, rate = self.crowd, self.know.clock, self.know.plan.pace.rate
         before = self.learn()
-        yield from pause(clock, REST)
+        yield from pause(clock, self._rest)
         several = [train for train in crowd.members if train not in self._took]
-        # not all of them: where each round of the sweep had passed to its end, one of these does not
-        several = several[: max(1, len(several) - max(1, len(several) // 8))]
+        if self._fewer:
+            several = several[: max(1, len(several) - max(1, len(several) // 8))]
         most = min(MOST_AT_ONCE, max(MANY, int(rate * SPAN)) + 2 * self.burst)
         sent: list[Entry] = []
         spread = self.know.control.times.spread
@@ -182,10 +237,15 @@ class Alone:
         self.know.forget_circumstances()
         after = crowd.timed(sent)
         came = burst_of(each for _, each in after)
-        rested = after[0][0] - before[-1][0] if after and before else REST
+        rested = after[0][0] - before[-1][0] if after and before else self._rest
         self.burst = max(self.burst, came)
-        self.rate = max(self.rate, came / max(REST, rested), rate_of(after))
+        self.rate = max(self.rate, came / max(self._rest, rested), rate_of(after))
         self._through = sum(each for _, each in after)
+        self._all_passed = self._through == len(after)
+        if several and self._through % len(several) == 0:
+            self._fewer = not self._fewer  # where each round had passed to its end, or had not, one of these does not
+        if 2 * self._through > len(several):
+            self._rest = max(LEAST_REST, self._rest * len(several) / (2 * self._through))
         if not self._through:
             self._took.update(entry.train for entry in sent[:1])
             return False

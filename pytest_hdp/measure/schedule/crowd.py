@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.crowd import ACCUSED, front_loaded
@@ -9,9 +11,10 @@ from pytest_hdp.judge.statistics import fisher
 from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.measure.control.control import NANOSECONDS
 from pytest_hdp.measure.interest import by_interest
+from pytest_hdp.measure.path.traffic import on_the_wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.verdict import Direction
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.schedule.knowledge import Knowledge
 
 CLEAN = 0.9  # of a round's control must have come
+LOOKS = {0: 0.8, 1: 0.1, 2: 0.1}
+"""What puts a packet at the front of its round (see `Crowd._rounds`), and each one's share of the error rate."""
 
 
 class Crowd:
@@ -46,6 +51,15 @@ class Crowd:
         listener = self._know.path.listener(self.direction, entry.train.protocol) if entry.arrived else None
         return bool(entry.arrived) and not isinstance(listener, int)
 
+    @property
+    def losing(self) -> list[Train]:
+        """Those that lost some."""
+        return [train for train in self.members if not all(map(self.came, self.entries(train)))]
+
+    def are_different_numbers(self) -> bool:
+        """Whether no two of them are of one number, whose own limit they would share."""
+        return len({on_the_wire(train.protocol) for train in self.members}) == len(self.members)
+
     def lives(self, train: Train) -> bool:
         """Whether anything of a train ever came."""
         return any(map(self.came, self.entries(train)))
@@ -57,29 +71,32 @@ class Crowd:
     def timed(self, entries: Iterable[Entry]) -> list[tuple[float, bool]]:
         """When each packet of the living was sent, in seconds of the sender's clock, and whether it came; in order."""
         living = set(self.living)
-        return sorted(
-            ((each.left[0].time if each.left else each.sent_at) / NANOSECONDS, self.came(each))
-            for each in entries
-            if each.train in living
-        )
+        return sorted((_sent_at(each) / NANOSECONDS, self.came(each)) for each in entries if each.train in living)
 
     def note_volley(self, sent: Iterable[Entry]) -> None:
         """Take note of what was sent without a pause between its rounds: of these the first tells that lost some."""
         lost = [entry.round for entry in sent if not self.came(entry)]
         self._later.update(entry.round for entry in sent if lost and entry.round > lost[0])
 
-    def first(self, count: int) -> tuple[int, int]:
-        """(lost, sent) of the first so many packets of each."""
-        came = [self.came(entry) for train in self.members for entry in self.entries(train)[:count]]
+    def lost(self, trains: Iterable[Train], count: int) -> tuple[int, int]:
+        """(lost, sent) of the first so many packets of each of these."""
+        came = [self.came(entry) for train in trains for entry in self.entries(train)[:count]]
         return came.count(False), len(came)
 
     def order(self) -> tuple[float, float]:
         """How likely a shuffle puts so many of what came at the front, and how unlikely that could be.
 
         All members tell, or those alone of which something came: where others never come, no round is all or nothing.
+        What is at the front is what was sent first; or what the last packets before it were sent longest before, since
+        a limit that fills up between two packets lets those through.
         """
-        looks = [front_loaded(self._rounds(members)) for members in (self.members, self.living)]
-        return min(1.0, len(looks) * min(chance for chance, _ in looks)), max(least for _, least in looks)
+        chances, could = [], []
+        for members in (self.members, self.living):
+            for before, share in LOOKS.items():
+                chance, least = front_loaded(self._rounds(members, before))
+                chances.append(2 * chance / share)
+                could.append(least)
+        return min(1.0, *chances), max(could)
 
     @property
     def living(self) -> list[Train]:
@@ -96,15 +113,35 @@ class Crowd:
         arrived, of = sum(min(each.delivered, each.sent) for each in beside), sum(each.sent for each in beside)
         return fisher(gone, len(sent), of - arrived, of)
 
-    def _rounds(self, members: Iterable[Train]) -> list[list[bool]]:
-        """Of each round whose control came, whether the members' packets did, in the order of sending."""
+    def _rounds(self, members: Collection[Train], before: int) -> list[list[bool]]:
+        """Of each round whose control came, whether the members' packets did, those at the front first.
+
+        `before`: how far that packet was sent before, the time since which puts one at the front; 0: the first sent
+        are. Packets under one number may share a limit of this number's. So but the first one of each counts, and it is
+        held against those of numbers of which as many were sent.
+        """
         control = self._know.circumstances(self.members[0], more_rounds=False).control
         clean = {each.round for each in control if not each.spoiled and 0 < CLEAN * each.sent <= each.delivered}
         clean -= self._later
-        found: dict[int, list[Entry]] = {}
-        for train in members:
-            for entry in self.entries(train):
-                if entry.round in clean:
-                    found.setdefault(entry.round, []).append(entry)
-        ordered = (sorted(found[number], key=lambda each: each.index) for number in sorted(found))
-        return [[self.came(entry) for entry in entries] for entries in ordered]
+        everything = sorted(self._all_of_its_direction(), key=lambda each: each.index)
+        times = [_sent_at(each) for each in everything]
+        mine, found = set(members), defaultdict[tuple[int, int], list[tuple[int, bool]]](list)
+        numbers = Counter((each.round, on_the_wire(each.train.protocol)) for each in everything)
+        seen: set[tuple[int, int]] = set()
+        for at, entry in enumerate(everything):
+            key = entry.round, on_the_wire(entry.train.protocol)
+            if key in seen or entry.round not in clean:
+                continue
+            seen.add(key)
+            if entry.train in mine:
+                gap = times[at] - (times[at - before] if at >= before else 0) if before else 0
+                found[entry.round, numbers[key]].append((-gap, self.came(entry)))
+        return [[came for _, came in sorted(some, key=itemgetter(0))] for _, some in sorted(found.items())]
+
+    def _all_of_its_direction(self) -> list[Entry]:
+        trains = self._know.ledger.trains
+        return [each for train in trains if train.direction is self.direction for each in self.entries(train)]
+
+
+def _sent_at(entry: Entry) -> int:
+    return entry.left[0].time if entry.left else entry.sent_at
