@@ -9,7 +9,7 @@ import errno
 import functools
 import socket
 
-from pytest_hdp.vantage.station import _AF_PACKET, _buffer, open_socket
+from pytest_hdp.vantage.station import AF_PACKET, buffer_of, open_socket
 
 MPTCP = "mptcp"
 _IPPROTO_MPTCP = 262
@@ -41,13 +41,13 @@ def lacking(taps: bool = True) -> str | None:
     """
     if taps:
         try:
-            open_socket(_AF_PACKET, socket.SOCK_DGRAM, 0).close()
+            open_socket(AF_PACKET, socket.SOCK_DGRAM, 0).close()
         except OSError as error:
             if error.errno == errno.EAFNOSUPPORT:
                 return "packet sockets, which see what passes: load the module af_packet, or set CONFIG_PACKET"
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
-            _buffer(opened)
+            buffer_of(opened)
     except OSError as error:
         if error.errno == errno.ENOPROTOOPT:
             return "SO_MEMINFO, which tells what a socket dropped: Linux has it since 4.12"

@@ -34,7 +34,7 @@ PACKET_HOST = 0
 PACKET_OUTGOING = 4
 
 # linux/socket.h and its neighbours, where Python's modules lack the name.
-_AF_PACKET = 17
+AF_PACKET = 17
 _SO_ATTACH_FILTER = 26
 _SO_RCVBUFFORCE = 33
 _SO_TIMESTAMPNS = 35
@@ -145,7 +145,7 @@ class Station:
     def open_ahead(self, family: int, kind: int, protocols: Sequence[int]) -> None:
         """Tell a socket factory that wants to know (netns/socket_pool.py) what `listen` and `sender` will need."""
         if hasattr(self.factory, "open_ahead"):
-            _with_room(self.factory.open_ahead, family, kind, protocols)
+            with_room(self.factory.open_ahead, family, kind, protocols)
 
     def tap(self, interface: str | None, program: Program, buffer: int | None = None) -> int:
         """Copy what passes the interface (None: every interface), both ways, from the IP header on: packet(7).
@@ -154,11 +154,11 @@ class Station:
         The socket sees nothing before filter and timestamps are in place, because it is bound to a protocol only then.
         Raises OSError: EPERM without CAP_NET_RAW, ENODEV for an unknown interface.
         """
-        opened = self._open(_AF_PACKET, socket.SOCK_DGRAM, 0)
+        opened = self._open(AF_PACKET, socket.SOCK_DGRAM, 0)
         with _closed_on_error(opened):
             _prepare(opened, program, buffer)
             index = 0 if interface is None else _interface_index(opened, interface)
-            address = struct.pack("=HHiHBB8s", _AF_PACKET, socket.htons(_ETH_P_ALL), index, 0, 0, 0, b"")
+            address = struct.pack("=HHiHBB8s", AF_PACKET, socket.htons(_ETH_P_ALL), index, 0, 0, 0, b"")
             if _libc.bind(opened.fileno(), address, len(address)) < 0:
                 number = ctypes.get_errno()
                 raise OSError(number, os.strerror(number))
@@ -297,12 +297,12 @@ class Station:
 
     def drops(self) -> dict[int, int]:
         """Packets that passed the filter and found no room in the receive buffer, per handle, since it was opened."""
-        return {handle: overflow.total(*_buffer(self._sockets[handle])) for handle, overflow in self._counted.items()}
+        return {handle: overflow.total(*buffer_of(self._sockets[handle])) for handle, overflow in self._counted.items()}
 
     # Inside
 
     def _open(self, family: int, kind: int, protocol: int) -> socket.socket:
-        return _with_room(self.factory, family, kind, protocol)  # type: ignore[no-any-return]
+        return with_room(self.factory, family, kind, protocol)  # type: ignore[no-any-return]
 
     def _keep(self, opened: socket.socket) -> int:
         handle = self._next_handle
@@ -336,7 +336,7 @@ class Station:
 
     def _keep_reader(self, opened: socket.socket, counted: bool = True) -> int:
         handle = self._keep(opened)
-        overflow = Overflow(certain=opened.family == _AF_PACKET or opened.type != socket.SOCK_RAW)
+        overflow = Overflow(certain=opened.family == AF_PACKET or opened.type != socket.SOCK_RAW)
         self._readers[opened.fileno()] = _Reader(handle, opened, overflow)
         self._epoll.register(opened.fileno(), select.EPOLLIN)
         if counted:
@@ -463,7 +463,7 @@ class _Batch:
 
     def read(self, reader: _Reader, seen: list[Observation]) -> None:
         """Append what a socket has received. It is non-blocking. Raises OSError, but not if its interface went down."""
-        append, size, fresh = self._append_link if reader.family == _AF_PACKET else self._append_inet, 0, self._fresh
+        append, size, fresh = self._append_link if reader.family == AF_PACKET else self._append_inet, 0, self._fresh
         if reader.headless is not None:
             append, fresh = self._append_raw6, self._fresh6
         for _ in range(_TURNS):
@@ -607,7 +607,8 @@ def _drain(opened: socket.socket) -> None:
         return
 
 
-def _buffer(opened: socket.socket) -> list[int]:
+def buffer_of(opened: socket.socket) -> list[int]:
+    """What the kernel says of a socket's receive buffer, by `_SK_MEMINFO`. Raises OSError."""
     content = struct.unpack("=9I", opened.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 36))
     return [content[each] for each in _SK_MEMINFO]
 
@@ -646,8 +647,8 @@ def _errno_name(error: OSError) -> str:
     return errno.errorcode.get(error.errno or 0, str(error.errno))
 
 
-def _with_room(act: Callable[..., Any], *arguments: object) -> Any:
-    """Once more with a higher limit if that of open files is reached."""
+def with_room(act: Callable[..., Any], *arguments: object) -> Any:
+    """Do it, once more with a higher limit if that of open files is reached."""
     try:
         return act(*arguments)
     except OSError as error:

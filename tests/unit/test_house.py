@@ -42,6 +42,9 @@ OWN_MODULE = {"scapy": "scapy", "hypothesis": "strategies"}
 LONGER = {"vantage/station.py": 670}
 """One file on purpose: it is shipped as source to hosts that have nothing of ours."""
 
+FOREIGN = {"_SubParsersAction", "_tmp_path_factory", "_tw", "_file", "_active_nodes", "_exit"}
+"""Private names of argparse, pytest, xdist and os, for which these have no public ones."""
+
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "suites" not in path.relative_to(PACKAGE).parts)
 
 
@@ -165,6 +168,48 @@ def test_a_measurement_has_no_time_of_its_own(module: Path):
     assert not {name.split(".")[0] for name in imported(tree)} & {"time", "selectors", "threading", "asyncio"}
     used = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     assert not used & {"select.epoll", "select.poll", "select.select"}
+
+
+def private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
+
+
+def defined(cls: ast.ClassDef) -> set[str]:
+    """Return the names that a class's body defines, and those that its methods give to `self` or `cls`."""
+    names: set[str] = set()
+    for node in ast.walk(cls):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            names |= {node.attr} if ast.unparse(node.value) in {"self", "cls"} else set()
+    return names
+
+
+def borrowed(tree: ast.Module) -> set[str]:
+    """Return the private names of other classes and modules that a module uses; those of a base class are others'."""
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            found |= {alias.name for alias in node.names if private(alias.name)}
+        elif isinstance(node, ast.Attribute) and private(node.attr):
+            within = [each for each in classes if each.lineno <= node.lineno <= (each.end_lineno or 0)]
+            found |= {node.attr} if not any(node.attr in defined(each) for each in within) else set()
+    return found
+
+
+def test_no_private_name_is_used_outside_its_class(module: Path):
+    assert not borrowed(parsed(module)) - FOREIGN
+
+
+def test_the_rule_of_private_names_sees_what_it_should():
+    tree = ast.parse(
+        "from a import _b, c\nclass D(E):\n    _f = 1\n    def _g(self):\n        self._h = self._f + d._g()\n"
+        "        return self._of_base(c._i)\n"
+    )
+    assert borrowed(tree) == {"_b", "_of_base", "_i"}
 
 
 def test_importing_the_plugin_imports_nothing_slow():

@@ -30,7 +30,7 @@ from pytest_hdp.vantage.remote.preopened import (
     drop_privilege,
     source_of,
 )
-from pytest_hdp.vantage.station import Observation, Station, _with_room
+from pytest_hdp.vantage.station import Observation, Station, with_room
 
 # what its controller may have opened, and which of the arguments are a buffer's size
 _OPENING = {"tap": 2, "listen": 3, "sender": None, "sender_of_zero": None, "datagram": 3}
@@ -57,7 +57,7 @@ def serve(channel: Any, terms: dict[str, Any]) -> None:
         check_privilege()
         user = os.geteuid()
         if terms["drop"]:
-            _with_room(sockets.fill)
+            with_room(sockets.fill)
             drop_privilege()
     except Refused as error:
         channel.send(("refused", str(error)))
@@ -200,7 +200,7 @@ class Agent:
 
     def _open_ahead(self, family: int, kind: int, protocols: Sequence[int]) -> list[int]:
         check(family in _FAMILIES and kind == socket.SOCK_RAW)
-        opened: list[int] = _with_room(self._sockets.open, family, kind, protocols)
+        opened: list[int] = with_room(self._sockets.open, family, kind, protocols)
         return opened
 
     def _do_route(self, token: int, target: str) -> None:
