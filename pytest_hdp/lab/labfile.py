@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -15,6 +14,7 @@ from pytest_hdp.lab.topology import LabSpec
 from pytest_hdp.lab.truth import Truth
 from pytest_hdp.lab.userlab import OwnBox, Statement, kinds
 from pytest_hdp.packet.numbers import parse_protocols
+from pytest_hdp.untrusted.toml import parse
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -35,14 +35,7 @@ def from_file(name: str) -> LabSpec:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
         raise ValueError(f"lab {name}: {reason}") from None
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"lab {name}: {str(error).splitlines()[0]}") from None
-    except (ValueError, RecursionError) as error:  # from int(), or out of arrays in arrays in arrays
-        reason = "nested too deeply" if isinstance(error, RecursionError) else "has a number of too many digits"
-        raise ValueError(f"lab {name}: {reason}") from None
-    return _Reader(path).lab(document)
+    return _Reader(path).lab(parse(text, f"lab {name}"))
 
 
 class _Reader:

@@ -11,6 +11,7 @@ import pytest
 from _pytest._code.code import ReprFileLocation, TerminalRepr
 
 from pytest_hdp.judge.verdict import Outcome
+from pytest_hdp.plugin.collection import CAMPAIGN, case_of
 from pytest_hdp.plugin.repeat_command import repeat_command
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pytest_hdp.plugin.outcome import UnexpectedVerdict
 
 RECORD = "hdp_record"
+OPEN = "hdp_open"
+"""Why the verdict counts neither way, where a profile says nothing of its number; else None."""
 COUNT = "hdp_equal"
 """On the report that stands for a group of equal failures: how many they are."""
 PROPERTY = "hdp_"
@@ -54,6 +57,7 @@ def attach(item: pytest.Item, report: pytest.TestReport, result: Result, error: 
     result = replace(result, outcome=_outcome(report))
     record = to_record(result)
     setattr(report, RECORD, record)
+    setattr(report, OPEN, _unstated(item, result))
     _RESULTS[report] = result
     properties: list[tuple[str, object]] = [
         (PROPERTY + name, _property(value)) for name, value in record.items() if name not in NO_PROPERTY
@@ -66,6 +70,15 @@ def attach(item: pytest.Item, report: pytest.TestReport, result: Result, error: 
         report.longrepr = failure_block(result, repeat_command(item))
     elif report.failed:
         show_evidence(item, report, result)
+
+
+def _unstated(item: pytest.Item, result: Result) -> str | None:
+    """Return what to say of a verdict that stands open since the profile says nothing of its number; else None."""
+    campaign, case = item.config.stash.get(CAMPAIGN, None), case_of(item)
+    if campaign is None or case is None or result.outcome is not Outcome.SKIPPED:
+        return None
+    expectation = campaign.routes[case.route].expect(result.judgement.train, result.verdict)
+    return None if expectation is None or expectation.stated else expectation.reason
 
 
 def show_evidence(item: pytest.Item, report: pytest.TestReport, result: Result) -> None:

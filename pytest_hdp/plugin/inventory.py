@@ -11,16 +11,15 @@ tags = ["asia", "rented"]
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pytest_hdp.judge.expectations.assess import builtin_names
 from pytest_hdp.judge.route_keys import route_key
 from pytest_hdp.packet.family import family_of
-from pytest_hdp.untrusted.text import safe
+from pytest_hdp.untrusted.toml import Document
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.expectations.assess import Profile
@@ -34,7 +33,6 @@ _TAKEN = frozenset(
     {"and", "or", "not", "True", "False", "None", "hdp", "skip", "skipif", "xfail", "parametrize", "usefixtures"}
     | {"filterwarnings", "tryfirst", "trylast"}
 )
-_TABLE = re.compile(r"\s*\[\[\s*[\"']?target[\"']?\s*\]\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,37 +87,27 @@ def load(text: str, origin: str, parsers: Parsers) -> tuple[Target, ...]:
 
     Raises ValueError: one line, with the file and the number of the line.
     """
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        found = re.search(r" \(at line (\d+), column \d+\)$", str(error))
-        line = int(found[1]) if found else max(1, text.count("\n"))
-        raise ValueError(f"{safe(origin)}:{line}: {safe(re.sub(r' [(]at .*', '', str(error)))}") from None
-    except (ValueError, RecursionError) as error:  # from int(), or out of arrays in arrays in arrays
-        reason = "nested too deeply" if isinstance(error, RecursionError) else "a number of too many digits"
-        raise ValueError(f"{safe(origin)}:1: {reason}") from None
-    return _Reader(text, origin, parsers).targets(document)
+    return _InventoryFile(text, origin, parsers).targets()
 
 
-class _Reader:
-    """Turns a document into targets; every complaint names the file and the line."""
+class _InventoryFile(Document):
+    """Turns a document into targets."""
 
     def __init__(self, text: str, origin: str, parsers: Parsers) -> None:
-        self.lines = text.splitlines()
-        self.origin = origin
+        super().__init__(text, origin, "target")
         self.parsers = parsers
-        self.starts = [number for number, line in enumerate(self.lines, 1) if _TABLE.match(line)]
 
-    def targets(self, document: Mapping[str, object]) -> tuple[Target, ...]:
+    def targets(self) -> tuple[Target, ...]:
+        document = self.values
         for key in document:
             if key != "target":
-                self.fail(self.line(key, 1), f"{key!r} is not [[target]], all that an inventory holds")
+                self.fail(self.line(key), f"{key!r} is not [[target]], all that an inventory holds")
         tables = document.get("target")
         if not isinstance(tables, list) or not tables:
             self.fail(1, "has no [[target]] with two brackets: an inventory is a list of targets")
         found: dict[tuple[str, int], Target] = {}
         for index, table in enumerate(tables):
-            start = self.starts[index] if index < len(self.starts) else 1
+            start = self.start(index)
             if not isinstance(table, dict):
                 self.fail(start, "[[target]] is not a table")
             target = self.target(table, start)
@@ -164,27 +152,8 @@ class _Reader:
                 self.fail(self.line("tags", start), f"{tag!r} can't be a tag: it is to be a mark of tests, for -m")
         return tuple(dict.fromkeys(given))
 
-    def text(self, table: Mapping[str, object], key: str, start: int) -> str | None:
-        value = table.get(key)
-        if value is not None and not isinstance(value, str):
-            self.fail(self.line(key, start), f"{key} is a text in quotes")
-        return value
-
     def parsed(self, key: str, start: int, parse: Callable[[str], _Value], text: str) -> _Value:
         try:
             return parse(text)
         except ValueError as error:
             self.fail(self.line(key, start), f"{key}: {error}")
-
-    def line(self, key: str, start: int) -> int:
-        """The line of a key in the table that starts at `start`, else that line."""
-        own = re.compile(rf"\s*\[*\s*[\"']?{re.escape(key)}[\"']?\s*[\]=.]")
-        for number in range(start, len(self.lines) + 1):
-            if number > start and number in self.starts and start in self.starts:
-                break
-            if own.match(self.lines[number - 1]):
-                return number
-        return start
-
-    def fail(self, line: int, complaint: str) -> NoReturn:
-        raise ValueError(safe(f"{self.origin}:{line}: {complaint}"))

@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_hdp import __version__
-from pytest_hdp.judge.expectations.profile import UNSTATED
 from pytest_hdp.judge.result import Made
 from pytest_hdp.judge.verdict import Outcome
 from pytest_hdp.plugin import handover
-from pytest_hdp.plugin.attachments import COUNT, RECORD, EvidenceRepr, attached, result_of
+from pytest_hdp.plugin.attachments import COUNT, OPEN, RECORD, EvidenceRepr, attached, result_of
 from pytest_hdp.plugin.collection import CAMPAIGN, SETTINGS
 from pytest_hdp.plugin.fixtures import UNAVAILABLE
 from pytest_hdp.plugin.header import HEADER, header, system
@@ -119,8 +118,8 @@ class Reporting:
             self._count_skip(report)
             return
         self._keep(result)
-        if result.outcome is Outcome.SKIPPED and UNSTATED in str(report.longrepr):
-            self._count_unstated(report)
+        if result.outcome is Outcome.SKIPPED and (why := getattr(report, OPEN, None)) is not None:
+            self.skipped[why] += 1
         if self.config.stash[SETTINGS].report is not None:
             from pytest_hdp.report.capture import train_key
 
@@ -145,12 +144,6 @@ class Reporting:
         """What was skipped why, but for what is said of a path that could not be measured."""
         said = "\n".join(self.unmeasured)
         return [(reason, count) for reason, count in self.skipped.items() if reason not in said]
-
-    def _count_unstated(self, report: pytest.TestReport) -> None:
-        """Say how many verdicts stand open because the profile says nothing of their numbers."""
-        if isinstance(report.longrepr, tuple):
-            said = report.longrepr[-1].removeprefix("Skipped: ")
-            self.skipped[said.partition(UNSTATED)[0] + UNSTATED] += 1
 
     def _keep(self, result: Result) -> None:
         key = result.path, result.judgement.train

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 KERNEL_FEATURES = ("mptcp",)
 """What an expectation may hang on: `mptcp`, that socket() takes numbers up to 262 (IPPROTO_MPTCP, Linux 5.6)."""
 WITHOUT = "no "
-UNSTATED = " states nothing of it"
 PASSES = frozenset({Verdict.DELIVERED, Verdict.REACHED})
 
 
@@ -108,7 +107,7 @@ class Profile:
         """Return what is expected of a train, if anything."""
         found = next((e for e in self.expectations if e.covers(train)), None)
         if found is None and self.skips_unstated:
-            reason = f"{self.name}{UNSTATED}"
+            reason = f"{self.name} states nothing of it"
             return Expectation((train.protocol,), Verdict.INCONCLUSIVE, reason=reason, stated=False)
         return found
 

@@ -10,14 +10,13 @@ it holds, `ip_version` (4 or 6), or `kernel`, a feature of the sender's kernel (
 
 from __future__ import annotations
 
-import re
-import tomllib
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 from pytest_hdp.judge.expectations.profile import KERNEL_FEATURES, PASSES, WITHOUT, Expectation, Profile, ProfileError
 from pytest_hdp.judge.verdict import Direction, Form, Verdict
 from pytest_hdp.packet.numbers import parse_protocols
 from pytest_hdp.untrusted.text import plain
+from pytest_hdp.untrusted.toml import Document, TomlError
 
 _KEYS = {
     "protocols",
@@ -41,26 +40,16 @@ _Word = TypeVar("_Word", Verdict, Direction, Form)
 def load_profile(text: str, origin: str) -> Profile:
     """Read a profile from TOML; `origin` names it in messages. ProfileError says what is wrong where, in one line."""
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ProfileError(_toml_message(error, text, origin)) from None
-    except RecursionError:
-        raise ProfileError(f"{plain(origin)}:1: nested too deeply for a profile") from None
-    except ValueError:  # from int(), of which TOML's own errors are no kind
-        raise ProfileError(f"{plain(origin)}:{_longest_line(text)}: a number of too many digits") from None
-    return _Reader(text, plain(origin)).profile(document)
+        return _ProfileFile(text, plain(origin), "expect").profile()
+    except TomlError as error:
+        raise ProfileError(str(error)) from None
 
 
-class _Reader:
-    """Turns a parsed document into a profile, and knows on which line each thing stands."""
+class _ProfileFile(Document):
+    """Turns a document into a profile."""
 
-    def __init__(self, text: str, origin: str) -> None:
-        self.lines = text.splitlines()
-        self.origin = origin
-        self.tables = [i for i, line in enumerate(self.lines, 1) if re.match(r"\s*\[\[\s*expect\s*\]\]", line)]
-        self.starts = frozenset(self.tables)
-
-    def profile(self, document: dict[str, object]) -> Profile:
+    def profile(self) -> Profile:
+        document = self.values
         surplus = sorted(set(document) - {"profile", "expect"})
         if surplus:
             self.fail(self.line(surplus[0]), f"{plain(surplus[0])!r} is neither [profile] nor [[expect]]")
@@ -85,7 +74,7 @@ class _Reader:
         return Profile(name, path, system, expectations, self.origin, unstated == "skip")
 
     def expectation(self, table: object, index: int) -> Expectation:
-        start = self.tables[index] if index < len(self.tables) else 1
+        start = self.start(index)
         if not isinstance(table, dict):
             self.fail(start, "[[expect]] is not a table")
         for key in sorted(set(table) - _KEYS):
@@ -168,12 +157,6 @@ class _Reader:
             self.fail(self.line("ip_version", start), "ip_version is 4 or 6, and left out where it holds for both")
         return value if isinstance(value, int) else None
 
-    def text(self, table: dict[str, object], key: str, start: int) -> str | None:
-        value = table.get(key)
-        if value is not None and not isinstance(value, str):
-            self.fail(self.line(key, start), f"{key} is a text in quotes")
-        return value
-
     def word(self, table: dict[str, object], key: str, start: int, words: type[_Word]) -> _Word | None:
         value = self.text(table, key, start)
         if value is None:
@@ -192,35 +175,10 @@ class _Reader:
                     for form in [expectation.form] if expectation.form else list(Form):
                         others = seen.setdefault((protocol, direction, form), [])
                         if any(_meet(other, expectation) for other in others):
-                            start = self.tables[index] if index < len(self.tables) else 1
-                            self.fail(self.line("protocols", start), f"protocol {protocol} is expected twice")
+                            self.fail(
+                                self.line("protocols", self.start(index)), f"protocol {protocol} is expected twice"
+                            )
                         others.append(expectation)
-
-    def line(self, key: str, start: int = 1) -> int:
-        """The line of a key in the table that starts at `start`, else the table's own line."""
-        own = re.compile(rf"\s*\[*\s*[\"']?{re.escape(key)}[\"']?\s*[\]=.]")
-        for number in range(start, len(self.lines) + 1):
-            if number > start and number in self.starts and start in self.starts:
-                break
-            if own.match(self.lines[number - 1]):
-                return number
-        return start
-
-    def fail(self, line: int, message: str) -> NoReturn:
-        raise ProfileError(f"{self.origin}:{line}: {message}")
-
-
-def _toml_message(error: tomllib.TOMLDecodeError, text: str, origin: str) -> str:
-    """Put tomllib's "(at line 3, column 5)" where editors look for it."""
-    message = plain(str(error))
-    found = re.search(r" \(at line (\d+), column \d+\)$", message)
-    line = int(found[1]) if found else max(1, len(text.splitlines()))
-    return f"{plain(origin)}:{line}: {re.sub(r' [(]at [^)]*[)]$', '', message)}"
-
-
-def _longest_line(text: str) -> int:
-    lines = text.splitlines()
-    return 1 + max(range(len(lines)), key=lambda number: len(lines[number]), default=0)
 
 
 def _meet(one: Expectation, other: Expectation) -> bool:

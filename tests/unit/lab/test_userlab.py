@@ -124,14 +124,14 @@ def test_a_box_that_translates_hides_what_is_inside(written):
         (OWN + '[[box.expect]]\nverdict = "lost"\nnat = "yes"', "nat"),
         (OWN + '[[box.expect]]\nverdict = "lost"\ndirection = "up"', "none of"),
         (ROUTER + '[[box]]\nkind = "refuse"', "put one between"),
-        ("not toml", "line 1"),
+        ("not toml", "mine.toml:1: Expected"),
         (ROUTER * 61, "at most 60"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line_with_the_file(text, said, written):
     name = written(text)
     message = complaint(name)
-    assert message.startswith(f"lab {name}: ")
+    assert message.startswith(f"lab {name}:")
     assert said in message
 
 
