@@ -16,7 +16,7 @@ pytest_plugins = ["pytester"]
 BRIEF = os.environ.get("TESTS_PROFILE") == "brief"
 """CI, as a second user: only what may depend on who runs it; fewer numbers and instants in some of that."""
 collect_ignore = (
-    ["unit", "browser", "world", "kernel/ssh", "kernel/reach", "kernel/lab/test_truth.py", "kernel/ipv6/test_path6.py"]
+    ["unit", "browser", "world", "kernel/ssh", "kernel/reach", "kernel/ipv6/test_path6.py"]
     + [
         f"kernel/test_{name}.py"
         for name in [
@@ -77,6 +77,8 @@ settings.register_profile("brief", settings.get_profile("ci"), max_examples=10)
 settings.load_profile(os.environ.get("TESTS_PROFILE") or ("ci" if os.environ.get("CI") else "here"))
 
 
+NIGHT = pytest.StashKey[int]()
+"""How many tests were left out."""
 PACKAGES = {
     "ip": "iproute2",
     "nft": "nftables",
@@ -93,12 +95,22 @@ def pytest_configure(config: pytest.Config) -> None:
     for number in (signal.SIGINT, signal.SIGQUIT):
         if signal.getsignal(number) is signal.SIG_IGN:  # a shell's background: what is started here would ignore it too
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    config.addinivalue_line("markers", "night: a test that .ci/night runs, or whoever asks for such tests alone")
     config.addinivalue_line("markers", "long: a test of ten seconds and more begins before all others, on its worker")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Share out what takes long among the workers, as their first tests: alone at the end it would be waited for."""
+    """Leave out what is for the night, and share out what takes long among the workers, as their first tests.
+
+    Alone at the end, that would be waited for.
+    """
+    night = [item for item in items if item.get_closest_marker("night")]
+    if len(night) < len(items):
+        items[:] = [item for item in items if not item.get_closest_marker("night")]
+        config.stash[NIGHT] = len(night)
+        if night:
+            config.hook.pytest_deselected(items=night)
     workers = getattr(config, "workerinput", {}).get("workercount", 1)
     together: dict[Path, list[pytest.Item]] = {}  # a file's have fixtures in common
     for item in items:
@@ -129,6 +141,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(f"needs {', '.join(missing)}: apt install {' '.join(missing)}")
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell xdist's controller, which collects nothing."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["night"] = session.config.stash.get(NIGHT, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object) -> None:
+    """Hear it from a worker."""
+    node.config.stash[NIGHT] = getattr(node, "workeroutput", {}).get("night", 0)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many tests did not run for want of a privilege ("privilege: ...") or a program ("needs ...: ...").
 
@@ -140,3 +164,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     counted = Counter(each for each in beginnings if each == "privilege" or each.startswith(("needs ", "optional ")))
     for beginning, count in sorted(counted.items()):
         terminalreporter.write_line(f"{beginning}: {count} tests did not run for want of it", yellow=True)
+    if night := terminalreporter.config.stash.get(NIGHT, 0):
+        terminalreporter.write_line(f"night: {night} tests are left to .ci/night, or to `pytest -m night tests`")

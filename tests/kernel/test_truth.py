@@ -1,7 +1,6 @@
 """Every lab of the catalogue: no verdict and no attribute that its stated truth contradicts."""
 
 import importlib.util
-import os
 import sys
 from pathlib import Path
 
@@ -20,14 +19,17 @@ pytestmark = pytest.mark.skipif(
     not (can_open_raw() or can_unshare()), reason="privilege: neither raw sockets nor user namespaces"
 )
 BY_IPV6 = ("transparent", "home-v6", "npt66", "ufw", "eh-deep", "conntrack-only", "reject-netfilter")
-"""Labs that differ most over IPv6, for the brief profile; else all are measured by both."""
-if os.environ.get("TESTS_PROFILE") != "brief":
-    BY_IPV6 = tuple(catalogue.names())
+"""Labs that differ most over IPv6; of the others each night tells."""
 NOBODY_ACCUSED = {Verdict.DELIVERED, Verdict.INCONCLUSIVE}
 
 
 @pytest.mark.parametrize(
-    ("name", "version"), [*((name, 4) for name in catalogue.names()), *((name, 6) for name in BY_IPV6)]
+    ("name", "version"),
+    [
+        pytest.param(name, version, marks=[pytest.mark.night] * (version == 6 and name not in BY_IPV6))
+        for name in catalogue.names()
+        for version in (4, 6)
+    ],
 )
 def test_lab(name, version):
     found = truth.sweep(name, seed=1, version=version)

@@ -12,6 +12,7 @@ from pytest_hdp.lab.boxes import Traffic
 from pytest_hdp.lab.catalogue import LABS, names
 from pytest_hdp.lab.wires import BurstLoss, Delay, Loss, Reorder
 
+pytestmark = pytest.mark.night  # a commit has tests/kernel/test_truth.py, which contradicts a lab that does otherwise
 MARK = b"lab-test"
 INSIDE = 253
 
