@@ -1,0 +1,82 @@
+"""How long a fleet takes, and how long one host of it: each has an sshd, all one switch; every number both ways.
+
+    python tests/bench/fleet.py [HOSTS [SUITES ...]]
+
+As root; 12 hosts and suites/internet/test_sweep.py unless said otherwise. Start of pytest, logins and all reports are
+included. Processor time is that of pytest and of its ssh clients; the hosts' own, on the same machine, is not counted.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "kernel" / "ssh"))
+
+from fleet import Fleet
+
+TOP = Path(__file__).parents[2]
+SWEEP = "suites/internet/test_sweep.py"
+KEPT = ("junit.xml", "results.jsonl", "capture.pcapng", "report.html")
+
+
+def measure(*arguments: str) -> None:
+    """At the controller: one run of pytest, and what it took."""
+    began = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-mpytest", "-pno:cacheprovider", "-q", *arguments],
+        cwd=TOP, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    took, used = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(done.returncode, took, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
+
+def row(hosts: int, suites: list[str]) -> tuple[float, str]:
+    """Build so many hosts, run once; its seconds, and a row of the table."""
+    with tempfile.TemporaryDirectory(prefix="hdp-fleet-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        report = folder / "report"
+        with Fleet(folder, hosts) as fleet:
+            argv = [sys.executable, __file__, "--inside", *suites, f"--hdp-inventory={fleet.inventory()}"]
+            argv += ["--hdp-expect=none", f"--hdp-report={report}", f"--junit-xml={report}/junit.xml"]
+            status, printed = fleet.client.run(argv)
+        assert status == 0, printed
+        ended, *numbers = printed.split()
+        assert ended == "0", f"the run ended with {ended}"
+        clock, processor, memory = map(float, numbers)
+        suite = ET.parse(report / "junit.xml").getroot().find("testsuite")
+        assert suite is not None
+        sizes = " | ".join(f"{(report / each).stat().st_size / 1e6:.1f}" for each in KEPT)
+    tests = suite.get("tests")
+    return clock, f"| {hosts} | {tests} | {processor:.1f} | {clock:.1f} | {memory:.0f} | {sizes} |"
+
+
+def main() -> None:
+    """Print the table, and how many times longer the fleet took than one host."""
+    if sys.argv[1:2] == ["--inside"]:
+        measure(*sys.argv[2:])
+        return
+    hosts = int(sys.argv[1]) if len(sys.argv) > 1 else 12
+    suites = sys.argv[2:] or [SWEEP]
+    print(f"Linux {platform.release()}, Python {platform.python_version()}, {os.cpu_count()} processors")
+    print("| hosts | tests | processor, s | clock, s | memory, MB |", " | ".join(f"{each}, MB" for each in KEPT), "|")
+    print(f"| {'---: | ' * 9}")
+    times = []
+    for count in (1, hosts):
+        clock, line = row(count, suites)
+        print(f"{line} load {os.getloadavg()[0]:.1f}", flush=True)
+        times.append(clock)
+    print(f"{hosts} hosts took {times[1] / times[0]:.1f} times as long as one")
+
+
+if __name__ == "__main__":
+    main()
