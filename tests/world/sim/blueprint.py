@@ -13,6 +13,7 @@ from pytest_hdp.packet.carrier import CARRIERS
 from pytest_hdp.vantage.remote.launcher import Terms
 from sim.elements import Effect, Link, Router, View
 from sim.host import HANDLED, ROOM, Bucket, Host, Rule
+from sim.packet import ICMP, ICMPV6
 
 NEAR, FAR, OUTSIDE = "10.0.0.2", "198.51.100.2", "203.0.113.5"
 POOL, INNER, PUBLIC = "203.0.113.6", "100.64.0.2", "192.0.2.80"
@@ -90,6 +91,21 @@ class Blueprint:
     gone: tuple[str, ...] = ()
     events: list[Callable[..., None]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def six(self) -> bool:
+        """Whether it is a world of IPv6."""
+        return ":" in self.target
+
+    @property
+    def header(self) -> int:
+        """Bytes of an IP header in it."""
+        return 40 if self.six else 20
+
+    @property
+    def icmp(self) -> int:
+        """The number of its ICMP."""
+        return ICMPV6 if self.six else ICMP
 
     @property
     def numbers(self) -> tuple[int, ...]:

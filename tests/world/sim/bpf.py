@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache
 
-_PROTOCOL = 0xFFFFF000  # SKF_AD_OFF + SKF_AD_PROTOCOL: the EtherType; all packets here are IPv4
-_IPV4 = 0x0800
+_PROTOCOL = 0xFFFFF000  # SKF_AD_OFF + SKF_AD_PROTOCOL: the EtherType
+_IPV4, _IPV6 = 0x0800, 0x86DD
 _INLINE = 12  # levels of indentation: deeper ones become functions of their own
 
 Filter = Callable[[bytes], bool]
@@ -122,7 +122,7 @@ class _Writer:
 
     def _step(self, operation: int, k: int, pad: str) -> list[str]:
         if operation == _LD_W_ABS and k == _PROTOCOL:
-            return [f"{pad}a = {_IPV4}"]
+            return [f"{pad}a = {_IPV6} if d[0] >> 4 == 6 else {_IPV4}"]
         if operation in _LOADS:
             beyond, load = _LOADS[operation]
             return [f"{pad}if {beyond.format(k=k)}: return False", pad + load.format(k=k)]

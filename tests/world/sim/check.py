@@ -17,7 +17,7 @@ from sim.counts import counts, eyes_fail, too_few
 from sim.elements import Nat
 from sim.honesty import honest
 from sim.network import FORWARD
-from sim.packet import ICMP, UDP
+from sim.packet import UDP
 from sim.place import all_routers, places
 from sim.reasons import control_loses, reasons
 from sim.truth import Truth, truth_of, usual_control
@@ -67,7 +67,7 @@ def _order(world: World) -> Iterator[str]:
         if fate.sender == "far":
             if train is not None and train.direction is Direction.REVERSE and not fate.died.startswith("refused"):
                 opened.setdefault(fate.protocol, fate.at)
-        elif fate.protocol in opened and (train is not None or fate.protocol not in (ICMP, UDP)):
+        elif fate.protocol in opened and (train is not None or fate.protocol not in (world.blueprint.icmp, UDP)):
             at, before = fate.at / 1e9, opened[fate.protocol] / 1e9
             yield f"{fate.protocol} goes forward after {at:.3f} s, and has gone back at {before:.3f} s"
             return
@@ -151,7 +151,9 @@ def _unheard(world: World, judgement: Judgement, truth: Truth) -> bool:
     few = any(each.address == address and each.bucket.each for each in all_routers(world))
     if judgement.budget_spent == address or (few and any(each.overflowed for each in sender.stations)):
         return True
-    told = [about for (source, type_, _), about in world.network.errors.items() if source == address and type_ != 11]
+    expired = 3 if world.blueprint.six else 11
+    errors = world.network.errors.items()
+    told = [about for (source, type_, _), about in errors if source == address and type_ != expired]
     return few and not any(world.network.fates[number].sender == sender.name for about in told for number in about)
 
 

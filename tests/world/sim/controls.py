@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from sim.packet import ICMP, UDP
+from sim.packet import UDP
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.verdict import Direction
@@ -29,7 +29,7 @@ def controls_of(world: World, direction: Direction, said: str = "") -> list[Fate
     `said`: a sentence that tells which kind of them counts; datagrams, if it tells of no other.
     """
     stand_in = stands_in(said)
-    number = stand_in if stand_in is not None else ICMP if ECHOES in said else UDP
+    number = stand_in if stand_in is not None else world.blueprint.icmp if ECHOES in said else UDP
     indices = {
         index for index, entry in world.measurement.know.control.entries.items()
         if entry.direction is direction and entry.round >= 0 and entry.protocol == number

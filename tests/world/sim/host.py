@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sim.clock import Endless
 from sim.network import Fate
-from sim.packet import ICMP, UDP, Packet, error_about
+from sim.packet import UDP, Packet, error_about
 
 if TYPE_CHECKING:
     from sim.network import Network
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 OUTGOING, INCOMING = 4, 0
 HANDLED = frozenset({1, 2, 6, 17, 103, 136})  # numbers that a stock kernel does not call unreachable: FACTS 1
+HANDLED6 = frozenset({0, 6, 17, 43, 44, 58, 59, 60, 103, 136})  # over IPv6: docs/ipv6-facts.md
 ROUTED_BURST = 5  # errors that a Linux route that says no saves up: ip_rt_error_burst
 ROOM = 256  # small packets that the default receive buffer holds: FACTS 5
 MOST_PACKETS = 20_000  # of one measurement, whatever it is
@@ -188,14 +189,23 @@ class Host:
             listened |= station.delivered(packet)
         if listened and packet.sent >= 0:
             self.network.fates[packet.sent].delivered += 1
-        if packet.protocol == ICMP:
-            if packet.payload[:1] == b"\x08" and packet.quote is None and len(packet.payload) >= 8 and self.echoes:
-                self._reply(packet, b"\0\0" + packet.payload[2:])
+        if packet.protocol == packet.icmp:
+            self._echo(packet)
+            return
+        if (inside := packet.inside) is not None:
+            heard = [station for station in self.stations if station.delivered(inside)]
+            if not heard and self.answers and inside.protocol not in self.handled:
+                self._complain(packet, 3, 2)
             return
         if packet.protocol == UDP:
             self._datagram(packet)
         elif not listened and self.answers and packet.protocol not in self.handled:
             self._complain(packet, 3, 2)
+
+    def _echo(self, packet: Packet) -> None:
+        asks, answer = (b"\x80", b"\x81") if packet.six else (b"\x08", b"\0")
+        if packet.payload[:1] == asks and packet.quote is None and len(packet.payload) >= 8 and self.echoes:
+            self._reply(packet, answer + b"\0" + packet.payload[2:])
 
     def _datagram(self, packet: Packet) -> None:
         ports = packet.ports
@@ -216,7 +226,8 @@ class Host:
         self.network.clock.after(TURNAROUND, self._answer, error)
 
     def _reply(self, packet: Packet, payload: bytes) -> None:
-        self.network.clock.after(TURNAROUND, self._answer, Packet(packet.destination, packet.source, ICMP, payload))
+        answer = Packet(packet.destination, packet.source, packet.icmp, payload)
+        self.network.clock.after(TURNAROUND, self._answer, answer)
 
     def _answer(self, packet: Packet) -> None:
         if not self.down and (self.output is None or self.output(packet) is None):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.verdict import Form, Place, Verdict
 from sim.elements import Router, View
 from sim.network import FORWARD, REVERSE
-from sim.packet import ICMP, UDP
+from sim.packet import UDP
 from sim.truth import elements_of, truth_of, view_of
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _beyond(judgement: Judgement, truth: Truth) -> Iterator[str]:
 def _routers(world: World, judgement: Judgement) -> Iterator[str]:
     """The routers that the control found: those that stand there, at the TTL where they stand."""
     control = View(
-        UDP if world.blueprint.agent else ICMP,
+        UDP if world.blueprint.agent else world.blueprint.icmp,
         True,
         FORWARD if judgement.train.direction == "forward" else REVERSE,
         128,
@@ -98,7 +98,8 @@ def _known(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
     stale = dccp and truth.nat == "translated" and judgement.verdict is not Verdict.MODIFIED  # which says more
     if stale and judgement.arrived and "checksum" not in said:
         yield f"C17: its checksum is stale, and nobody says so: {said}"
-    nobody = judgement.train.protocol == ICMP and judgement.train.form is Form.BARE  # reads as an ICMP error
+    icmp = judgement.train.protocol == world.blueprint.icmp
+    nobody = icmp and judgement.train.form is Form.BARE  # reads as an ICMP error
     if judgement.verdict not in {Verdict.LOST, Verdict.REJECTED} or nobody:
         return
     for address, ttl, number in _LAST.findall(said):

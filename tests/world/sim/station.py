@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pytest_hdp.packet.ip import parse_ipv4
+from pytest_hdp.packet.view import view
 from pytest_hdp.vantage import bpf
 from pytest_hdp.vantage.station import Observation, Overflow
 from sim.bpf import Filter, compiled
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sim.host import Host
 
 SENDING = 2_000  # ns that one sendto(2) takes
+ANY = ("0.0.0.0", "::")
 TAKEN = 832  # bytes of a receive buffer that a small packet takes: FACTS 5
 
 
@@ -120,7 +121,7 @@ class SimStation:
 
     def datagram(self, address: str, port: int = 0, program: Any = None, buffer: int | None = None) -> tuple[int, int]:
         """As Station.datagram."""
-        if address not in (*self.host.addresses, "0.0.0.0"):
+        if address not in (*self.host.addresses, *ANY):
             raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
         handle = self._next
         port = port or 40_000 + handle
@@ -150,7 +151,7 @@ class SimStation:
         if self.waiting is None:
             self.host.network.clock.spend(SENDING)
         opened = self._sockets[handle]
-        source = self._source or (opened.address if opened.address not in ("", "0.0.0.0") else self.host.address)
+        source = self._source or (opened.address if opened.address not in ("", *ANY) else self.host.address)
         if opened.header:
             packet = _from_bytes(data)
         else:
@@ -194,15 +195,16 @@ class SimStation:
         if not listening:
             return False
         data = packet.data
+        seen = data[packet.header :] if packet.six else data  # raw IPv6 sockets get no header, nor do their filters
         for opened in listening:
-            if opened.accepts(data):  # type: ignore[misc]
+            if opened.accepts(seen):  # type: ignore[misc]
                 self._see(opened, -1, data, packet.source, "")
         return True
 
     def datagram_for(self, packet: Packet, port: int) -> bool:
         """Give a datagram to the socket of its port; whether there was one."""
         for opened in self._datagrams:
-            if opened.port == port and opened.address in (packet.destination, "0.0.0.0"):
+            if opened.port == port and opened.address in (packet.destination, *ANY):
                 if opened.accepts is None or opened.accepts(packet.payload):
                     self._see(opened, -1, packet.payload[8:], packet.source, "")
                 return True
@@ -273,6 +275,6 @@ def _compiled(program: bytes | Iterable[tuple[int, int, int, int]]) -> Filter:
 
 
 def _from_bytes(data: bytes) -> Packet:
-    parsed = parse_ipv4(data)
+    parsed = view(data)
     assert parsed is not None, "a header of the sender's own is whole"
-    return Packet(parsed.source, parsed.destination, parsed.protocol, parsed.payload, ttl=parsed.ttl)
+    return Packet(parsed.source, parsed.destination, parsed.protocol, parsed.payload, ttl=parsed.hop_limit)

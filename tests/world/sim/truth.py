@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction, Form, Verdict
 from pytest_hdp.measure.control.stand_in import scouts_for
-from pytest_hdp.packet.family import IPV4
+from pytest_hdp.packet.family import family_of
 from sim.elements import Double, Effect, Mangle, Replayer, Router, View
 from sim.network import FORWARD, REVERSE
-from sim.packet import ICMP, UDP
+from sim.packet import EXTENSION_HEADERS, UDP
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
@@ -162,7 +162,8 @@ def view_of(world: World, train: Train) -> View:
     entries = world.measurement.ledger.trains.get(train, ())
     data = entries[0].data if entries else b""
     way = FORWARD if train.direction is Direction.FORWARD else REVERSE
-    return View(train.protocol & 255, train.form is Form.WELLFORMED, way, 20 + len(data), data[:4])
+    size = world.blueprint.header + len(data)
+    return View(train.protocol & 255, train.form is Form.WELLFORMED, way, size, data[:4])
 
 
 def _journey(world: World, view: View) -> Iterator[tuple[object, list[Effect], View]]:
@@ -216,11 +217,12 @@ def _listed(effect: Effect | None) -> list[Effect]:
 
 def _has_state(world: World, view: View, owner: object) -> bool:
     """Whether what goes the other way under this number comes to this box, and leaves a state that this finds."""
-    if view.number == ICMP and view.wellformed:
+    icmp = world.blueprint.icmp
+    if view.number == icmp and view.wellformed:
         return False  # an echo request is nobody's answer
     for train in world.blueprint.trains:
         other = view_of(world, train)
-        if other.way == view.way or (view.number in {ICMP, UDP} and other.wellformed is not view.wellformed):
+        if other.way == view.way or (view.number in {icmp, UDP} and other.wellformed is not view.wellformed):
             continue
         for effect, now in _until_it_dies(world, other):
             if effect.kind in ("translate", "opens") and effect.owner is owner and now.number == view.number:
@@ -240,14 +242,15 @@ def _until_it_dies(world: World, view: View) -> Iterator[tuple[Effect, View]]:
 def _any_control(world: World, way: int) -> bool:
     """Whether anything at all gets through this way: only then is there a path of which something can be said."""
     trains = [view_of(world, train) for train in world.blueprint.trains]
-    scouts = [View(each.protocol, each.form is Form.WELLFORMED, way, 100) for each in scouts_for(way, IPV4)]
+    tried = scouts_for(way, family_of(world.blueprint.target))
+    scouts = [View(each.protocol, each.form is Form.WELLFORMED, way, 100) for each in tried]
     others = (view for view in (*trains, *scouts) if view.way == way)
     return usual_control(world, way) or any(_gets_through(world, view) for view in others)
 
 
 def usual_control(world: World, way: int) -> bool:
     """Whether UDP or echoes get through this way: else who leaked and who was translated nobody can tell."""
-    return any(_gets_through(world, View(number, True, way, 100)) for number in (UDP, ICMP))
+    return any(_gets_through(world, View(number, True, way, 100)) for number in (UDP, world.blueprint.icmp))
 
 
 def _gets_through(world: World, view: View) -> bool:
@@ -305,7 +308,7 @@ def _rejected(world: World, view: View, effect: Effect, element: object, way: _W
     unheard = (
         way.nat == "leaked"  # the error goes to an address that nobody routes to
         or way.muted
-        or (view.number == ICMP and not view.wellformed)
+        or (view.number == world.blueprint.icmp and not view.wellformed)
         or all(dumb)
     )
     verdicts = {lost} if unheard else {V.REJECTED}
@@ -340,10 +343,11 @@ def _arrived(world: World, view: View, way: _Way) -> Truth:
     blueprint = world.blueprint
     if view.number == UDP:
         answered = view.wellformed and blueprint.answers
-    elif view.number == ICMP:
+    elif view.number == blueprint.icmp:
         answered = view.wellformed and blueprint.echoes
     else:
-        answered = blueprint.answers and view.number not in blueprint.handled
+        through = blueprint.six and view.wellformed and view.number in EXTENSION_HEADERS  # what is inside is unknown
+        answered = blueprint.answers and (through or view.number not in blueprint.handled)
     if answered and way.nat != "leaked" and not way.muted:
         return _made(world, {V.REACHED}, way, None, "the target answers it")
     return _made(world, {V.SILENT}, way, None, "the target takes it without an answer")

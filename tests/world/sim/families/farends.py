@@ -120,7 +120,7 @@ def _nonsense(chance: object) -> object:
     return [(pick(words), *(pick((*atoms, seen, [], ())) for _ in range(pick((0, 1, 2, 3)))))]
 
 
-@family(agent=True, group="far end", mild=True)
+@family(agent=True, group="far end", mild=True, only=4)
 def agent_lies(print_: Blueprint) -> None:
     """The agent says what it likes of what it saw and sent."""
     far = far_away(print_)

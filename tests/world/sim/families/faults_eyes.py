@@ -39,7 +39,7 @@ def unreachable_then_dropped(print_: Blueprint) -> None:
     print_.notes.append(f"{first.name} has no way on for moments, and {last.name} drops {sorted(numbers)}")
 
 
-@family(mild=True, beside=True)
+@family(mild=True, beside=True, only=4)
 def number_zero(print_: Blueprint) -> None:
     """Number 0 is asked for too, both ways where that is to be had: no socket can listen to it."""
     ways = {Direction.FORWARD, *(each.direction for each in print_.trains)}

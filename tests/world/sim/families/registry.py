@@ -21,7 +21,8 @@ class Family:
 
     `mild`: it goes with everything; `alone`: it goes with nothing but the mild. `fault`: what today's code gets wrong
     here, by the number that it has in the list of known faults; such a family is not drawn by default. `beside`: it is
-    drawn beside the others, in one world of ten, so that it changes no other's draw.
+    drawn beside the others, in one world of ten, so that it changes no other's draw. `only`: the version of IP in whose
+    worlds it can be, 0 for either.
     """
 
     add: Callable[[Blueprint], None]
@@ -31,12 +32,15 @@ class Family:
     mild: bool = False
     alone: bool = False
     beside: bool = False
+    only: int = 0
 
     def goes_with(self, other: Family) -> bool:
         """Whether one world may have both."""
         if self.group and self.group == other.group:
             return False
         if None not in (self.agent, other.agent) and self.agent is not other.agent:
+            return False
+        if 0 not in (self.only, other.only) and self.only != other.only:
             return False
         return not (self.alone and not other.mild) and not (other.alone and not self.mild)
 
@@ -53,11 +57,12 @@ def family(
     mild: bool = False,
     alone: bool = False,
     beside: bool = False,
+    only: int = 0,
 ) -> Callable[[Add], Add]:
     """Register a family under its function's name."""
 
     def keep(add: Add) -> Add:
-        FAMILIES[add.__name__.replace("_", "-")] = Family(add, agent, group, fault, mild, alone, beside)
+        FAMILIES[add.__name__.replace("_", "-")] = Family(add, agent, group, fault, mild, alone, beside, only)
         return add
 
     return keep
