@@ -109,6 +109,11 @@ def packed(address: str) -> bytes:
     return IPv6Address(address).packed if ":" in address else IPv4Address(address).packed
 
 
+def without_zone(address: str) -> str:
+    """Return a numeric address as it stands in packets, which name no interface."""
+    return address.partition("%")[0]
+
+
 @lru_cache(maxsize=1024)
 def of_one_host(address: str) -> bool:
     """Return whether one host may have it: not one of those that lead to many, to nobody, or to whoever asks."""

@@ -34,7 +34,7 @@ def header(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
         )
         if route.name.kind == "internet" and route.name.agent is None:
             told = (
-                f"hdp: {named(config, route.name.source)}, to {route.name.target}, no agent there: {trains}, "
+                f"hdp: {named(config, route.name.source)}, to {route.name.target}{called}, no agent there: {trains}, "
                 f"as fast as its ICMP errors come, {against}"
             )
         if (seconds := campaign.earlier.get(key)) is not None and seconds < LINGERS:

@@ -1,7 +1,7 @@
 """A station: sockets that send, tap and listen, with kernel filters, kernel timestamps and drop counters.
 
-Standard library only, Python 3.8 or later, Linux 4.12 or later, one self-contained file: it is run in process, and
-shipped as source to hosts that have nothing of ours. It knows nothing of what it sends.
+Standard library only, Python 3.8 or later, Linux 4.12 or later: it is run in process, and shipped as source, with
+rtnetlink.py, to hosts that have nothing of ours. It knows nothing of what it sends.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import socket
 import struct
 import time
 from typing import Any, Callable, Iterable, Iterator, Sequence, Tuple, Union  # noqa: UP035 (Python 3.8)
+
+from pytest_hdp.vantage.rtnetlink import bind_usable, connect_usable, interface_of, is_link_local, outgoing_interface
 
 # (handle, nanoseconds since the Unix epoch, packet type, bytes, source address, interface).
 # Bytes: from the IP header for taps and raw sockets; from the payload for UDP sockets. The kernel hands over no IPv6
@@ -55,10 +57,6 @@ _IPV6_AUTOFLOWLABEL = 70
 _ETH_P_ALL = 3
 _SIOCGIFNAME = 0x8910
 _SIOCGIFINDEX = 0x8933
-_RTM_NEWROUTE = 24
-_RTM_GETROUTE = 26
-_RTA_DST = 1
-_RTA_OIF = 4
 _IPPROTO_RAW = 255
 _CHECKSUMMED = (58, 135)  # into packets of these a raw IPv6 socket writes a checksum, unless told not to
 _IP_DF = 0x4000  # "don't fragment", as the kernel sets by default
@@ -111,6 +109,7 @@ class Station:
         self._readers: dict[int, _Reader] = {}
         self._counted: dict[int, Overflow] = {}
         self._source: dict[int, list[tuple[int, int, bytes]]] = {}
+        self._link = 0  # index of the interface that link-local addresses without a zone are of, if it is known
         self._epoll = select.epoll()
         self._batch = _Batch()
 
@@ -212,7 +211,8 @@ class Station:
 
         program sees the UDP header first. With a program the socket is left out of `drops`: the kernel counts what a
         UDP socket's filter rejects as dropped (net/ipv4/udp.c).
-        Returns the handle and the port. Raises OSError: EADDRINUSE, EADDRNOTAVAIL, EACCES.
+        Returns the handle and the port. A link-local address may be without its zone if one interface has it.
+        Raises OSError: EADDRINUSE, EADDRNOTAVAIL, EACCES; EALREADY for an address that is not in use yet (RFC 4862).
         """
         family = _family(address)
         opened = self._open(family, socket.SOCK_DGRAM, 0)
@@ -221,8 +221,7 @@ class Station:
             if family == socket.AF_INET6:
                 opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                 _send_as_it_is(opened)
-            opened.bind(_destination(opened, address, port))
-            bound = opened.getsockname()[1]
+            bound = self._bind(opened, address, port)[1]
         return self._keep_reader(opened, counted=program is None), bound
 
     # Working
@@ -238,14 +237,16 @@ class Station:
     def send_from(self, address: str) -> None:
         """Give what is sent by this IP version from now on this source, whatever the routes prefer: IP_PKTINFO.
 
-        Raises OSError: EADDRNOTAVAIL for an address that is not this host's.
+        A link-local one, with its zone or without, has all leave by its interface. Raises OSError: EADDRNOTAVAIL for
+        an address that is not this host's; as `datagram` does.
         """
         family = _family(address)
         with self._open(family, socket.SOCK_DGRAM, 0) as trying:
-            trying.bind(_destination(trying, address, 0))
+            bound = self._bind(trying, address, 0)
         packed = socket.inet_pton(family, address.partition("%")[0])
         if family == socket.AF_INET6:
-            self._source[family] = [(socket.IPPROTO_IPV6, _IPV6_PKTINFO, packed + bytes(4))]
+            self._link = bound[3]
+            self._source[family] = [(socket.IPPROTO_IPV6, _IPV6_PKTINFO, packed + struct.pack("=I", self._link))]
         else:
             self._source[family] = [(socket.IPPROTO_IP, _IP_PKTINFO, struct.pack("=i4s4x", 0, packed))]
         for handle in self._sockets:
@@ -278,13 +279,19 @@ class Station:
         """Find the way to a numeric address: our source address, the interface, and the path's MTU in bytes.
 
         Nothing is sent. The MTU is the interface's, or what path MTU discovery has found to be less; at most 65535.
-        Raises OSError: ENETUNREACH, EHOSTUNREACH, EACCES for a broadcast address.
+        Raises OSError: ENETUNREACH, EHOSTUNREACH, EACCES for a broadcast address, ENODEV for a zone that there is not;
+        EADDRNOTAVAIL, EALREADY where no answer could come back to what IPv6 would send from.
         """
         family = _family(target)
         with self._open(family, socket.SOCK_DGRAM, 0) as asking:
-            asking.connect(_destination(asking, target, 9))
+            to = _destination(asking, target, 9)
             zone = target.partition("%")[2]
-            index = _interface_index(asking, zone) if zone else self._outgoing_interface(family, target)
+            if family == socket.AF_INET6:
+                connect_usable(asking, to, self._netlink)
+            else:
+                asking.connect(to)
+            with self._netlink() as of_routes:
+                index = to[3] if zone else outgoing_interface(of_routes, family, target)
             level, option = (
                 (socket.IPPROTO_IPV6, _IPV6_MTU) if family == socket.AF_INET6 else (socket.IPPROTO_IP, _IP_MTU)
             )
@@ -301,6 +308,21 @@ class Station:
 
     # Inside
 
+    def _bind(self, opened: socket.socket, address: str, port: int) -> tuple[Any, ...]:
+        """Bind to an own address, with some patience for one that is not in use yet. Returns what it is bound to."""
+        to = _destination(opened, address, port)
+        if len(to) == 2 and is_link_local(address):
+            with self._netlink() as asking:
+                to = (*to, 0, self._link or interface_of(asking, address))
+        if opened.family == socket.AF_INET6:
+            bind_usable(opened, to, self._netlink)
+        else:
+            opened.bind(to)
+        return opened.getsockname()  # type: ignore[no-any-return]
+
+    def _netlink(self) -> socket.socket:
+        return self._open(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+
     def _open(self, family: int, kind: int, protocol: int) -> socket.socket:
         return with_room(self.factory, family, kind, protocol)  # type: ignore[no-any-return]
 
@@ -316,7 +338,7 @@ class Station:
         source = self._source.get(int(opened.family), [])
         if handle in self._of_zero and opened.family == socket.AF_INET6:
             return lambda data, to: opened.sendmsg(
-                [self._header_of_zero6(opened, to[0], len(data)), data], (), 0, _destination(opened, to[0], 0)
+                [self._header_of_zero6(opened, to[0], len(data)), data], source, 0, _destination(opened, to[0], 0)
             )
         if handle in self._of_zero:
             return lambda data, to: opened.sendmsg([_header_of_zero(opened, to[0]), data], source, 0, to)
@@ -342,26 +364,6 @@ class Station:
         if counted:
             self._counted[handle] = overflow
         return handle
-
-    def _outgoing_interface(self, family: int, target: str) -> int:
-        """Ask rtnetlink(7): the interface that owns the source address need not be the one that is sent through."""
-        address = socket.inet_pton(family, target)
-        attribute = struct.pack("=HH", 4 + len(address), _RTA_DST) + address
-        route = struct.pack("=BBBBBBBBI", family, 8 * len(address), 0, 0, 0, 0, 0, 0, 0)
-        request = struct.pack("=IHHII", 16 + len(route + attribute), _RTM_GETROUTE, 1, 1, 0) + route + attribute
-        with self._open(socket.AF_NETLINK, socket.SOCK_RAW, 0) as asking:
-            asking.sendto(request, (0, 0))
-            answer = asking.recv(_LARGEST)
-        if struct.unpack_from("=H", answer, 4)[0] != _RTM_NEWROUTE:
-            number = -struct.unpack_from("=i", answer, 16)[0]
-            raise OSError(number, os.strerror(number))
-        at = 28
-        while at + 4 <= len(answer):
-            length, kind = struct.unpack_from("=HH", answer, at)
-            if kind == _RTA_OIF:
-                return int(struct.unpack_from("=I", answer, at + 4)[0])
-            at += max(4, (length + 3) & ~3)
-        raise OSError(errno.ENETUNREACH, os.strerror(errno.ENETUNREACH))
 
 
 class Overflow:

@@ -16,10 +16,10 @@ from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.campaign.campaign import Route
 from pytest_hdp.measure.campaign.second import SECOND_HOST, UNSOLICITED, once
-from pytest_hdp.measure.path.endpoints import End, PathUnavailable, far_end, no_route, refuse_itself
+from pytest_hdp.measure.path.endpoints import End, PathUnavailable, far_end, near_end, refuse_itself
 from pytest_hdp.measure.path.open_path import OpenPath
 from pytest_hdp.measure.schedule.engine import Measurement
-from pytest_hdp.packet.family import IPV4, Family, family_of
+from pytest_hdp.packet.family import IPV4, Family, family_of, without_zone
 from pytest_hdp.vantage import kernel
 from pytest_hdp.vantage.netns.socket_pool import Opener
 from pytest_hdp.vantage.places import Place, PlaceError, can_open_raw, check_kernel, check_usable, here, loopback_place
@@ -83,17 +83,14 @@ def between(
     `name`: the target's, if it has one.
     """
     key = route_key(f"target:{name or target}", family_of(target))
-    path_name = PathName("netns", name or target, source.describe(), target, agent.describe())
+    path_name = PathName("netns", name or target, source.describe(), without_zone(target), agent.describe())
 
     @contextmanager
     def opened() -> Generator[OpenPath]:
         with source.station() as near, agent.station() as far:
+            end = near_end(near, target, source.describe())
             try:
-                address, interface, _ = near.route(target)
-            except OSError as error:
-                raise no_route(source.describe(), target, error) from None
-            try:
-                path = OpenPath(replace(path_name, source=address), End(near, address, interface), far_end(far, target))
+                path = OpenPath(replace(path_name, source=end.address), end, far_end(far, path_name.target))
             except OSError as error:
                 raise PathUnavailable(f"{agent.describe()} can't open what it takes: {error.strerror}") from None
             with path:
@@ -113,17 +110,14 @@ def agentless(
         check_kernel()
         raise PlaceError(f'sending to {target} requires CAP_NET_RAW: run as root (sudo "$(command -v pytest)" ...)')
     key = route_key(f"target:{name or target}", family_of(target))
-    path_name = PathName("internet", name or target, source.describe(), target, None)
+    path_name = PathName("internet", name or target, source.describe(), without_zone(target), None)
 
     @contextmanager
     def opened() -> Generator[OpenPath]:
         with source.station() as near:
-            try:
-                address, interface, _ = near.route(target)
-            except OSError as error:
-                raise no_route(source.describe(), target, error) from None
-            refuse_itself(address, interface, target, "this host" if isinstance(source, here) else source.describe())
-            with OpenPath(replace(path_name, source=address), End(near, address, interface), None) as path:
+            end = near_end(near, target, source.describe())
+            refuse_itself(end, path_name.target, "this host" if isinstance(source, here) else source.describe())
+            with OpenPath(replace(path_name, source=end.address), end, None) as path:
                 yield path
 
     return _with_profile(Route(key, path_name, opened, default, privilege=source.describe()), profile)

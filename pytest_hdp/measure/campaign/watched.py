@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.result import PathName
 from pytest_hdp.judge.route_keys import route_key
 from pytest_hdp.measure.campaign.campaign import Route
-from pytest_hdp.measure.path.endpoints import End, PathUnavailable, far_end, no_route, refuse_itself
+from pytest_hdp.measure.path.endpoints import PathUnavailable, far_end, near_end, refuse_itself
 from pytest_hdp.measure.path.open_path import OpenPath
-from pytest_hdp.packet.family import family_of
+from pytest_hdp.packet.family import family_of, without_zone
 from pytest_hdp.vantage import kernel
 from pytest_hdp.vantage.places import PlaceError
 from pytest_hdp.vantage.remote.far_host import FarHost
@@ -41,17 +41,19 @@ def watched(
     """
     seen_by = agent.describe() if agent is not None else None
     called = name or target
-    path_name = PathName(kind="internet", name=called, source=source.describe(), target=target, agent=seen_by)
+    path_name = PathName(
+        kind="internet", name=called, source=source.describe(), target=without_zone(target), agent=seen_by
+    )
 
     @contextmanager
     def opened() -> Generator[OpenPath]:
         try:
             with source.station() as near:
                 if agent is None:
-                    with _open(path_name, near, None) as path:
+                    with _open(path_name, target, near, None) as path:
                         yield path
                 else:
-                    with agent.station() as far, _open(path_name, near, far) as path:
+                    with agent.station() as far, _open(path_name, target, near, far) as path:
                         yield path
         except PlaceError as error:
             raise PathUnavailable(str(error)) from None
@@ -87,15 +89,13 @@ def watched(
     return replace(route, expects=profile.name, expect=lambda train, _: known.expectation(train))
 
 
-def _open(name: PathName, near: Station | RemoteStation, far: Station | RemoteStation | None) -> OpenPath:
-    try:
-        address, interface, _ = near.route(name.target)
-    except OSError as error:
-        raise no_route(name.source, name.target, error) from None
+def _open(name: PathName, target: str, near: Station | RemoteStation, far: Station | RemoteStation | None) -> OpenPath:
+    """`target`: the path's, with its zone if it has one."""
+    source = near_end(near, target, name.source)
     if far is None:
-        refuse_itself(address, interface, name.target, name.source)
+        refuse_itself(source, name.target, name.source)
     try:
         end = far_end(far, name.target) if far is not None else None
-        return OpenPath(replace(name, source=address), End(near, address, interface), end)
+        return OpenPath(replace(name, source=source.address), source, end)
     except OSError as error:
         raise PathUnavailable(f"{name.agent or name.source} can't open what it takes: {error.strerror}") from None

@@ -16,6 +16,7 @@ from pytest_hdp.measure.latency.packets import TAG, UDP_NUMBER, datagram
 from pytest_hdp.measure.path.endpoints import PathUnavailable, refusal
 from pytest_hdp.packet.view import view
 from pytest_hdp.vantage import bpf
+from pytest_hdp.vantage.rtnetlink import is_link_local
 from pytest_hdp.vantage.station import Station
 
 if TYPE_CHECKING:
@@ -109,8 +110,8 @@ class Post:
         self._chance = random.Random(0)
         self._of_datagrams: set[int] = set()
         try:
-            if self._own is not None and end is not path.near and end.bind is None and not _by_itself(path, end):
-                self._own.send_from(end.address)
+            if self._own is not None and end.bind is None and not _by_itself(path, end):
+                self._own.send_from(end.zoned)
             for kind in {kind.socket_key: kind for kind in wanted}.values():
                 self._open(kind, flows)
         except OSError as error:
@@ -189,6 +190,10 @@ class Post:
 
 def _by_itself(path: OpenPath, end: End) -> bool:
     """Whether its kernel sends from this address of its own accord; to be told so costs each packet a little."""
+    if is_link_local(end.address):
+        return False
+    if end is path.near:
+        return True
     try:
         return end.station.route(path.near.address)[0] == end.address
     except OSError:

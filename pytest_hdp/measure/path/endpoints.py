@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from errno import (
+    EADDRINUSE,
     EADDRNOTAVAIL,
+    EALREADY,
     EBADF,
     ECONNRESET,
     EHOSTUNREACH,
@@ -12,6 +14,7 @@ from errno import (
     ENETUNREACH,
     ENFILE,
     ENOBUFS,
+    ENODEV,
     ENOMEM,
     EPIPE,
     errorcode,
@@ -21,6 +24,7 @@ from typing import TYPE_CHECKING
 from pytest_hdp.packet.family import IPV6, family_of
 from pytest_hdp.vantage.remote.client import RemoteStation
 from pytest_hdp.vantage.remote.exchange import AgentGone
+from pytest_hdp.vantage.rtnetlink import is_link_local
 
 if TYPE_CHECKING:
     from pytest_hdp.packet.family import Family
@@ -44,6 +48,11 @@ class End:
     bind: str | None = None
 
     @property
+    def zoned(self) -> str:
+        """The address with the interface that it is good for, if it is link-local and that is known."""
+        return f"{self.address}%{self.interface}" if is_link_local(self.address) and self.interface else self.address
+
+    @property
     def remote(self) -> RemoteStation | None:
         """The station, if it is at a far host."""
         return self.station if isinstance(self.station, RemoteStation) else None
@@ -63,13 +72,32 @@ class PathUnavailable(Exception):  # noqa: N818
 
 
 def no_route(source: str, target: str, error: OSError) -> PathUnavailable:
-    """What to raise where the source's kernel knows no way to the target."""
+    """What to raise where the source's kernel knows no way to the target, or none that answers come back by."""
+    if error.errno in {EADDRINUSE, EADDRNOTAVAIL, EALREADY}:
+        return PathUnavailable(f"at {source}, {error.strerror}")
+    if error.errno == ENODEV:
+        return PathUnavailable(f"there is no interface {target.partition('%')[2]} at {source}")
     return PathUnavailable(f"no route to {target} from {source}: {error.strerror}")
 
 
-def refuse_itself(address: str, interface: str, target: str, source: str) -> None:
-    """Raise PathUnavailable where the way from `address` to the target leaves no host: nothing is to be learnt."""
-    if address == target or interface == "lo":
+def near_end(near: Station | RemoteStation, target: str, source: str) -> End:
+    """The end that sends to the target first. Raises PathUnavailable: see `no_route`.
+
+    What is sent to a link-local address leaves by the interface that its zone names, whichever address that is.
+    """
+    try:
+        address, interface, _ = near.route(target)
+        end = End(near, address, interface)
+        if "%" in target:
+            near.send_from(end.zoned)
+    except OSError as error:
+        raise no_route(source, target, error) from None
+    return end
+
+
+def refuse_itself(end: End, target: str, source: str) -> None:
+    """Raise PathUnavailable where the way from an end to the target leaves no host: nothing is to be learnt."""
+    if end.address == target or end.interface == "lo":
         raise PathUnavailable(f"{target} is {source} itself: pytest suites/loopback measures that")
 
 
@@ -107,7 +135,7 @@ def far_end(far: Station | RemoteStation, target: str) -> End:
     try:
         handle, _ = far.datagram(target)
     except OSError as error:
-        if error.errno != EADDRNOTAVAIL:
+        if error.errno != EADDRNOTAVAIL or is_link_local(target):
             raise
         return End(far, _own_address(far, target), None, bind=family_of(target).anywhere)
     far.discard(handle)

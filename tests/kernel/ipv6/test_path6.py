@@ -98,7 +98,7 @@ def test_a_stock_target_by_itself_reaches_246_numbers(run):
     ("target", "says"),
     [
         ("2001:db8:ffff::1", "no route to 2001:db8:ffff::1"),
-        ("fe80::1%c", "fe80::1%c is good for one link, which can't be measured yet: name a global address"),
+        ("fe80::1%w", "there is no interface w at"),
     ],
 )
 def test_no_way_there_is_said_and_nothing_measured(run, target, says):
