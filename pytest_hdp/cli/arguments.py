@@ -77,6 +77,11 @@ def any_address(text: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def own_address(text: str) -> str:
+    """A numeric address of either version of IP to listen at, or that which stands for all of one."""
+    return text if text == "::" else any_address(text)
+
+
 def complain(message: str, status: int) -> int:
     """Say what is wrong in one line, and return the exit status."""
     print(f"hdp: {message}", file=sys.stderr)

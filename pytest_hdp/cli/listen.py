@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
-import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_hdp.cli import arguments
 from pytest_hdp.packet.encoding import Encoding
+from pytest_hdp.packet.family import FAMILIES, family_of
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterable, Iterator
 
+    from pytest_hdp.packet.family import Family
     from pytest_hdp.report.heard import Heard
     from pytest_hdp.vantage.station import Observation, Station
 
 BUFFER = 4 << 20
+_NOT_THE_NUMBERS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.ENODEV)
 OTHER_FILES = 30  # that a process has open besides
 _EXAMPLES = """examples:
   hdp listen 255
   hdp listen 47,50-51,sctp --count 10 --json
   hdp listen --all --table --write everything.pcapng
+  hdp listen 253 --address 2001:db8::1
+
+It hears IPv4 and IPv6; --address 0.0.0.0 is all of IPv4, --address :: all of IPv6.
 
 A number that the kernel uses itself (TCP's, UDP's) shows its traffic too, over SSH also that of this terminal.
 Ctrl-C ends."""
@@ -53,7 +59,9 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     form.add_argument("--table", action="store_true", help="rows of a Markdown table")
     form.add_argument("--json", action="store_true", help="one JSON object per line")
     parser.add_argument("--count", type=arguments.count, default=0, metavar="N", help="end after N packets")
-    parser.add_argument("--address", type=arguments.address, metavar="ADDR", help="only what is sent to this address")
+    parser.add_argument(
+        "--address", type=arguments.own_address, metavar="ADDR", help="only what is sent to this address"
+    )
     parser.add_argument(
         "--encoding", type=arguments.encoding, default=Encoding.PLAIN, metavar="NAME", help=", ".join(Encoding)
     )
@@ -67,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
 
     if lack := lacking(taps=False):
         return arguments.complain(f"this kernel lacks {lack}", arguments.USAGE_ERROR)
-    few = _too_few_files(len(_numbers(options)))
+    few = _too_few_files(len(_numbers(options)) * len(_families(options)))
     return arguments.complain(few, arguments.USAGE_ERROR) if few else _listen(options)
 
 
@@ -77,11 +85,8 @@ def _listen(options: argparse.Namespace) -> int:
     with Station() as station, contextlib.ExitStack() as stack:
         try:
             listening = _open(station, options)
-        except PermissionError:
-            return arguments.no_privilege()
-        except OSError:
-            told = f"{options.address} is no address of this host: leave --address out to hear what is sent to any"
-            return arguments.complain(told, arguments.USAGE_ERROR)
+        except OSError as error:
+            return _refused(options, error)
         if not listening:
             return 1
         try:
@@ -96,6 +101,15 @@ def _listen(options: argparse.Namespace) -> int:
         return _show(station, options, keep, listening)
 
 
+def _refused(options: argparse.Namespace, error: OSError) -> int:
+    if isinstance(error, PermissionError):
+        return arguments.no_privilege()
+    told = f"{options.address} is no address of this host: leave --address out to hear what is sent to any"
+    if error.errno == errno.EAFNOSUPPORT:
+        told = "this kernel has no IPv6 (EAFNOSUPPORT)"
+    return arguments.complain(told, arguments.USAGE_ERROR)
+
+
 def _numbers(options: argparse.Namespace) -> tuple[int, ...]:
     if options.all:
         return arguments.EVERY_NUMBER
@@ -103,16 +117,21 @@ def _numbers(options: argparse.Namespace) -> tuple[int, ...]:
     return found
 
 
-def _too_few_files(numbers: int) -> str:
+def _families(options: argparse.Namespace) -> tuple[Family, ...]:
+    """Both versions of IP, or that of the address."""
+    return (family_of(options.address),) if options.address else FAMILIES
+
+
+def _too_few_files(sockets: int) -> str:
     """What to do if so many sockets may not be open at a time; else nothing."""
     import resource
 
-    needed = OTHER_FILES + numbers
+    needed = OTHER_FILES + sockets
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if needed <= most:
         return ""
     return (
-        f"to listen under {numbers} numbers takes about {needed} open files, and this process may open {most}: "
+        f"to listen by {sockets} sockets takes about {needed} open files, and this process may open {most}: "
         f"allow more (ulimit -n {needed}), or name fewer numbers"
     )
 
@@ -122,17 +141,23 @@ def _open(station: Station, options: argparse.Namespace) -> list[int]:
     from pytest_hdp.packet.registry import slug
     from pytest_hdp.vantage import bpf
 
-    listening = []
-    for number in _numbers(options):
+    listening: dict[int, None] = {}
+    refused: dict[int, str | None] = {}
+    for family, number in itertools.product(_families(options), _numbers(options)):
+        address = "" if options.address == family.anywhere else options.address or ""
         try:
-            station.listen(socket.AF_INET, number, bpf.accept_all(), buffer=BUFFER, address=options.address or "")
+            station.listen(family.socket_family, number, bpf.accept_all(), buffer=BUFFER, address=address)
         except OSError as error:
-            if isinstance(error, PermissionError) or error.errno == errno.EADDRNOTAVAIL:
+            if error.errno == errno.EAFNOSUPPORT and not options.address:
+                continue  # a kernel without IPv6: what comes by IPv4 is all that comes
+            if isinstance(error, PermissionError) or error.errno in _NOT_THE_NUMBERS:
                 raise
-            arguments.complain(f"socket() refused {number} ({slug(number)}): {error.strerror}", 1)
+            refused[number] = error.strerror
         else:
-            listening.append(number)
-    return listening
+            listening[number] = None
+    for number in refused.keys() - listening.keys():
+        arguments.complain(f"socket() refused {number} ({slug(number)}): {refused[number]}", 1)
+    return list(listening)
 
 
 def _show(station: Station, options: argparse.Namespace, keep: Callable[[Heard], None], listening: list[int]) -> int:
@@ -215,7 +240,7 @@ def _writer(options: argparse.Namespace) -> Iterator[Callable[[Heard], None]]:
             sys.exit(arguments.complain(f"{options.write} is not complete: {error.strerror}", 1))
 
     def keep(packet: Heard) -> None:
-        number = packet.ip.protocol if packet.ip is not None else "unknown"
+        number = packet.protocol if packet.ip is not None else "unknown"
         form = "" if options.all or packet.udp is not None else ", bare"  # which hdp.lua then shows as HDP
         comment = f"{MARK}: heard by hdp listen, protocol {number}{form}"
         write(pcapng.packet(0, packet.time, packet.data, outgoing=False, comment=comment))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_hdp.packet import hdp, tag
 from pytest_hdp.packet.encoding import Encoding, decode
-from pytest_hdp.packet.ip import DONT_FRAGMENT, MORE_FRAGMENTS, IPv4, parse_ipv4
+from pytest_hdp.packet.ip import DONT_FRAGMENT, MORE_FRAGMENTS, IPv4, IPv6, parse_ipv4, parse_ipv6
 from pytest_hdp.packet.registry import slug
 from pytest_hdp.report.markdown import HEADS, YES, escaped
 from pytest_hdp.untrusted.text import safe
@@ -44,12 +44,17 @@ class Heard:
     time: int
     data: bytes
     encoding: Encoding
-    ip: IPv4 | None
+    ip: IPv4 | IPv6 | None
     udp: tuple[int, int] | None
     header: hdp.Header | None
     tag: tag.Tag | None
     content: bytes
     decoded: bytes | None
+
+    @property
+    def protocol(self) -> int | None:
+        """The number under which it came: over IPv6 that of the fixed header, whatever it promises to follow."""
+        return self.ip.next_header if isinstance(self.ip, IPv6) else self.ip.protocol if self.ip is not None else None
 
     @property
     def delay_us(self) -> float | None:
@@ -60,9 +65,10 @@ class Heard:
 
 def hear(time: int, data: bytes, encoding: Encoding = Encoding.PLAIN) -> Heard:
     """Read a packet; never raises."""
-    ip = parse_ipv4(data)
-    payload = ip.payload if ip is not None else data
-    udp = _datagram(payload) if ip is not None and ip.protocol == _UDP else None
+    ip = parse_ipv4(data) or parse_ipv6(data)
+    payload = ip.body if isinstance(ip, IPv6) else ip.payload if ip is not None else data
+    number = ip.next_header if isinstance(ip, IPv6) else ip.protocol if ip is not None else None
+    udp = _datagram(payload) if number == _UDP else None
     parsed = hdp.parse(payload[8:] if udp is not None else payload)
     if parsed is None:
         return Heard(time, data, encoding, ip, udp, None, None, payload, None)
@@ -85,16 +91,8 @@ def _datagram(payload: bytes) -> tuple[int, int] | None:
 def as_lines(heard: Heard) -> list[str]:
     """Return IP header, HDP header and data, a line or more each."""
     if heard.ip is None:
-        return [f"{len(heard.data)} bytes that are no IPv4 packet", *_shown(heard.data)]
-    ip = heard.ip
-    more = f"  checksum {ip.checksum:04x}"
-    more += "  DF" if ip.flags & DONT_FRAGMENT else ""
-    more += f"  fragment at {ip.fragment_offset * 8}" if ip.fragment_offset or ip.flags & MORE_FRAGMENTS else ""
-    more += f"  options {ip.options.hex()}" if ip.options else ""
-    lines = [
-        f"{ip.source} > {ip.destination}  protocol {ip.protocol} ({slug(ip.protocol)})  ttl {ip.ttl}  "
-        f"id {ip.identification}  dscp {ip.dscp}  ecn {ip.ecn}  length {ip.total_length}{more}"
-    ]
+        return [f"{len(heard.data)} bytes that are no IP packet", *_shown(heard.data)]
+    lines = [_ipv6_line(heard.ip) if isinstance(heard.ip, IPv6) else _ipv4_line(heard.ip)]
     if heard.udp is not None:
         lines.append(f"  UDP {heard.udp[0]} > {heard.udp[1]}")
     if heard.header is None:
@@ -105,6 +103,25 @@ def as_lines(heard: Heard) -> list[str]:
     if heard.decoded is None:
         return [*lines, f"  {len(heard.content)} bytes that are not {heard.encoding}", *_shown(heard.content)]
     return [*lines, *_shown(heard.decoded)]
+
+
+def _ipv4_line(ip: IPv4) -> str:
+    more = f"  checksum {ip.checksum:04x}"
+    more += "  DF" if ip.flags & DONT_FRAGMENT else ""
+    more += f"  fragment at {ip.fragment_offset * 8}" if ip.fragment_offset or ip.flags & MORE_FRAGMENTS else ""
+    more += f"  options {ip.options.hex()}" if ip.options else ""
+    return (
+        f"{ip.source} > {ip.destination}  protocol {ip.protocol} ({slug(ip.protocol)})  ttl {ip.ttl}  "
+        f"id {ip.identification}  dscp {ip.dscp}  ecn {ip.ecn}  length {ip.total_length}{more}"
+    )
+
+
+def _ipv6_line(ip: IPv6) -> str:
+    return (
+        f"{ip.source} > {ip.destination}  protocol {ip.next_header} ({slug(ip.next_header)})  hop limit {ip.hop_limit}"
+        f"  label {ip.flow_label:05x}  dscp {ip.traffic_class >> 2}  ecn {ip.traffic_class & 3}  "
+        f"length {ip.payload_length}"
+    )
 
 
 def _shown(data: bytes) -> Iterator[str]:
@@ -131,7 +148,7 @@ def table_heads() -> list[str]:
 
 def as_row(heard: Heard) -> str:
     """Return a row of the article's table: the server's columns, since a listener knows nothing of the client's."""
-    number = heard.ip.protocol if heard.ip is not None else "-"
+    number = heard.protocol if heard.ip is not None else "-"
     source = heard.ip.source if heard.ip is not None else "-"
     delay = "-" if heard.delay_us is None else f"{heard.delay_us:.1f}"
     cells = (number, source, len(heard.data), YES, "-", "-", "-", delay)
@@ -141,7 +158,20 @@ def as_row(heard: Heard) -> str:
 def as_json(heard: Heard) -> str:
     """Return one JSON object on one line of ASCII, without its line end. `content` is text, or null beside `hex`."""
     record: dict[str, Any] = {"time": heard.time, "length": len(heard.data), "ip": None}
-    if heard.ip is not None:
+    if isinstance(heard.ip, IPv6):
+        ip = heard.ip
+        record["ip"] = {
+            "version": 6,
+            "source": ip.source,
+            "destination": ip.destination,
+            "protocol": ip.next_header,
+            "ttl": ip.hop_limit,
+            "flow_label": ip.flow_label,
+            "dscp": ip.traffic_class >> 2,
+            "ecn": ip.traffic_class & 3,
+            "payload_length": ip.payload_length,
+        }
+    elif heard.ip is not None:
         names = ("source", "destination", "protocol", "ttl", "identification", "dscp", "ecn", "flags")
         fields = {name: getattr(heard.ip, name) for name in (*names, "fragment_offset", "total_length", "checksum")}
         record["ip"] = fields | {"options": heard.ip.options.hex()}

@@ -280,7 +280,7 @@ def test_too_few_open_files_are_told_before_anything_is_heard():
     )
     assert done.returncode == 4
     (line,) = done.stderr.splitlines()
-    assert "this process may open 64: allow more (ulimit -n 286), or name fewer numbers" in line
+    assert "this process may open 64: allow more (ulimit -n 542), or name fewer numbers" in line
 
 
 def test_what_is_kept_belongs_to_who_called_sudo(bench, tmp_path, monkeypatch):
