@@ -24,7 +24,7 @@ from pytest_hdp.measure.campaign.share import measured_once
 from pytest_hdp.measure.path.capture import Capture
 from pytest_hdp.measure.path.waiting import GLANCE
 from pytest_hdp.measure.schedule.side_by_side import in_groups
-from pytest_hdp.packet.family import without_zone
+from pytest_hdp.packet.family import family_of, without_zone
 from pytest_hdp.plugin.collection import CAMPAIGN, LOOPBACK, SETTINGS, case_of, route_of, uses_path
 from pytest_hdp.plugin.earlier import Earlier, state_folder
 from pytest_hdp.plugin.handover import packets_from, shared_folder
@@ -202,8 +202,9 @@ def _to_target(settings: Settings, target: Target, profile: Profile | None) -> l
 def _from_source(settings: Settings, target: Target, profile: Profile | None, start: Spot | None, name: str) -> Route:
     from pytest_hdp.vantage.remote.far_host import FarHost
 
-    source = place(start, (without_zone(target.address),))
-    agent = place(target.agent) if target.agent is not None else None
+    family = family_of(target.address)
+    source = place(start, (without_zone(target.address),), family)
+    agent = place(target.agent, family=family) if target.agent is not None else None
     if isinstance(source, FarHost) or isinstance(agent, FarHost):
         from pytest_hdp.measure.campaign.watched import watched
 

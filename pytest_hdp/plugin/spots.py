@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pytest_hdp.packet.family import Family
     from pytest_hdp.vantage.places import Place
     from pytest_hdp.vantage.remote.far_host import FarHost
 
@@ -42,15 +43,17 @@ def spot(text: str) -> Spot:
     raise ValueError(f"{text!r} is not one of {FORMS}")
 
 
-def place(spot: Spot | None, peers: tuple[str, ...] = ()) -> Place | FarHost:
+def place(spot: Spot | None, peers: tuple[str, ...] = (), family: Family | None = None) -> Place | FarHost:
     """Where that is; None is this host. `peers`: addresses that may be sent to from there before anything came.
+
+    `family`: the version of IP that is all that is wanted of it.
 
     Raises PlaceError, one line, for a namespace that can't be had; a far host is reached later.
     """
     if spot is not None and spot.is_far:
         from pytest_hdp.vantage.remote.specs import far_host
 
-        return far_host(spot.how, spot.name, peers)
+        return far_host(spot.how, spot.name, peers, family)
     from pytest_hdp.vantage.places import here, netns
 
     return netns(spot.name) if spot is not None and spot.how == "netns" else here()

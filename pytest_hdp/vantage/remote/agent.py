@@ -27,7 +27,7 @@ from pytest_hdp.vantage.remote.preopened import (
     check,
     check_numeric,
     check_privilege,
-    drop_privilege,
+    give_up_privilege,
     source_of,
 )
 from pytest_hdp.vantage.station import Observation, Station, with_room
@@ -57,8 +57,7 @@ def serve(channel: Any, terms: dict[str, Any]) -> None:
         check_privilege()
         user = os.geteuid()
         if terms["drop"]:
-            with_room(sockets.fill)
-            drop_privilege()
+            give_up_privilege(sockets, terms["families"])
     except Refused as error:
         channel.send(("refused", str(error)))
         return

@@ -17,6 +17,7 @@ from pytest_hdp.vantage.places import PlaceError
 from pytest_hdp.vantage.remote.launcher import NotStarted, start
 
 if TYPE_CHECKING:
+    from pytest_hdp.packet.family import Family
     from pytest_hdp.vantage.remote.access import Access
     from pytest_hdp.vantage.remote.client import RemoteStation
 
@@ -25,11 +26,16 @@ BUSY_PAUSES = (0.3, 0.6, 1.2, 2.4, 4.0)  # seconds before another try
 
 
 class FarHost:
-    """A host where a command gives us a Python. `peers`: addresses that may be sent to from there unasked."""
+    """A host where a command gives us a Python. `peers`: addresses that may be sent to from there unasked.
 
-    def __init__(self, access: Access, peers: tuple[str, ...] = ()) -> None:
+    `family`: the version of IP that is all that is sent and seen there; None: either.
+    """
+
+    def __init__(self, access: Access, peers: tuple[str, ...] = (), family: Family | None = None) -> None:
         self._access = access
         self._terms = replace(access.terms, peers=peers)
+        if family is not None:
+            self._terms = replace(self._terms, families=(family.socket_family,))
         self._ready: RemoteStation | None = None
         self._trying: threading.Thread | None = None
         self._refused: PlaceError | None = None

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pytest_hdp.packet.family import FAMILIES
 from pytest_hdp.vantage.interrupts import interrupts_later
 from pytest_hdp.vantage.remote.client import SILENCE, RemoteStation
 from pytest_hdp.vantage.remote.exchange import beat, told_text
@@ -87,7 +88,8 @@ sys.modules[name].serve(channel, terms)
 class Terms:
     """What an agent may do. `peers`: addresses to send to; one more is added when the controller names it.
 
-    `budget`: packets; `lifetime`, `silence`: seconds; `drop`: whether it gives up all privilege first.
+    `budget`: packets; `lifetime`, `silence`: seconds; `drop`: whether it gives up all privilege first, once it has
+    opened what may be wanted of sockets of these `families`: 500 of each, where many a host allows 1024 files.
     """
 
     peers: tuple[str, ...] = ()
@@ -95,6 +97,7 @@ class Terms:
     lifetime: float = 3600.0
     silence: int = SILENCE
     drop: bool = False
+    families: tuple[int, ...] = tuple(each.socket_family for each in FAMILIES)
     byteorder: str = sys.byteorder
 
 

@@ -13,7 +13,7 @@ import struct
 from typing import Sequence  # noqa: UP035 (Python 3.8)
 
 from pytest_hdp.vantage.kernel import lacking
-from pytest_hdp.vantage.station import open_socket
+from pytest_hdp.vantage.station import open_socket, with_room
 
 AF_PACKET = 17
 _TAP_BUFFER = 16 << 20
@@ -22,6 +22,7 @@ _NOBODY = 65534
 _NUMBERS = range(-1, 264)
 _OF_EACH = 2  # one to listen, one that somebody opens by hand
 _OF_RAW = 4  # as many again of IPPROTO_RAW, for number 0
+_OPENED_AHEAD = _OF_EACH * 262 + _OF_RAW - _OF_EACH  # of one version of IP, about
 
 
 class Refused(Exception):  # noqa: N818
@@ -79,10 +80,13 @@ class Ahead:
         self._ready.setdefault(key, []).append(opened)
         return 0
 
-    def fill(self) -> None:
-        """Open all that may ever be asked for, raw sockets of each number and taps. They receive nothing yet."""
+    def fill(self, families: Sequence[int]) -> None:
+        """Open all that may ever be asked for, raw sockets of each number and taps. They receive nothing yet.
+
+        `families`: the versions of IP that anything will be asked for of.
+        """
         raw = int(socket.SOCK_RAW)
-        keys = [(int(family), raw, number) for family in (socket.AF_INET, socket.AF_INET6) for number in _NUMBERS]
+        keys = [(int(family), raw, number) for family in families for number in _NUMBERS]
         keys.append((AF_PACKET, int(socket.SOCK_DGRAM), 0))
         for key in keys:
             most = _OF_RAW if key[2] == socket.IPPROTO_RAW else _OF_EACH
@@ -109,6 +113,20 @@ def _enlarge(opened: socket.socket) -> None:
         opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _TAP_BUFFER)
     except PermissionError:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _TAP_BUFFER)
+
+
+def give_up_privilege(sockets: Ahead, families: Sequence[int]) -> None:
+    """Open all that may be asked for of these versions of IP, then become nobody for good. Raises Refused."""
+    try:
+        with_room(sockets.fill, families)
+    except OSError as error:
+        if error.errno != errno.EMFILE:
+            raise
+        wanted = f"{_OPENED_AHEAD * len(families)} sockets are opened before privilege is given up"
+        raise Refused(
+            f"{wanted}, and its hard limit of open files is lower there: raise it (ulimit -Hn), or leave out drop"
+        ) from None
+    drop_privilege()
 
 
 def drop_privilege() -> None:

@@ -13,6 +13,7 @@ from pytest_hdp.vantage.remote import commands, containers, pods, ssh
 from pytest_hdp.vantage.remote.far_host import FarHost
 
 if TYPE_CHECKING:
+    from pytest_hdp.packet.family import Family
     from pytest_hdp.vantage.remote.access import Access
 
 PARSERS: dict[str, Callable[[str], Access]] = {
@@ -62,6 +63,6 @@ def parse(how: str, text: str) -> Access:
     return PARSERS[how](text)
 
 
-def far_host(how: str, text: str, peers: tuple[str, ...] = ()) -> FarHost:
+def far_host(how: str, text: str, peers: tuple[str, ...] = (), family: Family | None = None) -> FarHost:
     """The far host that `how=text` names. Raises ValueError, one line."""
-    return FarHost(parse(how, text), peers)
+    return FarHost(parse(how, text), peers, family)

@@ -15,13 +15,15 @@ from pathlib import Path
 
 import pytest
 
+from pytest_hdp.packet.family import IPV4, IPV6
+from pytest_hdp.plugin.spots import place, spot
 from pytest_hdp.vantage import bpf
 from pytest_hdp.vantage.netns.supervisor import Keeper, NamespacesUnavailable
 from pytest_hdp.vantage.remote import launcher as shipping
 from pytest_hdp.vantage.remote.agent import Agent
 from pytest_hdp.vantage.remote.client import RemoteStation
 from pytest_hdp.vantage.remote.exchange import NOBODY_KNOWS, AgentGone
-from pytest_hdp.vantage.remote.launcher import Terms
+from pytest_hdp.vantage.remote.launcher import NotStarted, Terms
 from pytest_hdp.vantage.station import Station
 
 MARK = b"hdp-test"
@@ -52,15 +54,21 @@ def space():
 
 
 @pytest.fixture
-def start(space):
-    """Starts an agent there. The test is the controller."""
-    started: list[RemoteStation] = []
+def enter(space) -> list[str]:
+    """What a command there begins with."""
     enter = [f"--net=/proc/{os.getpid()}/fd/{space.descriptor}"]
     if space.keeper.private:
         enter = [f"--user=/proc/{space.keeper.pid}/ns/user", "--preserve-credentials", *enter]
+    return ["nsenter", *enter]
+
+
+@pytest.fixture
+def start(enter):
+    """Starts an agent there. The test is the controller."""
+    started: list[RemoteStation] = []
 
     def launch(**terms: object) -> RemoteStation:
-        command = ["nsenter", *enter, *shipping.loader(sys.executable)]
+        command = [*enter, *shipping.loader(sys.executable)]
         started.append(shipping.start(command, "the agent", Terms(**terms)))
         return started[-1]
 
@@ -383,6 +391,33 @@ def test_all_privilege_is_gone_and_all_sockets_are_there(start):
     with pytest.raises(OSError, match="given up its privilege"):
         far.listen(socket.AF_INET, 253, PROGRAM)
     assert far.datagram(HERE)[1] > 0, "this takes none"
+
+
+def limited(enter, files):
+    return [*enter, "prlimit", f"--nofile={files}:{files}", *shipping.loader(sys.executable)]
+
+
+@pytest.mark.parametrize("family", [IPV4, IPV6])
+def test_all_sockets_of_one_version_are_there_where_1024_files_may_be_open(enter, family):
+    if os.geteuid() != 0:
+        pytest.skip("privilege: only root can become nobody")
+    terms = Terms(peers=(family.loopback,), drop=True, families=(family.socket_family,))
+    with shipping.start(limited(enter, 1024), "the agent", terms) as far:
+        handles = [far.listen(family.socket_family, number, PROGRAM) for number in range(1, 256)]
+        assert far.send(handles[252], PAYLOAD, family.loopback) is None
+        assert far.sender_of_zero(family.socket_family) > 0
+
+
+def test_where_too_few_files_may_be_open_it_is_said_in_one_line(enter):
+    if os.geteuid() != 0:
+        pytest.skip("privilege: only root can become nobody")
+    with pytest.raises(NotStarted, match=r"sockets are opened .* raise it \(ulimit -Hn\), or leave out drop$"):
+        shipping.start(limited(enter, 400), "the agent", Terms(drop=True))
+
+
+@pytest.mark.parametrize("family", [IPV4, IPV6])
+def test_a_target_has_its_agent_open_sockets_of_its_version_alone(family):
+    assert place(spot("ssh=root@far drop"), family=family)._terms.families == (family.socket_family,)
 
 
 def test_what_it_leaves_is_nothing(start, space):
