@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,19 @@ def test_a_stock_target_by_itself_reaches_246_numbers(run):
     assert silent == {6, 17, 43, 44, 58, 59, 60, 103, 136}, printed
     assert {number for number, _ in found} - silent == {0}
     assert "unrecognized Next Header (ICMPv6 4/1)" in records[253, "forward"]["explanation"]
+
+
+@pytest.mark.parametrize("ms", [100, 250])
+def test_a_target_that_limits_its_errors_is_asked_at_the_pace_that_it_shows(run, ms):
+    """Kernels of 2026 give one each 100 ms, older ones by the prefix of the route back: 250 ms for a /64."""
+    numbers = [*range(100, 136), *range(137, 160)]
+    before = f"ip netns exec server sh -c 'echo {ms} >/proc/sys/net/ipv6/icmp/ratelimit'"
+    began = time.monotonic()
+    _, printed, records = run(SWEEP, *ALONE, "--hdp-protocols=100-135,137-159", before=before)
+    assert {number: record["verdict"] for (number, _), record in records.items()} == {
+        number: "silent" if number == 103 else "reached" for number in numbers
+    }, printed
+    assert time.monotonic() - began > (len(numbers) - 1 - 6) * ms / 1000, "no faster than it answers"
 
 
 @pytest.mark.parametrize(

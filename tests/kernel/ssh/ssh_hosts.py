@@ -38,7 +38,7 @@ shift 2
 exec "$sshd" -D -e -f "$config" "$@"
 """
 SSHD_CONFIG = """
-AddressFamily inet
+AddressFamily any
 HostKey {folder}/host_key
 AuthorizedKeysFile {folder}/authorized_keys
 PidFile none
