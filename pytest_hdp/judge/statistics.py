@@ -19,11 +19,6 @@ LOSS_FLOOR = 0.01
 """A path is never taken to lose less than this, however well the control fared: equal-cost paths and queues differ."""
 
 
-def zero_of(n: int, confidence: float = 0.95) -> float:
-    """Return the delivery probability below which "0 of n" leaves it at that confidence: 1 - (1 - confidence)^(1/n)."""
-    return 1.0 if n <= 0 else -math.expm1(math.log1p(-confidence) / n)
-
-
 def needed(loss: float, alpha: float) -> int:
     """Return how many probes must all be lost before that has probability alpha or less, each being lost with `loss`.
 
@@ -58,16 +53,6 @@ def at_most(k: int, n: int, p: float) -> float:
 def at_least(k: int, n: int, p: float) -> float:
     """Return P(X >= k) for X binomial of n trials with probability p."""
     return 1.0 if k <= 0 else at_most(n - k, n, 1 - p)
-
-
-def clopper_pearson(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Return the exact two-sided interval of a proportion seen as k of n (Clopper and Pearson, Biometrika 1934)."""
-    if n <= 0:
-        return 0.0, 1.0
-    tail = (1 - confidence) / 2
-    low = 0.0 if k == 0 else _bisect(lambda p: at_least(k, n, p) < tail)
-    high = 1.0 if k == n else _bisect(lambda p: at_most(k, n, p) > tail)
-    return low, high
 
 
 def upper_bound(k: int, n: int, confidence: float = 0.95) -> float:

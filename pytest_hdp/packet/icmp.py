@@ -122,15 +122,6 @@ class IcmpError:
     quote: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class EchoReply:
-    """An ICMP echo reply."""
-
-    identifier: int
-    sequence: int
-    payload: bytes
-
-
 def error_in(packet: PacketView | None) -> IcmpError | None:
     """Return the ICMP error that a packet is, or None if it is something else; never raises."""
     if packet is None or packet.protocol != packet.family.icmp:
@@ -208,11 +199,3 @@ def build_echo(
         raise ValueError(f"echo identifier {identifier} or sequence {sequence} does not fit 16 bits") from error
     before = b"" if ends is None else pseudo_header(*ends, IPV6.icmp, len(message))
     return message[:2] + checksum(before + message).to_bytes(2, "big") + message[4:]
-
-
-def parse_echo_reply(icmp: bytes, *, version: int = 4) -> EchoReply | None:
-    """Return the echo reply in `icmp` (the IP payload), or None if it is something else; never raises."""
-    if len(icmp) < 8 or icmp[0] != (129 if version == 6 else 0) or icmp[1] != 0:
-        return None
-    _, _, _, identifier, sequence = _ECHO.unpack_from(icmp)
-    return EchoReply(identifier, sequence, bytes(icmp[8:]))

@@ -75,7 +75,6 @@ class Hints:
 
     def __init__(self) -> None:
         self._deselected: list[str] = []
-        self._ran = False
         self._said: list[str] = []
 
     def pytest_deselected(self, items: Iterable[pytest.Item]) -> None:

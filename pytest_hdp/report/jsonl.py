@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from pytest_hdp.judge.record import from_record, to_record
-from pytest_hdp.report.files import replace, write_whole
+from pytest_hdp.report.files import replace
 from pytest_hdp.untrusted.marks import WrongValueError
 from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from pytest_hdp.judge.result import Result
 
@@ -29,11 +29,6 @@ def line_of(result: Result) -> str:
     return json.dumps(to_record(result), separators=(", ", ": "), allow_nan=False) + "\n"
 
 
-def write_lines(path: Path, results: Iterable[Result]) -> None:
-    """Write all results to `path` at once, whole or not at all. Raises OSError."""
-    write_whole(path, "".join(map(line_of, results)))
-
-
 class LineWriter:
     """Appends results to a new file, each handed to the kernel at once: they survive a `kill -9`.
 
@@ -43,9 +38,9 @@ class LineWriter:
     def __init__(self, path: Path) -> None:
         self._descriptor = replace(Path(path), os.O_APPEND)
 
-    def write(self, result: Result) -> None:
-        """Append one result, in one system call where the disk allows, so that processes may share a file."""
-        rest = memoryview(line_of(result).encode("ascii"))
+    def write(self, line: str) -> None:
+        """Append a result's line, in one system call where the disk allows, so that processes may share a file."""
+        rest = memoryview(line.encode("ascii"))
         while rest:
             rest = rest[os.write(self._descriptor, rest) :]
 

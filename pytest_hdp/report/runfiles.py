@@ -36,19 +36,28 @@ class RunFiles:
         self._report = report
         self._record = record
         self._writer: LineWriter | None = None
+        self._lines: dict[int, tuple[Result, str]] = {}
 
     def append(self, result: Result) -> None:
         """Append a result to `results.jsonl`, which is replaced by the first one."""
         if self._report is None or self.troubles:
             return
+        from pytest_hdp.report.jsonl import LineWriter, line_of
+
         path = self._report / "results.jsonl"
         with self._telling(path, GROWN):
             if self._writer is None:
-                from pytest_hdp.report.jsonl import LineWriter
-
                 self._writer = LineWriter(path)
-                result = replace(result, made=self._made)
-            self._writer.write(result)
+                self._writer.write(line_of(replace(result, made=self._made)))
+                return
+            line = line_of(result)
+            self._lines[id(result)] = result, line  # kept, so that no other gets its id
+            self._writer.write(line)
+
+    def _line(self, result: Result) -> str:
+        from pytest_hdp.report.jsonl import line_of
+
+        return self._lines[id(result)][1] if id(result) in self._lines else line_of(result)
 
     def finish(
         self,
@@ -70,7 +79,7 @@ class RunFiles:
         made = replace(self._made, unmeasured="\n".join(unmeasured)) if unmeasured else self._made
         if self._report is not None and (results or unmeasured):
             from pytest_hdp.report.files import remove, write_whole
-            from pytest_hdp.report.jsonl import write_lines
+            from pytest_hdp.report.jsonl import line_of
             from pytest_hdp.report.markdown import markdown
             from pytest_hdp.report.page.document import page
             from pytest_hdp.report.page.latency import histograms
@@ -79,7 +88,8 @@ class RunFiles:
                 with self._telling(self._report / LATENCY) as path:
                     remove(path)  # an earlier run's, of which all else is replaced too
             with self._telling(self._report / "results.jsonl", GROWN) as path:
-                write_lines(path, [*(replace(first, made=made) for first in results[:1]), *results[1:]])
+                first = [line_of(replace(each, made=made)) for each in results[:1]]
+                write_whole(path, "".join([*first, *map(self._line, results[1:])]))
             with self._telling(self._report / "results.md") as path:
                 text = markdown(results, command=made.command, system=made.system, unmeasured=unmeasured)
                 write_whole(path, text)

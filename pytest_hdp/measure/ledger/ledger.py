@@ -44,7 +44,6 @@ class Ledger:
         self.purpose = purpose
         self.probes: dict[int, Entry] = {}
         self.trains: dict[Train, list[Entry]] = {}
-        self.strangers = 0
         self.solicited: set[Train] = set()
         self._by_packet: dict[tuple[int, int], Entry] = {}  # number and IP-ID, of what was seen leaving or arriving
 
@@ -66,9 +65,8 @@ class Ledger:
         return position, int.from_bytes(data[position + 8 : position + 12], "big")
 
     def probe(self, time: int, packet: PacketView | None, interface: str) -> tuple[Entry, Copy] | None:
-        """The probe that a packet is a copy of, or None (and the stranger is counted)."""
+        """The probe that a packet is a copy of, or None of a stranger's."""
         if packet is None:
-            self.strangers += 1
             return None
         payload = packet.payload
         if packet.is_icmp_error and not payload.startswith(self.run_id, HDP_SIZE):
@@ -76,11 +74,9 @@ class Ledger:
         found = self.index_of(payload)
         entry = self.probes.get(found[1]) if found is not None else None
         if found is None or entry is None or len(payload) > len(entry.data) + MOST_ADDED:
-            self.strangers += 1
             return None
         alike = likeness(entry.train, entry.data, entry.start, packet, found[0])
         if alike is None:
-            self.strangers += 1
             return None
         number = packet.identification
         if number is not None and len(self._by_packet) < MOST_COPIES * len(self.probes):  # a far end may make up many

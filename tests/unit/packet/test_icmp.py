@@ -6,13 +6,11 @@ from hypothesis import strategies as st
 
 from pytest_hdp.packet.checksums import checksum
 from pytest_hdp.packet.icmp import (
-    EchoReply,
     IcmpError,
     Meaning,
     build_echo,
     describe,
     meaning,
-    parse_echo_reply,
     parse_error,
     parse_error_v6,
 )
@@ -127,9 +125,6 @@ def test_parsing_takes_any_bytes(data: bytes) -> None:
     for parsed in (parse_error(data), parse_error_v6(data)):
         if parsed is not None:
             assert data[8:].startswith(parsed.quote)
-    for version in (4, 6):
-        reply = parse_echo_reply(data, version=version)
-        assert reply is None or data.endswith(reply.payload)
 
 
 @pytest.mark.parametrize(
@@ -172,12 +167,8 @@ def test_an_echo_request_to_the_byte() -> None:
 
 
 @given(st.integers(0, 65535), st.integers(0, 65535), contents(100))
-def test_an_echo_comes_back_as_its_reply(identifier: int, sequence: int, payload: bytes) -> None:
-    request = build_echo(identifier, sequence, payload)
-    assert checksum(request) == 0
-    assert parse_echo_reply(request) is None
-    assert parse_echo_reply(b"\0" + request[1:]) == EchoReply(identifier, sequence, payload)
-    assert parse_echo_reply(b"\x81" + request[1:], version=6) == EchoReply(identifier, sequence, payload)
+def test_the_checksum_of_any_echo_is_right(identifier: int, sequence: int, payload: bytes) -> None:
+    assert checksum(build_echo(identifier, sequence, payload)) == 0
 
 
 @pytest.mark.parametrize(("identifier", "sequence"), [(-1, 0), (0, 65536)])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pytest_hdp.judge.record import to_record
 from pytest_hdp.judge.result import Result
 from pytest_hdp.report.fields import protocol
-from pytest_hdp.report.jsonl import LONGEST_LINE, MOST_PROBLEMS, LineWriter, line_of, read, write_lines
+from pytest_hdp.report.jsonl import LONGEST_LINE, MOST_PROBLEMS, LineWriter, line_of, read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ def path(tmp_path: Path) -> Path:
 def test_what_is_written_is_read(path: Path, record: Any, hostile_result: Result):
     run = [record(n) for n in (0, 255, -1)]
     run.append(replace(hostile_result, made=None))
-    write_lines(path, run)
+    path.write_text("".join(map(line_of, run)))
     assert read(path) == (run, [])
     assert path.read_bytes().isascii()
 
@@ -37,25 +37,24 @@ def test_what_is_written_is_read(path: Path, record: Any, hostile_result: Result
 def test_appended_records_are_on_disk_at_once(path: Path, record: Any):
     with LineWriter(path) as writer:
         for n in range(3):
-            writer.write(record(n))
+            writer.write(line_of(record(n)))
             assert len(read(path)[0]) == n + 1
     writer.close()
     assert read(path)[1] == []
 
 
 def test_a_new_writer_starts_afresh(path: Path, record: Any):
-    write_lines(path, [record(1), record(2)])
+    path.write_text(line_of(record(1)))
     with LineWriter(path) as writer:
-        writer.write(record(3))
+        writer.write(line_of(record(3)))
     assert [protocol(each) for each in read(path)[0]] == [3]
 
 
 def test_what_was_appended_survives_kill_9(path: Path, record: Any):
     program = (
-        "import json, sys; from pathlib import Path; from pytest_hdp.judge.record import from_record\n"
-        "from pytest_hdp.report.jsonl import LineWriter\n"
+        "import json, sys; from pathlib import Path; from pytest_hdp.report.jsonl import LineWriter\n"
         "writer = LineWriter(Path(sys.argv[1]))\n"
-        "for n in range(50): writer.write(from_record({**json.loads(sys.argv[2]), 'protocol': n}))\n"
+        "for n in range(50): writer.write(json.dumps({**json.loads(sys.argv[2]), 'protocol': n}) + chr(10))\n"
         "print('written', flush=True); sys.stdin.read()"
     )
     arguments = [sys.executable, "-c", program, str(path), line_of(record(0))]
@@ -72,7 +71,7 @@ def test_what_was_appended_survives_kill_9(path: Path, record: Any):
 def test_a_file_cut_off_anywhere_loses_one_record_at_most(record: Any, tmp_path_factory: Any, where: int):
     path = tmp_path_factory.getbasetemp() / "cut.jsonl"
     run = [record(n) for n in range(4)]
-    write_lines(path, run)
+    path.write_text("".join(map(line_of, run)))
     whole = path.read_bytes()
     kept = whole[: where % len(whole)]
     path.write_bytes(kept)
