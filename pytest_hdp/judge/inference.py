@@ -26,6 +26,12 @@ Not higher: of 256 trains that lose as the control does, two or three fall below
 REPEATED = 3
 """In so many rounds an ICMP error came that is said of the number, and not of all that came by at the moment."""
 
+EACH_LOOK = 0.985
+"""Confidence at each look at which a train gets through more often than hardly ever, one look a round.
+
+Over all looks at a train, 40 rounds at most, that makes 95 %: docs/verdicts.md, tests/unit/judge/test_pass_bound.py.
+"""
+
 COMMON = 0.1
 """From this p-value on it is passed without further rounds: one such train in ten gets some that needs none."""
 
@@ -114,7 +120,8 @@ def _unheard(facts: Facts, probe: Probe, report: IcmpReport) -> bool:
     Nor is what it says of another number, which the probe came there under, said of this one.
     """
     stack = facts.circumstances.agent_gone is not None and report.meaning.by_stack
-    came = bool(probe.arrived) and not facts.circumstances.eyes.delivered
+    # where others came to the interface, this one did, too: it said so itself, and the tap has missed it
+    came = any(each.arrived for each in facts.accepted) and not facts.circumstances.eyes.delivered
     became = bool(probe.arrived) and all(copy.protocol != facts.train.protocol for copy in probe.arrived)
     return (came or stack or became) and facts.from_target(report.source)
 
@@ -163,7 +170,7 @@ def gets_through(facts: Facts) -> bool:
     lost, sent = facts.control
     if missing(facts) and sent and (sent - lost) <= share * sent:
         return False  # beside a control that is lost nearly always, what came through did so by luck
-    return statistics.surely_above(share, sum(unit.came for unit in units), len(units))
+    return statistics.surely_above(share, sum(unit.came for unit in units), len(units), EACH_LOOK)
 
 
 def place_of_losses(facts: Facts) -> Place:
@@ -192,6 +199,8 @@ def obstacle(facts: Facts) -> tuple[str, bool]:
     if not facts.counting_rounds:
         elsewhere = "elsewhere" in circumstances.names
         return explain.name(facts, "elsewhere", _no_counting_round(facts)), elsewhere and facts.enough
+    if "unopened" in circumstances.names and not any(trial.came for trial in facts.end_trials):
+        return explain.name(facts, "unopened", ""), facts.enough
     if facts.has_agent:
         return _unproven(facts)
     return _unanswered(facts)

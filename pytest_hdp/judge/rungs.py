@@ -132,6 +132,8 @@ def lost(facts: Facts) -> Finding | None:
     eyes, trials = facts.circumstances.eyes, facts.path_trials
     if not (eyes.left and eyes.arrived) or facts.circumstances.agent_gone or facts.replied:
         return None
+    if "unopened" in facts.circumstances.names:
+        return None  # as an answer it might well come through
     if any(trial.came for trial in trials) or not inference.all_lost(facts, trials):
         return None
     said = (

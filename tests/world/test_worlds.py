@@ -143,6 +143,14 @@ FOUND = (
     ("rate-limit", "rewritten-headers", 50057310),  # two forms of a number share its own limit, and no other number's
     ("dead-branch-of-control", "near-established", "first-packets-lost", 50031015),  # lost first, and not by the sweep
     ("first-packets-lost", "longer-way-dead", 50066412),
+    # the tap had missed the one that its host said "protocol unreachable" of: rejected
+    ("unreachable-then-dropped", "small-tap-buffers", "number-zero", 50004787),
+    ("small-tap-buffers", "number-zero", 50035442),
+    # nothing forward had a way out, so that what came back answered nothing, and was called lost
+    ("established-outward", "near-firewall", "route-flaps", 50003197),
+    ("nat-address-each", "agent-far-away", "route-flaps", 50025154),
+    ("nat-by-ports", "udp-limited", 50011068),  # beside a control of which most is lost, no more is to be said
+    ("udp-limited", "agent-far-away", 50047430),
 )
 """Families and seed of the worlds that showed faults which are mended."""
 DIGESTS = """

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.crowd import ACCUSED
 from pytest_hdp.judge.evidence import Circumstances, Train
+from pytest_hdp.judge.facts import NO_WAY_OUT
 from pytest_hdp.judge.ladder import judge
 from pytest_hdp.judge.pattern import shared_losses
-from pytest_hdp.judge.verdict import Verdict
+from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure.control.circumstances import eyes_of, shared_by
 from pytest_hdp.measure.control.control import Control
 from pytest_hdp.measure.control.stand_in import StandIns
 from pytest_hdp.measure.ledger.ledger import Ledger
 from pytest_hdp.measure.location.located import worth_locating
 from pytest_hdp.measure.path.sending import hears, send_probe
+from pytest_hdp.measure.path.traffic import on_the_wire
 from pytest_hdp.measure.schedule.filing import file
 from pytest_hdp.packet.encoding import encode
 
@@ -28,12 +30,13 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Kind, TrainEvidence
     from pytest_hdp.judge.pattern import SharedLoss
     from pytest_hdp.judge.result import Judgement, SharedLimit
-    from pytest_hdp.judge.verdict import Direction
     from pytest_hdp.measure.ledger.probes import Entry
     from pytest_hdp.measure.path.endpoints import Eye
     from pytest_hdp.measure.path.open_path import OpenPath
     from pytest_hdp.measure.plan import Plan
     from pytest_hdp.vantage.station import Observation
+
+UNOPENED = "nothing went forward before it, for want of a way out of the sending host, so it answers nothing"
 
 
 class Knowledge:
@@ -185,11 +188,22 @@ class Knowledge:
         errno = self.path.sender(train.direction, train.protocol, train.form)
         evidence = self.ledger.evidence(train, errno if isinstance(errno, str) else None)
         circumstances = circumstances or self.circumstances(train, more_rounds=more_rounds)
+        if self._is_unopened(train):
+            circumstances = replace(circumstances, names={**circumstances.names, "unopened": UNOPENED})
         momentary = circumstances.momentary | self.momentary.get(train, frozenset())
         circumstances = replace(circumstances, shared=self._losses.get(train.direction, ()), momentary=momentary)
         if rounds is not None:
             evidence, circumstances = _until(rounds, evidence, circumstances)
         return judge(evidence, circumstances)
+
+    def _is_unopened(self, train: Train) -> bool:
+        """Whether it was to be an answer, and nothing that it would answer had a way out of the sending host."""
+        if train.direction is not Direction.REVERSE:
+            return False
+        number, trains = on_the_wire(train.protocol), self.ledger.trains
+        forward = [each for each in trains if each.direction is Direction.FORWARD]
+        before = [entry for each in forward if on_the_wire(each.protocol) == number for entry in trains[each]]
+        return bool(before) and all(entry.errno in NO_WAY_OUT for entry in before)
 
     def circumstances(self, train: Train, *, more_rounds: bool) -> Circumstances:
         """What it shares with all trains beside the same control, made once for one look.

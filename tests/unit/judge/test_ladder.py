@@ -169,12 +169,12 @@ EXAMPLES = {
         options={"control_refused": 4},
     ),
     "send, the route goes": Example(
-        "ddUU",
+        "dddUU",
         V.DELIVERED,
         P.RECEIVER_SOCKET,
         more=True,
         final=False,
-        options={"control_refused": 1, "minimum_count": 4},
+        options={"control_refused": 1, "minimum_count": 5},
     ),
     "send, EPERM as the control": Example("EEE", V.REFUSED_AT_SEND, P.SENDER_SEND, options={"control_refused": 4}),
     "eyes elsewhere": Example(
@@ -374,7 +374,10 @@ EXAMPLES = {
     # 11: delivered
     "delivered": Example("ddddd", V.DELIVERED, P.RECEIVER_SOCKET, more=True, says=("5 of 5 arrived as sent",)),
     "delivered, before the minimum": Example(
-        "dd", V.DELIVERED, P.RECEIVER_SOCKET, final=False, more=True, options={"minimum_count": 5}
+        "ddd", V.DELIVERED, P.RECEIVER_SOCKET, final=False, more=True, options={"minimum_count": 5}
+    ),
+    "delivered, by too few before the minimum": Example(
+        "dd", V.INCONCLUSIVE, UNKNOWN, final=False, more=True, options={"minimum_count": 5}
     ),
     "delivered, control dead": Example("ddddd", V.DELIVERED, P.RECEIVER_SOCKET, control=((64, 0),) * 5),
     "delivered, overflow": Example("ddddd", V.DELIVERED, P.RECEIVER_SOCKET, options={"spoiled": ("receiver tap",)}),

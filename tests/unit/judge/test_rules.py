@@ -29,7 +29,7 @@ from pytest_hdp.judge.ladder import judge
 from pytest_hdp.judge.result import RULES
 from pytest_hdp.measure import plan
 
-DIGESTS = {2: "dc0ef844a066d994"}
+DIGESTS = {2: "c66a5e8868bb7134"}
 """By the rules' number. Rules before these were in no digest."""
 
 ME, ROUTER, TARGET = "192.0.2.2", "100.64.0.1", "198.51.100.2"
@@ -66,7 +66,7 @@ def fates(number: int, index: int) -> tuple[Probe, ...]:
     )
 
 
-PATTERNS = ("aaaaaaa", "abbbbbb", "aaaaaab", "abababa")
+PATTERNS = ("aaaaaaa", "abbbbbb", "aaaaaab", "abababa", "aabaaaa", "ababaaa", "baaaaaa")
 
 
 def evidence() -> Iterator[tuple[TrainEvidence, Circumstances]]:

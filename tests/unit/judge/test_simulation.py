@@ -31,7 +31,8 @@ def test_no_wrong_verdict(simulation: Any, loss: float, burst: int, sweeps: int)
     assert tally.wrong == 0, tally.verdicts
     assert tally.verdicts.total() == 256 * sweeps
     assert tally.verdicts[Verdict.DELIVERED] >= 255.5 * sweeps, "and hardly any that is undecided at the cap"
-    assert tally.probes <= 1500 * sweeps, "and few further probes: 1280 are sent in any case"
+    # a pass takes 4 of 5, 5 of 7, 15 of 40: by so many looks none may be wrong in more than 5 % of cases
+    assert tally.probes <= (1650 if loss > 0.1 else 1500) * sweeps, "and few further probes: 1280 are sent in any case"
 
 
 def test_a_careless_error_rate_is_seen(simulation: Any) -> None:

@@ -11,7 +11,7 @@ from pytest_hdp.judge.verdict import Form
 from sim.controls import AT_INTERFACE, AT_SOCKET, ECHOES, came_through, controls_of, stands_in
 from sim.elements import Branches, Router
 from sim.packet import UDP
-from sim.truth import truth_of
+from sim.truth import meets_chance, truth_of
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sim.world import World
 
 _OVERFLOW = re.compile(r"the (\w+) at (\d+\.\d+\.\d+\.\d+) overflowed")
+_USUAL = "since most of the usual ones were lost"
 _NOTHING_LEFT = re.compile(r"no probe was seen leaving.*?; (\d+) of \d+ left")
 
 
@@ -61,10 +62,14 @@ def _spoiled(world: World) -> bool:
 
 
 def control_loses(world: World, judgement: Judgement) -> bool:
-    """Whether some of the control, or of what stands in for it, is lost, by a rule that counts its packets, say."""
+    """Whether some of the control, or of what stands in for it, is lost, by a rule that counts its packets, say.
+
+    What stands in does so in later rounds alone; in those before, the usual control had to do.
+    """
     number = stands_in(judgement.explanation)
-    trains = [replace(judgement.train, protocol=UDP if number is None else number, form=form) for form in Form]
-    return any(truth_of(world, train).partly for train in trains)
+    numbers = {UDP if number is None else number, *([UDP] if _USUAL in judgement.explanation else [])}
+    trains = [replace(judgement.train, protocol=each, form=form) for each in numbers for form in Form]
+    return any(truth_of(world, train).partly or meets_chance(world, train) for train in trains)
 
 
 def _loses(world: World) -> bool:

@@ -85,6 +85,11 @@ def _meets_limit(world: World, view: View) -> bool:
     return any(effect.kind == "shared" for _, effects, _ in _journey(world, view) for effect in effects)
 
 
+def meets_chance(world: World, train: Train) -> bool:
+    """Whether some of a number's packets are lost on its way, dead or not."""
+    return any(effect.kind in PARTLY for _, effects, _ in _journey(world, view_of(world, train)) for effect in effects)
+
+
 def _follow(world: World, train: Train, view: View, way: _Way) -> Truth:
     for element, effects, now in _journey(world, view):
         if isinstance(element, Router):
