@@ -149,10 +149,12 @@ def compatible(facts: Facts) -> bool:
 def settled(facts: Facts) -> bool:
     """Say whether the losses need no further look: the control loses too, and such as these are common by chance.
 
-    Not while the last one was lost: all that follow may be; nor before as many rounds count as every train gets.
+    Not while the last one was lost: all that follow may be; nor before as many rounds count as every train gets, those
+    aside in which somebody on the path rejected it: a limit beyond has not met these.
     """
     last_came = facts.end_trials[-1:] and facts.end_trials[-1].came
-    counting = rounds_of(facts.end_trials) >= facts.circumstances.minimum_count
+    rejected = {probe.round for probe, _ in facts.rejections}
+    counting = rounds_of(t for t in facts.end_trials if t.round not in rejected) >= facts.circumstances.minimum_count
     return bool(last_came) and facts.enough and counting and facts.control[0] > 0 and _likeness(facts) >= COMMON
 
 

@@ -151,6 +151,16 @@ FOUND = (
     ("nat-address-each", "agent-far-away", "route-flaps", 50025154),
     ("nat-by-ports", "udp-limited", 50011068),  # beside a control of which most is lost, no more is to be said
     ("udp-limited", "agent-far-away", 50047430),
+    ("tcp-and-sctp-only", "changed-sometimes", 50036693),  # changed copies of what stands in are no control
+    ("heavy-loss", "near-firewall-takes-udp", "nat-linux", 50045535),
+    ("routing-loop", "shifted-payload", "first-only", 62000415),
+    # one of eight was rejected, and nobody could be asked again: rejected
+    ("unreachable-then-dropped", "agent-babbles", "number-filter", 91000541),
+    (
+        "unreachable-then-dropped",
+        "first-only",
+        50043647,
+    ),  # two of seven never met the limit: delivered by the other five
 )
 """Families and seed of the worlds that showed faults which are mended."""
 DIGESTS = """

@@ -49,7 +49,7 @@ class Doubts:
     def _doubted(self, judgement: Judgement) -> frozenset[Kind]:
         """The kinds of errors on which alone it hangs that a train is rejected, or that tell of a lost one."""
         train = judgement.train
-        kinds, usual = self._said_of(train), self.know.circumstances(train, more_rounds=False)
+        kinds, usual = self.said_of(train), self.know.circumstances(train, more_rounds=False)
         self._general = usual.reference.general
         if judgement.verdict is Verdict.LOST:
             return kinds - self._general
@@ -60,7 +60,8 @@ class Doubts:
         without = self.know.judge(train, more_rounds=False, circumstances=replace(usual, momentary=kinds))
         return kinds if without.verdict is not Verdict.REJECTED else frozenset()
 
-    def _said_of(self, train: Train) -> frozenset[Kind]:
+    def said_of(self, train: Train) -> frozenset[Kind]:
+        """The kinds of errors by which others than the two ends rejected a train."""
         target = self.know.control.address(self.direction)
         sender = self.know.path.sender_end(self.direction).address
         reports = (each for entry in self.know.ledger.trains.get(train, ()) for each in entry.icmp)
@@ -109,6 +110,18 @@ class Doubts:
                 judgement = answered_once(said[0], judgement)
             del know.to_locate[train]
             know.settle(judgement, worth=know.path.routed)
+
+
+def leave_doubts(know: Knowledge, direction: Direction) -> None:
+    """Take back what hangs on errors that came of few of a number's probes, since nobody can be asked again."""
+    doubts = Doubts(know, direction)
+    for train, judgement in list(know.to_locate.items()):
+        if train.direction is not direction or judgement.verdict is not Verdict.REJECTED:
+            continue
+        momentary = replace(know.circumstances(train, more_rounds=False), momentary=doubts.said_of(train))
+        before = replace(momentary, agent_gone=None)
+        if know.judge(train, more_rounds=False, circumstances=before).verdict is not Verdict.REJECTED:
+            know.to_locate[train] = know.judge(train, more_rounds=False, circumstances=momentary)
 
 
 def judged_anew(know: Knowledge, judgement: Judgement) -> Judgement:

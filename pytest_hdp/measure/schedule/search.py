@@ -12,6 +12,7 @@ from pytest_hdp.measure.location.locate import Locator, ask_again
 from pytest_hdp.measure.location.located import Kinds, in_turn, worth_locating
 from pytest_hdp.measure.location.ttl_rung import TRIES
 from pytest_hdp.measure.schedule.alone import ask_alone, leave_open
+from pytest_hdp.measure.schedule.doubts import leave_doubts
 from pytest_hdp.measure.schedule.leisure import Leisure, ask_at_leisure
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Places:
         if know.path.gone is not None:
             leave_open(know)
             for direction in Direction:
+                leave_doubts(know, direction)
                 Leisure(know, direction).judge()
             know.settle_all(list(know.to_locate.values()))
             return

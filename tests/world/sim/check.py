@@ -103,12 +103,17 @@ def _train(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
         judgement.nat.source is not None
         and judgement.verdict is not Verdict.MODIFIED
         and judgement.nat.state != truth.nat
-        and not (truth.nat == "leaked" and not usual_control(world, FORWARD))  # nobody can tell a leak then
+        and not (truth.nat == "leaked" and _nobody_can_tell_a_leak(world))
     ):
         yield f"NAT {judgement.nat.state} is not {truth.nat}"
     yield from places(world, judgement, truth)
     if judgement.verdict is Verdict.INCONCLUSIVE:
         yield from reasons(world, judgement, truth)
+
+
+def _nobody_can_tell_a_leak(world: World) -> bool:
+    """Whether no usual control can show the address from outside, or most of it is lost."""
+    return not usual_control(world, FORWARD) or bool(world.blueprint.heavy)
 
 
 def _too_lossy(world: World, judgement: Judgement) -> bool:

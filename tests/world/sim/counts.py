@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from math import comb
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.verdict import Direction, Verdict
-from sim.controls import came_through, controls_of
+from pytest_hdp.judge.verdict import Direction, Form, Verdict
+from sim.controls import came_through, controls_of, stands_in
 from sim.elements import Replayer
+from sim.truth import truth_of
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
@@ -91,10 +93,18 @@ def _control(world: World, judgement: Judgement) -> Iterator[str]:
         return
     fates = controls_of(world, judgement.train.direction, judgement.explanation)
     lost = sum(not came_through(fate, judgement.explanation) for fate in fates)
+    unknown = eyes_fail(world) or _is_changed(world, judgement)
     for said_lost, said_sent in claims:
         gone, sent = int(said_lost), int(said_sent)
-        if sent > len(fates) or sent - gone > len(fates) - lost or (gone > lost and not eyes_fail(world)):
+        if sent > len(fates) or sent - gone > len(fates) - lost or (gone > lost and not unknown):
             yield f"the control lost {gone} of {sent}, and really {lost} of {len(fates)}: {judgement.explanation}"
+
+
+def _is_changed(world: World, judgement: Judgement) -> bool:
+    """Whether what stands in for the control is changed on its way at times: then it is none."""
+    number = stands_in(judgement.explanation)
+    trains = [] if number is None else [replace(judgement.train, protocol=number, form=form) for form in Form]
+    return any(Verdict.MODIFIED in truth_of(world, train).verdicts for train in trains)
 
 
 def eyes_fail(world: World) -> bool:

@@ -152,6 +152,8 @@ def _with(truth: Truth, passed: frozenset[Verdict]) -> Truth:
         more = passed & {V.MODIFIED} if truth.arrives else {V.LOST} if V.REJECTED in truth.verdicts else set()
         return replace(truth, verdicts=truth.verdicts | more, partly=True)
     more = passed if truth.arrives else passed - {V.MODIFIED}
+    if V.MODIFIED in passed and V.REJECTED in truth.verdicts:
+        more = more | {V.LOST}
     return replace(truth, verdicts=truth.verdicts | more | {V.INCONCLUSIVE}, partly=True)
 
 
