@@ -363,7 +363,7 @@ def _arrived(world: World, view: View, way: _Way) -> Truth:
 def _made(world: World, verdicts: set[Verdict], way: _Way, hop: int | None, why: str) -> Truth:
     blueprint = world.blueprint
     mute = not (blueprint.agent or blueprint.answers)
-    spent = not blueprint.agent and blueprint.target_bucket.each and _unheard(world)
+    spent = not blueprint.agent and blueprint.target_bucket.each and (_unheard(world) or _are_copied(world))
     if blueprint.excuses or blueprint.loss or mute or spent or (V.SILENT in verdicts and _unprovable(world)):
         verdicts = verdicts | {V.INCONCLUSIVE}
     return Truth(frozenset(verdicts), way.nat, hop, why)
@@ -382,12 +382,13 @@ def _unheard_of(world: World, view: View) -> bool:
     )
 
 
-def _unprovable(world: World) -> bool:
-    """Whether silence may stay unproven: a router that rejects has few errors, who measures got no time, or copies of
-    what is asked take from the target's errors."""
+def _are_copied(world: World) -> bool:
+    """Whether copies of what is asked take from the target's errors, those that it would answer with, too."""
     elements = world.network.elements
-    copies = any(isinstance(each, Replayer | Double) or getattr(each, "doubled", 0) for each in elements)
-    if world.blueprint.target_bucket.each and copies:
-        return True
+    return any(isinstance(each, Replayer | Double) or getattr(each, "doubled", 0) for each in elements)
+
+
+def _unprovable(world: World) -> bool:
+    """Whether silence may stay unproven: a router that rejects has few errors, or who measures got no time."""
     routers = [each for each in world.network.elements if isinstance(each, Router)]
     return bool(world.clock.stalled) or any(each.bucket.each and each.rules for each in routers)
