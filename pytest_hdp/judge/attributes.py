@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pytest_hdp.judge.facts import GOOD_FAITH
 from pytest_hdp.judge.origin import from_inside
-from pytest_hdp.judge.result import IcmpCount, Nat
+from pytest_hdp.judge.result import IcmpCount, Nat, ReadAs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import IcmpReport, Sighting
     from pytest_hdp.judge.facts import Facts, Fate
 
-_T = TypeVar("_T", int, str)
+_T = TypeVar("_T", int, str, tuple[int, ...])
 
 
 def wire_protocol(facts: Facts) -> int | None:
@@ -84,6 +84,23 @@ def arrival_ttl(facts: Facts) -> int | None:
     return _commonest([s.ttl for f in facts.fates for s in f.intact] or quoted)
 
 
+def arrival_flow_label(facts: Facts) -> int | None:
+    """Return the commonest IPv6 flow label on arrival, the lowest of equals."""
+    return _commonest([s.flow_label for f in facts.fates for s in f.intact if s.flow_label is not None])
+
+
+def extension_headers(facts: Facts) -> tuple[int, ...]:
+    """Return the extension headers with which most of the well-formed packets arrived, as sent or not."""
+    return _commonest([s.extension_headers for f in facts.fates for s in f.intact or f.copies]) or ()
+
+
+def read_as(facts: Facts) -> ReadAs | None:
+    """Return as which extension header most of the bare packets were read where they were seen, if as any."""
+    seen = (s.read_as for p in facts.accepted for s in (*p.left, *p.arrived, *p.delivered))
+    found: tuple[int, ...] | None = _commonest([each for each in seen if each is not None])
+    return ReadAs(*found) if found is not None else None
+
+
 def nat(facts: Facts) -> Nat:
     """Return what the path did to the source address, by what the receiver saw.
 
@@ -111,10 +128,14 @@ def icmp_counts(facts: Facts) -> tuple[IcmpCount, ...]:
 
 def counted(reports: Iterable[IcmpReport]) -> tuple[IcmpCount, ...]:
     """Return equal ICMP errors as one, with how many there were."""
-    kinds = Counter((report.source, report.type, report.code, report.authenticated) for report in reports)
+    none = -1  # sorts beside a number
+    kinds = Counter(
+        (each.source, each.type, each.code, each.authenticated, none if each.pointer is None else each.pointer)
+        for each in reports
+    )
     return tuple(
-        IcmpCount(source, type_, code, count, authenticated)
-        for (source, type_, code, authenticated), count in sorted(kinds.items())
+        IcmpCount(source, type_, code, count, authenticated, None if pointer == none else pointer)
+        for (source, type_, code, authenticated, pointer), count in sorted(kinds.items())
     )
 
 

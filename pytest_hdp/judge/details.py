@@ -36,11 +36,26 @@ class IcmpCount:
     code: Octet
     count: Annotated[int, Whole(1)]
     authenticated: Annotated[bool, About("its quote holds a verified tag")]
+    pointer: Annotated[
+        Count | None,
+        LeftOut(),
+        About(
+            "of an ICMPv6 parameter problem: the byte of the packet that it is about; 6 is the fixed header's number"
+        ),
+    ] = None
 
     @property
     def meaning(self) -> Meaning:
         """What it says, by whatever IP."""
         return meaning_of((self.source, self.type, self.code))
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAs:
+    """As which extension header the bytes of a bare packet are read by whoever walks the chain."""
+
+    length: Annotated[Count, About("bytes of the header that its own length field says; more than there are, mostly")]
+    next_header: Annotated[Octet, About("the number that it says is behind it")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,9 +35,11 @@ class Sighting:
     `genuine`: its MAC verified. A copy that is not genuine is ours all the same (the run id, the index and
     most of the unforgeable MAC bytes are as sent) with bytes changed; copies that cannot be attributed never
     become sightings. `changed`: names of the fields that differ from what was sent, good-faith rewrites
-    included ("source", "destination", "ttl", "dscp", "ecn", "identification", "flags", "options", "protocol",
-    "payload", "length"). `moved`: how many bytes were put before its payload, or (below 0) cut off its front.
-    `checksum`: its transport checksum's state ("right", "stale", "none"), where its form has one.
+    included ("source", "destination", "ttl", "dscp", "ecn", "identification", "flags", "options", "flow_label",
+    "protocol", "payload", "length"). `moved`: bytes that were put before its payload, or (below 0) cut off its front.
+    `checksum`: its transport checksum's state ("right", "stale", "none"), where its form has one. Over IPv6:
+    `flow_label`; `extension_headers` of a well-formed packet, in order; `read_as`: of a bare one under the number of an
+    extension header, as which such a header its bytes are read: how long, and what it says is next.
     """
 
     time: int
@@ -50,6 +52,9 @@ class Sighting:
     interface: str = ""
     moved: int = 0
     checksum: str | None = None
+    flow_label: int | None = None
+    extension_headers: tuple[int, ...] = ()
+    read_as: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,8 @@ class IcmpReport:
     """One ICMP error about a probe. `authenticated`: its quote holds the probe's verified tag, and it as it was sent.
 
     `changed`: what of the quoted packet differs from what was sent, as in a `Sighting`, and "payload".
-    `quoted_ttl`: the TTL in the quote: what was left of it where the error was made. None: not told.
+    `quoted_ttl`: the TTL in the quote: what was left of it where the error was made. None: not told. `pointer`: of an
+    ICMPv6 parameter problem, where in the packet that is.
     """
 
     time: int
@@ -67,6 +73,7 @@ class IcmpReport:
     authenticated: bool
     changed: tuple[str, ...] = ()
     quoted_ttl: int | None = None
+    pointer: int | None = None
 
     @property
     def kind(self) -> Kind:

@@ -37,7 +37,7 @@ OF_A_TUNNEL = frozenset({4, 41, 47, 50, 51, 108, 137})
 WITH_A_PORT = frozenset({17, 136})
 """Numbers of which a stack says "port unreachable" for a port that nobody has: UDP and UDP-Lite (net/ipv4/udp.c)."""
 
-GOOD_FAITH = {"source", "destination", "ttl", "dscp", "ecn", "identification", "flags", "options"}
+GOOD_FAITH = {"source", "destination", "ttl", "dscp", "ecn", "identification", "flags", "options", "flow_label"}
 """Header fields that routers and translators rewrite for a living; a change there is reported and is no harm."""
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from pytest_hdp import __version__
-from pytest_hdp.judge.details import AS_SENT, AtTtl, Climb, Hop, IcmpCount, LatencyUs, Nat, SharedLimit
+from pytest_hdp.judge.details import AS_SENT, AtTtl, Climb, Hop, IcmpCount, LatencyUs, Nat, ReadAs, SharedLimit
 from pytest_hdp.judge.evidence import Probe, Train
 from pytest_hdp.judge.trace import Trace, traces
 from pytest_hdp.judge.verdict import Outcome, Place, Verdict
@@ -38,6 +38,7 @@ __all__ = [
     "Made",
     "Nat",
     "PathName",
+    "ReadAs",
     "Result",
     "SharedLimit",
     "Tool",
@@ -161,6 +162,21 @@ class Judgement:
         str | None,
         LeftOut(),
         About("in reverse: where the control was sent, if its packets came from another address than the number's"),
+    ] = None
+    flow_label: Annotated[
+        Annotated[int, Whole(0, 0xFFFFF)] | None,
+        LeftOut(),
+        About("over IPv6, on arrival at the receiver: all leave with label 0; missing where nobody watches"),
+    ] = None
+    extension_headers: Annotated[
+        tuple[Octet, ...],
+        LeftOut(),
+        About("over IPv6, of a well-formed packet: the extension headers with which it arrived, in order"),
+    ] = ()
+    read_as: Annotated[
+        ReadAs | None,
+        LeftOut(),
+        About("over IPv6, of a bare packet under 43, 44, 51 or 60: as which header its bytes are read on the way"),
     ] = None
     shared_limit: Annotated[
         SharedLimit | None,

@@ -106,6 +106,7 @@ _TYPES = {
     },
 }
 _NEITHER = ("error", Meaning.UNKNOWN)
+PARAMETER_PROBLEM_V6 = 4
 
 
 @dataclass(frozen=True, slots=True)

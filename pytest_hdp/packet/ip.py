@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pytest_hdp.packet.checksums import checksum
 from pytest_hdp.packet.family import address_text, packed
 
-__all__ = ["IPv4", "IPv6", "build_ipv4", "checksum", "packed", "parse_ipv4", "parse_ipv6"]
+__all__ = ["IPv4", "IPv6", "build_ipv4", "checksum", "first_header", "packed", "parse_ipv4", "parse_ipv6"]
 
 DONT_FRAGMENT = 0b010
 MORE_FRAGMENTS = 0b001
@@ -149,6 +149,16 @@ def _extension_length(protocol: int, body: bytes, start: int) -> int:
     if protocol == 51:  # the one header that counts in words of 4 bytes, less two (RFC 4302 section 2.2)
         return (body[start + 1] + 2) * 4
     return (body[start + 1] + 1) * 8
+
+
+def first_header(number: int, body: bytes) -> tuple[int, int] | None:
+    """Return how long the extension header that `body` begins with says it is, and what it says is next.
+
+    It need not be there whole. None where it does not even say that.
+    """
+    if number not in EXTENSION_HEADERS or len(body) < 2:
+        return None
+    return _extension_length(number, body, 0), body[0]
 
 
 def build_ipv4(  # noqa: PLR0913 (the fields of the header)

@@ -17,6 +17,7 @@ from pytest_hdp.measure.ledger.likeness import (
     ports_kept,
 )
 from pytest_hdp.packet.checksums import transport_checksum
+from pytest_hdp.packet.ip import EXTENSION_HEADERS, first_header, parse_ipv6
 from pytest_hdp.vantage.remote.exchange import NOBODY_KNOWS
 
 if TYPE_CHECKING:
@@ -128,7 +129,18 @@ def _sighting(train: Train, copy: Copy, left: Copy | None) -> Sighting:
     return Sighting(
         copy.time, packet.protocol, genuine, packet.source, packet.destination, packet.hop_limit, changed,
         copy.interface, copy.alike.moved, _checksum(train, packet),
+        packet.flow_label, *_chain(train, packet),
     )  # fmt: skip
+
+
+def _chain(train: Train, packet: PacketView) -> tuple[tuple[int, ...], tuple[int, int] | None]:
+    """The extension headers of a well-formed packet, and as which one a bare one's bytes are read."""
+    if packet.version == 4 or packet.protocol not in EXTENSION_HEADERS:
+        return (), None
+    if train.form is Form.WELLFORMED:
+        whole = parse_ipv6(packet.data)
+        return whole.extension_headers if whole is not None else (), None
+    return (), first_header(packet.protocol, packet.payload)
 
 
 def _checksum(train: Train, packet: PacketView) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from pytest_hdp.judge.evidence import IcmpReport
 from pytest_hdp.measure.ledger.likeness import HDP_SIZE, TAG_SIZE
 from pytest_hdp.packet.carrier import INNER_PROTOCOL
-from pytest_hdp.packet.icmp import error_in
+from pytest_hdp.packet.icmp import PARAMETER_PROBLEM_V6, error_in
 from pytest_hdp.packet.view import view
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def read_error(sent: SentProbes, time: int, packet: PacketView | None) -> tuple[
         authenticated=authenticated,
         changed=(*changed, "payload") if altered else changed,
         quoted_ttl=None if _inside(entry, quoted) else quoted.hop_limit,
+        pointer=error.rest if packet.version == 6 and error.type == PARAMETER_PROBLEM_V6 else None,
     )
 
 

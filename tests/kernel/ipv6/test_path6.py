@@ -71,6 +71,48 @@ def test_every_number_both_ways(run):
     assert (sample["ttl"], sample["modified"], sample["nat"]["state"]) == (62, [], "none")
 
 
+LABEL = """
+ip netns exec r2 nft -f - <<'END'
+table ip6 t { chain f { type filter hook forward priority 0
+  ip6 daddr 2001:db8:b::2 ip6 nexthdr 253 ip6 flowlabel set 0x12345
+}
+}
+END
+"""
+SOME = "--hdp-protocols=43,44,51,60,58,253"
+
+
+def test_the_record_tells_what_only_ipv6_has(run):
+    """The label on arrival; of bare extension headers, as what HDP's bytes are read: 420 is 0x01a4."""
+    _, printed, records = run(SWEEP, *ENDS, SOME, before=LABEL)
+    forward = {number: record for (number, way), record in records.items() if way == "forward"}
+    read_as = {number: record.get("read_as") for number, record in forward.items()}
+    assert read_as == {
+        43: {"length": 1320, "next_header": 1}, 60: {"length": 1320, "next_header": 1},
+        51: {"length": 664, "next_header": 1}, 44: {"length": 8, "next_header": 1}, 58: None, 253: None,
+    }, printed  # fmt: skip
+    assert {number: record["flow_label"] for number, record in forward.items()} == {
+        number: 0x12345 if number == 253 else 0 for number in forward
+    }
+    assert "flow_label" in forward[253]["changed"]
+    assert not any("extension_headers" in record for record in records.values())
+
+
+def test_the_record_tells_with_which_extension_headers_it_arrived(run):
+    _, printed, records = run(SWEEP, *ENDS, "--hdp-form=wellformed", "--hdp-protocols=0,43,44,60,58")
+    found = {number: record.get("extension_headers") for (number, way), record in records.items() if way == "forward"}
+    assert found == {0: [0], 43: [43], 44: [44], 60: [60], 58: None}, printed
+    assert not any("read_as" in record for record in records.values())
+
+
+@pytest.mark.parametrize(("form", "pointers"), [("bare", {253: 6, 135: 6}), ("wellformed", {43: 40, 60: 40})])
+def test_the_record_tells_where_a_parameter_problem_is(run, form, pointers):
+    numbers = ",".join(map(str, pointers))
+    _, printed, records = run(SWEEP, *ALONE, f"--hdp-form={form}", f"--hdp-protocols={numbers}", before=LIFTED)
+    found = {number: {each["pointer"] for each in record["icmp"]} for (number, _), record in records.items()}
+    assert found == {number: {pointer} for number, pointer in pointers.items()}, printed
+
+
 def test_finds_what_the_topology_does(run):
     _, printed, records = run(SWEEP, *ENDS, before=RULES)
     assert but(records, "delivered") == {

@@ -30,6 +30,7 @@ from pytest_hdp.judge.result import (
     Made,
     Nat,
     PathName,
+    ReadAs,
     Result,
     SharedLimit,
     Tool,
@@ -46,6 +47,7 @@ solicited earlier_run
 """
 
 ADDITIVE = ["expected_errno", "expected_wire_protocol", "moved", "changed_to", "transport_checksum"]
+ADDITIVE += ["flow_label", "extension_headers", "read_as"]
 ADDITIVE += ["sent_to", "control_sent_to"]
 ADDED = [*ADDITIVE, "hops", "tool", "budget_spent", "shared_limit", "climb", "probes", "made"]
 
@@ -61,9 +63,9 @@ def written_schema() -> str:
 counts = st.integers(0, 2**40)
 texts = st.text(max_size=40)
 trains = st.builds(Train, st.integers(-5, 70000), st.sampled_from(Direction), st.sampled_from(Form))
+octets = st.integers(0, 255)
 icmp_counts = st.lists(
-    st.builds(IcmpCount, texts, st.integers(0, 255), st.integers(0, 255), st.integers(1, 10**6), st.booleans()),
-    max_size=3,
+    st.builds(IcmpCount, texts, octets, octets, st.integers(1, 10**6), st.booleans(), st.none() | counts), max_size=3
 ).map(tuple)
 judgements = st.builds(
     Judgement,
@@ -88,6 +90,9 @@ judgements = st.builds(
     moved=st.none() | st.integers(-65535, 65535),
     changed_to=st.none() | st.integers(0, 255),
     transport_checksum=st.none() | st.sampled_from(["right", "stale", "none"]),
+    flow_label=st.none() | st.integers(0, 0xFFFFF),
+    extension_headers=st.lists(st.integers(0, 255), max_size=3).map(tuple),
+    read_as=st.none() | st.builds(ReadAs, counts, st.integers(0, 255)),
     sent_to=st.none() | texts,
     control_sent_to=st.none() | texts,
     last_hop=st.none() | st.builds(Hop, st.integers(1, 255), texts),
@@ -181,7 +186,7 @@ def test_a_probe_keeps_when_each_eye_saw_it_first() -> None:
 def test_fields_their_order_and_the_schema(result: Result) -> None:
     record = to_record(result)
     held = {name: getattr(result, name, getattr(result.judgement, name, None)) for name in (*ADDITIVE, "tool", "made")}
-    stated = [name for name, value in held.items() if value is not None]
+    stated = [name for name, value in held.items() if value not in (None, ())]
     assert list(record) == [*FIELDS.split(), *stated]
     VALIDATOR.validate(record)
 
@@ -210,6 +215,7 @@ SAMPLE = to_record(
             Train(47), Verdict.REJECTED, Place.HOP, "why", final=True,
             icmp=(IcmpCount("100.64.0.1", 3, 13, 1, True),), last_hop=Hop(2, "100.64.0.1"), modified=("payload",),
             moved=4, changed_to=17, transport_checksum="stale",
+            flow_label=0x12345, extension_headers=(43,), read_as=ReadAs(1320, 1),
             sent_to="203.0.113.12", control_sent_to="203.0.113.11",
         ),
         Verdict.DELIVERED, Outcome.FAILED, LatencyUs(1.0, 2.0, 3.0),
