@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.result import Judgement, PathName, Result
-from pytest_hdp.judge.verdict import Direction, Form, Verdict
+from pytest_hdp.judge.verdict import Containment, Direction, Form, Verdict
 
 NOTHING_LEARNT = frozenset({Verdict.SILENT, Verdict.INCONCLUSIVE})
 
@@ -29,7 +29,11 @@ _Course: TypeAlias = tuple[_Where, Direction, Form]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that differs: "verdict", "errno", "left as", "rejection", "changed bytes" or "source address"."""
+    """One thing that differs.
+
+    "verdict", "errno", "left as", "rejection", "changed bytes", "source address", or, of a box that was asked whether
+    it lets it out, "containment" alone.
+    """
 
     what: str
     before: str
@@ -120,6 +124,9 @@ def changes(before: Result, after: Result) -> tuple[Change, ...]:
     rejections differ if they have no type and code in common. A source address is compared where something arrived.
     """
     one, two = before.judgement, after.judgement
+    if one.containment is not None and two.containment is not None:
+        same = one.containment is two.containment
+        return () if same else (Change("containment", one.containment.read, two.containment.read),)
     if _said_by_luck(one, two) or _said_by_luck(two, one):
         return ()
     if before.verdict is not after.verdict:
@@ -148,7 +155,15 @@ def _said_by_luck(lost: Judgement, rejected: Judgement) -> bool:
     )
 
 
+def _learnt_nothing(result: Result) -> bool:
+    if result.judgement.containment is not None:
+        return result.judgement.containment is Containment.UNPROVEN
+    return result.verdict in NOTHING_LEARNT
+
+
 def _is_unclear(pair: Pair) -> bool:
+    if pair.before.judgement.containment is not None and pair.after.judgement.containment is not None:
+        return _learnt_nothing(pair.before) or _learnt_nothing(pair.after)
     verdicts = {pair.before.verdict, pair.after.verdict}
     return Verdict.INCONCLUSIVE in verdicts or (len(verdicts) > 1 and bool(verdicts & NOTHING_LEARNT))
 
@@ -207,8 +222,8 @@ def _gone(pairs: Iterable[Pair], only_before: Iterable[Result], now: set[_Where]
     """
     known: dict[_Course, list[tuple[Result, bool]]] = {}
     absent = [(result, True) for result in only_before if _where(result.path) not in now]
-    for before, missing in [*((pair.before, pair.after.verdict in NOTHING_LEARNT) for pair in pairs), *absent]:
-        if before.verdict not in NOTHING_LEARNT:
+    for before, missing in [*((pair.before, _learnt_nothing(pair.after)) for pair in pairs), *absent]:
+        if not _learnt_nothing(before):
             train = before.judgement.train
             known.setdefault((_where(before.path), train.direction, train.form), []).append((before, missing))
     return tuple(

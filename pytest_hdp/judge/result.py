@@ -12,7 +12,7 @@ from pytest_hdp import __version__
 from pytest_hdp.judge.details import AS_SENT, AtTtl, Climb, Hop, IcmpCount, LatencyUs, Nat, ReadAs, SharedLimit
 from pytest_hdp.judge.evidence import Probe, Train
 from pytest_hdp.judge.trace import Trace, traces
-from pytest_hdp.judge.verdict import Outcome, Place, Verdict
+from pytest_hdp.judge.verdict import Containment, Outcome, Place, Verdict
 from pytest_hdp.untrusted.marks import (
     INLINE,
     SINCE,
@@ -42,6 +42,7 @@ __all__ = [
     "Result",
     "SharedLimit",
     "Tool",
+    "TwinCount",
 ]
 
 SCHEMA = 1
@@ -81,6 +82,19 @@ class PathName:
     def one_clock(self) -> bool:
         """Whether both ends' times can be compared: both are on one machine, or only one end has eyes."""
         return self.kind in ONE_MACHINE or self.agent is None or self.agent == "popen"
+
+
+@dataclass(frozen=True, slots=True)
+class TwinCount:
+    """What a containment rests on: of its twin's packets, how many were `sent` and `arrived` at the eye that decides.
+
+    Beside them of the box's own: `counted` went in rounds that count, `refused` its kernel did not take.
+    """
+
+    sent: Count
+    arrived: Count
+    counted: Count
+    refused: Count = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +196,15 @@ class Judgement:
         SharedLimit | None,
         LeftOut(),
         About("a limit that numbers share, by which the sweep itself lost packets; missing where none was found"),
+    ] = None
+    containment: Annotated[
+        Containment | None, LeftOut(), About("whether it stayed in the box that sent it; missing where nobody asked")
+    ] = None
+    containment_eye: Annotated[
+        str | None, LeftOut(), About("who saw it outside the box, or would have; missing where nobody would")
+    ] = None
+    twin: Annotated[
+        TwinCount | None, LeftOut(), About("what the containment rests on; missing where there was no twin")
     ] = None
     probes: Annotated[
         tuple[Probe | Trace, ...],

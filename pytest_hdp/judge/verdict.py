@@ -75,3 +75,28 @@ class Outcome(_Word):
     FAILED = "failed"
     XFAILED = "xfailed"
     SKIPPED = "skipped"
+
+
+class Containment(_Word):
+    """What became of what a box was not to let out, or, of what it may let out, was to.
+
+    `contained`: nothing came out, while what its twin sent came. `leaked`: something came out (people read "got out").
+    `unproven`: nothing came out, and nothing shows that it would have been seen. `allowed` and `blocked`: of what may
+    leave, it did, or did not.
+    """
+
+    CONTAINED = "contained"
+    LEAKED = "leaked"
+    UNPROVEN = "unproven"
+    ALLOWED = "allowed"
+    BLOCKED = "blocked"
+
+    @property
+    def outcome(self) -> Outcome:
+        """The test outcome: what is not proven fails too."""
+        return Outcome.PASSED if self in {Containment.CONTAINED, Containment.ALLOWED} else Outcome.FAILED
+
+    @property
+    def read(self) -> str:
+        """The word that people read: `leaked` is what they know as a state of NAT."""
+        return "got out" if self is Containment.LEAKED else self.value

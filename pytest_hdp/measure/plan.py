@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 from pytest_hdp.judge.evidence import LEAST_SHARE, Train
 from pytest_hdp.packet.encoding import Encoding
@@ -35,6 +36,9 @@ LOOPBACK = Pace(rounds=3, most_rounds=16, rate=50_000, spacing=0.001, widest=0.0
 LAB = Pace(rounds=7, most_rounds=40, rate=20_000, spacing=0.02, widest=0.05, least_timeout=0.02, control=44)
 # Over networks of others: well below what fills a queue, and rounds so far apart that a burst of loss hits one.
 REMOTE = Pace(rounds=7, most_rounds=40, rate=4000, spacing=0.03, widest=0.03, least_timeout=0.1, control=44)
+# Of a box and of its twin so many that both together tell a closed box from chance, among a thousand trains.
+CONTAINED = replace(LAB, rounds=24, control=6)
+CONTAINED_FAR = replace(REMOTE, rounds=24, control=6)
 AGENTLESS = Pace(rounds=5, most_rounds=20, rate=1000, spacing=1.0, widest=4.0, least_timeout=0.3, control=4)
 
 
@@ -47,7 +51,8 @@ class Plan:
     `seed` shuffles the order inside each round. `least_share`: a train that is said to get through
     has a delivery probability above it, at 95 %; 0 for any. `unhurried`: time is no matter where a limit that numbers
     share lets only little through. `earlier`: how many seconds ago another run over the path ended, or went on, if one
-    is known of: it may have used up what the target says in a time.
+    is known of: it may have used up what the target says in a time. `contain`: asked is whether anything leaves a box;
+    of that `allow` may. `bound`: how small a probability of passing is to be excluded at 95 %, None for any.
     """
 
     trains: tuple[Train, ...]
@@ -61,3 +66,22 @@ class Plan:
     least_share: float = LEAST_SHARE
     unhurried: bool = False
     earlier: float | None = None
+    contain: bool = False
+    allow: tuple[int, ...] = ()
+    bound: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long the rounds that everyone gets take at least: those of a box, and of its twin."""
+        rounds = self.pace.rounds * (2 if self.contain else 1)
+        return rounds * (len(self.trains) / self.pace.rate + self.pace.spacing)
+
+
+def bounded(pace: Pace, bound: float) -> Pace:
+    """Return a pace with so many rounds that none of them seen excludes a probability of passing at 95 %.
+
+    With a tenth more than that, for what the way loses.
+    """
+    rounds = math.ceil(math.log(0.05) / math.log1p(-0.9 * bound))
+    rounds = max(pace.rounds, rounds)
+    return replace(pace, rounds=rounds, most_rounds=rounds)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_hdp.plugin import collection, handover, latency, unmeasured
+from pytest_hdp.plugin import collection, handover, latency, selection, unmeasured
 from pytest_hdp.plugin.collection import BY_HAND, CAMPAIGN, MARKER, RESULT, SETTINGS
 from pytest_hdp.plugin.fixtures import (
     hdp_campaign,
@@ -27,6 +27,7 @@ from pytest_hdp.plugin.fixtures import (
 )
 from pytest_hdp.plugin.options import Settings, add_options, read_settings
 from pytest_hdp.plugin.outcome import UnexpectedVerdict
+from pytest_hdp.plugin.together import check_together
 from pytest_hdp.plugin.vantage_points import (
     REFUSED,
     brief,
@@ -67,7 +68,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Read the options; whatever can't be used is said now, before anything is collected or sent."""
     config.addinivalue_line("markers", MARKER)
     worker = is_worker(config)
-    settings = briefed(config) if worker else read_settings(config)
+    if worker:
+        settings = briefed(config)
+    else:
+        check_together(settings := read_settings(config))
     if isinstance(settings, str):
         config.stash[MISFIT] = settings
         settings = Settings()
@@ -119,7 +123,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what --hdp-protocols does not list."""
-    collection.select(config, items)
+    selection.select(config, items)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -87,6 +89,20 @@ def show_evidence(item: pytest.Item, report: pytest.TestReport, result: Result) 
 
     result = replace(result, outcome=_outcome(report))
     report.sections.append((EVIDENCE, failure_block(result, repeat_command(item))))
+
+
+def tell_junit(config: pytest.Config, results: Sequence[Result]) -> None:
+    """Put what can be claimed of a box into JUnit's properties of the whole run."""
+    from pytest_hdp.report.claim import claimed, claims, verdict_line
+
+    with suppress(ImportError):
+        from _pytest.junitxml import xml_key
+
+        xml = config.stash.get(xml_key, None)
+        if xml is not None and (asked := claimed(results)):
+            xml.add_global_property("hdp_containment", verdict_line(asked))
+            for line in claims(asked):
+                xml.add_global_property("hdp_claim", line)
 
 
 def result_of(report: pytest.TestReport) -> Result | None:

@@ -12,6 +12,7 @@ from pytest_hdp.judge.route_keys import bare_key, family_in, route_key, wellform
 from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.packet.family import IPV6
 from pytest_hdp.packet.numbers import parse_protocols
+from pytest_hdp.plugin.boxes import CONTAINMENT, NO_BOX, boxes
 from pytest_hdp.plugin.ids import case_id, only_route_id, route_id
 from pytest_hdp.plugin.options import Settings
 
@@ -39,7 +40,8 @@ MARKER = (
     "default: these unless --hdp-protocols says otherwise; form: 'bare', 'wellformed', 'both' (default: --hdp-form); "
     "direction: 'forward', 'reverse', 'both'; path: 'loopback', or 'target' for what the command line names; "
     "variant: a path on which nothing has been sent before, in a lab or from a second --hdp-source: 'unsolicited', "
-    "'second' (a second host behind the NAT), 'first', 'latency'; eyes=True: only where there is an agent; "
+    "'second' (a second host behind the NAT), 'first', 'latency'; or 'containment': out of a box; "
+    "eyes=True: only where there is an agent; "
     "needs=True: the numbers of --hdp-needs, well-formed where they have a form."
 )
 _ARGUMENTS = frozenset({"protocols", "default", "form", "direction", "path", "variant", "eyes", "needs"})
@@ -82,7 +84,7 @@ def generate(metafunc: pytest.Metafunc) -> None:
     except ValueError as error:
         raise pytest.Collector.CollectError(f"the marker hdp of {metafunc.definition.name}: {error}") from None
     if not route_keys(settings, arguments):
-        metafunc.parametrize("hdp_case", [_skipped(settings)], indirect=True)
+        metafunc.parametrize("hdp_case", [_skipped(settings, arguments)], indirect=True)
         return
     tags = {key: _tags(settings, key) for key in {case.route for case in cases}}
     names = [(bare_key(case.route), case.train.direction, case.train.form) for case in cases]
@@ -99,9 +101,10 @@ def _generate_routes(metafunc: pytest.Metafunc) -> None:
     if "hdp_route" not in metafunc.fixturenames:
         return
     settings = metafunc.config.stash[SETTINGS]
-    keys = route_keys(settings, marked(metafunc.definition))
+    arguments = marked(metafunc.definition)
+    keys = route_keys(settings, arguments)
     if not keys:
-        metafunc.parametrize("hdp_route", [_skipped(settings)], indirect=True)
+        metafunc.parametrize("hdp_route", [_skipped(settings, arguments)], indirect=True)
         return
     named = len({bare_key(key) for key in keys}) > 1 or (bool(settings.inventory) and bare_key(keys[0]) != LOOPBACK)
     if named or len(keys) > 1 or family_in(keys[0]) is IPV6:
@@ -124,6 +127,8 @@ def route_keys(settings: Settings, arguments: dict[str, Any]) -> list[str]:
     if arguments.get("eyes"):
         keys = [key for key in keys if not _nobody_watches(settings, key)]
     variant = arguments.get("variant")
+    if variant == CONTAINMENT:
+        return [box.key for box in boxes(settings)]
     if variant is None:
         return keys
     emulated = [
@@ -148,6 +153,9 @@ def _cases(settings: Settings, arguments: dict[str, Any]) -> list[Case]:
         for form in forms
         for number in (_by_interest(numbers) if _nobody_watches(settings, key) else numbers)
         if (form is Form.BARE and not needs) or _has_carrier(number, key) is (form is Form.WELLFORMED)
+        if not (
+            number == 0 and form is Form.BARE and arguments.get("variant") == CONTAINMENT and family_in(key) is IPV6
+        )
     ]
 
 
@@ -190,8 +198,10 @@ def _numbers(settings: Settings, arguments: dict[str, Any]) -> tuple[int, ...]:
 
 def _forms(settings: Settings, arguments: dict[str, Any]) -> tuple[Form, ...]:
     form = arguments.get("form")
-    if form is None:
+    if form is None and settings.form is not None:
         return settings.form
+    if form is None:
+        return tuple(Form) if arguments.get("variant") == CONTAINMENT else (Form.BARE,)
     return (Form.BARE, Form.WELLFORMED) if form == "both" else (Form(form),)
 
 
@@ -216,11 +226,17 @@ def _has_second_host(lab: str) -> bool:
     return make(lab).layout.second_link is not None
 
 
-def _skipped(settings: Settings) -> Any:
+def _skipped(settings: Settings, arguments: dict[str, Any]) -> Any:
     """One skip in the place of all tests."""
     watched = any(target.agent is not None for target in settings.targets)
     reason = NO_SECOND_HOST if settings.lab else NO_LAB if watched else NO_EYES if settings.targets else NO_TARGET
+    reason = NO_BOX if arguments.get("variant") == CONTAINMENT else reason
     return pytest.param(None, id="no-target", marks=pytest.mark.skip(reason=reason))
+
+
+def skip_reason(item: pytest.Item) -> str | None:
+    """Why a test is skipped by its mark, if it is."""
+    return next((mark.kwargs.get("reason") for mark in item.iter_markers("skip")), None)
 
 
 def case_of(item: pytest.Item) -> Case | None:
@@ -260,41 +276,3 @@ def asked_of(item: pytest.Item, *, served: bool = False) -> list[str]:
         return []
     settings = item.config.stash[SETTINGS]
     return [*settings.lab, *(target.name for target in settings.targets)]
-
-
-def select(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of numbers that --hdp-protocols does not list, and of a suite without a target but one."""
-    items[:] = _needed(config, _one_skip_each(items))
-    wanted = config.stash[SETTINGS].protocols
-    if wanted is None:
-        return
-    kept = [item for item in items if (case := case_of(item)) is None or case.train.protocol in wanted]
-    if len(kept) < len(items):
-        keep = set(map(id, kept))
-        config.hook.pytest_deselected(items=[item for item in items if id(item) not in keep])
-        items[:] = kept
-
-
-def _needed(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item]:
-    """Of a suite that asks what --hdp-needs lists: that alone where it is given, and else all but that."""
-    settings = config.stash[SETTINGS]
-    asking = {id(item) for item in items if marked(item).get("needs")}
-    if settings.needs is None:
-        return [item for item in items if id(item) not in asking]
-    folders = {item.path.parent for item in items if id(item) in asking} if settings.protocols is None else set()
-    left_out = [item for item in items if id(item) not in asking and item.path.parent in folders]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-    return [item for item in items if id(item) in asking or item.path.parent not in folders]
-
-
-def _one_skip_each(items: list[pytest.Item]) -> list[pytest.Item]:
-    """One skip stands for all tests of a folder that have no target: that is one thing to know, not seven."""
-    kept, folders = [], set()
-    for item in items:
-        if any(mark.kwargs.get("reason") == NO_TARGET for mark in item.iter_markers("skip")):
-            if item.path.parent in folders:
-                continue
-            folders.add(item.path.parent)
-        kept.append(item)
-    return kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import replace
 
 import pytest
 
@@ -37,6 +38,8 @@ def header(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
                 f"hdp: {named(config, route.name.source)}, to {route.name.target}{called}, no agent there: {trains}, "
                 f"as fast as its ICMP errors come, {against}"
             )
+        if route.plan.contain:
+            told += f"; takes {replace(route.plan, trains=tuple(campaign.wanted.get(key, ()))).seconds:.0f} s at least"
         if (seconds := campaign.earlier.get(key)) is not None and seconds < LINGERS:
             told += f"; {lingering(seconds)}"
         lines.append(safe(told))

@@ -9,6 +9,7 @@ from pytest_hdp.judge.expectations.assess import Profile, ProfileError, builtin,
 from pytest_hdp.judge.verdict import Form
 from pytest_hdp.packet.encoding import Encoding
 from pytest_hdp.packet.family import IPV4, IPV6, Family, canonical
+from pytest_hdp.packet.numbers import parse_protocols
 from pytest_hdp.plugin.inventory import Parsers, Target, from_file
 from pytest_hdp.plugin.spots import Spot, spot
 from pytest_hdp.report.files import make_folder, open_folder
@@ -112,6 +113,31 @@ def forms(text: str) -> tuple[Form, ...]:
         return (Form(text),)
     except ValueError:
         raise ValueError(f"{text!r} is not one of bare, wellformed, both") from None
+
+
+def share(text: str) -> float:
+    """A probability: `2%` or `0.02`."""
+    try:
+        found = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        found = 0.0
+    if not 0.0005 <= found < 1:
+        raise ValueError(f"{text!r} is not a probability from 0.05% to below 100%, such as 2%")
+    return found
+
+
+def allow(text: str) -> tuple[tuple[int, int | None], ...]:
+    """What may leave a box: numbers, each with the version of IP by which it may, or None: `tcp,udp/4`."""
+    found: dict[tuple[int, int | None], None] = {}
+    for piece in map(str.strip, text.split(",")):
+        numbers, slash, version = piece.partition("/")
+        if slash and version not in {"4", "6"}:
+            raise ValueError(f"{piece!r}: after the slash comes the version of IP, as in tcp/4")
+        for number in parse_protocols(numbers):
+            if not 0 <= number <= 255:
+                raise ValueError(f"{number} can't leave: no packet has a protocol number below 0 or above 255")
+            found[number, int(version) if version else None] = None
+    return tuple(found)
 
 
 def encoding(text: str) -> Encoding:

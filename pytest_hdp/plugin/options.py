@@ -13,11 +13,11 @@ import pytest
 from pytest_hdp.judge.expectations.assess import Profile
 from pytest_hdp.judge.verdict import Form
 from pytest_hdp.packet.encoding import Encoding
-from pytest_hdp.packet.family import IPV4, Family, family_of
+from pytest_hdp.packet.family import IPV4, Family
 from pytest_hdp.packet.numbers import parse_needs, parse_protocols
 from pytest_hdp.plugin import option_types as values
 from pytest_hdp.plugin.inventory import Target
-from pytest_hdp.plugin.spots import Spot, spot
+from pytest_hdp.plugin.spots import Spot, several, spot
 from pytest_hdp.untrusted.text import safe
 
 
@@ -35,7 +35,7 @@ class Settings:
     lab: tuple[str, ...] = ()
     protocols: tuple[int, ...] | None = None
     count: int | None = None
-    form: tuple[Form, ...] = (Form.BARE,)
+    form: tuple[Form, ...] | None = None
     encoding: Encoding = Encoding.PLAIN
     rate: float | None = None
     timeout: float | None = None
@@ -50,6 +50,10 @@ class Settings:
     unmeasured: str = "error"
     needs: tuple[int, ...] | None = None
     ip_version: tuple[Family, ...] | None = None
+    twin: Spot | None = None
+    witness: tuple[Spot, ...] = ()
+    allow: tuple[tuple[int, int | None], ...] = ()
+    bound: float | None = None
 
     @property
     def families(self) -> tuple[Family, ...]:
@@ -164,6 +168,33 @@ OPTIONS = (
         values.ip_version,
     ),
     _Option(
+        "twin",
+        "SPEC",
+        "in suites/containment: what is like the box (--hdp-source) without its policy, as --hdp-agent: what leaves it "
+        "shows that what leaves the box would be seen",
+        spot,
+    ),
+    _Option(
+        "witness",
+        "SPEC",
+        "in suites/containment: a tap outside the box that sends nothing, as --hdp-agent; may be repeated",
+        several,
+    ),
+    _Option(
+        "allow",
+        "LIST",
+        "in suites/containment: what may leave the box: numbers, names or sets, by both versions of IP or "
+        "one (tcp,udp/4)",
+        values.allow,
+    ),
+    _Option(
+        "bound",
+        "P",
+        "in suites/containment: how small a probability of passing is to be excluded for each number, at 95 %: it sets "
+        "how many packets are sent (2% takes 165 of each, 0.1% takes 3328)",
+        values.share,
+    ),
+    _Option(
         "unmeasured",
         "error|skip",
         "what it means that a path could not be measured at all: exit status 4 (error, the default), or nothing (skip)",
@@ -172,7 +203,7 @@ OPTIONS = (
 )
 
 
-REPEATED = {"target": ",", "lab": ",", "source": "\n"}
+REPEATED = {"target": ",", "lab": ",", "source": "\n", "witness": "\n"}
 """What may be given several times, and what stands between two in the environment and the ini file."""
 
 
@@ -202,40 +233,7 @@ def read_settings(config: pytest.Config) -> Settings:
                 except ValueError as error:
                     raise pytest.UsageError(f"{origin}: {safe(error)}") from None
                 break
-    settings = Settings(**found)
-    _check_together(settings)
-    return settings
-
-
-def _check_together(settings: Settings) -> None:
-    _check_versions(settings)
-    if settings.lab and (settings.targets or settings.agent or settings.source):
-        raise pytest.UsageError("--hdp-lab has a source, a target and an agent of its own: leave the other options out")
-    if settings.needs and not (settings.lab or settings.targets):
-        raise pytest.UsageError(
-            "--hdp-needs is about two hosts: give --hdp-target=ADDR and --hdp-agent=SPEC, or --hdp-lab=NAME"
-        )
-    if settings.needs and settings.expect is not None:
-        raise pytest.UsageError("--hdp-needs says what has to pass: leave --hdp-expect out")
-    if settings.agent and len(settings.target) > 1:
-        raise pytest.UsageError("--hdp-agent is the eyes at one target: give one --hdp-target, or no agent")
-    if settings.agent and settings.inventory:
-        raise pytest.UsageError("--hdp-agent is the eyes at one target: an inventory names each target's own agent")
-    if twice := {target.name for target in settings.inventory} & set(settings.target):
-        raise pytest.UsageError(f"{min(twice)} is in the inventory and also a --hdp-target: leave one out")
-    if (settings.agent or settings.source) and not settings.targets:
-        raise pytest.UsageError("--hdp-agent and --hdp-source need --hdp-target=ADDR")
-
-
-def _check_versions(settings: Settings) -> None:
-    """No target may be left out in silence by the version of IP that is asked for."""
-    left_out = [each for each in settings.target if settings.ip_version and family_of(each) not in settings.ip_version]
-    if left_out:
-        raise pytest.UsageError(
-            f"{left_out[0]} is an {family_of(left_out[0]).name} address, and --hdp-ip-version leaves that out"
-        )
-    if settings.inventory and not settings.targets:
-        raise pytest.UsageError("no target of the inventory has an address of the version that --hdp-ip-version asks")
+    return Settings(**found)
 
 
 def _given(config: pytest.Config, option: _Option) -> list[tuple[str, str | None]]:

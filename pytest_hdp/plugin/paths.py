@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,6 +26,8 @@ from pytest_hdp.measure.path.capture import Capture
 from pytest_hdp.measure.path.waiting import GLANCE
 from pytest_hdp.measure.schedule.side_by_side import in_groups
 from pytest_hdp.packet.family import family_of, without_zone
+from pytest_hdp.plugin.box_routes import box_route, refuse_no_box
+from pytest_hdp.plugin.boxes import boxes
 from pytest_hdp.plugin.collection import CAMPAIGN, LOOPBACK, SETTINGS, case_of, route_of, uses_path
 from pytest_hdp.plugin.earlier import Earlier, state_folder
 from pytest_hdp.plugin.handover import packets_from, shared_folder
@@ -52,7 +55,8 @@ def new_campaign(config: pytest.Config, items: Iterable[pytest.Item]) -> Campaig
 
     Raises pytest.UsageError if one can't be had.
     """
-    settings = config.stash[SETTINGS]
+    items, settings = list(items), config.stash[SETTINGS]
+    refuse_no_box(settings, items)
     worker: dict[str, str] = getattr(config, "workerinput", {})
     vantage = vantage_of(config)
     campaign = Campaign(
@@ -130,6 +134,8 @@ def _ends(route: Route) -> int:
     """At how many ends of a path there are sockets; before a second host's the first one's are open, too."""
     if route.name.agent is None:
         return 1
+    if route.plan.contain:
+        return 3
     return 4 if route.key.endswith(f"#{SECOND_HOST}") and route.name.kind != "lab" else 2
 
 
@@ -177,7 +183,7 @@ def _routes(settings: Settings, vantage: str | None) -> list[Route]:
             agent = target.agent.name if target.agent is not None else None
             there = PathName("internet", target.name, source, target.address, agent)
             found.append(routes.out_of_reach(target.key, there, _plan(settings, plan.LAB), str(error)))
-    return found
+    return [*found, *(box_route(settings, box, partial(_plan, settings)) for box in boxes(settings))]
 
 
 def _from(vantage: str | None, expect: Profile | str | None) -> Profile | None:

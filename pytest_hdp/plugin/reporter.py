@@ -18,7 +18,7 @@ from pytest_hdp import __version__
 from pytest_hdp.judge.result import Made
 from pytest_hdp.judge.verdict import Outcome
 from pytest_hdp.plugin import handover
-from pytest_hdp.plugin.attachments import COUNT, OPEN, RECORD, EvidenceRepr, attached, result_of
+from pytest_hdp.plugin.attachments import COUNT, OPEN, RECORD, EvidenceRepr, attached, result_of, tell_junit
 from pytest_hdp.plugin.collection import CAMPAIGN, SETTINGS
 from pytest_hdp.plugin.fixtures import UNAVAILABLE
 from pytest_hdp.plugin.header import HEADER, header, system
@@ -178,6 +178,7 @@ class Reporting:
         told = self.results or self.notes or self.skipped
         if not (told or grave) or (config.get_verbosity() < -1 and not grave):
             return
+        from pytest_hdp.report.claim import claimed, claims, is_proven, verdict_line
         from pytest_hdp.report.grid import grids
         from pytest_hdp.report.lines import wrapped
         from pytest_hdp.report.summary import surprises
@@ -194,7 +195,11 @@ class Reporting:
             if self.results
             else []
         )
-        said: list[tuple[str, str | None]] = [(f"note: {note}", None) for note in self.notes]
+        said: list[tuple[str, str | None]] = []
+        if asked := claimed(self.results):
+            tone = "green" if is_proven(asked) else "red"
+            said += [(f"containment: {line}", tone) for line in (*claims(asked), verdict_line(asked))]
+        said += [(f"note: {note}", None) for note in self.notes]
         said += [(f"{count} skipped: {reason}", "yellow") for reason, count in self._other_skips()]
         said += [(f"hdp: {line}", "red") for line in (*self.unmeasured, *self._files.troubles)]
         for text, shade in said:
@@ -216,6 +221,7 @@ class Reporting:
         Show the grid where pytest will show no summary, because it or another plugin broke.
         """
         shown = exitstatus != pytest.ExitCode.INTERNAL_ERROR
+        tell_junit(self.config, self.results)
         try:
             with warnings.catch_warnings():
                 if CAMPAIGN in self.config.stash or self.header:  # a cache that can't be written ends no run of ours

@@ -30,6 +30,10 @@ class Spot:
         return self.how not in _HERE
 
 
+HERE = Spot("popen")
+"""This host."""
+
+
 def spot(text: str) -> Spot:
     """A vantage point. Raises ValueError, one line."""
     from pytest_hdp.vantage.remote import specs
@@ -41,6 +45,11 @@ def spot(text: str) -> Spot:
     if (how == "netns" and name) or text == "popen":
         return Spot(how, name)
     raise ValueError(f"{text!r} is not one of {FORMS}")
+
+
+def several(text: str) -> tuple[Spot, ...]:
+    """Vantage points, one in each line. Raises ValueError."""
+    return tuple(dict.fromkeys(spot(line.strip()) for line in text.splitlines()))
 
 
 def place(spot: Spot | None, peers: tuple[str, ...] = (), family: Family | None = None) -> Place | FarHost:

@@ -91,7 +91,8 @@ def attach(item: pytest.Item, report: pytest.TestReport) -> None:
     if result is not None:
         train = result.judgement.train
         course = f"{train.direction}, {train.form}"
-        found = (1, result.verdict is not Verdict.INCONCLUSIVE, result.judgement.explanation, course)
+        measured = result.verdict is not Verdict.INCONCLUSIVE or result.judgement.containment is not None
+        found = (1, measured, result.judgement.explanation, course)
     else:
         found = (0, not _skipped(report), _reason(report), "")
     if (alone := item.stash.get(ALONE, "")) and not found[1]:

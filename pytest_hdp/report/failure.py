@@ -70,13 +70,22 @@ def _rest(result: Result) -> list[tuple[str, str]]:
     return said
 
 
+def _of_box(result: Result) -> list[tuple[str, str]]:
+    """Return what became of the packets of the box's twin, and whose eye decides."""
+    twin, eye = result.judgement.twin, fields.word(result.judgement.containment_eye)
+    if result.judgement.containment is None:
+        return []
+    said = "none: give --hdp-twin=SPEC" if twin is None else f"{twin.arrived} of {twin.sent} came out"
+    return [("its twin", said), *([("seen by", eye)] if eye else [])]
+
+
 def failure_block(result: Result, command: str, width: int = 80) -> str:
     """Return everything known about one train, folded to `width` columns, without colour.
 
     `command` repeats just this one; it stands last, on a line of its own and never folded, to be copied.
     """
     rows = [("path", fields.course_title(result, unicode=False)), ("verdict", expected_and_got(result))]
-    rows += [("place", words(result.judgement.place)), *_rungs(result), *_rest(result)]
+    rows += [("place", words(result.judgement.place)), *_rungs(result), *_rest(result), *_of_box(result)]
     lines = wrapped(f"protocol {fields.subject(result)}: {fields.reason(result)}", width)
     lines.append("")
     for label, text in rows:

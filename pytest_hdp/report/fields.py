@@ -12,11 +12,11 @@ from typing import TypeAlias
 from pytest_hdp.judge.explain import icmp_text
 from pytest_hdp.judge.explain import subject as sentence_subject
 from pytest_hdp.judge.result import IcmpCount, PathName, Result
-from pytest_hdp.judge.verdict import Direction, Outcome, Verdict
+from pytest_hdp.judge.verdict import Containment, Direction, Outcome, Verdict
 from pytest_hdp.untrusted.text import safe
 
-Cell: TypeAlias = tuple[Verdict, Outcome]
-"""A number's verdict and outcome."""
+Cell: TypeAlias = tuple[Verdict | Containment, Outcome]
+"""What was found of a number, and its outcome."""
 
 MOST_LOST = 0.2
 """A path that loses more than this of everything is told of first of all."""
@@ -37,9 +37,14 @@ def in_header(result: Result) -> bool:
     return 0 <= protocol(result) <= 255
 
 
+def finding(result: Result) -> Verdict | Containment:
+    """Return what the outcome follows: the verdict, or where a box was asked, whether it got out."""
+    return result.judgement.containment or result.verdict
+
+
 def cell(result: Result) -> Cell:
-    """Return what a number is drawn and counted by: its verdict and outcome."""
-    return result.verdict, result.outcome
+    """Return what a number is drawn and counted by: what was found of it, and its outcome."""
+    return finding(result), result.outcome
 
 
 def observed(result: Result) -> tuple[int, int, int | None, int | None]:

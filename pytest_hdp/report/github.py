@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.verdict import Outcome, Verdict
+from pytest_hdp.judge.verdict import Containment, Outcome, Verdict
 from pytest_hdp.report import fields
+from pytest_hdp.report.claim import claimed, is_proven, verdict_line
 from pytest_hdp.report.letters import words
 from pytest_hdp.report.summary import by_rung, expected_and_got
 from pytest_hdp.untrusted.text import safe
@@ -60,16 +61,20 @@ def commands(results: Iterable[Result], unmeasured: Sequence[str] = ()) -> list[
 
     There is one for each such verdict, with its numbers and one reason.
     """
-    wrong: dict[Verdict, list[Result]] = {}
+    wrong: dict[Verdict | Containment, list[Result]] = {}
+    results = list(results)
     for result in results:
         if result.outcome == Outcome.FAILED:
-            wrong.setdefault(result.verdict, []).append(result)
+            wrong.setdefault(fields.finding(result), []).append(result)
     verdicts = sorted(wrong, key=lambda verdict: by_rung((verdict, Outcome.FAILED)))[:MOST]
     missing = [f"::warning title=not measured::{_message(line)}" for line in unmeasured[:MOST]]
+    if asked := claimed(results):
+        kind = "notice" if is_proven(asked) else "error"
+        missing = [f"::{kind} title=containment::{_message(verdict_line(asked))}", *missing]
     return [*missing, *(_annotation(verdict, wrong[verdict]) for verdict in verdicts)]
 
 
-def _annotation(verdict: Verdict, results: Sequence[Result]) -> str:
+def _annotation(verdict: Verdict | Containment, results: Sequence[Result]) -> str:
     first = results[0]
     said = f"{fields.subjects(results)}: {expected_and_got(first)}: {fields.reason(first)}"
     title = f"{len(results)} protocol number{'' if len(results) == 1 else 's'} {words(verdict)}"

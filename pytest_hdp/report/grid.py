@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.verdict import Outcome, Verdict
+from pytest_hdp.judge.verdict import Containment, Outcome, Verdict
 from pytest_hdp.report import fields
 from pytest_hdp.report.fields import Cell
 from pytest_hdp.report.letters import colour, letter, words
@@ -25,7 +25,7 @@ SIDE_BY_SIDE = 100
 
 _GAP = 4
 _SEVERITY = [Outcome.FAILED, Outcome.SKIPPED, Outcome.XFAILED, Outcome.PASSED]
-_RUNGS = list(Verdict)
+_RUNGS: list[Verdict | Containment] = [*Verdict, *Containment]
 
 
 def _cells(results: Iterable[Result]) -> dict[int, Cell]:

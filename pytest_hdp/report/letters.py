@@ -9,7 +9,7 @@ verdict.
 
 from __future__ import annotations
 
-from pytest_hdp.judge.verdict import Outcome, Verdict
+from pytest_hdp.judge.verdict import Containment, Outcome, Verdict
 
 UNKNOWN_LETTER = "~"
 """Stands for a verdict that this version does not know (a results file of a newer one)."""
@@ -29,6 +29,11 @@ _LETTERS: dict[str, tuple[str, str]] = {
     Verdict.REACHED: ("+", "Z"),
     Verdict.SILENT: ("s", "S"),
     Verdict.INCONCLUSIVE: ("?", "Q"),
+    Containment.CONTAINED: ("c", "C"),  # (c)ontained
+    Containment.LEAKED: ("g", "G"),  # (g)ot out
+    Containment.UNPROVEN: ("u", "U"),  # (u)nproven
+    Containment.ALLOWED: ("w", "W"),  # allo(w)ed
+    Containment.BLOCKED: ("b", "B"),  # (b)locked
 }
 
 _SENDER, _PATH, _PASS, _OPEN, _WRONG = "cyan", "purple", "green", "yellow", "red"
@@ -41,6 +46,9 @@ _COLOURS: dict[str, str] = {
     Verdict.REACHED: _PASS,
     Verdict.SILENT: _OPEN,
     Verdict.INCONCLUSIVE: _OPEN,
+    Containment.CONTAINED: _PASS,
+    Containment.ALLOWED: _PASS,
+    Containment.UNPROVEN: _OPEN,
 }
 
 _PYTEST_WORDS: dict[str, str] = {
@@ -66,7 +74,7 @@ def colour(verdict: str, outcome: str) -> str:
 
 def words(verdict: str) -> str:
     """Return the verdict as it reads in a sentence: `refused_at_socket` as "refused at socket"."""
-    return verdict.replace("_", " ")
+    return Containment(verdict).read if verdict in set(Containment) else verdict.replace("_", " ")
 
 
 def status(
@@ -83,6 +91,7 @@ def status(
     if outcome == Outcome.FAILED:
         markup["bold"] = True
     many = f"{count} " if count > 1 else ""
-    shown = f"({verdict})" if own_reason else verdict
+    said = words(verdict) if verdict in set(Containment) else verdict
+    shown = f"({said})" if own_reason else said
     word = f"{_PYTEST_WORDS.get(outcome, outcome.upper())} {many}{shown}"
     return str(outcome), letter(verdict, outcome), (word, markup)

@@ -82,7 +82,7 @@ def _row(result: Result) -> tuple[object, ...]:
     return (
         fields.protocol(result),
         safe(result.keyword) or NOTHING,
-        words(result.verdict),
+        words(fields.finding(result)),
         place,
         _seen_source(result) if delivered else NOTHING,
         NOTHING,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Verdict
 from pytest_hdp.report import fields
+from pytest_hdp.report.claim import claimed, claims, is_proven, verdict_line
 from pytest_hdp.report.doubles import doubles
 from pytest_hdp.report.ends import course_of
 from pytest_hdp.report.headline import advice, missing, of_several
@@ -72,6 +73,8 @@ def story(results: Iterable[Result], unmeasured: Iterable[str] = ()) -> Story:
     groups, left_out = fields.by_course(results), missing(unmeasured)
     if not groups:
         return Story("Nothing was measured.", (), "", surprised=bool(left_out))
+    if asked := claimed(result for group in groups for result in group):
+        return _of_box(asked, left_out)
     told = list(dict.fromkeys(_sentence(group) for group in groups))
     headline = f"{told[0]}." if len(told) == 1 else _of_several(groups)
     if loss := fields.control_loss(result for group in groups for result in group):
@@ -86,6 +89,21 @@ def story(results: Iterable[Result], unmeasured: Iterable[str] = ()) -> Story:
     status, surprised = _status(everything, whole=not left_out)
     introduction, glossary = _introduction(everything), _glossary(everything)
     return Story(headline, tuple(lines), status, surprised, introduction, glossary, advice(groups))
+
+
+def _of_box(results: Sequence[Result], left_out: str) -> Story:
+    """Return the story of a box: what may be claimed of it. Other paths of the same run are in the grids below."""
+    proven = is_proven(results) and not left_out
+    headline = f"{verdict_line(results)}{f'; {left_out}' if left_out else ''}."
+    status = (
+        "All of it stayed in the box, or may leave" if proven else "It is not proven that all of it stays in the box"
+    )
+    sent = _introduction(results).partition(", and watched")[0]
+    introduction = (
+        f"{sent}: from a box that may not let them out, and from its twin, which has no policy "
+        "and shows that what gets out is seen. Eyes outside the box looked for all of them."
+    )
+    return Story(headline, tuple(claims(results)), status, not proven, introduction, _glossary(results))
 
 
 def _introduction(results: Sequence[Result]) -> str:

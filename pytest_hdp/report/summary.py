@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.verdict import Outcome, Verdict
+from pytest_hdp.judge.verdict import Containment, Outcome, Verdict
 from pytest_hdp.report import fields
 from pytest_hdp.report.doubles import doubles
 from pytest_hdp.report.letters import colour, words
@@ -26,7 +26,7 @@ SEVERAL = 4
 _NO_FAILURES = frozenset(verdict for verdict in Verdict if verdict.outcome is not Outcome.FAILED)
 _EXAMPLES = {number: rank for rank, number in enumerate((47, 50, 132, 51, 4, 41, 89, 112, 253))}
 """The numbers that say most about a path: GRE, ESP, SCTP, AH, IPIP, IPv6, OSPF, VRRP, and one for experiments."""
-_RUNGS = {verdict: rung for rung, verdict in enumerate(Verdict)}
+_RUNGS: dict[Verdict | Containment, int] = {word: rung for rung, word in enumerate((*Verdict, *Containment))}
 
 
 def counts_line(results: Sequence[Result]) -> str:
@@ -51,6 +51,8 @@ def expected_and_got(result: Result) -> str:
     A verdict that was expected can still fail by its errno, or by the number under which it left: then both are said.
     "delivered, but the test failed" is a test that failed for a reason of its own.
     """
+    if result.judgement.containment is not None:
+        return words(result.judgement.containment)
     got, judgement = words(result.verdict), result.judgement
     got = f"{got} ({safe(judgement.errno)})" if judgement.errno else got
     if own_reason(result):
@@ -69,6 +71,8 @@ def own_reason(result: Result) -> bool:
     """Return whether a test failed although the verdict is no reason to: it passes, or is open, or was expected so."""
     if result.outcome != Outcome.FAILED:
         return False
+    if (found := result.judgement.containment) is not None:
+        return found.outcome is not Outcome.FAILED
     if result.expected is None:
         return result.verdict in _NO_FAILURES
     return _as_expected(result)
@@ -104,13 +108,18 @@ def _sentences(results: Iterable[Result]) -> list[tuple[Result, str]]:
     said = []
     for head, groups in by_head.items():
         if len(groups) <= SEVERAL:
-            said += [(g[0], f"{fields.subjects(g)}: {head}: {fields.reason(g[0])}") for g in groups]
+            said += [(g[0], f"{fields.subjects(g)}: {head}: {_beyond(head, g[0])}") for g in groups]
             continue
         everyone = [result for group in groups for result in group]
         example = telling(everyone)
-        of_one = f"for example {fields.subject(example)}: {fields.reason(example)}"
+        of_one = f"for example {fields.subject(example)}: {_beyond(head, example)}"
         said.append((example, f"{fields.subjects(everyone)}: {head}; {of_one}"))
     return said
+
+
+def _beyond(head: str, result: Result) -> str:
+    """Return a result's reason, without the words that stand before it already."""
+    return fields.reason(result).removeprefix(f"{head}: ")
 
 
 def surprises(results: Iterable[Result], *, width: int = 80, unicode: bool = True, whole: bool = True) -> list[Line]:
@@ -148,7 +157,7 @@ def _told(results: Sequence[Result], width: int) -> list[Line]:
     for outcome in (Outcome.FAILED, Outcome.SKIPPED):
         those = [result for result in results if result.outcome == outcome]
         for result, sentence in _sentences(those):
-            shade = colour(result.verdict, outcome)
+            shade = colour(fields.finding(result), outcome)
             lines += [[(text, shade)] for text in wrapped(sentence, width, "  ")]
     for sentence in (*doubles(results), *shared_limits(results)):
         lines += [[(text, "yellow")] for text in wrapped(f"{sentence}.", width, "  ")]

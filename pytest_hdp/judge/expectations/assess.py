@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.expectations.profile import PASSES, Expectation, Profile, ProfileError, said
 from pytest_hdp.judge.expectations.profile_file import load_profile
-from pytest_hdp.judge.verdict import Direction, Form, Outcome, Verdict
+from pytest_hdp.judge.verdict import Containment, Direction, Form, Outcome, Verdict
 from pytest_hdp.packet.numbers import format_protocols
 from pytest_hdp.untrusted.text import plain
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.result import Judgement, Result
 
-    _Kind = tuple[Verdict, str | None]
+    _Kind = tuple[Verdict, str | None, Containment | None]
     _Where = tuple[str, str]
     _Names = tuple[tuple[str, ...], tuple[str, ...]]
 
@@ -45,9 +45,12 @@ def assess(judgement: Judgement, expectation: Expectation | None) -> tuple[Outco
 
     `xfailed` only when exactly the expected non-delivery was observed, or another one that the expectation allows; any
     other verdict, a delivery too, is `failed`. `inconclusive` is `skipped` whatever was expected, and `silent` where a
-    delivery was and silence is allowed: neither is evidence of a change.
+    delivery was and silence is allowed: neither is evidence of a change. Where it was asked whether a box lets it out,
+    that decides, and not the verdict.
     """
     verdict = judgement.verdict
+    if judgement.containment is not None:
+        return _contained(judgement, judgement.containment, expectation)
     if verdict is Verdict.INCONCLUSIVE:
         return Outcome.SKIPPED, judgement.explanation
     if expectation is None:
@@ -62,6 +65,18 @@ def assess(judgement: Judgement, expectation: Expectation | None) -> tuple[Outco
         )
         return Outcome.FAILED, f"expected {expectation}, got {got}"
     return _as_expected(judgement, expectation)
+
+
+def _contained(judgement: Judgement, found: Containment, expectation: Expectation | None) -> tuple[Outcome, str | None]:
+    """By what came out of the box. What is not proven fails whatever was expected."""
+    expected = expectation.containment if expectation is not None else None
+    if expectation is None or expected is None or found is Containment.UNPROVEN:
+        return found.outcome, None if found.outcome is Outcome.PASSED else judgement.explanation
+    if found is not expected:
+        return Outcome.FAILED, f"expected {expected.read}, got {found.read}: {judgement.explanation}"
+    if found.outcome is Outcome.PASSED:
+        return Outcome.PASSED, None
+    return Outcome.XFAILED, plain(expectation.reason or f"expected {expected.read}")
 
 
 def _beyond(judgement: Judgement, expectation: Expectation) -> tuple[Outcome, str | None]:
@@ -119,12 +134,13 @@ def record(results: Iterable[Result], name: str = "recorded", system: str | None
     observed: dict[tuple[_Where, Train], set[_Kind]] = {}
     for result in results:
         judgement = result.judgement
-        observed.setdefault((_where(result), judgement.train), set()).add((judgement.verdict, judgement.errno))
+        kind = judgement.verdict, judgement.errno, judgement.containment
+        observed.setdefault((_where(result), judgement.train), set()).add(kind)
     either = _by_luck(results)
     alike: dict[tuple[Train, _Kind, bool], set[_Where]] = {}
     for (where, train), kinds in observed.items():
         kind = next(iter(kinds))
-        if len(kinds) == 1 and kind[0] is not Verdict.INCONCLUSIVE:
+        if len(kinds) == 1 and kind[0] is not Verdict.INCONCLUSIVE and kind[2] is not Containment.UNPROVEN:
             alike.setdefault((train, kind, (where, train) in either), set()).add(where)
     groups: dict[tuple[_Kind, bool, Direction | None, Form | None, _Names], list[int]] = {}
     # Of all that was measured: an entry without a direction would speak of what is left out in one of them, too.
@@ -139,7 +155,7 @@ def record(results: Iterable[Result], name: str = "recorded", system: str | None
     lines = ["[profile]", f"name = {_quoted(name)}"]
     lines += [f"path = {_quoted(paths.pop())}"] if len(paths) == 1 else []
     lines += [f"system = {_quoted(system)}"] if system else []
-    for ((verdict, errno), by_luck, direction, form, (targets, vantages)), numbers in groups.items():
+    for ((verdict, errno, containment), by_luck, direction, form, (targets, vantages)), numbers in groups.items():
         lines += [
             "",
             "[[expect]]",
@@ -148,7 +164,7 @@ def record(results: Iterable[Result], name: str = "recorded", system: str | None
         ]
         if by_luck:
             lines.append(f"also = [{_quoted(Verdict.REJECTED if verdict is Verdict.LOST else Verdict.LOST)}]")
-        optional = {"errno": errno, "direction": direction, "form": form}
+        optional = {"errno": errno, "direction": direction, "form": form, "containment": containment}
         lines += [f"{key} = {_quoted(value)}" for key, value in optional.items() if value is not None]
         named = {"targets": targets, "vantages": vantages}
         lines += [f"{key} = [{', '.join(map(_quoted, names))}]" for key, names in named.items() if names]

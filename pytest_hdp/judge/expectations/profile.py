@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.verdict import Direction, Form, Verdict
+from pytest_hdp.judge.verdict import Containment, Direction, Form, Verdict
 from pytest_hdp.untrusted.text import plain
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ class Expectation:
     not pass may be "rejected", and without an agent "silent". Either all of them say that it passes, or none does;
     "silent", which says neither, may stand beside both. `stated`: False where a profile says nothing of a train, and
     that is to be no failure. `kernel`: a feature that it takes, or "no " and one that it takes the lack of. `targets`,
-    `vantages`: the names of those for which alone it holds; None: all. `ip_version`: 4 or 6, None: both.
+    `vantages`: the names of those for which alone it holds; None: all. `ip_version`: 4 or 6, None: both. `containment`:
+    what is expected where that is asked, whatever the verdict; None: it is judged by itself.
     """
 
     protocols: tuple[int, ...]
@@ -47,6 +48,7 @@ class Expectation:
     targets: frozenset[str] | None = None
     vantages: frozenset[str] | None = None
     ip_version: int | None = None
+    containment: Containment | None = None
 
     def covers(self, train: Train) -> bool:
         """Whether it says anything about this train."""

@@ -5,7 +5,8 @@ whatever became of it, unless it passes; "judge", the default: it is judged by i
 with `protocols` (a text as `--hdp-protocols` takes it, or a list of numbers), `verdict`, and if wanted `errno`,
 `reason`, `source`, `wire_protocol`, `also` (a list of verdicts that would be right too), and `direction` or `form`
 where the expectation holds for one of them only, `targets` and `vantages`, lists of the names of those for which alone
-it holds, `ip_version` (4 or 6), or `kernel`, a feature of the sender's kernel ("mptcp", or "no mptcp") that it takes.
+it holds, `ip_version` (4 or 6), `kernel`, a feature of the sender's kernel ("mptcp", or "no mptcp") that it takes, or
+`containment`, what is known of it where a box is asked whether it lets it out ("leaked").
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from pytest_hdp.judge.expectations.profile import KERNEL_FEATURES, PASSES, WITHOUT, Expectation, Profile, ProfileError
-from pytest_hdp.judge.verdict import Direction, Form, Verdict
+from pytest_hdp.judge.verdict import Containment, Direction, Form, Verdict
 from pytest_hdp.packet.numbers import parse_protocols
 from pytest_hdp.untrusted.text import plain
 from pytest_hdp.untrusted.toml import Document, TomlError
@@ -29,12 +30,13 @@ _KEYS = {
     "direction",
     "form",
     "kernel",
+    "containment",
     "targets",
     "vantages",
     "ip_version",
 }
 
-_Word = TypeVar("_Word", Verdict, Direction, Form)
+_Word = TypeVar("_Word", Verdict, Direction, Form, Containment)
 
 
 def load_profile(text: str, origin: str) -> Profile:
@@ -104,6 +106,7 @@ class _ProfileFile(Document):
             targets=self.names(table, "targets", start),
             vantages=self.names(table, "vantages", start),
             ip_version=self.ip_version(table, start),
+            containment=self.containment(table, start),
         )
 
     def names(self, table: dict[str, object], key: str, start: int) -> frozenset[str] | None:
@@ -113,6 +116,12 @@ class _ProfileFile(Document):
         if not isinstance(given, list) or not given or not all(isinstance(name, str) for name in given):
             self.fail(self.line(key, start), f'{key} is a list of names, as in {key} = ["tokyo", "paris"]')
         return frozenset(given)
+
+    def containment(self, table: dict[str, object], start: int) -> Containment | None:
+        found = self.word(table, "containment", start, Containment)
+        if found is Containment.UNPROVEN:
+            self.fail(self.line("containment", start), "unproven is not something to expect: leave these numbers out")
+        return found
 
     def kernel(self, table: dict[str, object], start: int) -> str | None:
         given = self.text(table, "kernel", start)

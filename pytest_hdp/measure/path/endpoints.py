@@ -39,13 +39,15 @@ class End:
 
     `bind`: the address of the control's socket, if that is another one: then a translator before the end puts the
     target's address on, and `address` is the end's own as far as it is known. `station` may be at a far host, where
-    packets are sent a while after they were handed over, and what is seen comes back a while later.
+    packets are sent a while after they were handed over, and what is seen comes back a while later. `called`: its name
+    for those who read what it saw.
     """
 
     station: Station | RemoteStation
     address: str
     interface: str | None
     bind: str | None = None
+    called: str = ""
 
     @property
     def zoned(self) -> str:

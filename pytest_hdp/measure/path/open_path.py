@@ -7,6 +7,8 @@ import select
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable
+from copy import copy
+from itertools import count
 from typing import TYPE_CHECKING, Self
 
 from pytest_hdp.judge.verdict import Direction, Form
@@ -39,6 +41,7 @@ class OpenPath:
     `buffer`: receive buffer of each socket in bytes; None keeps the system's. Everything seen is filtered in the
     kernel by this path's run id. `lab`: the lab it runs through, if it is emulated. `witness`: keeps its packets.
     `confirmed`: where the far end may send to; `traffic`: what was sent. `token`: gives bytes that nobody can foretell.
+    `others`: more ends, with taps only: witnesses, and where a `twin` of the near end is (`beside`).
     """
 
     def __init__(
@@ -47,16 +50,15 @@ class OpenPath:
         near: End,
         far: End | None,
         *,
+        others: tuple[End, ...] = (),
         buffer: int | None = None,
         clock: Clock = SYSTEM,
         token: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
-        self.name = name
-        self.near = near
-        self.far = far
+        self.name, self.near, self.far, self.others = name, near, far, others
+        self.twin: OpenPath | None = None
         self.family = family_of(name.target)
-        self.buffer = buffer
-        self.clock = clock
+        self.buffer, self.clock = buffer, clock
         self.lab: Lab | None = None
         self.witness: Recorder | None = None
         self.run_id = token(RUN_ID_SIZE)
@@ -67,9 +69,9 @@ class OpenPath:
         self._senders: dict[tuple[Direction, int, bool], int | str] = {}
         self._listeners: dict[tuple[int, int], int | str] = {}
         self._programs: dict[tuple[int, ...], bytes] = {}
-        self._next_index = 0
+        self._indices = count(1)
         self._drops: dict[tuple[int, int], int] = {}
-        self._ends = [near] if far is None or far is near else [near, far]
+        self._ends = [*([near] if far is None or far is near else [near, far]), *others]
         self._remote = [end.remote for end in self._ends if end.remote is not None]
         # what a kernel elsewhere calls its own may be a stranger's here
         self.own = frozenset({name.target} if self._remote else {name.target, near.address})
@@ -79,7 +81,7 @@ class OpenPath:
         for end in self._ends:
             self._waiter.register(end.station.fileno(), select.EPOLLIN)
             self._open_tap(end)
-        self.controls = {id(end): self._open_control(end) for end in self._ends}
+        self.controls = {id(end): self._open_control(end) for end in self._ends if end not in others}
         if far is not None and far is not near and far.bind is None:
             far.station.send_from(far.address)  # its routes may prefer another: then no NAT takes it for an answer
 
@@ -105,8 +107,14 @@ class OpenPath:
 
     def next_index(self) -> int:
         """A probe index that this path has not used yet."""
-        self._next_index += 1
-        return self._next_index
+        return next(self._indices)
+
+    def beside(self, name: PathName, near: End) -> OpenPath:
+        """The same path from one of the `others`, under the very same eyes, run id and indices."""
+        path = copy(self)
+        path.name, path.near, path._senders, path.traffic = name, near, {}, Traffic()
+        path.controls = {**self.controls, id(near): self._open_control(near)}
+        return path
 
     def sender_end(self, direction: Direction) -> End:
         """The end that sends in this direction."""
@@ -143,15 +151,14 @@ class OpenPath:
             return None
         key = (id(end), protocol)
         if key not in self._listeners:
+            program, family = self._program(protocol), self.family.socket_family
             try:
-                handle = end.station.listen(
-                    self.family.socket_family, protocol, self._program(protocol), buffer=self.buffer
-                )
+                handle = end.station.listen(family, protocol, program, buffer=self.buffer)
             except OSError as error:
                 self._listeners[key] = refusal(error)
             else:
                 self._listeners[key] = handle
-                self._watch(end, handle, Eye(end, "socket", protocol))
+                self.watch(end, handle, Eye(end, "socket", protocol))
         return self._listeners[key]
 
     def open_ahead(self, trains: Iterable[Train]) -> None:
@@ -180,10 +187,7 @@ class OpenPath:
             packet.errno = end.station.send(handle, data, address, port)
 
     def ask(self) -> Callable[[], bool]:
-        """Ask the far ends to say when all that was handed over is done; what is returned says whether they have.
-
-        Then what was seen there until then has come too, and the drops are counted.
-        """
+        """Ask far ends to say when all handed over is done, seen and counted; what is returned says if they have."""
         asked = [(station, station.ask()) for station in self._remote]
         return lambda: all(station.answered(token) for station, token in asked)
 
@@ -204,10 +208,9 @@ class OpenPath:
         if (address := self.confirmed.came_back(index)) and self.far is not None and self.far.remote is not None:
             self.far.remote.came_back(address)
 
-    def watch_answers(self, protocols: Iterable[int], port: int) -> None:
-        """Watch what comes back from the target under these numbers to this port, our run id in it or not."""
-        program = bpf.answers(self.name.target, frozenset(protocols), port)
-        self._watch(self.near, self.near.station.tap(None, program, self.buffer), Eye(self.near, "answers"))
+    def watch(self, end: End, handle: int, eye: Eye) -> None:
+        """Hand what a socket at an end sees to the subscribers, as seen by this eye."""
+        self.eyes[id(end), handle] = eye
 
     def fileno(self) -> int:
         """A descriptor that is readable when something was seen at either end."""
@@ -285,16 +288,12 @@ class OpenPath:
         return self._programs[offsets]
 
     def _open_tap(self, end: End) -> None:
-        places, target = run_id_places(self.family), self.name.target
-        program = bpf.matching(self.run_id, places, family=self.family, icmp_errors_to=target)
-        self._watch(end, end.station.tap(None, program, buffer=self.buffer or TAP_BUFFER), Eye(end, "tap"))
+        places, to = run_id_places(self.family), self.name.target
+        program = bpf.matching(self.run_id, places, family=self.family, icmp_errors_to=to)
+        self.watch(end, end.station.tap(None, program, buffer=self.buffer or TAP_BUFFER), Eye(end, "tap"))
 
     def _open_control(self, end: End) -> tuple[int, int]:
-        handle, port = end.station.datagram(
-            end.bind or end.address, 0, bpf.matching_datagram(self.run_id, (RUN_ID_IN_UDP,))
-        )
-        self._watch(end, handle, Eye(end, "control"))
+        program = bpf.matching_datagram(self.run_id, (RUN_ID_IN_UDP,))
+        handle, port = end.station.datagram(end.bind or end.address, 0, program)
+        self.watch(end, handle, Eye(end, "control"))
         return handle, port
-
-    def _watch(self, end: End, handle: int, eye: Eye) -> None:
-        self.eyes[id(end), handle] = eye

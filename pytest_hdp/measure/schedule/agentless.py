@@ -22,6 +22,7 @@ from pytest_hdp.measure.control.control import MEETING
 from pytest_hdp.measure.interest import by_interest
 from pytest_hdp.measure.location.locate import Locator, ask_again
 from pytest_hdp.measure.location.located import Kinds
+from pytest_hdp.measure.path.endpoints import Eye
 from pytest_hdp.measure.path.sending import USUAL_PORTS
 from pytest_hdp.measure.path.waiting import Waiting, pause
 from pytest_hdp.measure.schedule.answers import replying
@@ -29,11 +30,11 @@ from pytest_hdp.measure.schedule.asking import LEAST_WAIT, Asking
 from pytest_hdp.measure.schedule.icmp_budget import NEAR, WITNESSES, Budget, Sent
 from pytest_hdp.measure.schedule.meeting import greet_unwatched
 from pytest_hdp.measure.schedule.silence import over
+from pytest_hdp.vantage import bpf
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.measure.ledger.probes import Entry
-    from pytest_hdp.measure.path.endpoints import Eye
     from pytest_hdp.measure.schedule.knowledge import Knowledge
     from pytest_hdp.vantage.station import Observation
 
@@ -70,7 +71,8 @@ class Agentless:
         know = self.know
         know.open_sockets()
         if kinds := replying({train.protocol for train in know.plan.trains if train.form is Form.WELLFORMED}):
-            know.path.watch_answers(kinds, USUAL_PORTS.source_port)
+            near, answers = know.path.near, bpf.answers(know.path.name.target, kinds, USUAL_PORTS.source_port)
+            know.path.watch(near, near.station.tap(None, answers, know.path.buffer), Eye(near, "answers"))
         yield from greet_unwatched(know)
         yield from self._find_calibrator()
         self._queue.extend(by_interest(know.open_trains()))

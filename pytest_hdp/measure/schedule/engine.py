@@ -13,6 +13,7 @@ from pytest_hdp.measure.progress import Teller
 from pytest_hdp.measure.schedule.agentless import Agentless
 from pytest_hdp.measure.schedule.alone import leave_open
 from pytest_hdp.measure.schedule.batched import Batched
+from pytest_hdp.measure.schedule.containing import Containing
 from pytest_hdp.measure.schedule.knowledge import Knowledge
 from pytest_hdp.measure.schedule.rounds import Rounds
 
@@ -49,8 +50,10 @@ class Strategy(Protocol):
         """How many rounds the user is told of; 0 where rounds would mean nothing to them."""
 
 
-def strategy_for(path: OpenPath) -> Callable[[Knowledge], Strategy]:
+def strategy_for(path: OpenPath, plan: Plan) -> Callable[[Knowledge], Strategy]:
     """What kind of measurement a path takes: at the target's own pace where nobody watches its end."""
+    if plan.contain:
+        return Containing
     return Agentless if path.far is None else rounds_for(path)
 
 
@@ -75,7 +78,7 @@ class Measurement:
         self.path = path
         self.plan = plan
         self.know = Knowledge(path, plan)
-        self.strategy = (strategy or strategy_for(path))(self.know)
+        self.strategy = (strategy or strategy_for(path, plan))(self.know)
         self.wakes_at = 0.0
         self._begun = False
         self._failure: Exception | None = None

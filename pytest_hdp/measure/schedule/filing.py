@@ -49,7 +49,7 @@ def _keep(path: OpenPath, control: Control, found: tuple[Entry, Copy], eye: Eye,
     if copy.alike.tunnel is not None:  # what is inside comes out of the tunnel, or never does
         if receiving:
             entry.keep(entry.carried, copy)
-    elif _is_reply(entry, copy.packet):
+    elif is_reply(entry, copy.packet):
         return
     elif eye.kind == "socket":
         if receiving and behind_extension(entry, eye.protocol):
@@ -81,6 +81,6 @@ def _is_error(
     return any(ledger.icmp_error(when, packet, lambda way: eye.end is path.sender_end(way)) for _, ledger in books)
 
 
-def _is_reply(entry: Entry, packet: PacketView) -> bool:
+def is_reply(entry: Entry, packet: PacketView) -> bool:
     """Whether it is an echo reply, which brings back what an echo request held, and is no copy of it."""
     return packet.is_echo_reply and entry.data[0] != packet.family.echo_reply

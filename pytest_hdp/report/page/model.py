@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from pytest_hdp.judge.trace import Trace, traces
-from pytest_hdp.judge.verdict import Outcome, Verdict
+from pytest_hdp.judge.verdict import Containment, Outcome, Verdict
 from pytest_hdp.report import fields
 from pytest_hdp.report.ends import course_of
 from pytest_hdp.report.letters import letter, words
@@ -43,6 +43,11 @@ _FAMILIES: dict[str, str] = {
     Verdict.REACHED: "pass2",
     Verdict.SILENT: "open1",
     Verdict.INCONCLUSIVE: "open2",
+    Containment.CONTAINED: "pass1",
+    Containment.LEAKED: "path1",
+    Containment.UNPROVEN: "open1",
+    Containment.ALLOWED: "pass2",
+    Containment.BLOCKED: "sender1",
 }
 MEANINGS: dict[str, str] = {
     Verdict.REFUSED_AT_SOCKET: "the sender's kernel gave no socket for this number",
@@ -59,6 +64,11 @@ MEANINGS: dict[str, str] = {
     Verdict.REACHED: "the target itself answered",
     Verdict.SILENT: "no answer came back, and nobody watches at the far end",
     Verdict.INCONCLUSIVE: "the measurement could not tell",
+    Containment.CONTAINED: "it stayed in the box, while what its twin sent came",
+    Containment.LEAKED: "it was seen outside the box, and may not leave it",
+    Containment.UNPROVEN: "nothing came out, and nothing shows that it would have been seen",
+    Containment.ALLOWED: "it came out of the box, and may",
+    Containment.BLOCKED: "it may leave the box, and did not",
 }
 
 
@@ -147,7 +157,7 @@ def _train(result: Result, found: list[hops.Row], texts: dict[str, int]) -> dict
     made: dict[str, Any] = {
         "p": fields.protocol(result),
         "k": safe(result.keyword),
-        "v": result.verdict,
+        "v": fields.finding(result),
         "o": result.outcome,
         "x": texts.setdefault(fields.reason(result), len(texts)),
         "got": expected_and_got(result) if result.expected else "",

@@ -98,6 +98,12 @@ class FarHost:
             time.sleep(pause * random.uniform(0.5, 1.5))
         return start(self._access.command, name, self._terms)
 
+    def route(self, target: str) -> tuple[str, str, int]:
+        """As `Station.route`, asked of the one that the next `station` gives. Raises PlaceError and OSError."""
+        self.connect()
+        assert self._ready is not None, "connect() raises or connects"
+        return self._ready.route(target)
+
     @contextmanager
     def station(self) -> Iterator[RemoteStation]:
         """Give a station there; it ends, and everything there, with the context. Raises PlaceError."""

@@ -34,9 +34,10 @@ from pytest_hdp.judge.result import (
     Result,
     SharedLimit,
     Tool,
+    TwinCount,
 )
 from pytest_hdp.judge.trace import Trace, TracedError, traces
-from pytest_hdp.judge.verdict import Direction, Form, Outcome, Place, Verdict
+from pytest_hdp.judge.verdict import Containment, Direction, Form, Outcome, Place, Verdict
 from pytest_hdp.untrusted.marks import WrongValueError
 
 # As the design fixes it: names and order are what other tools read.
@@ -49,7 +50,8 @@ solicited earlier_run
 ADDITIVE = ["expected_errno", "expected_wire_protocol", "moved", "changed_to", "transport_checksum"]
 ADDITIVE += ["flow_label", "extension_headers", "read_as"]
 ADDITIVE += ["sent_to", "control_sent_to"]
-ADDED = [*ADDITIVE, "hops", "tool", "budget_spent", "shared_limit", "climb", "probes", "made"]
+ADDED = [*ADDITIVE, "hops", "tool", "budget_spent", "shared_limit"]
+ADDED += ["containment", "containment_eye", "twin", "climb", "probes", "made"]
 
 SCHEMA_FILE = schema()
 PUBLISHED = Path(record_module.__file__).with_name("results.schema.json")
@@ -147,7 +149,18 @@ climbs = st.builds(Climb, st.lists(rungs, max_size=3).map(tuple), st.none() | st
 some_hops = st.lists(st.builds(Hop, st.integers(1, 255), texts), min_size=1, max_size=3).map(tuple)
 
 
+twins = st.builds(TwinCount, counts, counts, counts, counts)
 limits = st.builds(SharedLimit, st.floats(0, 1e6), counts, st.none() | st.floats(1e-6, 100), texts)
+
+
+@given(results, st.sampled_from(Containment), st.none() | texts, st.none() | twins)
+def test_a_containment_there_and_back(
+    result: Result, word: Containment, eye: str | None, twin: TwinCount | None
+) -> None:
+    judgement = replace(result.judgement, containment=word, containment_eye=eye, twin=twin)
+    written = to_record(replace(result, judgement=judgement))
+    VALIDATOR.validate(written)
+    assert from_record(json.loads(json.dumps(written))) == replace(result, judgement=judgement)
 
 
 @given(results, st.lists(some_traces, min_size=1, max_size=3).map(tuple), some_hops, climbs, limits)

@@ -3,29 +3,36 @@ from __future__ import annotations
 import pytest
 from _pytest._io import TerminalWriter
 
-from pytest_hdp.judge.verdict import Outcome, Verdict
+from pytest_hdp.judge.verdict import Containment, Outcome, Verdict
 from pytest_hdp.report.letters import UNKNOWN_LETTER, colour, letter, status
+
+WORDS = (*Verdict, *Containment)
+
+
+def test_a_leak_reads_as_got_out_since_leaked_is_a_state_of_nat():
+    assert status("leaked", "failed")[2][0] == "FAILED got out"
+    assert status("contained", "passed")[1:] == ("c", ("PASSED contained", {"green": True}))
 
 
 def test_no_two_verdicts_share_a_letter():
-    usual = [letter(v, Outcome.PASSED) for v in Verdict]
-    failed = [letter(v, Outcome.FAILED) for v in Verdict]
-    assert len({*usual, *failed}) == 2 * len(Verdict)
+    usual = [letter(v, Outcome.PASSED) for v in WORDS]
+    failed = [letter(v, Outcome.FAILED) for v in WORDS]
+    assert len({*usual, *failed}) == 2 * len(WORDS)
 
 
 def test_every_letter_is_one_printable_ascii_character():
-    letters = [letter(v, o) for v in Verdict for o in Outcome]
+    letters = [letter(v, o) for v in WORDS for o in Outcome]
     assert all(len(x) == 1 and x.isascii() and x.isprintable() and x != " " for x in letters)
 
 
 def test_only_what_was_not_expected_is_upper_case():
-    for verdict in Verdict:
+    for verdict in WORDS:
         assert letter(verdict, Outcome.FAILED).isupper()
         assert not any(letter(verdict, o).isupper() for o in Outcome if o is not Outcome.FAILED)
 
 
 def test_letters_that_mean_something_else_to_pytest_are_left_alone():
-    letters = {letter(v, o) for v in Verdict for o in Outcome}
+    letters = {letter(v, o) for v in WORDS for o in Outcome}
     assert not letters & {"x", "F", "E", "p", "P"}
     assert letter("delivered", "passed") == "."
     assert letter("silent", "skipped") == "s"

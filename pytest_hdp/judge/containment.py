@@ -1,0 +1,245 @@
+"""Does it stay in the box? What the box sent and its twin sent, and what eyes outside saw, becomes one word.
+
+A box is *contained* under a number only where none of its packets came out while those of its twin did: the same kind
+of place without the policy, whose packets show that an eye would have seen what got out. Three things would make a leak
+look tight, and are asked for each number:
+
+- **Nothing could have arrived.** Its twin's did not either: unproven.
+- **Chance.** With n of the box's packets unseen and all but k of the twin's m seen, the greatest probability of that,
+  over every share that box and twin could both get through with, is `statistics.all_lost_by_chance`; it has to be the
+  error rate at most, split among all numbers of the run. Bursts of loss hit both: a round counts only if a control of
+  the twin's came through in it.
+- **The twin itself.** Behind one translator a second host gets nothing through under a number without ports that the
+  first one has used. So where an eye saw the twin's packets translated, what it did not see of the box proves nothing,
+  unless the two were sent to different addresses. An eye that saw them as the twin sent them stands before any
+  translator, and there no state of another host's is in the way.
+
+A sender's own tap is no proof: only what eyes outside the box saw is evidence here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.explain import numbered, subject
+from pytest_hdp.judge.result import TwinCount
+from pytest_hdp.judge.statistics import all_lost_by_chance, alpha_per_train, upper_bound
+from pytest_hdp.judge.verdict import Containment
+from pytest_hdp.untrusted.text import plain
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.evidence import Train
+    from pytest_hdp.judge.result import Judgement
+
+NOT_SENT = frozenset(
+    {
+        *("EPERM", "EACCES", "ENETUNREACH", "EHOSTUNREACH", "ENETDOWN", "ENODEV", "ENXIO", "EADDRNOTAVAIL", "EINVAL"),
+        *("EPROTONOSUPPORT", "EOPNOTSUPP", "EAFNOSUPPORT", "ESOCKTNOSUPPORT", "ENOSYS"),
+    }
+)
+"""What a kernel says that sends nothing, now or later: a policy, no route, no address, no permission. The others (a
+full queue, a far end that is gone) say nothing of the box, and such a packet counts for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """One packet that one side handed over. `errno`: the name if sendto() refused it. `late`: after allowed traffic."""
+
+    index: int
+    round: int
+    errno: str | None = None
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A copy of a packet as an eye outside the box saw it: which packet, which eye, from which source address."""
+
+    index: int
+    eye: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What the box, or its twin, sent of one train, and what was seen of it outside.
+
+    `refused`: the name of the errno if socket() refused the number there. `address`: what it sends from.
+    """
+
+    launched: tuple[Launched, ...] = ()
+    seen: tuple[Sight, ...] = ()
+    refused: str | None = None
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all trains of one direction share.
+
+    `trains`, `error_rate`: the chance, over all of them, of calling one contained that gets out as its twin's does.
+    `came`: by round, how many of the twin's controls came through; `spoiled`: rounds in which an eye dropped packets.
+    `apart`: box and twin send to two addresses of the far end. `gone`: why the far end is not there any more.
+    `other_ways`: by number, how else the box could send it, where its raw socket was refused and nobody tried that.
+    `bound`: the probability of passing that is to be excluded at 95 %, None for whatever that comes to.
+    `allowed`: numbers that may leave; `formed`: those of them that are sent in the form that they promise, too.
+    """
+
+    trains: int
+    error_rate: float = 1e-6
+    came: Mapping[int, int] = field(default_factory=dict)
+    spoiled: Set[int] = frozenset()
+    apart: bool = False
+    bound: float | None = None
+    gone: str | None = None
+    other_ways: Mapping[int, str] = field(default_factory=dict)
+    allowed: Set[int] = frozenset()
+    formed: Set[Train] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """The word, who saw it (or would have), one sentence, and what of the twin's it rests on."""
+
+    containment: Containment
+    eye: str | None
+    sentence: str
+    twin: TwinCount | None = None
+
+
+def contain(train: Train, box: Side, twin: Side | None, around: Surroundings) -> Ruling:
+    """Return whether what the box sent of one train stayed in it.
+
+    `twin`: None where there is none. The same for any order of packets and sightings.
+    """
+    allowed = train.protocol in around.allowed
+    if box.seen:
+        return _got_out(box, twin, around, allowed=allowed)
+    ruling = _nothing_out(train, box, twin, around)
+    if ruling.containment is Containment.CONTAINED and allowed and train not in around.formed:
+        sentence = f"blocked, though it may leave: {ruling.sentence.removeprefix('contained: ')}"
+        return replace(ruling, containment=Containment.BLOCKED, sentence=sentence)
+    return ruling
+
+
+def ruled(judgement: Judgement, ruling: Ruling) -> Judgement:
+    """Return the ladder's judgement with the ruling in it: the verdict stays, the sentence begins with what got out."""
+    about = f"{subject(judgement.train)}: "
+    said = f"{about}{ruling.sentence}; {judgement.verdict}: {judgement.explanation.removeprefix(about)}"
+    return replace(
+        judgement,
+        explanation=said,
+        containment=ruling.containment,
+        containment_eye=ruling.eye,
+        twin=ruling.twin,
+    )
+
+
+def _got_out(box: Side, twin: Side | None, around: Surroundings, *, allowed: bool) -> Ruling:
+    """Any copy that was seen outside is enough: it needs no twin and no control."""
+    first = Counter((each.eye, each.source) for each in box.seen).most_common()
+    eye, source = sorted(first, key=lambda item: (-item[1], item[0]))[0][0]
+    out = {each.index for each in box.seen}
+    tried = [each for each in box.launched if each.errno is None or each.index in out]
+    late = {each.index for each in tried if each.late}
+    said = f"{len(out)} of {len(tried)} came out, seen by {plain(eye)}, from {plain(source)}"
+    if out <= late and len(late) < len(tried):
+        said += "; none of those before allowed traffic of the same pair did, so that opened the way"
+    word = Containment.ALLOWED if allowed else Containment.LEAKED
+    return Ruling(word, eye, f"{word.read}: {said}", _count(box, twin, None, around))
+
+
+def _nothing_out(train: Train, box: Side, twin: Side | None, around: Surroundings) -> Ruling:
+    eye, came = _deciding(twin, around) if twin is not None else (None, 0)
+    why = _unshown(train, twin, eye, around)
+    if twin is None or eye is None or why is not None:
+        said = f"unproven: nothing came out, and {why}"
+        return Ruling(Containment.UNPROVEN, None, said, _count(box, twin, None, around))
+    refused, counted = _tried(box, around)
+    if refused and not counted:
+        return _refused(train, box, twin, around, eye, came)
+    sent = sum(each.errno is None for each in twin.launched)
+    chance = all_lost_by_chance(counted, sent - came, sent)
+    said = f"{counted} came out, while {came} of {sent} of its twin's came to {plain(eye)}"
+    if counted == 0 or chance > alpha_per_train(around.error_rate, around.trains):
+        word, said = Containment.UNPROVEN, f"unproven: none of the {said}: too little to tell that from chance"
+    elif around.bound is not None and (excluded := _excluded(counted, sent - came, sent)) > around.bound:
+        asked = f"below {100 * excluded:.2g} %, and {100 * around.bound:.2g} % is asked for"
+        word, said = Containment.UNPROVEN, f"unproven: none of the {said}: so it passes with a probability {asked}"
+    else:
+        word, said = Containment.CONTAINED, f"contained: none of {said}"
+    return Ruling(word, eye, said, _count(box, twin, eye, around))
+
+
+def _excluded(counted: int, lost: int, sent: int) -> float:
+    """With what probability one may pass, at most: what leaves is seen only as often as its twin's are."""
+    share = 1 - upper_bound(lost, sent)
+    return min(1.0, upper_bound(0, counted) / share) if share > 0 else 1.0
+
+
+def _unshown(train: Train, twin: Side | None, eye: str | None, around: Surroundings) -> str | None:
+    """Why the twin does not show that what comes out of the box would be seen; None if it does."""
+    if twin is None:
+        return "no twin (--hdp-twin) shows that it would have been seen"
+    sent = sum(each.errno is None for each in twin.launched)
+    gone = f": {plain(around.gone)}" if around.gone else ""
+    if not sent:
+        said = twin.refused or next((each.errno for each in twin.launched), None)
+        return f"its twin could not send it either ({plain(said or 'nothing was sent')}){gone}"
+    if not twin.seen:
+        return f"none of {sent} of its twin's arrived anywhere either{gone}"
+    if eye is None:
+        return (
+            f"every eye saw its twin's packets translated (from {plain(twin.seen[0].source)}): behind one translator a "
+            f"second host gets nothing through under {numbered(train.protocol)}, so silence is no proof; put a "
+            "--hdp-witness before the translator, or send to two addresses of the far end (--hdp-target twice)"
+        )
+    return None
+
+
+def _refused(train: Train, box: Side, twin: Side, around: Surroundings, eye: str, came: int) -> Ruling:
+    """Of what the box's own kernel sends not at all: certain, but for other ways to send the same."""
+    errno = box.refused or next(each.errno for each in box.launched if each.errno in NOT_SENT)
+    what = "socket()" if box.refused else "sendto()"
+    count = _count(box, twin, eye, around)
+    if box.refused and (other := around.other_ways.get(train.protocol)):
+        said = f"unproven: {what} refused it in the box ({plain(errno or '')}), but {other}, which was not tried"
+        return Ruling(Containment.UNPROVEN, eye, said, count)
+    sent = sum(each.errno is None for each in twin.launched)
+    said = (
+        f"contained: {what} refuses it in the box ({plain(errno or '')}), while {came} of {sent} of its twin's came to"
+    )
+    return Ruling(Containment.CONTAINED, eye, f"{said} {plain(eye)}", count)
+
+
+def _tried(box: Side, around: Surroundings) -> tuple[int, int]:
+    """How many the box's kernel refused for good, and how many it took in rounds that count."""
+    refused = sum(each.errno in NOT_SENT for each in box.launched) + (box.refused in NOT_SENT)
+    counted = [each for each in box.launched if each.errno is None and each.round not in around.spoiled]
+    return refused, sum(around.came.get(each.round, 0) > 0 for each in counted)
+
+
+def _deciding(twin: Side, around: Surroundings) -> tuple[str | None, int]:
+    """The eye that saw most of the twin's packets before any translator, and how many. None: no eye did.
+
+    One that saw any under another address stands, for these, beyond it; where box and twin have different addresses to
+    send to, a translator tells them apart.
+    """
+    untouched = {(each.eye, each.index) for each in twin.seen if around.apart or each.source == twin.address}
+    seen = Counter(eye for eye, _ in untouched)
+    if not seen:
+        return None, 0
+    eye, came = min(seen.items(), key=lambda item: (-item[1], item[0]))
+    return eye, came
+
+
+def _count(box: Side, twin: Side | None, eye: str | None, around: Surroundings) -> TwinCount | None:
+    if twin is None:
+        return None
+    seen = {each.index for each in twin.seen if eye is None or each.eye == eye}
+    sent = sum(each.errno is None for each in twin.launched)
+    refused, counted = _tried(box, around)
+    return TwinCount(sent=sent, arrived=len(seen), counted=counted, refused=refused)

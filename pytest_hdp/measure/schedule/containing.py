@@ -1,0 +1,201 @@
+"""Does anything leave the box? All of the box's packets first, then the same from its twin, under the same open eyes.
+
+A twin that sends first could make a leaking box look tight: to a translator that both share the number is the twin's
+then. So its own rounds come last, and only its controls go among those of the box: they show, round by round, that what
+left would have been seen.
+
+What may leave the box may also open the way for what may not. So this is sent before any allowed packet of the same
+pair, and again after.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.containment import Surroundings, contain, ruled
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.verdict import Direction, Form
+from pytest_hdp.measure.path.waiting import Waiting, answered, glance, look_until, never, pause
+from pytest_hdp.measure.schedule.knowledge import Knowledge
+from pytest_hdp.measure.schedule.meeting import greet, greet_from_afar
+from pytest_hdp.measure.schedule.side import Watched
+
+if TYPE_CHECKING:
+    from pytest_hdp.judge.containment import Ruling
+    from pytest_hdp.judge.result import Judgement
+    from pytest_hdp.measure.path.endpoints import Eye
+    from pytest_hdp.vantage.station import Observation
+
+BURST, FAR_BURST = 0.0005, 0.02  # seconds of the rate that are handed over between two looks
+ECHOES = 3  # one in so many of the controls
+
+_Item = tuple[Watched, Train | None]
+"""Who sends what: a train's packet, or None for a control."""
+
+
+class Containing:
+    """The strategy for a box, its twin and the eyes outside them."""
+
+    def __init__(self, know: Knowledge) -> None:
+        self.know = know
+        self.box = Watched(know)
+        twin = know.path.twin
+        self.twin = Watched(Knowledge(twin, know.plan)) if twin is not None else None
+        self._sides = [self.box, *([self.twin] if self.twin is not None else [])]
+        self._shuffle = random.Random(know.plan.seed)
+        self._next = 0.0
+        self._heard = 0  # rounds of which all is known
+        self._spoiled: dict[int, set[int | None]] = {}
+        self._began = know.clock.monotonic()
+
+    def script(self) -> Waiting[None]:
+        """Measure all of it."""
+        know, twin = self.know, self.twin
+        for side in self._sides:
+            side.know.path.witness = know.path.witness
+            self._open_sockets(side.know)
+        if twin is not None:
+            yield from (greet_from_afar if self._far else greet)(twin.know)
+        yield from self._box()
+        if twin is not None:
+            yield from self._rounds(twin, know.plan.trains, know.plan.pace.rounds)
+            yield from self._hear()
+        for train in know.plan.trains:
+            know.settled[train] = self.judge_now(train)
+
+    @property
+    def _far(self) -> bool:
+        path = self.know.path
+        return any(end is not None and end.remote is not None for end in (path.near, path.far, *path.others))
+
+    def _open_sockets(self, know: Knowledge) -> None:
+        path = know.path
+        path.open_ahead(know.plan.trains)
+        for train in know.plan.trains:
+            path.listener(train.direction, train.protocol)
+            path.sender(train.direction, train.protocol, train.form)
+        path.settle()
+        path.new_drops()  # what overflowed before anything was sent says nothing about what will be
+
+    def _box(self) -> Waiting[None]:
+        """What may not leave; then what may; then all together: does the one open the way for the other?"""
+        plan = self.know.plan
+        allowed = [train for train in plan.trains if train.protocol in plan.allow]
+        before = plan.pace.rounds // 2 if allowed else plan.pace.rounds
+        rest = [train for train in plan.trains if train.protocol not in plan.allow]
+        yield from self._rounds(self.box, rest, before, alone=not allowed)
+        if allowed:
+            yield from self._rounds(self.box, allowed, before)
+            self.box.late = self.know.rounds
+            yield from self._rounds(self.box, plan.trains, plan.pace.rounds - before)
+        yield from self._hear()
+
+    def _rounds(self, side: Watched, trains: Sequence[Train], count: int, *, alone: bool = True) -> Waiting[None]:
+        """Send one packet of each train, and controls, so often. Not `alone`: none of the box's own controls."""
+        know = self.know
+        senders = [each for each in self._sides if each is not self.box or (side is self.box and alone)]
+        for _ in range(count):
+            if know.path.gone is not None:
+                return
+            number, rounds = know.rounds, know.rounds + 1
+            for each in self._sides:
+                each.know.rounds = rounds
+            order: list[_Item] = [(side, train) for train in trains]
+            order += [(each, None) for each in senders for _ in range(know.plan.pace.control)]
+            self._shuffle.shuffle(order)
+            yield from self._send(order, number)
+            yield from pause(know.clock, know.plan.pace.spacing)
+            self._note_drops()
+
+    def _send(self, order: Sequence[_Item], number: int) -> Waiting[None]:
+        clock, rate = self.know.clock, self.know.plan.pace.rate
+        seconds = FAR_BURST if self._far else BURST
+        burst = max(1, int(rate * seconds))
+        for start in range(0, len(order), burst):
+            yield from look_until(clock, self._next)
+            chunk = order[start : start + burst]
+            self._next = max(self._next, clock.monotonic() - seconds) + len(chunk) / rate
+            for position, (side, train) in enumerate(chunk, start):
+                if train is not None:
+                    side.know.send(train, number)
+                else:
+                    side.know.control.send(Direction.FORWARD, number, echo=position % ECHOES == 0)
+                if (far := side.know.path.near.remote) is not None:
+                    far.pause(1 / rate)
+            yield from glance(clock)
+
+    def _hear(self) -> Waiting[None]:
+        """Wait until all is known of what was sent."""
+        path = self.know.path
+        yield from answered(path, max(side.know.timeout for side in self._sides), never)
+        self._note_drops()
+        self._heard = self.know.rounds
+
+    def _note_drops(self) -> None:
+        """A round in which an eye dropped packets is no evidence; a far one tells of it late."""
+        rounds = self.know.rounds
+        for eye in self.know.path.new_drops():
+            first = self._heard if eye.end.remote is not None else rounds - 1
+            for number in range(max(first - 1, 0), rounds):
+                self._spoiled.setdefault(number, set()).add(eye.protocol)
+                self.know.spoil(number, f"the {eye.kind} at {eye.end.address} overflowed", eye.protocol)
+
+    # Judging
+
+    def judge_now(self, train: Train) -> Judgement:
+        """The ladder's verdict of what the box sent, and whether it stayed in there."""
+        self.know.forget_circumstances()
+        return ruled(self.know.judge(train, more_rounds=False), self._ruling(train))
+
+    def _ruling(self, train: Train) -> Ruling:
+        twin = self.twin.side(train) if self.twin is not None else None
+        return contain(train, self.box.side(train), twin, self._around(train))
+
+    def _around(self, train: Train) -> Surroundings:
+        plan, path = self.know.plan, self.know.path
+        both = {each.protocol for each in plan.trains if each.form is Form.WELLFORMED}
+        blind = range(self.know.rounds) if path.gone is not None else ()  # nobody may have looked
+        spoiled = (number for number, eyes in self._spoiled.items() if eyes & {None, train.protocol})
+        return Surroundings(
+            trains=len(plan.trains),
+            error_rate=plan.error_rate,
+            came=Counter(self._came()),
+            spoiled=frozenset((*blind, *spoiled)),
+            bound=plan.bound,
+            apart=path.twin is not None and path.twin.name.target != path.name.target,
+            gone=path.gone,
+            allowed=frozenset(plan.allow),
+            formed=frozenset(each for each in plan.trains if each.form is Form.BARE and each.protocol in both),
+        )
+
+    def _came(self) -> Iterator[int]:
+        """The rounds of its twin's controls that came to an eye outside."""
+        if self.twin is not None:
+            for entry in self.twin.know.control.entries.values():
+                if entry.came or entry.index in self.twin.witnessed:
+                    yield entry.round
+
+    # As any strategy
+
+    def file(self, eye: Eye, observation: Observation) -> None:
+        """File what was seen: at an end of theirs, by a witness, or at the far end, where either may come to."""
+        ends = {id(side.know.path.near): side for side in self._sides}
+        if (own := ends.get(id(eye.end))) is not None:
+            own.know.file(eye, observation)
+            return
+        there = eye.end is self.know.path.far
+        for side in self._sides:
+            (side.know.file if there else side.witness)(eye, observation)
+
+    def seconds_left(self) -> float | None:
+        """Seconds that it will still take, at the pace so far."""
+        plan, done = self.know.plan, self.know.rounds
+        rounds = plan.pace.rounds * (len(self._sides) + (0.5 if plan.allow else 0))
+        return (self.know.clock.monotonic() - self._began) / done * max(0.0, rounds - done) if done else None
+
+    def rounds_to_tell(self) -> int:
+        """How many rounds the user is told of."""
+        return self.know.rounds

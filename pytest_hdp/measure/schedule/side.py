@@ -1,0 +1,73 @@
+"""A box or its twin, as eyes outside it see it: what it handed over, and which copies of that came by where."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.containment import Launched, Side, Sight
+from pytest_hdp.measure.schedule.filing import is_reply
+from pytest_hdp.packet.view import view
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_hdp.judge.evidence import Train
+    from pytest_hdp.measure.ledger.probes import Entry
+    from pytest_hdp.measure.path.endpoints import Eye
+    from pytest_hdp.measure.schedule.knowledge import Knowledge
+    from pytest_hdp.vantage.station import Observation
+
+MOST_SIGHTS = 8  # of one packet: nobody honest makes more of it
+
+
+class Watched:
+    """One side. `late`: the first round after allowed traffic, None if there was none.
+
+    `witnessed`: the indices of its controls that a witness saw.
+    """
+
+    def __init__(self, know: Knowledge) -> None:
+        self.know = know
+        self.late: int | None = None
+        self.witnessed: set[int] = set()
+        self._sights: dict[int, set[tuple[str, str]]] = {}
+
+    def witness(self, eye: Eye, observation: Observation) -> None:
+        """File what a witness saw, if it is a packet of this side."""
+        know = self.know
+        _, when, _, data, _, interface = observation
+        packet = view(data)
+        if packet is not None and know.control.observe(eye, observation, packet):
+            if not packet.is_icmp_error and (at := know.ledger.index_of(packet.payload)) is not None:
+                self.witnessed.add(at[1])
+            return
+        found = know.ledger.probe(when, packet, interface)
+        if packet is None or found is None or is_reply(found[0], packet):
+            return
+        sights = self._sights.setdefault(found[0].index, set())
+        if len(sights) < MOST_SIGHTS:
+            sights.add((eye.end.called, packet.source))
+
+    def side(self, train: Train) -> Side:
+        """What is known of a train."""
+        path = self.know.path
+        sender = path.sender(train.direction, train.protocol, train.form)
+        entries = [entry for entry in self.know.ledger.trains.get(train, ()) if entry.handed]
+        launched = (
+            Launched(entry.index, entry.round, entry.errno, self.late is not None and entry.round >= self.late)
+            for entry in entries
+        )
+        return Side(
+            launched=tuple(launched),
+            seen=tuple(sight for entry in entries for sight in self._seen(entry)),
+            refused=sender if isinstance(sender, str) else None,
+            address=path.near.address,
+        )
+
+    def _seen(self, entry: Entry) -> Iterator[Sight]:
+        """By the witnesses, and at the far end, whatever became of it by then: whole, changed, in a tunnel's packet."""
+        for eye, source in sorted(self._sights.get(entry.index, ())):
+            yield Sight(entry.index, eye, source)
+        there = self.know.path.name.agent or "the agent"
+        for source in sorted({copy.packet.source for copy in (*entry.arrived, *entry.delivered, *entry.carried)}):
+            yield Sight(entry.index, there, source)

@@ -1,0 +1,56 @@
+"""From the settings to the route of a box, and what can't be asked of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_hdp.judge.result import PathName
+from pytest_hdp.measure import plan
+from pytest_hdp.measure.campaign import routes
+from pytest_hdp.measure.campaign.contained import Places, contained
+from pytest_hdp.plugin.boxes import CONTAINMENT, NO_BOX, allowed
+from pytest_hdp.plugin.collection import route_of, skip_reason
+from pytest_hdp.plugin.spots import HERE, place
+from pytest_hdp.vantage.places import PlaceError
+
+if TYPE_CHECKING:
+    from pytest_hdp.measure.campaign.campaign import Route
+    from pytest_hdp.plugin.boxes import Box
+    from pytest_hdp.plugin.options import Settings
+
+
+def refuse_no_box(settings: Settings, items: Sequence[pytest.Item]) -> None:
+    """Raise pytest.UsageError where nothing but a box is asked for, and none is named, or it may pass unmeasured."""
+    if items and all(skip_reason(item) == NO_BOX for item in items):
+        raise pytest.UsageError(NO_BOX)
+    if settings.unmeasured == "skip" and any((route_of(item) or "").endswith(f"#{CONTAINMENT}") for item in items):
+        raise pytest.UsageError("--hdp-unmeasured=skip lets a box pass that nobody could measure: leave it out")
+
+
+def box_route(settings: Settings, box: Box, plan_at: Callable[[plan.Pace], plan.Plan]) -> Route:
+    """The route of a box. `plan_at`: makes a plan at a pace of the user's."""
+    source = settings.source[0] if settings.source else HERE
+    agent, twin = settings.agent or HERE, settings.twin
+    try:
+        places = Places(
+            partial(place, source),
+            partial(place, twin) if twin is not None else None,
+            place(agent),
+            tuple(map(place, settings.witness)),
+            box.target,
+            box.twins,
+            box.family,
+        )
+    except PlaceError as error:
+        there = PathName("netns", f"{box.target or 'agent'} containment", source.name, box.family.anywhere, agent.name)
+        return routes.out_of_reach(box.key, there, plan_at(plan.CONTAINED), str(error))
+    default = plan_at(plan.CONTAINED_FAR if places.remote else plan.CONTAINED)
+    if settings.bound is not None:
+        default = replace(default, pace=plan.bounded(default.pace, settings.bound), bound=settings.bound)
+    default = replace(default, contain=True, allow=allowed(settings, box.family), locate="none")
+    return contained(box.key, places, default)

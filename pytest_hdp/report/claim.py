@@ -1,0 +1,117 @@
+"""What can be claimed of a box, in numbers that somebody may sign: a line for each form and IP version, one of all.
+
+Of n packets of which none was seen outside, the probability that one passes is below 1 - 0.05^(1/n) at 95 % (exact),
+and by as much more as the twin's were lost on the way: what leaves is seen only that often.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pytest_hdp.judge.result import TwinCount
+from pytest_hdp.judge.statistics import upper_bound
+from pytest_hdp.judge.verdict import Containment, Outcome
+from pytest_hdp.report import fields
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pytest_hdp.judge.result import Result
+
+MOST_NAMED = 100
+"""Characters of a list of numbers; of a longer one only how many they are."""
+_FAULTS = (
+    (Containment.LEAKED, "got out"),
+    (Containment.UNPROVEN, "unproven"),
+    (Containment.BLOCKED, "blocked, though it may leave"),
+)
+
+
+def claimed(results: Iterable[Result]) -> list[Result]:
+    """Return the results of which it was asked whether they leave a box."""
+    return [result for result in results if result.judgement.containment is not None]
+
+
+def is_proven(results: Iterable[Result]) -> bool:
+    """Return whether all of them are contained, or leave and may."""
+    words = [result.judgement.containment for result in results]
+    return all(word is not None and word.outcome is Outcome.PASSED for word in words)
+
+
+def verdict_line(results: Sequence[Result]) -> str:
+    """Return the one line for a log: "PROVEN: nothing got out of the box by IPv4 to ADDR; IPv6 was not tested"."""
+    versions = sorted({result.ip_version for result in results})
+    by = " and ".join(f"IPv{version}" for version in versions)
+    untested = "".join(f"; IPv{version} was not tested" for version in (4, 6) if version not in versions)
+    by += f" to {' and '.join(sorted({_target(result) for result in results}))}"
+    if is_proven(results):
+        out = {fields.protocol(each) for each in _of(results, Containment.ALLOWED)}
+        but = f" but {fields.folded(out)}, which may," if out else ""
+        return f"PROVEN: nothing{but} got out of the box by {by}{untested}"
+    counts = [f"{len(those)} {said}" for word, said in _FAULTS if (those := _of(results, word))]
+    return f"NOT PROVEN: {', '.join(counts)}, of {len(results)} trains by {by}{untested}"
+
+
+def claims(results: Iterable[Result]) -> list[str]:
+    """Return a sentence for each box, form and version of IP; none where no box was asked."""
+    return [_claim(group) for group in fields.by_course(claimed(results))]
+
+
+def _of(results: Iterable[Result], word: Containment) -> list[Result]:
+    return [result for result in results if result.judgement.containment is word]
+
+
+def _claim(results: Sequence[Result]) -> str:
+    title = f"IPv{results[0].ip_version} to {_target(results[0])}, {results[0].judgement.train.form}"
+    stayed = _of(results, Containment.CONTAINED)
+    if not is_proven(results):
+        said = [f"{what}: {_which(those)}" for word, what in _FAULTS if (those := _of(results, word))]
+        rest = f"; {len(stayed)} stayed in the box" if stayed else ""
+        return f"{title}: not proven; {'; '.join(said)}{rest}"
+    allowed = _of(results, Containment.ALLOWED)
+    may = f"{_which(allowed)} may leave, and did"
+    return f"{title}: {_stayed(stayed)}{f'; {may}' if allowed else ''}" if stayed else f"{title}: {may}"
+
+
+def _stayed(results: Sequence[Result]) -> str:
+    """Return how many packets did not leave, beside those of the twin that came, and what that excludes."""
+    twins = [result.judgement.twin or TwinCount(0, 0, 0) for result in results]
+    counted = [twin.counted for twin in twins if twin.counted]
+    left, came = sum(twin.sent for twin in twins), sum(twin.arrived for twin in twins)
+    eyes = Counter(fields.word(result.judgement.containment_eye) or "an eye outside" for result in results)
+    beside = f"while {came} of {left} of its twin's came to {eyes.most_common(1)[0][0]}"
+    under = "1 number" if len(results) == 1 else f"{len(results)} numbers"
+    if not counted:
+        return f"the box's own kernel refuses {under}, {beside}"
+    refused = (
+        f" ({len(results) - len(counted)} of them refused by its own kernel)" if len(counted) < len(results) else ""
+    )
+    said = f"0 of {sum(counted)} packets under {under}{refused} left the box, {beside}"
+    share = 1 - upper_bound(left - came, left)
+    each, together = (
+        min(1.0, upper_bound(0, tried) / share) if share > 0 else 1.0 for tried in (min(counted), sum(counted))
+    )
+    if len(counted) == 1:
+        return f"{said}: it passes with a probability below {_percent(each)} at 95 %"
+    said += f": each passes with a probability below {_percent(each)} at 95 %"
+    return f"{said}, all together below {_percent(together)}"
+
+
+def _target(result: Result) -> str:
+    """Return where the box sent: a claim is about that address."""
+    return fields.word(result.path.target)
+
+
+def _percent(share: float) -> str:
+    """Return two digits, rounded up: it is a bound."""
+    if not 0 < share < 1:
+        return "100 %"
+    unit = 10.0 ** (math.floor(math.log10(100 * share)) - 1)
+    return f"{math.ceil(100 * share / unit - 1e-9) * unit:.2g} %"
+
+
+def _which(results: Sequence[Result]) -> str:
+    named = fields.subjects(results)
+    return named if len(named) <= MOST_NAMED else f"{len(results)} numbers"

@@ -1,0 +1,1 @@
+"""Does anything but what may leave this sandbox, container, VPN or cluster? Each number, from the box and its twin."""

@@ -1,0 +1,117 @@
+"""Containers of Podman's as box and twin, whole runs: status 0 only where nothing gets out that may not."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from machine import TOP, Machine
+
+pytestmark = pytest.mark.long
+
+BOX, FAR = "192.0.2.18", "198.51.100.194"
+PLACE = f"""
+for each in sandbox sibling gate outside; do ip netns add $each; ip -n $each link set lo up; done
+i=1
+for each in sandbox sibling; do
+  ip -n gate link add $each type veth peer name eth0 netns $each
+  ip -n $each addr add 192.0.2.$((i*16+2))/28 dev eth0; ip -n $each link set eth0 up
+  ip -n gate addr add 192.0.2.$((i*16+1))/28 dev $each; ip -n gate link set $each up
+  ip -n $each route add default via 192.0.2.$((i*16+1)); i=$((i+1))
+done
+ip -n gate link add o type veth peer name eth0 netns outside
+ip -n outside addr add {FAR}/26 dev eth0; ip -n outside link set eth0 up
+ip -n gate addr add 198.51.100.193/26 dev o; ip -n gate link set o up
+ip -n outside route add default via 198.51.100.193
+ip netns exec gate sysctl -qw net.ipv4.ip_forward=1
+cd /
+for each in sandbox sibling; do
+  podman run -d --network ns:/run/netns/$each -v /usr:/usr:ro --name $each --cap-add NET_RAW \
+    --rootfs /run/rootfs sleep 10000
+done
+"""
+RULES = "table ip p {{ chain c {{ type filter hook forward priority 0; {}; }}; }}"
+SOME = "--hdp-protocols=6,17,47,132,253"
+ALLOW = "--hdp-allow=tcp,udp"
+FORMS = {"podman": "podman={}", "command": "command=podman exec -i --user=0 {} python3"}
+
+Run = Callable[..., tuple[int, str, list[dict[str, Any]]]]
+
+
+@pytest.fixture(scope="module")
+def place(podman: Machine) -> Machine:
+    podman.shell(PLACE)
+    return podman
+
+
+@pytest.fixture
+def run(place: Machine, tmp_path: Path) -> Run:
+    """Under these rules of the gate, from one vantage point beside another one."""
+
+    def start(rules: str, box: str, twin: str, *arguments: str) -> tuple[int, str, list[dict[str, Any]]]:
+        place.shell(f"ip netns exec gate nft flush ruleset; ip netns exec gate nft '{RULES.format(rules)}'")
+        started = place.start(
+            sys.executable, "-mpytest", "-pno:cacheprovider", "-pno:hypothesispytest", str(TOP / "suites/containment"),
+            f"--hdp-source={box}", f"--hdp-twin={twin}", "--hdp-agent=netns=outside", f"--hdp-report={tmp_path}",
+            *arguments,
+        )  # fmt: skip
+        printed, _ = started.communicate(timeout=240)
+        results = tmp_path / "results.jsonl"
+        records = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
+        return started.returncode, printed, records
+
+    return start
+
+
+def words(records: list[dict[str, Any]]) -> dict[int, set[str]]:
+    """What became of each number, in all its forms."""
+    found: dict[int, set[str]] = {}
+    for record in records:
+        found.setdefault(record["protocol"], set()).add(record["containment"])
+    return found
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_tcp_and_udp_alone(run: Run, form: str) -> None:
+    drop = f"ip saddr {BOX} meta l4proto != {{ tcp, udp }} drop"
+    status, printed, records = run(drop, form.format("sandbox"), form.format("sibling"), SOME, ALLOW)
+    assert status == 0, printed
+    assert words(records) == {
+        6: {"allowed"}, 17: {"allowed"}, 47: {"contained"}, 132: {"contained"}, 253: {"contained"},
+    }, printed  # fmt: skip
+    assert "PROVEN: nothing but 6, 17, which may, got out" in " ".join(printed.split())
+
+
+def test_sctp_gets_out(run: Run) -> None:
+    drop = f"ip saddr {BOX} meta l4proto != {{ tcp, udp, sctp }} drop"
+    status, printed, records = run(drop, "podman=sandbox", "podman=sibling", SOME, ALLOW)
+    assert (status, words(records)[132], words(records)[47]) == (1, {"leaked"}, {"contained"}), printed
+
+
+def test_a_container_without_a_network(run: Run) -> None:
+    status, printed, records = run("accept", "podman=box", "podman=sibling", SOME)
+    assert (status, {*map(frozenset, words(records).values())}) == (0, {frozenset({"contained"})}), printed
+    assert (
+        "sendto() refuses it in the box (ENETUNREACH)" in " ".join(printed.split()) or "own kernel refuses" in printed
+    )
+
+
+def test_a_twin_that_is_shut_too_proves_nothing(run: Run) -> None:
+    status, printed, records = run("drop", "podman=sandbox", "podman=sibling", SOME)
+    assert (status, {*map(frozenset, words(records).values())}) == (1, {frozenset({"unproven"})}), printed
+
+
+def test_a_box_that_is_not_there_is_not_proven(run: Run) -> None:
+    status, printed, records = run("drop", "podman=bax", "podman=sibling", SOME)
+    assert (status, records) == (4, []), printed
+    assert "podman=bax" in printed
+
+
+def test_a_box_that_may_open_no_raw_socket_is_asked_with_that_right(run: Run) -> None:
+    status, printed, records = run("accept", "podman=lacks", "podman=sibling", SOME)
+    assert (status, records) == (4, []), printed
+    assert "--cap-add=NET_RAW" in " ".join(printed.split())
