@@ -64,6 +64,7 @@ class Agentless:
         self._share = MOST_SUSPECTS  # of the silent numbers are asked in one step
         self._rest = 0.0  # seconds before such a step
         self._doubts_until = math.inf
+        self._crowded = 0  # times in a row that others left the target no error
         self._chance = random.Random(know.plan.seed)
 
     def script(self) -> Waiting[None]:
@@ -146,7 +147,7 @@ class Agentless:
             suspects = self._some_suspects() if careful or budget.sure or few or not self._queue else []
             hops = self.asking.hop_witnesses() if suspects else []
             if suspects and budget.trusted_from < math.inf:
-                yield from pause(self.know.clock, budget.trusted_from - self.know.clock.monotonic())
+                yield from self._until_trusted(budget)
             trusted = bool(suspects) and budget.trusted_from <= self.know.clock.monotonic()
             entries, learnt = yield from self.asking.ask_together(suspects, [*hops, *new, *known])
             barren = 0 if learnt else barren + 1  # what is known to be answered may be, and teach nothing for ever
@@ -177,6 +178,22 @@ class Agentless:
             yield from self._locate()
             if self.asking.climbed is not None:
                 budget.last = max(budget.last, self.asking.climbed.last)
+
+    def _until_trusted(self, budget: Budget) -> Waiting[None]:
+        """Wait until the target has earned an error. What others get is not there: then a while more, not in step.
+
+        They may leave it alone at no time; then that is waited for no more.
+        """
+        clock = self.know.clock
+        yield from pause(clock, budget.trusted_from - clock.monotonic())
+        for _ in range(PATIENCE if self._crowded < PATIENCE else 0):
+            heard = [asked.last for asked in self.asking.overheard.of(self.know.path.name.target)]
+            earned = max(heard, default=-math.inf) + budget.earned_in
+            if clock.monotonic() >= earned:
+                self._crowded = 0
+                return
+            yield from pause(clock, earned + self._chance.random() * budget.earned_in - clock.monotonic())
+        self._crowded += 1
 
     def _leave_alone(self, suspects: int) -> Waiting[None]:
         """Ask nothing for so long that the witnesses will tell of all these silences (see `certainly_there`)."""
