@@ -159,6 +159,8 @@ FOUND = (
     ("unreachable-then-dropped", "first-only", 50043647),  # delivered by five, since two never met the limit
     ("reordering", "target-pace", "replays", 50039622),  # what replays spend is missing for what is asked
     ("replays", 60001805),
+    # nothing came back to the address of the control; what did went to its number's own
+    ("near-firewall-takes-udp", "nat-address-each", "routing-loop", "listeners-refused", 60002127),
 )
 """Families and seed of the worlds that showed faults which are mended."""
 DIGESTS = """

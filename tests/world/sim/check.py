@@ -130,12 +130,14 @@ def _unconfirmed(world: World, judgement: Judgement) -> bool:
     if found is None or judgement.verdict is not Verdict.INCONCLUSIVE:
         return False
     there = [fate for fate in world.network.fates if fate.sender == "far" and fate.destination == found[1]]
-    return bool(there) and not any(fate.arrived for fate in there) and not any(_would_come_back(world))
+    return bool(there) and not any(fate.arrived for fate in there) and not any(_would_come_back(world, found[1]))
 
 
-def _would_come_back(world: World) -> Iterator[bool]:
-    """Of each number of the plan, whether all of it comes through both ways: one packet would have been enough."""
+def _would_come_back(world: World, address: str) -> Iterator[bool]:
+    """Of each number that was sent there, whether all of it comes through both ways: one would have been enough."""
     for train in world.blueprint.trains:
+        if address not in {fate.destination for fate in fates_of(world, train)}:
+            continue
         back = [replace(train, direction=each) for each in Direction]
         yield train.direction is Direction.REVERSE and all(
             truth.verdicts <= {Verdict.DELIVERED, Verdict.INCONCLUSIVE} and not truth.partly and truth.nat != "leaked"
