@@ -54,7 +54,8 @@ def test_one_command_tells_of_the_own_kernel_and_then_of_the_target(tmp_path):
     end = " ".join(printed[printed.index("= IP protocol numbers =") :].split())
     assert "+ 2 reached s 1 silent" in end
     assert f"note: path to {TARGET}: 192.0.2.1 - 203.0.113.6 - {TARGET}, 3 hops" in end
-    assert end.count("skipped: ") == 1
+    assert end.count("skipped: ") == 2
+    assert "--hdp-source=SPEC --hdp-twin=SPEC" in end, "of suites/containment"
     assert "skipped: this test needs an agent at the target" in end
     assert "\x1b" not in printed
     records = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
