@@ -215,7 +215,7 @@ def add_options(parser: pytest.Parser) -> None:
             f"--hdp-{option.name}",
             dest=f"hdp_{option.field}",
             metavar=option.metavar,
-            help=option.help,
+            help=option.help.replace("%", "%%"),  # argparse fills in what stands there
             default=None,
             action="append" if option.name in REPEATED else "store",
         )

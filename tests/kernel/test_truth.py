@@ -36,6 +36,7 @@ def test_lab(name, version):
     print(truth.matrix(found.counts))
     assert not found.wrong
     unsure = sum(count for (_, seen), count in found.counts.items() if seen is Verdict.INCONCLUSIVE)
+    allowed = {"rate-limited": 1.0, "loss-50": 0.06}.get(name, 0.02)  # at half loss 95 % over all looks takes many
     if name in truth.LOSSES:  # of loss itself the worlds (tests/world) have thousands, `truth.py` hundreds
         assert {seen for said, seen in found.counts if said is Verdict.DELIVERED} <= NOBODY_ACCUSED
-    assert unsure <= (found.counts.total() if name == "rate-limited" else found.counts.total() // 50)
+    assert unsure <= found.counts.total() * allowed + 1

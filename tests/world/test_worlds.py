@@ -15,7 +15,7 @@ WORLDS, CHUNK, AGAIN = 2000, 50, 25
 REORDERED = 8  # worlds of each chunk that are run again, with what happens at once in another order
 BY_CHANCE = {
     "loss-independent", "loss-bursty", "loss-periodic", "late-packets", "late-answers", "lossy-numbers", "agent-lies",
-    "route-flaps",
+    "route-flaps", "shared-limit", "shared-limit-both-ways",
 }  # fmt: skip
 """Families in which the order of packets decides which of them are lost, or lied about."""
 FOUND = (
