@@ -91,6 +91,17 @@ class VantagePoints:
             setattr(dsession, ending, partial(getattr(self, f"_{ending}"), dsession, getattr(dsession, ending)))
 
     @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodeready(self, node: Any) -> None:
+        """Let what is sent to a worker that has ended be lost: of its end xdist hears next, and would break here."""
+        usual = node.sendcommand
+
+        def send(name: str, **what: Any) -> None:
+            with suppress(OSError):
+                usual(name, **what)
+
+        node.sendcommand = send
+
+    @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
         """Keep what there is to run: those that never got so far would have run the same."""
         self._tests = max(self._tests, ids, key=len)

@@ -260,6 +260,14 @@ def only(folder: Path, *packages: str) -> Path:
 
 
 PYTEST_ALONE = ("pytest", "pytest-xdist", "execnet", "pluggy", "iniconfig", "packaging", "pygments")
+# what is over there has ended, with nothing collected, before xdist tells it to begin
+ENDED_BEFORE = """
+import time
+def pytest_xdist_node_collection_finished(node, ids):
+    deadline = time.monotonic() + 30
+    while not (ids or node.channel.isclosed()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+"""
 IN_ENVIRONMENT = "export HDP_TARGET=198.51.4.2 HDP_PROTOCOLS=253 HDP_LOCATE=none HDP_REPORT=report\n"
 
 
@@ -282,6 +290,7 @@ def test_a_host_without_the_packages_is_one_line(over_ssh, packages, says, optio
     if options:
         found = run(*each, *SWEEP[2:], "--hdp-protocols=253", before=start, expect=4)
     else:
+        (run.folder / "conftest.py").write_text(ENDED_BEFORE)
         found = run(*each, before=IN_ENVIRONMENT + start, expect=4, option="")
     assert found == {("paris", 253): "reached"}
     lost(run, "tokyo", says)
