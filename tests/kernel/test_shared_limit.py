@@ -75,7 +75,7 @@ def test_all_other_protocols_share_a_limit_and_all_are_delivered():
     both = limits(found)
     assert len(both) == 2  # one was measured each way
     for limit in both:
-        assert 1000 <= limit.rate <= 2200, limit  # of a busy machine's crowd less comes through
+        assert 400 <= limit.rate <= 2200, limit  # what came through of a crowd, and a busy machine sends a thinner one
         assert limit.burst >= 40, limit
         assert set(parse_protocols(limit.numbers)) <= set(OTHERS)
         assert limit.interval >= 1 / 2200
