@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from ipaddress import IPv6Address
 
 import pytest
-from wired import ETH_P_IPV6, MARK, OUTGOING, hdp
+from wired import ETH_P_IPV6, FEW, MARK, OUTGOING, hdp
 
 SOL_RAW = 255
 IPV6_CHECKSUM, IPV6_FLOWINFO_SEND, IPV6_PKTINFO = 7, 33, 50
@@ -156,12 +156,13 @@ def test_of_two_links_of_equal_cost_numbers_take_different_ones_under_one_label(
     far, wired.far = wired.far, beyond
     taken = {number: set() for number in (*range(1, 58), *range(60, 256))}
     with wired.tap(node) as tap:
-        for _ in range(3):
-            for number in taken:
-                wired.send(number, hdp(number))
+        for place, number in enumerate([*taken] * 3, 1):
+            wired.far = beyond
+            wired.send(number, hdp(number))
+            if place % FEW and place < 3 * len(taken):
+                continue
             wired.far = far
             wired.settle()
-            wired.far = beyond
             while (seen := wired.next_packet(tap)) is not None:
                 packet, (name, _, kind, *_) = seen
                 if kind == OUTGOING and name in ("x1", "x2") and MARK in packet:
