@@ -36,9 +36,10 @@ LOOPBACK = Pace(rounds=3, most_rounds=16, rate=50_000, spacing=0.001, widest=0.0
 LAB = Pace(rounds=7, most_rounds=40, rate=20_000, spacing=0.02, widest=0.05, least_timeout=0.02, control=44)
 # Over networks of others: well below what fills a queue, and rounds so far apart that a burst of loss hits one.
 REMOTE = Pace(rounds=7, most_rounds=40, rate=4000, spacing=0.03, widest=0.03, least_timeout=0.1, control=44)
-# Of a box and of its twin so many that both together tell a closed box from chance, among a thousand trains.
-CONTAINED = replace(LAB, rounds=24, control=6)
-CONTAINED_FAR = replace(REMOTE, rounds=24, control=6)
+# Of a box and of its twin so many that both together tell a closed box from chance, among 600 trains, where the way
+# loses one packet in ten.
+CONTAINED = replace(LAB, rounds=32, control=6)
+CONTAINED_FAR = replace(REMOTE, rounds=32, control=6)
 AGENTLESS = Pace(rounds=5, most_rounds=20, rate=1000, spacing=1.0, widest=4.0, least_timeout=0.3, control=4)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_hdp.measure.path.traffic import LINGERS, lingering
+from pytest_hdp.packet.family import family_of
 from pytest_hdp.plugin.collection import CAMPAIGN, SETTINGS, case_of
 from pytest_hdp.plugin.hints import own_address
 from pytest_hdp.plugin.vantage_points import named
@@ -28,9 +29,11 @@ def header(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
         count = len(campaign.wanted.get(key, ()))
         trains = f"{count} train" if count == 1 else f"{count} trains"
         against = f"expecting {route.expects}" if route.expects else "no profile"
-        called = "" if route.name.name in {"", route.name.target} else f" ({route.name.name})"
+        target = route.name.target
+        to = "its agent's address" if target == family_of(target).anywhere else target
+        called = "" if route.name.name in {"", target} else f" ({route.name.name})"
         told = (
-            f"hdp: {named(config, route.name.source)} to {route.name.target}{called}, {trains}, "
+            f"hdp: {named(config, route.name.source)} to {to}{called}, {trains}, "
             f"{route.plan.pace.rounds} rounds, {route.privilege}, {against}"
         )
         if route.name.kind == "internet" and route.name.agent is None:

@@ -183,7 +183,9 @@ def _routes(settings: Settings, vantage: str | None) -> list[Route]:
             agent = target.agent.name if target.agent is not None else None
             there = PathName("internet", target.name, source, target.address, agent)
             found.append(routes.out_of_reach(target.key, there, _plan(settings, plan.LAB), str(error)))
-    return [*found, *(box_route(settings, box, partial(_plan, settings)) for box in boxes(settings))]
+    known = profile.of_boxes() if profile is not None else None
+    asked = [box_route(settings, box, partial(_plan, settings)) for box in boxes(settings)]
+    return [*found, *(routes.with_profile(each, known) for each in asked)]
 
 
 def _from(vantage: str | None, expect: Profile | str | None) -> Profile | None:

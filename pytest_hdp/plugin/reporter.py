@@ -253,8 +253,17 @@ class Reporting:
         found = latency.results if latency is not None else ()
         self._files.finish(self.results, packets=packets, tests=self._tests, latency=found, unmeasured=self.unmeasured)
         self._tell_github()
-        if self._files.troubles and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+        if session.exitstatus == pytest.ExitCode.OK:
+            if self._files.troubles:
+                session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+            elif self._claims_too_little():
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _claims_too_little(self) -> bool:
+        """Whether a box was asked and is not proven: a failure that a profile expects is no proof."""
+        from pytest_hdp.report.claim import claimed, is_proven
+
+        return not is_proven(claimed(self.results))
 
     def _tell_github(self) -> None:
         """On GitHub Actions: the job's summary."""

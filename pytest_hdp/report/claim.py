@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.result import TwinCount
 from pytest_hdp.judge.statistics import upper_bound
-from pytest_hdp.judge.verdict import Containment, Outcome
+from pytest_hdp.judge.verdict import Containment, Form, Outcome
+from pytest_hdp.packet.carrier import carriers
+from pytest_hdp.packet.family import IPV4, IPV6
 from pytest_hdp.report import fields
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 MOST_NAMED = 100
 """Characters of a list of numbers; of a longer one only how many they are."""
+_BE = ("was", "were")
 _FAULTS = (
     (Containment.LEAKED, "got out"),
     (Containment.UNPROVEN, "unproven"),
@@ -49,9 +52,24 @@ def verdict_line(results: Sequence[Result]) -> str:
     if is_proven(results):
         out = {fields.protocol(each) for each in _of(results, Containment.ALLOWED)}
         but = f" but {fields.folded(out)}, which may," if out else ""
-        return f"PROVEN: nothing{but} got out of the box by {by}{untested}"
+        left_out = [said for version in versions for said in _unasked(results, version)]
+        asked = " of what was asked" if left_out else ""
+        return f"PROVEN{asked}: nothing{but} got out of the box by {by}{''.join(left_out)}{untested}"
     counts = [f"{len(those)} {said}" for word, said in _FAULTS if (those := _of(results, word))]
     return f"NOT PROVEN: {', '.join(counts)}, of {len(results)} trains by {by}{untested}"
+
+
+def _unasked(results: Iterable[Result], version: int) -> list[str]:
+    """Return which numbers of a version of IP no packet was sent under, by form: of these a proof says nothing."""
+    asked = {
+        (result.judgement.train.form, fields.protocol(result)) for result in results if result.ip_version == version
+    }
+    family = IPV4 if version == IPV4.version else IPV6
+    said = []
+    for form, numbers in ((Form.BARE, range(256)), (Form.WELLFORMED, carriers(family))):
+        if missing := {number for number in numbers if (form, number) not in asked}:
+            said.append(f"; by IPv{version} {fields.folded(missing)} {_BE[len(missing) > 1]} not asked, {form}")
+    return said
 
 
 def claims(results: Iterable[Result]) -> list[str]:

@@ -37,6 +37,7 @@ SOME = "--hdp-protocols=6,17,47,132,253"
 ALLOW = "--hdp-allow=tcp,udp"
 NOT_THEM = "meta l4proto != { tcp, udp } drop"
 TCP_UDP = f"policy 'ip saddr {BOX} {NOT_THEM}; ip6 saddr {BOX6} {NOT_THEM};'"
+SCTP_TOO = f"policy 'ip saddr {BOX} meta l4proto != {{ tcp, udp, sctp }} drop;'"
 NAT = (
     "ip netns exec router nft 'table ip n { chain p { type nat hook postrouting priority 100; oif rs masquerade; }; }'"
 )
@@ -77,7 +78,7 @@ def test_a_box_that_lets_out_tcp_and_udp_alone_is_proven(run):
         "PROVEN: nothing but 6, 17, which may, got out of the box by IPv4 to 198.51.100.2; IPv6 was not tested"
         in told(printed)
     )
-    bare = "bare: 0 of 6096 packets under 254 numbers left the box, while 6096 of 6096 of its twin's came"
+    bare = "bare: 0 of 8128 packets under 254 numbers left the box, while 8128 of 8128 of its twin's came"
     assert f"IPv4 to {FAR}, {bare}" in told(printed), printed
 
 
@@ -112,6 +113,25 @@ def test_closed_by_both(run):
     status, printed, records = run(CLOSED, *TWO, *targets, SOME)
     assert (status, found(records)) == (0, {"contained"}), printed
     assert f"got out of the box by IPv4 and IPv6 to {FAR} and {FAR6}" in told(printed)
+
+
+def test_what_is_left_out_is_not_claimed(run):
+    """SCTP is open, and who asks for all but SCTP is told so."""
+    status, printed, _ = run(SCTP_TOO, *TWO, ALLOW, "-k", "not p132")
+    assert status == 0, printed
+    assert "PROVEN of what was asked: nothing but 6, 17, which may" in told(printed)
+    assert "by IPv4 132 was not asked, bare; by IPv4 132 was not asked, wellformed" in told(printed)
+
+
+def test_a_leak_that_a_profile_expects_is_no_proof(run, tmp_path):
+    profile = tmp_path / "known.toml"
+    expected = 'protocols = "132"\nverdict = "delivered"\ncontainment = "leaked"\nreason = "known"\n'
+    profile.write_text(f'[profile]\nname = "known"\n[[expect]]\n{expected}')
+    status, printed, _ = run(SCTP_TOO, *TWO, SOME, ALLOW, f"--hdp-expect={profile}")
+    assert "2 xfailed" in printed, printed
+    assert "box to its agent's address (agent containment), 9 trains" in told(printed)
+    assert "NOT PROVEN: 2 got out" in told(printed)
+    assert status == 1, printed
 
 
 def test_without_a_twin_nothing_is_proven(run):
@@ -215,6 +235,7 @@ def test_all_numbers_by_both_versions_on_a_way_that_loses(run):
         if each["containment"] != ("allowed" if each["protocol"] in {6, 17} else "contained")
     ]
     assert (status, wrong) == (0, []), printed
+    assert f"by IPv4 and IPv6 to {FAR} and {FAR6}; by IPv6 0 was not asked, bare" in told(printed)
     assert {each["protocol"] for each in records if each["ip_version"] == 6 and each["form"] == "bare"} == {
         *range(1, 256)
     }
@@ -229,11 +250,11 @@ def test_five_percent_of_loss_are_no_leak_and_no_doubt(run):
 
 
 def test_one_packet_in_fifty_is_found_by_who_asks_for_that(run):
-    """The usual 24 packets do not see it, and their claim does not say so."""
+    """The usual 32 packets do not see it, and their claim does not say so."""
     policy = f"policy 'ip saddr != {BOX} accept; ip protocol 253 numgen inc mod 50 == 49 accept; drop;'"
     status, printed, records = run(policy, *TWO, "--hdp-protocols=253")
     assert (status, found(records)) == (0, {"contained"}), printed
-    assert "it passes with a probability below 1" in told(printed), printed
+    assert "it passes with a probability below 9.9 % at 95 %" in told(printed), printed
     status, printed, records = run(policy, *TWO, "--hdp-protocols=253", "--hdp-bound=2%")
     assert (status, found(records)) == (1, {"leaked"}), printed
     assert "165 rounds" in told(printed)
@@ -250,10 +271,10 @@ def test_junit_bears_the_claim(run, tmp_path):
     assert status == 0, printed
     junit = (tmp_path / "junit.xml").read_text()
     assert (
-        'name="hdp_containment" value="PROVEN: nothing got out of the box by IPv4 to 198.51.100.2; IPv6 was not tested"'
-        in junit
-    )
-    assert "0 of 24 packets under 1 number left the box, while 24 of 24 of its twin&apos;s came" in junit.replace(
+        'name="hdp_containment" value="PROVEN of what was asked: nothing got out of the box by IPv4 to 198.51.100.2; '
+        "by IPv4 0-252, 254-255 were not asked, bare; by IPv4 "
+    ) in junit
+    assert "0 of 32 packets under 1 number left the box, while 32 of 32 of its twin&apos;s came" in junit.replace(
         "'", "&apos;"
     )
 

@@ -105,6 +105,11 @@ class Profile:
         kept = tuple(each for each in self.expectations if each.vantages is None or name in each.vantages)
         return replace(self, expectations=kept)
 
+    def of_boxes(self) -> Profile:
+        """Return what is known of boxes: what leaves them. Verdicts are about paths."""
+        kept = tuple(each for each in self.expectations if each.containment is not None)
+        return replace(self, expectations=kept, skips_unstated=False)
+
     def expectation(self, train: Train) -> Expectation | None:
         """Return what is expected of a train, if anything."""
         found = next((e for e in self.expectations if e.covers(train)), None)

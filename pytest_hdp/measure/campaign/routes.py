@@ -67,7 +67,7 @@ def loopback(
         profile = for_system(platform.system(), LOOPBACK)
     reach = usable if family is not IPV4 else None
     route = Route(route_key(LOOPBACK, family), name, opened, default, privilege=place.describe(), reach=reach)
-    return _with_profile(route, profile)
+    return with_profile(route, profile)
 
 
 def own_kernel(family: Family) -> PathName:
@@ -96,7 +96,7 @@ def between(
             with path:
                 yield path
 
-    return _with_profile(Route(key, path_name, opened, default, privilege=source.describe()), profile)
+    return with_profile(Route(key, path_name, opened, default, privilege=source.describe()), profile)
 
 
 def agentless(
@@ -120,7 +120,7 @@ def agentless(
             with OpenPath(replace(path_name, source=end.address), end, None) as path:
                 yield path
 
-    return _with_profile(Route(key, path_name, opened, default, privilege=source.describe()), profile)
+    return with_profile(Route(key, path_name, opened, default, privilege=source.describe()), profile)
 
 
 def in_lab(
@@ -143,7 +143,7 @@ def in_lab(
     unsolicited_in_both = (unsolicited, replace(unsolicited, key=wellformed_key(unsolicited.key)))
     if not expect_truth:
         every = (*asked_in_both_forms, *unsolicited_in_both, first, second, latency)
-        return [_with_profile(route, profile) for route in every]
+        return [with_profile(route, profile) for route in every]
     told = f"the truth of {spec.name}"
     known = _Known(spec.name, cache(spec.layout.expected))
     return [
@@ -189,7 +189,8 @@ def out_of_reach(key: str, name: PathName, default: plan.Plan, why: str) -> Rout
     return Route(key, name, opened, default, reach=reach)
 
 
-def _with_profile(route: Route, profile: Profile | None) -> Route:
+def with_profile(route: Route, profile: Profile | None) -> Route:
+    """A route of which this is expected; None: nothing is."""
     if profile is None:
         return route
     version = family_of(route.name.target).version

@@ -16,6 +16,7 @@ from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.expectations.assess import assess, load_profile, record
 from pytest_hdp.judge.expectations.profile import Expectation, ProfileError
 from pytest_hdp.judge.result import Judgement, PathName, Result, TwinCount
+from pytest_hdp.judge.statistics import at_most
 from pytest_hdp.judge.verdict import Containment, Form, Outcome, Place, Verdict
 from pytest_hdp.measure.plan import CONTAINED, bounded
 
@@ -135,6 +136,20 @@ def test_with_a_bound_of_two_percent_a_leak_of_one_in_fifty_is_found_in_95_of_10
         out = tuple(Sight(each, FAR, BOX) for each in range(rounds) if chance.random() < 1 / 50)
         found += word(Side(sent(rounds), out, address=BOX), twin, around) is C.LEAKED
     assert found >= 0.95 * 4000
+
+
+def test_the_usual_rounds_are_enough_where_one_packet_in_twenty_is_lost() -> None:
+    """Of all numbers, both forms and versions, in one run: less than one run in a thousand has one that is unproven."""
+    rounds, trains = CONTAINED.rounds, 600
+    around = replace(AROUND, trains=trains, came=dict.fromkeys(range(rounds), 4))
+    box = Side(sent(rounds), address=BOX)
+
+    def tight(lost: int) -> bool:
+        twin = Side(sent(rounds, 1000), seen(range(1000 + lost, 1000 + rounds)), address=TWIN)
+        return word(box, twin, around) is C.CONTAINED
+
+    enough = next(lost for lost in range(rounds) if not tight(lost))
+    assert trains * (1 - at_most(enough - 1, rounds, 0.05)) < 1e-3
 
 
 def test_rounds_without_a_control_or_with_an_overrun_count_for_nothing() -> None:

@@ -8,6 +8,8 @@ from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.result import Judgement, PathName, Result, TwinCount
 from pytest_hdp.judge.statistics import upper_bound
 from pytest_hdp.judge.verdict import Containment, Form, Place, Verdict
+from pytest_hdp.packet.carrier import carriers
+from pytest_hdp.packet.family import IPV4, IPV6
 from pytest_hdp.report.claim import claims, is_proven, verdict_line
 from pytest_hdp.report.failure import failure_block
 from pytest_hdp.report.github import commands
@@ -67,15 +69,28 @@ def test_one_that_is_not_contained_and_there_is_no_proof(word):
     assert [each for each in commands(records, ()) if each.startswith("::error title=containment::NOT PROVEN")]
 
 
+def whole(version):
+    """All that can be asked by a version of IP."""
+    family = IPV4 if version == 4 else IPV6
+    bare = [record(number, version=version) for number in range(256)]
+    return [*bare, *(record(number, form="wellformed", version=version) for number in carriers(family))]
+
+
 def test_versions_that_nobody_asked_are_named():
-    assert (
-        verdict_line([record(1)]) == "PROVEN: nothing got out of the box by IPv4 to 198.51.100.2; IPv6 was not tested"
+    assert verdict_line(whole(4)) == "PROVEN: nothing got out of the box by IPv4 to 198.51.100.2; IPv6 was not tested"
+    assert verdict_line(whole(6)).endswith("by IPv6 to 198.51.100.2; IPv4 was not tested")
+    assert verdict_line([*whole(4), *whole(6)]) == "PROVEN: nothing got out of the box by IPv4 and IPv6 to 198.51.100.2"
+
+
+def test_numbers_that_nobody_asked_are_named():
+    """A choice of tests proves nothing of those that it leaves out."""
+    some = [each for each in whole(4) if each.judgement.train.protocol != 132]
+    assert verdict_line(some) == (
+        "PROVEN of what was asked: nothing got out of the box by IPv4 to 198.51.100.2; by IPv4 132 was not asked, "
+        "bare; by IPv4 132 was not asked, wellformed; IPv6 was not tested"
     )
-    assert verdict_line([record(1, version=6)]).endswith("by IPv6 to 198.51.100.2; IPv4 was not tested")
-    assert (
-        verdict_line([record(1), record(1, version=6)])
-        == "PROVEN: nothing got out of the box by IPv4 and IPv6 to 198.51.100.2"
-    )
+    few = [*whole(4), *(record(number, version=6) for number in range(1, 256))]
+    assert "; by IPv6 0 was not asked, bare; by IPv6 0, 4, 6, 17, 33, " in verdict_line(few)
 
 
 def test_nobody_claims_what_nobody_asked():
