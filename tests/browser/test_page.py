@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_hdp.judge.record import from_record
-from pytest_hdp.judge.result import Made
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.record import from_record, to_record
+from pytest_hdp.judge.result import Judgement, Made, PathName, Result, TwinCount
+from pytest_hdp.judge.verdict import Containment, Place, Verdict
 from pytest_hdp.report.page.latency import Histogram
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -345,3 +347,35 @@ def test_every_train_in_words(shown, first_only):
     browser.click("#all summary")
     browser.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     assert count(browser, "#all tbody tr") == 510
+
+
+def boxed(number, word):
+    """A number that was asked of a box, as `suites/containment` records it."""
+    found = Containment(word)
+    judgement = Judgement(
+        Train(number), Verdict.INCONCLUSIVE, Place.UNKNOWN, f"{number}: {word}",
+        final=True, sent=32, containment=found, containment_eye="eye", twin=TwinCount(32, 32, 32, 0),
+    )  # fmt: skip
+    path = PathName("netns", "containment", "192.0.2.18", "198.51.100.2", "eye")
+    return to_record(Result("run", "2026-01-01T00:00:00", path, 4, "", judgement, None, found.outcome))
+
+
+@pytest.mark.parametrize(
+    ("words", "counts", "heading"),
+    [
+        (("contained", "contained", "allowed"), "3 numbers: 1 left and may, 2 stayed in the box", None),
+        (
+            ("contained", "leaked", "unproven"),
+            "3 numbers: 1 got out, 1 stayed in the box, 1 unproven",
+            "Not contained, or not proven",
+        ),
+    ],
+)
+def test_of_a_box_it_says_what_got_out(shown, words, counts, heading):
+    """Who is in a box did not "get through" it, and what stayed in is no failure."""
+    browser = shown([boxed(number, word) for number, word in enumerate(words, 1)])
+    assert counts in browser.run("document.body.textContent")
+    assert "got through" not in browser.run("document.body.innerText")
+    assert browser.run("document.querySelector('#surprises').hidden") == (heading is None)
+    if heading is not None:
+        assert browser.text("#surprises h2") == heading

@@ -132,6 +132,7 @@ def _course(group: Sequence[Result], found: list[hops.Row], texts: dict[str, int
         "path": fields.path_title(path),
         "key": safe([safe(each) for each in (path.kind, path.name, path.source, path.target, path.agent)]),
         "course": fields.course(first),
+        "box": first.judgement.containment is not None,
         "direction": direction,
         "title": fields.path_title(path, direction),
         "agent": None if path.agent is None else safe(path.agent),
@@ -224,7 +225,7 @@ def _differing(groups: Sequence[Sequence[Result]]) -> list[dict[str, Any]]:
         patterns.setdefault(tuple(row), []).append(number)
     rows: list[tuple[int, dict[str, Any]]] = []
     for pattern, numbers in patterns.items():
-        if len({cell[0] if cell else None for cell in pattern}) > 1:
+        if len({cell[0] for cell in pattern if cell}) > 1:  # one that was not asked everywhere differs in nothing
             told = {"numbers": _named(numbers, keywords), "count": len(numbers), "cells": pattern}
             rows.append((len(numbers), told))
     return [told for _, told in sorted(rows, key=itemgetter(0))][:200]

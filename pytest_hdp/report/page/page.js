@@ -32,16 +32,23 @@
   data.courses.forEach((course, index) => byPath.set(course.key, [...(byPath.get(course.key) ?? []), [course, index]]));
   const paths = [...byPath.keys()];
   function through(course) {
+    if (course.box) return outside(course);
     const there = course.trains.filter((each) => family(each.v).startsWith("pass")).length;
     const open = course.trains.filter((each) => family(each.v).startsWith("open")).length;
     return `${there} of ${course.trains.length} numbers got through${open ? `, ${open} undecided` : ""}`;
+  }
+
+  function outside(course) {  // "got through" is no word for a box: who is in it did not
+    const words = new Map([["leaked", "got out"], ["allowed", "left and may"], ["contained", "stayed in the box"], ["blocked", "blocked"], ["unproven", "unproven"]]);
+    const counts = [...words].map(([word, said]) => [course.trains.filter((each) => each.v === word).length, said]);
+    return `${course.trains.length} numbers: ${counts.filter(([count]) => count).map(([count, said]) => `${count} ${said}`).join(", ")}`;
   }
 
   // --- surprises, first
 
   function showSurprises() {
     for (const [id, title, those] of [
-      ["surprises", data.expected ? "Not as expected" : "Did not get through", data.surprises.filter((each) => each.failed)],
+      ["surprises", data.expected ? "Not as expected" : data.courses.some((each) => each.box) ? "Not contained, or not proven" : "Did not get through", data.surprises.filter((each) => each.failed)],
       ["open", "Undecided", data.surprises.filter((each) => !each.failed)],
     ]) {
       const box = $(id);
