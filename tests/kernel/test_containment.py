@@ -12,8 +12,10 @@ BOX6, FAR6 = "2001:db8:1::2", "2001:db8:9::2"
 TOPOLOGY = f"""
 set -e
 for n in box twin router server; do ip netns add $n; ip -n $n link set lo up; done
-quiet() {{ ip netns exec $1 sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0; }}
-for n in box twin router server; do quiet $n; done
+sysctl() {{ ip netns exec $1 sh -c "echo $3 >/proc/sys/net/$2"; }}  # the program is procps's
+for n in box twin router server; do
+  sysctl $n ipv6/conf/all/accept_dad 0; sysctl $n ipv6/conf/default/accept_dad 0
+done
 i=1
 for n in box twin; do
   ip link add c netns $n type veth peer name $n netns router
@@ -28,7 +30,7 @@ ip -n router addr add 198.51.100.1/24 dev rs; ip -n router addr add 2001:db8:9::
 ip -n server addr add {FAR}/24 dev s; ip -n server addr add 198.51.100.3/24 dev s; ip -n server addr add {FAR6}/64 dev s
 ip -n server link set s up
 ip -n server route add default via 198.51.100.1; ip -n server route add default via 2001:db8:9::1
-ip netns exec router sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+sysctl router ipv4/ip_forward 1; sysctl router ipv6/conf/all/forwarding 1
 policy() {{ ip netns exec router nft "table inet p {{ chain c {{ type filter hook forward priority 0; $1 }}; }}"; }}
 """
 ENDS = ("--hdp-source=netns=box", "--hdp-agent=netns=server")

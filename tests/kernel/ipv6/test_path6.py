@@ -239,6 +239,7 @@ def test_what_a_translator_does_to_each_number(run):
     assert records[44, "forward"]["verdict"] == "lost"
 
 
+@pytest.mark.needs("tshark")
 def test_a_capture_that_tshark_opens(run, tmp_path):
     run(SWEEP, *ENDS, "--hdp-protocols=253,47", before=RULES)
     done = subprocess.run(

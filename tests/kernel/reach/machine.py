@@ -30,7 +30,7 @@ chmod 1777 /var/tmp /dev/shm
 mkdir /run/upper /run/work
 mount -t overlay none -o lowerdir=/etc,upperdir=/run/upper,workdir=/run/work /etc
 ip link set lo up
-sysctl -qw net.ipv4.ip_forward=1
+echo 1 >/proc/sys/net/ipv4/ip_forward
 echo "boxer:x:4720:4720::/run/boxer:/bin/sh" >>/etc/passwd
 echo "boxer:x:4720:" >>/etc/group
 for each in subuid subgid; do echo "boxer:200000:65536" >/etc/$each; done

@@ -22,7 +22,7 @@ ip -n server addr add {SERVER}/25 dev eth0; ip -n server link set eth0 up
 ip -n router addr add 198.51.100.2/25 dev c; ip -n router link set c up
 ip -n router addr add 198.51.100.131/25 dev s; ip -n router link set s up
 ip -n client route add default via 198.51.100.2; ip -n server route add default via 198.51.100.131
-ip netns exec router sysctl -qw net.ipv4.ip_forward=1
+ip netns exec router sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
 ip netns exec router nft 'table ip t {{ chain c {{ type filter hook forward priority 0; ip protocol 47 drop; }}; }}'
 """
 NUMBERS = (6, 17, 47, 132, 253)

@@ -27,7 +27,7 @@ ip -n gate link add o type veth peer name eth0 netns outside
 ip -n outside addr add {FAR}/26 dev eth0; ip -n outside link set eth0 up
 ip -n gate addr add 198.51.100.193/26 dev o; ip -n gate link set o up
 ip -n outside route add default via 198.51.100.193
-ip netns exec gate sysctl -qw net.ipv4.ip_forward=1
+ip netns exec gate sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
 cd /
 for each in sandbox sibling; do
   podman run -d --network ns:/run/netns/$each -v /usr:/usr:ro --name $each --cap-add NET_RAW \
