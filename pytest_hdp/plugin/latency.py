@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_hdp.plugin.collection import SETTINGS, marked
+from pytest_hdp.plugin.latency_beside import measured
 from pytest_hdp.report.runfiles import LATENCY
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.latency.result import LatencyResult
+    from pytest_hdp.measure.latency.experiment import LatencyPlan
     from pytest_hdp.measure.path.open_path import OpenPath
     from pytest_hdp.plugin.fixtures import Path
     from pytest_hdp.plugin.options import Settings
@@ -62,7 +65,7 @@ class LatencyObserved:
 
 @pytest.fixture
 def hdp_latency(
-    hdp_path: Path, hdp_note: Callable[[str], None], request: pytest.FixtureRequest
+    hdp_path: Path, hdp_route: str, hdp_note: Callable[[str], None], request: pytest.FixtureRequest
 ) -> Callable[..., LatencyObserved]:
     """`hdp_latency(253)` compares HDP under this number with UDP, and with packets that bear TCP's and ICMP's numbers.
 
@@ -72,14 +75,13 @@ def hdp_latency(
 
     def measure(protocol: int = 253, *, pairs: int | None = None, margin_us: float | None = None) -> LatencyObserved:
         from pytest_hdp.judge.latency.result import in_words
-        from pytest_hdp.measure.latency.experiment import Comparison
 
         if hdp_path.open.far is None:
             pytest.skip("a latency needs an agent at the target: give --hdp-agent, or --hdp-lab=NAME instead")
         with _told_in_one_line(request, hdp_path):
-            path = hdp_path.last()
-            with Comparison(path, _plan(path, settings, protocol, pairs, margin_us)) as comparison:
-                results = tuple(comparison.run(direction) for direction in comparison.directions)
+            hdp_path.last()
+            plan = partial(_plan, settings=settings, protocol=protocol, pairs=pairs, margin_us=margin_us)
+            results = measured(request.node, hdp_route, plan)
         request.node.stash.setdefault(RESULTS, []).extend(results)
         for result in results:
             request.node.user_properties.extend(_properties(result))
@@ -112,7 +114,7 @@ def _told_in_one_line(request: pytest.FixtureRequest, path: Path) -> Iterator[No
         pytest.skip(f"no latency: {told}")
 
 
-def _plan(path: OpenPath, settings: Settings, protocol: int, pairs: int | None, margin_us: float | None) -> Any:
+def _plan(path: OpenPath, settings: Settings, protocol: int, pairs: int | None, margin_us: float | None) -> LatencyPlan:
     from pytest_hdp.measure.latency.experiment import LatencyPlan
 
     usual = LatencyPlan()

@@ -51,7 +51,7 @@ class Setup:
     `gap_us`: between two packets, on average; `seed`: of the order and the gaps; `late_us`: median and 99th percentile
     of how late packets were sent after the time they were meant to be; `put_off`: rounds that began late, the
     host being busy with something else. `margin_us`: what HDP may be slower, None for any. `flows`: in how many flows,
-    by source port, UDP was sent; numbers without ports have one.
+    by source port, UDP was sent; numbers without ports have one. `beside`: other hosts, measured at the same time.
     """
 
     path: PathName
@@ -66,6 +66,7 @@ class Setup:
     put_off: int
     margin_us: Annotated[float | None, SINCE] = None
     flows: Annotated[int, SINCE] = 1
+    beside: Annotated[int, SINCE] = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ def conclude(setup: Setup, measured: Sequence[Series]) -> LatencyResult:
     enough = all(each.pairs >= ENOUGH for each in main.values())
     compared = {label: Compared(by_label[label], by_label.get(label + AGAIN)) for label in by_label}
     hdp, udp = compared[HDP], {level: compared[each.b] for level, each in main.items()}
-    conduct = Conduct(setup.late_us[0], setup.gap_us)
+    conduct = Conduct(setup.late_us[0], setup.gap_us, setup.beside)
     trouble = _too_few(setup, main, sides) or latency_validity.trouble(
         conduct,
         hdp,

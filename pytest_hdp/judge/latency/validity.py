@@ -34,10 +34,14 @@ SHARE_OF_DRIFT, SHARE_OF_QUEUE, WIDTHS = 0.5, 0.5, 2.0
 
 @dataclass(frozen=True, slots=True)
 class Conduct:
-    """How the sender kept to its schedule, microseconds: packets' `late` median after they were due, their `gap`."""
+    """How the sender kept to its schedule, microseconds: packets' `late` median after they were due, their `gap`.
+
+    `beside`: how many other hosts were measured at the same time.
+    """
 
     late: float
     gap: float
+    beside: int = 0
 
 
 def trouble(
@@ -67,6 +71,8 @@ def checked(conduct: Conduct, udp: Series) -> str:
         return ""
     lost = f"{udp.came.count(False):,} of {len(udp.came):,} {udp.label} lost"
     seen = f"no drift, no queue of its own, {lost}, sent {conduct.late:,.0f} us late"
+    if conduct.beside:
+        seen += f", beside {conduct.beside:,} other{'s' * (conduct.beside > 1)}"
     return f"checked: {seen}; of other rates, hours and addresses it says nothing"
 
 

@@ -96,7 +96,17 @@ class Comparison:
         Raises Unconfirmed before anything is sent from the far end that nobody may be there to take, and
         PathUnavailable if an agent is gone.
         """
-        self._refuse_if_gone()
+        with self.begun(direction) as run:
+            for one in run.rounds():
+                for due in one:
+                    run.trip.wait(due)
+            run.trip.finish(run.patience())
+        return self.concluded(run)
+
+    @contextmanager
+    def begun(self, direction: Direction = Direction.FORWARD) -> Iterator[Run]:
+        """All that is sent in a direction, ready to be sent; until the end nothing disturbs. Raises as `run`."""
+        self.refuse_if_gone()
         self._meet(answered=not self.one_way or direction is Direction.REVERSE)
         book = Book(Packets(self.path, self.kinds, self._flows(self.plan.pairs + WARM_UP), self.plan.content))
         drive(self.path, pause(self.path.clock, SETTLING))
@@ -105,8 +115,12 @@ class Comparison:
                 self.path.traffic.note(each, kind.protocol)
         trip = OneWay(self.ends, book, direction) if self.one_way else RoundTrip(self.ends, book, self.plan.content)
         with _undisturbed(self.path, trip.file):
-            put_off = self._send_all(book, trip)
-        self._refuse_if_gone()
+            yield Run(self, direction, book, trip)
+
+    def concluded(self, run: Run, beside: int = 0) -> LatencyResult:
+        """What was found by what was sent; `beside`: how many others went on at the same time. Raises as `run`."""
+        self.refuse_if_gone()
+        book, direction = run.book, run.direction
         begin = WARM_UP * len(self.kinds)
         late = sorted(called - due for called, due in zip(book.called[begin:], book.due[begin:], strict=True))
         setup = Setup(
@@ -119,13 +133,19 @@ class Comparison:
             seed=self.plan.seed,
             gap_us=self.plan.gap * 1e6,
             late_us=(percentile(late, 0.5) / 1000, percentile(late, 0.99) / 1000),
-            put_off=put_off,
+            put_off=run.put_off,
             margin_us=self.plan.margin_us,
             flows=self.ends.flows,
+            beside=beside,
         )
         rounds = self._answerable(book, answered=not self.one_way or direction is Direction.REVERSE)
-        self.measured = [self._series(book, trip, number, rounds) for number in range(len(self.kinds))]
+        self.measured = [self._series(book, run.trip, number, rounds) for number in range(len(self.kinds))]
         return conclude(setup, self.measured)
+
+    def refuse_if_gone(self) -> None:
+        """Raise PathUnavailable if an agent is not there any more."""
+        if (why := self.path.gone) is not None:
+            raise PathUnavailable(why)
 
     def _flows(self, rounds: int) -> list[int]:
         """By round, in which flow: all of them in turn, in an order that meets no other beat."""
@@ -144,59 +164,6 @@ class Comparison:
                 self._met = str(error)
         if answered and self._met:
             raise Unconfirmed(self._met)
-
-    def _schedule(self, rounds: int) -> Iterator[list[tuple[int, int]]]:
-        """By round, positions and when they are due, ns from its start. Gaps vary, so that they meet no other beat."""
-        chance = random.Random(self.plan.seed)
-        gap, rest = self.plan.gap * 1e9, self.plan.rest * 1e9
-        width = len(self.kinds)
-        for number in range(rounds):
-            due, apart = rest, APART * 1e9 if number < LONE else gap
-            one = []
-            for each in chance.sample(range(width), width):
-                due += apart * (0.5 + chance.random())
-                one.append((number * width + each, int(due)))
-            yield one
-
-    def _send_all(self, book: Book, trip: OneWay | RoundTrip) -> int:
-        """Send everything. A round whose time has come before the host let us begin it is put off: returns how many."""
-        flows, packets = range(self.ends.flows), book.packets
-        sends = [[self.ends.sending(kind, flow, trip.sender) for kind in self.kinds] for flow in flows]
-        width, wait, time = len(self.kinds), trip.wait, self.ends.path.clock
-        clock, wall = time.monotonic_ns, time.time_ns  # to wait by, which nobody sets, and as the kernel stamps
-        data: dict[int, bytes] = {}
-        for kind in self.kinds:
-            for flow in flows:
-                data.update(self.ends.wire(packets, kind, flow, trip.sender))
-        send, due_at, called_at = trip.sender.station.send, book.due, book.called
-        schedule = list(self._schedule(len(data) // width))
-        begin, put_off = clock(), 0
-        for one, flow in zip(schedule, packets.flows, strict=True):
-            if (now := clock()) > begin + LATE:
-                begin, put_off = now, put_off + 1
-            for number, offset in one:
-                due = begin + offset
-                wait(due)
-                handle, address, port = sends[flow][number % width]
-                late = clock() - due
-                called_at[number] = called = wall()
-                due_at[number] = called - late
-                send(handle, data[number], address, port)
-            begin = due
-            if self.path.gone is not None:
-                self._refuse_if_gone()
-        trip.finish(self._patience(book))
-        return put_off
-
-    def _refuse_if_gone(self) -> None:
-        if (why := self.path.gone) is not None:
-            raise PathUnavailable(why)
-
-    def _patience(self, book: Book) -> float:
-        """Seconds to wait for the last ones: many times what the others took."""
-        took = sorted(seen - called for seen, called in zip(book.seen, book.called, strict=True) if seen)
-        slow = percentile(took, 0.99) / 1e9 if took else MOST_PATIENCE
-        return min(MOST_PATIENCE, LEAST_PATIENCE + 4 * slow)
 
     def _answerable(self, book: Book, *, answered: bool) -> list[int]:
         """The rounds after the warm-up; where answers are sent, those of flows of which it is known where to.
@@ -219,6 +186,71 @@ class Comparison:
         alone, _ = trip.times(range(number, LONE * width, width))
         lone = list(zip(book.packets.flows, alone, strict=False))
         return Series(kind.label, kind.protocol, *trip.times(list(place)), order, flows, lone)
+
+
+class Run:
+    """What is sent in one direction, round by round. `put_off`: rounds that began later than they were to."""
+
+    def __init__(self, comparison: Comparison, direction: Direction, book: Book, trip: OneWay | RoundTrip) -> None:
+        self.path, self.plan = comparison.path, comparison.plan
+        self.direction, self.book, self.trip = direction, book, trip
+        self.put_off = 0
+        self._refuse_if_gone = comparison.refuse_if_gone
+        ends, kinds, flows = comparison.ends, comparison.kinds, range(comparison.ends.flows)
+        self._width = len(kinds)
+        self._sends = [[ends.sending(kind, flow, trip.sender) for kind in kinds] for flow in flows]
+        self._data: dict[int, bytes] = {}
+        for kind in kinds:
+            for flow in flows:
+                self._data.update(ends.wire(book.packets, kind, flow, trip.sender))
+        self._begin = 0
+
+    def rounds(self) -> Iterator[Iterator[int]]:
+        """Each round's packets: when one is due, by the clock's monotonic_ns(); asked for the next, it is sent.
+
+        A round begins when its first one is asked for. If the host lets us do so late, it is put off whole.
+        """
+        schedule = list(self._schedule(len(self._data) // self._width))
+        self._begin = self.path.clock.monotonic_ns()
+        for one, flow in zip(schedule, self.book.packets.flows, strict=True):
+            yield self._round(one, flow)
+
+    def _round(self, one: list[tuple[int, int]], flow: int) -> Iterator[int]:
+        time, book, sends, width = self.path.clock, self.book, self._sends[flow], self._width
+        clock, wall = time.monotonic_ns, time.time_ns  # to wait by, which nobody sets, and as the kernel stamps
+        data, send, due_at, called_at = self._data, self.trip.sender.station.send, book.due, book.called
+        if (now := clock()) > self._begin + LATE:
+            self._begin, self.put_off = now, self.put_off + 1
+        due = self._begin
+        for number, offset in one:
+            yield (due := self._begin + offset)
+            handle, address, port = sends[number % width]
+            late = clock() - due
+            called_at[number] = called = wall()
+            due_at[number] = called - late
+            send(handle, data[number], address, port)
+        self._begin = due
+        self._refuse_if_gone()
+
+    def _schedule(self, rounds: int) -> Iterator[list[tuple[int, int]]]:
+        """By round, positions and when they are due, ns from its start. Gaps vary, so that they meet no other beat."""
+        chance = random.Random(self.plan.seed)
+        gap, rest = self.plan.gap * 1e9, self.plan.rest * 1e9
+        width = self._width
+        for number in range(rounds):
+            due, apart = rest, APART * 1e9 if number < LONE else gap
+            one = []
+            for each in chance.sample(range(width), width):
+                due += apart * (0.5 + chance.random())
+                one.append((number * width + each, int(due)))
+            yield one
+
+    def patience(self) -> float:
+        """Seconds to wait for the last ones: many times what the others took."""
+        book = self.book
+        took = sorted(seen - called for seen, called in zip(book.seen, book.called, strict=True) if seen)
+        slow = percentile(took, 0.99) / 1e9 if took else MOST_PATIENCE
+        return min(MOST_PATIENCE, LEAST_PATIENCE + 4 * slow)
 
 
 @contextmanager

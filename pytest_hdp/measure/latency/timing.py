@@ -133,9 +133,10 @@ class RoundTrip:
         clock, look = self._ends.path.clock.monotonic_ns, self._ends.path.look
         while (left := due - clock()) > 0:
             look(max(0, left - SPIN) / 1e9)
-            self._receive()
+            self.receive()
 
-    def _receive(self) -> None:
+    def receive(self) -> None:
+        """Take in what the path's sockets were seen to bring, and order the answers to it."""
         now = self._ends.path.clock.time_ns()
         near, far = self._ends.near, self._ends.far
         while near.inbox:
@@ -166,10 +167,15 @@ class RoundTrip:
         path = self._ends.path
 
         def all_came() -> bool:
-            self._receive()
-            return all(self._answers.received)
+            self.receive()
+            return self.complete
 
         drive(path, look_until(path.clock, path.clock.monotonic() + 2 * patience, all_came))
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that was sent has been answered."""
+        return all(self._answers.received)
 
     def file(self, eye: Eye, observation: Observation) -> None:
         """What a tap saw."""

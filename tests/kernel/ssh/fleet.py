@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from managed import PATH, run
-from ssh_hosts import SSH_CONFIG, Hosts
+from ssh_hosts import SSH_CONFIG, Hosts, namespace_of, processes
 
 from pytest_hdp.vantage.netns.supervisor import Keeper, Namespace, Running
 
@@ -59,6 +60,16 @@ class Fleet(Hosts):
 
     def agent_at(self, name: str) -> str:
         return f"ssh=-F {self.folder}/ssh_config root@{name}"
+
+    def agent_of(self, name: str) -> int:
+        """The process of the agent that is at a host."""
+        (agent,) = self.processes_at(name, "an agent needs 3.8")
+        return agent
+
+    def processes_at(self, name: str, needle: str) -> list[int]:
+        """The processes at a host whose command line holds this text."""
+        here = os.fstat(self.hosts[name].descriptor).st_ino
+        return [each for each in processes(needle) if namespace_of(each) == here]
 
     def inventory(self, **agents: str) -> str:
         """A file that names all hosts; `agents`: of some of them, in the place of the usual one, "" for none."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import select
+import signal
+import socket
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -10,7 +14,10 @@ from pathlib import Path
 import pytest
 from fleet import Fleet
 from managed import run
-from ssh_hosts import SWEEP, TOP, Done
+from ssh_hosts import SWEEP, TOP, Done, wait_until
+
+from pytest_hdp.judge.latency.result import LatencyResult
+from pytest_hdp.report import latencyfile
 
 NUMBERS = "--hdp-protocols=6,17,47,50,132,253"
 TRAINS = 12  # of a host: six numbers, both ways
@@ -99,3 +106,62 @@ def on_the_way(fleet: Fleet, *rules: str) -> None:
         "nft 'table bridge b; delete table bridge b; table bridge b { chain c { "
         f"type filter hook forward priority 0; {'; '.join(rules)}; }}; }}'",
     )
+
+
+LATENCY = str(TOP / "suites" / "internet" / "test_latency.py")
+
+
+def latencies(done: Done, report: Path) -> dict[str, LatencyResult]:
+    """What `latency.json` holds, by host."""
+    results, problems = latencyfile.read(report / "latency.json")
+    assert not problems, done.printed
+    return {each.setup.path.name: each for each in results}
+
+
+@pytest.mark.long
+def test_latencies_are_measured_side_by_side_and_an_agent_that_dies_costs_its_own(fleet: Fleet, tmp_path: Path):
+    """Four hosts in one experiment. The next night one is skipped by its mark, and the agent of one is killed."""
+    on_the_way(fleet)
+    options = (f"--hdp-inventory={fleet.inventory()}", "--hdp-latency-pairs=100", "-rs")
+    done = fleet.run(LATENCY, *options, f"--hdp-report={tmp_path / 'one'}")
+    found = latencies(done, tmp_path / "one")
+    assert set(found) == {"h1", "h2", "h3", "h4"}, done.printed
+    if all(each.valid for each in found.values()):  # on a busy machine what was not is measured alone
+        assert {each.setup.beside for each in found.values()} == {3}
+        assert "beside 3 others" in " ".join(done.printed.split())
+
+    mine = tmp_path / "test_mine.py"
+    mine.write_text(MINE)
+    (tmp_path / "conftest.py").write_text(NOT_TONIGHT)
+    arrived, untouched = (fleet.hosts[each].open_socket(socket.AF_INET, socket.SOCK_RAW, 253) for each in ("h2", "h4"))
+    _, wait = fleet.start(str(mine), *options, f"--hdp-report={tmp_path / 'two'}")
+    with arrived, untouched:
+        wait_until(lambda: select.select([arrived], (), (), 0)[0] != [], 120)
+        os.kill(fleet.agent_of("h2"), signal.SIGKILL)
+        done = wait()
+        assert not select.select([untouched], (), (), 0)[0], "nobody asked for h4"
+    assert done.status == 4, done.printed
+    found = latencies(done, tmp_path / "two")
+    assert set(found) == {"h1", "h3"}
+    printed = " ".join(done.printed.split())
+    assert "no latency: the agent ssh=" in printed
+    assert "root@h2 is gone" in printed
+    assert "Traceback" not in printed
+
+
+MINE = """
+import pytest
+pytestmark = pytest.mark.hdp(path="target", eyes=True)
+
+@pytest.mark.parametrize("number", [253])
+def test_mine(hdp_latency, number):
+    hdp_latency(number).check()
+"""
+NOT_TONIGHT = """
+import pytest
+
+def pytest_collection_modifyitems(items):
+    for each in items:
+        if "h4" in each.name:
+            each.add_marker(pytest.mark.skip(reason="not tonight"))
+"""
