@@ -30,7 +30,7 @@ def test_the_wait_for_the_next_packet(way, step):
 
     end = SimpleNamespace(inbox=deque(), receive=lambda seconds, _: look(seconds))
     ends = SimpleNamespace(near=end, far=end, path=SimpleNamespace(look=look, clock=SetClock(step)))
-    trip = SimpleNamespace(_ends=ends, _receiver=end, _book=SimpleNamespace(arrival=None), _receive=lambda: None)
+    trip = SimpleNamespace(_ends=ends, _receiver=end, _book=SimpleNamespace(arrival=None), receive=lambda: None)
     began = time.monotonic()
     due = time.monotonic_ns() + DUE
     way.wait(trip, due)
