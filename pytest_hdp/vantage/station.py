@@ -31,6 +31,7 @@ Observation = Tuple[int, int, int, bytes, str, str]  # noqa: UP006 (evaluated, a
 # A filter: instructions (code, jt, jf, k), or these as struct sock_filter[], assembled once for many sockets.
 Program = Union[bytes, Iterable[Tuple[int, int, int, int]]]  # noqa: UP006, UP007
 SocketFactory = Callable[[int, int, int], socket.socket]
+_To = Tuple[Any, ...]  # noqa: UP006 (address, port, and a flow label if one is wanted)
 
 PACKET_HOST = 0
 PACKET_OUTGOING = 4
@@ -53,6 +54,7 @@ _IPV6_MTU = 24
 _IPV6_HDRINCL = 36
 _IPV6_RECVPKTINFO, _IPV6_PKTINFO = 49, 50
 _IPV6_RECVHOPLIMIT = 51
+_IPV6_FLOWINFO_SEND = 33
 _IPV6_AUTOFLOWLABEL = 70
 _ETH_P_ALL = 3
 _SIOCGIFNAME = 0x8910
@@ -104,7 +106,7 @@ class Station:
         self.factory = socket_factory
         self._next_handle = 0
         self._sockets: dict[int, socket.socket] = {}
-        self._sendto: dict[int, Callable[[bytes, tuple[str, int]], int]] = {}
+        self._sendto: dict[int, Callable[[bytes, _To], int]] = {}
         self._of_zero: set[int] = set()  # handles of the senders whose packets get their header here
         self._readers: dict[int, _Reader] = {}
         self._counted: dict[int, Overflow] = {}
@@ -252,16 +254,18 @@ class Station:
         for handle in self._sockets:
             self._sendto[handle] = self._sending(handle)
 
-    def send(self, handle: int, data: bytes, address: str, port: int = 0) -> str | None:
+    def send(self, handle: int, data: bytes, address: str, port: int = 0, label: int = 0) -> str | None:
         """Send one packet to a numeric address. Returns None, or the name of the errno ("EPERM") if it was refused.
 
+        label: of its flow, which IPv6 alone has: 20 bits; EINVAL where a program of the host's has it for itself.
         A full send queue (EAGAIN, ENOBUFS) is waited for and tried again for half a second, then reported.
         """
+        to: _To = (address, port, label) if label else (address, port)
         try:
-            self._sendto[handle](data, (address, port))
+            self._sendto[handle](data, to)
         except OSError as error:
             if error.errno in _BUSY:
-                return _send_patiently(self._sockets[handle], self._sendto[handle], data, (address, port))
+                return _send_patiently(self._sockets[handle], self._sendto[handle], data, to)
             return _errno_name(error)
         return None
 
@@ -333,7 +337,7 @@ class Station:
         self._sendto[handle] = self._sending(handle)
         return handle
 
-    def _sending(self, handle: int) -> Callable[[bytes, tuple[str, int]], int]:
+    def _sending(self, handle: int) -> Callable[[bytes, _To], int]:
         opened = self._sockets[handle]
         source = self._source.get(int(opened.family), [])
         if handle in self._of_zero and opened.family == socket.AF_INET6:
@@ -554,10 +558,12 @@ def _family(address: str) -> int:
     return int(socket.AF_INET6 if ":" in address else socket.AF_INET)
 
 
-def _destination(opened: socket.socket, address: str, port: int) -> tuple[Any, ...]:
+def _destination(opened: socket.socket, address: str, port: int, label: int = 0) -> tuple[Any, ...]:
     """Say what to give to the kernel for a numeric address; a zone is an interface of the socket's own namespace."""
     host, _, zone = address.partition("%")
-    return (host, port, 0, _interface_index(opened, zone)) if zone else (host, port)
+    if zone:
+        return host, port, label, _interface_index(opened, zone)
+    return (host, port, label) if label else (host, port)
 
 
 def _build_header(opened: socket.socket, family: int, protocol: int, included: bool) -> None:
@@ -574,9 +580,10 @@ def _build_header(opened: socket.socket, family: int, protocol: int, included: b
 
 
 def _send_as_it_is(opened: socket.socket) -> None:
-    """Send no fragments, and every number under flow label 0: a label for each number would part their ways."""
+    """Send no fragments, and under flow label 0 unless told: a label for each number would part their ways."""
     opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_PROBE)
     opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_AUTOFLOWLABEL, 0)
+    opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_FLOWINFO_SEND, 1)
 
 
 def _tell_headers(opened: socket.socket) -> None:
@@ -628,7 +635,7 @@ def _interface_name(descriptor: int, index: int) -> str:
     return answer[:16].split(b"\0", 1)[0].decode(errors="replace")
 
 
-def _send_patiently(opened: socket.socket, sendto: Callable[..., int], data: bytes, to: tuple[str, int]) -> str | None:
+def _send_patiently(opened: socket.socket, sendto: Callable[..., int], data: bytes, to: _To) -> str | None:
     waiting = select.poll()
     waiting.register(opened.fileno(), select.POLLOUT)
     until = time.monotonic() + _SEND_PATIENCE

@@ -92,6 +92,7 @@ class Difference:
     `pairs`: of how many both members arrived. NaN in all three if of none. `flows`: in how many flows `b` was sent.
     `spread`: by how much these flows differ among themselves, 0 where they do not. Then `median` is against the flows
     that are most like `a`, and the interval is wider by the spread, since no one knows which of them `a` is like.
+    `of_a`: in how many flows `a` was sent, by IPv6's labels. If in several, it is the same for pairs of flows.
     """
 
     a: str
@@ -104,6 +105,7 @@ class Difference:
     confidence: float
     flows: Annotated[int, SINCE] = 1
     spread: Annotated[float, SINCE] = 0.0
+    of_a: Annotated[int, SINCE] = 1
 
     @property
     def covers_zero(self) -> bool:
@@ -162,7 +164,8 @@ def difference(a: Series, b: Series, level: Level, confidence: float = CONFIDENC
     wider = step + (spread or undetected(by_flow))
     low, high = pairs[ranks[0]] - wider, pairs[ranks[1]] + wider
     bounds = middle / 1000, low / 1000, high / 1000
-    return Difference(a.label, b.label, level, count, *bounds, confidence, len(by_flow), spread / 1000)
+    of_a = len(set(a.flows)) if a.flows else 1
+    return Difference(a.label, b.label, level, count, *bounds, confidence, len(by_flow), spread / 1000, of_a)
 
 
 def widened(found: Difference, spread: float) -> Difference:

@@ -13,15 +13,15 @@ EQUAL = 2.5
 def told(each: Difference, where: str, *, subject: bool) -> str:
     """Return what is known of it. `subject`: name both sides, as a sentence's first part does."""
     bounds = interval(each)
-    by = f"{us(each.spread, each)} us"
+    by, flows = f"{us(each.spread, each)} us", "pairs of their flows" if each.of_a > 1 else "UDP's own flows"
     if not each.covers_zero:
         word = "slower" if each.low > 0 else "faster"
         lead = f"{each.a} is " if subject else ""
         than = f" than {each.b}" if subject else ""
-        beyond = f", beyond the {by} by which UDP's own flows differ" if each.spread else ""
+        beyond = f", beyond the {by} by which {flows} differ" if each.spread else ""
         return f"{lead}{us(abs(each.median), each)} us {word}{than} {bounds} {where}{beyond}"
     if each.spread:
-        nearest = f"{us(each.median, each)} us {bounds} from the nearest of UDP's own flows"
+        nearest = f"{us(each.median, each)} us {bounds} from the nearest of {flows}"
         known = f"not told apart {where}: {nearest}, which differ by {by}"
     elif max(-each.low, each.high) <= EQUAL:
         return f"no difference{f' between {each.a} and {each.b}' if subject else ''} {where} {bounds}"

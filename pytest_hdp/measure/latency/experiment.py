@@ -182,7 +182,8 @@ class Comparison:
         place = {each * width + number: at for at, each in enumerate(rounds)}
         order = [place[each] for each in trip.order if each in place]
         kind = self.kinds[number]
-        flows = [book.packets.flows[each] for each in rounds] if kind.wellformed else ()
+        in_flows = kind.wellformed or self.ends.labelled
+        flows = [book.packets.flows[each] for each in rounds] if in_flows else ()
         alone, _ = trip.times(range(number, LONE * width, width))
         lone = list(zip(book.packets.flows, alone, strict=False))
         return Series(kind.label, kind.protocol, *trip.times(list(place)), order, flows, lone)
@@ -224,11 +225,11 @@ class Run:
         due = self._begin
         for number, offset in one:
             yield (due := self._begin + offset)
-            handle, address, port = sends[number % width]
+            handle, address, port, label = sends[number % width]
             late = clock() - due
             called_at[number] = called = wall()
             due_at[number] = called - late
-            send(handle, data[number], address, port)
+            send(handle, data[number], address, port, label)
         self._begin = due
         self._refuse_if_gone()
 

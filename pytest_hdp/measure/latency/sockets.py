@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from pytest_hdp.judge.latency.result import AGAIN, HDP, RAW_UDP, UDP
 from pytest_hdp.measure.latency.packets import TAG, UDP_NUMBER, datagram
 from pytest_hdp.measure.path.endpoints import PathUnavailable, refusal
+from pytest_hdp.packet.family import IPV6
 from pytest_hdp.packet.view import view
 from pytest_hdp.vantage import bpf
 from pytest_hdp.vantage.rtnetlink import is_link_local
@@ -35,6 +36,8 @@ _LARGEST = 1 << 16
 _STAMP = struct.Struct("@ll")  # struct timespec, of SCM_TIMESTAMPNS
 _STAMP_ROOM = socket.CMSG_SPACE(_STAMP.size)
 FLOWS = 16  # of two equal ways all take the same one in 1 of 32,768 runs
+LABELS = tuple(random.Random(0).sample(range(1, 1 << 20), FLOWS))  # of flows; 0 is none (RFC 6437)
+NO_LABEL = 0
 BUFFER = 4 << 20  # bytes asked for, for what comes while the taps are read
 
 
@@ -82,7 +85,7 @@ class Sockets(Protocol):
     ) -> tuple[int, int]:
         """See `Station.datagram`."""
 
-    def send(self, handle: int, data: bytes, address: str, port: int = 0) -> str | None:
+    def send(self, handle: int, data: bytes, address: str, port: int = 0, label: int = 0) -> str | None:
         """See `Station.send`."""
 
 
@@ -149,13 +152,13 @@ class Post:
         """Whether what this socket hands over begins behind the UDP header."""
         return handle in self._of_datagrams
 
-    def order(self, handle: int, data: bytes, address: str, port: int) -> None:
+    def order(self, handle: int, data: bytes, address: str, port: int, label: int) -> None:
         """Send a packet; from a far host without waiting until it says that it has."""
         later = getattr(self.station, "send_later", None)
         if later is None:
-            self.station.send(handle, data, address, port)
+            self.station.send(handle, data, address, port, label)
         else:
-            later(handle, data, address, port, Ordered())
+            later(handle, data, address, port, Ordered(), label)
 
     def receive(self, timeout: float, file: Callable[[int, bytes, bool, int], object]) -> None:
         """Wait for packets, and hand on each: kernel's time, bytes, whether of a UDP socket, time of the call's end.
@@ -209,7 +212,10 @@ class Ordered:
 
 
 class Ends:
-    """Both posts of a path, and under which addresses they reach each other. `flows`: of each kind that has ports."""
+    """Both posts of a path, and under which addresses they reach each other.
+
+    `flows`: of each kind that has ports; `labelled`: of every kind, since IPv6 has a label for each.
+    """
 
     def __init__(self, path: OpenPath, wanted: tuple[Kind, ...], *, apart: bool) -> None:
         if path.far is None:
@@ -217,6 +223,7 @@ class Ends:
         self.path = path
         self.kinds = wanted
         self.flows = FLOWS if path.routed else 1
+        self.labelled = self.flows > 1 and path.family is IPV6
         self.near = Post(path, path.near, wanted, apart=apart, flows=self.flows)
         try:
             self.far = self.near if path.far is path.near else Post(path, path.far, wanted, apart=apart, flows=1)
@@ -232,16 +239,17 @@ class Ends:
         if self.far is not self.near:
             self.far.close()
 
-    def sending(self, kind: Kind, flow: int, sender: Post) -> tuple[int, str, int]:
-        """How `sender` reaches the other one: handle, address, port. In reverse that is what a NAT made of `near`.
+    def sending(self, kind: Kind, flow: int, sender: Post) -> tuple[int, str, int, int]:
+        """How `sender` reaches the other one: handle, address, port, label. In reverse: what a NAT made of `near`.
 
         For all kinds that is where UDP came from, as for the control: an agent sends to one address and no other.
         """
         address, port = self._target(kind, flow, sender)
+        label = LABELS[flow] if self.labelled else NO_LABEL
         if kind.socket_key in sender.raw:
-            return sender.raw[kind.socket_key], address, NO_PORT
+            return sender.raw[kind.socket_key], address, NO_PORT, label
         opened = sender.datagrams[kind.socket_key]
-        return opened[flow % len(opened)][0], address, port
+        return opened[flow % len(opened)][0], address, port, label
 
     def _target(self, kind: Kind, flow: int, sender: Post) -> tuple[str, int]:
         receiver = self.far if sender is self.near else self.near

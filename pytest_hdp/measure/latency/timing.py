@@ -159,8 +159,8 @@ class RoundTrip:
             return
         if number not in self._wire:  # all at once: made right before it goes, a packet meets colder caches than others
             self._wire.update(self._ends.wire(self._answers.packets, kind, flow, far))
-        handle, address, port = self._ends.sending(kind, flow, far)
-        far.order(handle, self._wire[number], address, port)
+        handle, address, port, label = self._ends.sending(kind, flow, far)
+        far.order(handle, self._wire[number], address, port, label)
 
     def finish(self, patience: float) -> None:
         """Receive and answer what is on its way yet."""

@@ -248,7 +248,7 @@ class Agent:
     def _do_pause(self, seconds: float) -> None:
         self._due = max(self._due, self._now() - _CATCH_UP) + seconds
 
-    def _do_send(self, number: int, handle: int, data: bytes, address: str, port: int) -> None:
+    def _do_send(self, number: int, handle: int, data: bytes, address: str, port: int, label: int = 0) -> None:
         if address not in self._peers:
             self._send_to_learnt(address)
         if handle in self._silent:
@@ -256,7 +256,7 @@ class Agent:
         if not self._left:
             self._end(f"its budget of {self._budget} packets is spent")
         self._left -= 1
-        refused = self._station.send(self._ours[handle], data, address, port)
+        refused = self._station.send(self._ours[handle], data, address, port, label)
         if refused is not None:
             self._replies.append(("refused", number, refused))
 

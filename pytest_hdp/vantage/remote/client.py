@@ -120,10 +120,10 @@ class RemoteStation:
         """As `Station.route`."""
         return self._ask("route", exchange.told_route, target)
 
-    def send(self, handle: int, data: bytes, address: str, port: int = 0) -> str | None:
+    def send(self, handle: int, data: bytes, address: str, port: int = 0, label: int = 0) -> str | None:
         """As `Station.send`, waiting for the answer."""
         packet = Alone()
-        self.send_later(handle, data, address, port, packet)
+        self.send_later(handle, data, address, port, packet, label)
         self.settle()
         return packet.errno
 
@@ -143,12 +143,12 @@ class RemoteStation:
 
     # As only a far one does
 
-    def send_later(self, handle: int, data: bytes, address: str, port: int, packet: Packet) -> None:
+    def send_later(self, handle: int, data: bytes, address: str, port: int, packet: Packet, label: int = 0) -> None:
         """Hand over a packet: pauses before put its `sent_at` off, and a far end that refuses or goes sets `errno`."""
         self._number += 1
         self._handed.add(self._number, packet)
         packet.sent_at += int(self._backlog * 1e9)
-        self._outbox.append(("send", self._number, handle, data, address, port))
+        self._outbox.append(("send", self._number, handle, data, address, port, label))
 
     def came_back(self, address: str) -> None:
         """Say that something sent to an address which the agent has learnt came back: more may go there now."""

@@ -30,15 +30,22 @@ SETUP = Setup(
 )
 
 
-def measured(seed: int, hdp: float, ways: tuple[float, ...], *, added: float = 0.0, noise: float = 0.3) -> list[Series]:
-    """Each flow of UDP goes one of these ways, us longer; all of HDP one that is `hdp` longer, and `added` on top."""
+def measured(
+    seed: int, hdp: float | None, ways: tuple[float, ...], *, added: float = 0.0, noise: float = 0.3
+) -> list[Series]:
+    """Each flow of UDP goes one of these ways, us longer; all of HDP one that is `hdp` longer, and `added` on top.
+
+    `hdp`: None, if HDP has flows as well, by IPv6's labels.
+    """
     chance = random.Random(seed)
-    way_of = {kind: [chance.choice(ways) for _ in range(FLOWS)] for kind in (UDP, RAW_UDP)}
+    in_flows = (UDP, RAW_UDP) if hdp is not None else (UDP, RAW_UDP, HDP, "TCP-numbered")
+    way_of = {kind: [chance.choice(ways) for _ in range(FLOWS)] for kind in in_flows}
     flows = [number % FLOWS for number in range(ROUNDS)]
 
     def one(label: str) -> Series:
         kind = label.removesuffix(AGAIN)
-        longer = [way_of[kind][flow] if kind in way_of else hdp + added for flow in flows]
+        longer = [way_of[kind][flow] if kind in way_of else hdp or 0 for flow in flows]
+        longer = [each + added * (kind == HDP) for each in longer]
         times = [int(1000 * (100 + each + chance.expovariate(1 / noise))) for each in longer]
         with_ports = flows if kind in way_of else ()
         return Series(label, 253, times, [time + 20_000 for time in times], range(ROUNDS), with_ports)
@@ -46,7 +53,9 @@ def measured(seed: int, hdp: float, ways: tuple[float, ...], *, added: float = 0
     return [one(kind + again) for again in ("", AGAIN) for kind in (HDP, UDP, RAW_UDP, "TCP-numbered")]
 
 
-def run(seed: int, hdp: float, ways: tuple[float, ...], *, margin: float = 100.0, added: float = 0.0) -> LatencyResult:
+def run(
+    seed: int, hdp: float | None, ways: tuple[float, ...], *, margin: float = 100.0, added: float = 0.0
+) -> LatencyResult:
     return conclude(replace(SETUP, margin_us=margin), measured(seed, hdp, ways, added=added))
 
 
@@ -63,6 +72,22 @@ def test_no_two_runs_contradict_each_other_whichever_way_hdp_takes(ways: tuple[f
         assert "slower" not in result.sentence
     assert len({result.gate for result in results}) == 1
     assert results[0].gate is (Gate.UNDECIDED if max(ways) > 100 else Gate.KEPT)
+
+
+@pytest.mark.parametrize("added", [0.0, 5.0])
+def test_labels_give_hdp_flows_of_its_own_and_the_truth_is_in_the_interval(added: float) -> None:
+    for seed in range(10):
+        result = run(seed, None, (0.0, 200.0), added=added)
+        found = result.against(RAW_UDP, Level.KERNEL)
+        assert (found.flows, found.of_a) == (FLOWS, FLOWS)
+        assert abs(found.median - added) < 0.3, "of pairs that were hashed to the same way"
+        assert found.low <= added <= found.high
+        assert 199 < found.spread < 401
+        assert "from the nearest of pairs of their flows, which differ by" in result.sentence
+        assert result.gate is Gate.UNDECIDED
+    alike = run(1, None, (0.0,), added=added)
+    assert ("slower" in alike.sentence) is (added == 5.0)
+    assert "flows" not in alike.sentence
 
 
 def test_the_spread_between_flows_of_one_protocol_stands_beside_the_difference() -> None:

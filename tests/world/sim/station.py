@@ -146,7 +146,7 @@ class SimStation:
         """As Station.route."""
         return self.host.address, self.host.interface, 1500
 
-    def send(self, handle: int, data: bytes, address: str, port: int = 0) -> str | None:
+    def send(self, handle: int, data: bytes, address: str, port: int = 0, label: int = 0) -> str | None:
         """As Station.send."""
         if self.waiting is None:
             self.host.network.clock.spend(SENDING)
