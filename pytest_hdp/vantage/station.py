@@ -31,7 +31,6 @@ Observation = Tuple[int, int, int, bytes, str, str]  # noqa: UP006 (evaluated, a
 # A filter: instructions (code, jt, jf, k), or these as struct sock_filter[], assembled once for many sockets.
 Program = Union[bytes, Iterable[Tuple[int, int, int, int]]]  # noqa: UP006, UP007
 SocketFactory = Callable[[int, int, int], socket.socket]
-_To = Tuple[Any, ...]  # noqa: UP006 (address, port, and a flow label if one is wanted)
 
 PACKET_HOST = 0
 PACKET_OUTGOING = 4
@@ -106,7 +105,7 @@ class Station:
         self.factory = socket_factory
         self._next_handle = 0
         self._sockets: dict[int, socket.socket] = {}
-        self._sendto: dict[int, Callable[[bytes, _To], int]] = {}
+        self._sendto: dict[int, Callable[[bytes, tuple[Any, ...]], int]] = {}
         self._of_zero: set[int] = set()  # handles of the senders whose packets get their header here
         self._readers: dict[int, _Reader] = {}
         self._counted: dict[int, Overflow] = {}
@@ -257,10 +256,9 @@ class Station:
     def send(self, handle: int, data: bytes, address: str, port: int = 0, label: int = 0) -> str | None:
         """Send one packet to a numeric address. Returns None, or the name of the errno ("EPERM") if it was refused.
 
-        label: of its flow, which IPv6 alone has: 20 bits; EINVAL where a program of the host's has it for itself.
-        A full send queue (EAGAIN, ENOBUFS) is waited for and tried again for half a second, then reported.
+        label: of an IPv6 flow. A full send queue (EAGAIN, ENOBUFS) is waited for half a second, then reported.
         """
-        to: _To = (address, port, label) if label else (address, port)
+        to = (address, port, label) if label else (address, port)
         try:
             self._sendto[handle](data, to)
         except OSError as error:
@@ -337,7 +335,7 @@ class Station:
         self._sendto[handle] = self._sending(handle)
         return handle
 
-    def _sending(self, handle: int) -> Callable[[bytes, _To], int]:
+    def _sending(self, handle: int) -> Callable[[bytes, tuple[Any, ...]], int]:
         opened = self._sockets[handle]
         source = self._source.get(int(opened.family), [])
         if handle in self._of_zero and opened.family == socket.AF_INET6:
@@ -561,9 +559,7 @@ def _family(address: str) -> int:
 def _destination(opened: socket.socket, address: str, port: int, label: int = 0) -> tuple[Any, ...]:
     """Say what to give to the kernel for a numeric address; a zone is an interface of the socket's own namespace."""
     host, _, zone = address.partition("%")
-    if zone:
-        return host, port, label, _interface_index(opened, zone)
-    return (host, port, label) if label else (host, port)
+    return (host, port, label, _interface_index(opened, zone)) if zone else (host, port, *([label] if label else []))
 
 
 def _build_header(opened: socket.socket, family: int, protocol: int, included: bool) -> None:
@@ -635,7 +631,7 @@ def _interface_name(descriptor: int, index: int) -> str:
     return answer[:16].split(b"\0", 1)[0].decode(errors="replace")
 
 
-def _send_patiently(opened: socket.socket, sendto: Callable[..., int], data: bytes, to: _To) -> str | None:
+def _send_patiently(opened: socket.socket, sendto: Callable[..., int], data: bytes, to: tuple[Any, ...]) -> str | None:
     waiting = select.poll()
     waiting.register(opened.fileno(), select.POLLOUT)
     until = time.monotonic() + _SEND_PATIENCE
