@@ -177,9 +177,9 @@ class SimAgent(Agent):
         self.opened[handle] = how, arguments[1] if how == "listen" else 0
         return super()._open(handle, how, arguments)
 
-    def _do_send(self, number: int, handle: int, data: bytes, address: str, port: int) -> None:
+    def _do_send(self, number: int, handle: int, data: bytes, address: str, port: int, label: int = 0) -> None:
         if self.liar is None or self.liar.sends(number, data, address):
-            super()._do_send(number, handle, data, address, port)
+            super()._do_send(number, handle, data, address, port, label)
 
     def _leave(self) -> NoReturn:
         raise Ended
