@@ -17,14 +17,14 @@ from pathlib import Path
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.expectations.assess import assess, builtin
 from pytest_hdp.judge.record import to_record
-from pytest_hdp.judge.result import IcmpCount, Judgement, LatencyUs, PathName, Result
+from pytest_hdp.judge.result import IcmpCount, Judgement, LatencyUs, PathInfo, Result
 from pytest_hdp.judge.verdict import Outcome, Place, Verdict
 from pytest_hdp.packet.registry import lookup
 
 HERE = Path(__file__).parent
 LOCALHOST = "127.0.0.1"
-DARWIN = PathName("loopback", "Darwin, the article", LOCALHOST, LOCALHOST, None)
-LINUX = PathName("recorded", "loopback, Linux, the article", LOCALHOST, LOCALHOST, None)
+DARWIN = PathInfo("loopback", "Darwin, the article", LOCALHOST, LOCALHOST, None)
+LINUX = PathInfo("recorded", "loopback, Linux, the article", LOCALHOST, LOCALHOST, None)
 ERRNO = {22: "EINVAL", 93: "EPROTONOSUPPORT", 102: "EOPNOTSUPP"}
 PROBE_BYTES = 329
 
@@ -114,7 +114,7 @@ def refused(number: int, errno: str, why: str) -> Judgement:
     return Judgement(Train(number), Verdict.REFUSED_AT_SOCKET, Place.SENDER_SOCKET, said, final=True, errno=errno)
 
 
-def made(path: PathName, profile: str, judgement: Judgement, us: float | None, time: str) -> dict[str, object]:
+def made(path: PathInfo, profile: str, judgement: Judgement, us: float | None, time: str) -> dict[str, object]:
     """Return the record, held against what is known of that system."""
     expectation = builtin(profile).expectation(judgement.train)
     outcome, _ = assess(judgement, expectation)

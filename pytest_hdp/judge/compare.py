@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.result import Judgement, PathName, Result
+from pytest_hdp.judge.result import Judgement, PathInfo, Result
 from pytest_hdp.judge.verdict import Containment, Direction, Form, Verdict
 
 NOTHING_LEARNT = frozenset({Verdict.SILENT, Verdict.INCONCLUSIVE})
@@ -57,7 +57,7 @@ class Gone:
     the path is not in the later results at all.
     """
 
-    path: PathName
+    path: PathInfo
     direction: Direction
     form: Form
     known: int
@@ -80,7 +80,7 @@ class Comparison:
     unchanged: tuple[Pair, ...]
     only_before: tuple[Result, ...]
     only_after: tuple[Result, ...]
-    moved: tuple[tuple[PathName, PathName], ...]
+    moved: tuple[tuple[PathInfo, PathInfo], ...]
     rules: Mapping[tuple[int, int], int] = field(default_factory=dict)
     gone: tuple[Gone, ...] = ()
 
@@ -188,7 +188,7 @@ def _listed(errors: set[tuple[int, int]]) -> str:
     return ", ".join(f"ICMP {kind}/{code}" for kind, code in sorted(errors)) or "no error"
 
 
-def _where(path: PathName) -> _Where:
+def _where(path: PathInfo) -> _Where:
     agent = path.agent.partition("=")[0] if path.agent is not None else None
     return path.vantage, path.kind, path.name, path.target, agent
 
@@ -208,7 +208,7 @@ def _key(result: Result, floating: set[_Where]) -> _Key:
     return (*where, *source), result.ip_version, result.judgement.train
 
 
-def _moved(pairs: Iterable[Pair]) -> tuple[tuple[PathName, PathName], ...]:
+def _moved(pairs: Iterable[Pair]) -> tuple[tuple[PathInfo, PathInfo], ...]:
     found = {
         (pair.before.path, pair.after.path): None for pair in pairs if pair.before.path.source != pair.after.path.source
     }

@@ -197,7 +197,7 @@ class RoundControl:
 
 
 @dataclass(frozen=True, slots=True)
-class Eyes:
+class Observers:
     """Which eyes were open: the tap at the sender, the tap at the receiver, the receiver's socket."""
 
     left: bool = True
@@ -231,7 +231,7 @@ class Circumstances:
     """
 
     control: tuple[RoundControl, ...]
-    eyes: Eyes = Eyes()
+    eyes: Observers = Observers()
     trains: int = 256
     error_rate: float = 1e-6
     least_share: float = LEAST_SHARE

@@ -37,7 +37,7 @@ __all__ = [
     "LatencyUs",
     "Made",
     "Nat",
-    "PathName",
+    "PathInfo",
     "ReadAs",
     "Result",
     "SharedLimit",
@@ -65,7 +65,7 @@ ONE_MACHINE = frozenset({"loopback", "lab", "netns"})
 
 
 @dataclass(frozen=True, slots=True)
-class PathName:
+class PathInfo:
     """Where a train ran."""
 
     kind: Annotated[str, About("loopback, lab, netns or internet")]
@@ -242,7 +242,7 @@ class Result:
 
     run: Annotated[str, About("identifies the run")]
     time: Annotated[str, About("when the verdict was reached, ISO 8601")]
-    path: PathName
+    path: PathInfo
     ip_version: Annotated[int, OneOf((4, 6))]
     keyword: str
     judgement: Annotated[Judgement, INLINE]

@@ -18,7 +18,7 @@ _DOCUMENTATION = (bytes([192, 0, 2, 1]), bytes([192, 0, 2, 2]))
 
 
 @dataclass(frozen=True, slots=True)
-class Ends:
+class Endpoints:
     """Both ends of a packet. Addresses: 4 bytes (IPv4) or 16 (IPv6)."""
 
     source: bytes
@@ -50,7 +50,7 @@ class Carrier:
     protocol: int
     message: str
     offset: int
-    build: Callable[[bytes, Ends], bytes]
+    build: Callable[[bytes, Endpoints], bytes]
     extract: Callable[[bytes], bytes | None]
 
 
@@ -65,7 +65,7 @@ def put_checksum(message: bytes, at: int, covered_before: bytes = b"") -> bytes:
     return message[:at] + value.to_bytes(2, "big") + message[at + 2 :]
 
 
-def put_transport_checksum(message: bytes, at: int, ends: Ends, protocol: int, *, zero_means_none: bool) -> bytes:
+def put_transport_checksum(message: bytes, at: int, ends: Endpoints, protocol: int, *, zero_means_none: bool) -> bytes:
     """Fill in a checksum that covers the pseudo header too.
 
     `zero_means_none`: a checksum of 0 is sent as 0xFFFF, since 0 says that there is none (RFC 768).

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 
-from pytest_hdp.packet._carrier_base import INNER_PROTOCOL, Carrier, Ends, after, balanced, put_checksum, sequence
+from pytest_hdp.packet._carrier_base import INNER_PROTOCOL, Carrier, Endpoints, after, balanced, put_checksum, sequence
 from pytest_hdp.packet.checksums import pseudo_header
 from pytest_hdp.packet.icmp import build_echo
 
@@ -24,22 +24,22 @@ EXTENSION_HEADERS = frozenset({0, 43, 44, 60})
 """Numbers whose carrier is an extension header, behind which the packet's own number is 253."""
 
 
-def _options(hdp: bytes, _: Ends) -> bytes:
+def _options(hdp: bytes, _: Endpoints) -> bytes:
     """Build a header of options that are padding alone, RFC 8200 sections 4.3 and 4.6."""
     return bytes([INNER_PROTOCOL, 0]) + _PAD_SIX + hdp
 
 
-def _routing(hdp: bytes, _: Ends) -> bytes:
+def _routing(hdp: bytes, _: Endpoints) -> bytes:
     """Build a routing header of the experimental type with no segments left, RFC 8200 section 4.4."""
     return bytes([INNER_PROTOCOL, 0, _EXPERIMENTAL_ROUTING, 0]) + bytes(4) + hdp
 
 
-def _fragment(hdp: bytes, _: Ends) -> bytes:
+def _fragment(hdp: bytes, _: Endpoints) -> bytes:
     """Build the header of a fragment that is all of its packet, RFC 6946; each has an identification of its own."""
     return struct.pack("!BBHI", INNER_PROTOCOL, 0, 0, sequence(hdp)) + hdp
 
 
-def _echo(hdp: bytes, ends: Ends) -> bytes:
+def _echo(hdp: bytes, ends: Endpoints) -> bytes:
     """Build an echo request, RFC 4443 section 4.1: the source port is its identifier."""
     return build_echo(ends.source_port, sequence(hdp) & 0xFFFF, hdp, ends=ends.inner_ipv6())
 
@@ -48,12 +48,12 @@ def _from_echo(data: bytes) -> bytes | None:
     return data[8:] if len(data) >= 8 and data[0] in (128, 129) and data[1] == 0 else None
 
 
-def _nothing_follows(hdp: bytes, _: Ends) -> bytes:
+def _nothing_follows(hdp: bytes, _: Endpoints) -> bytes:
     """Say nothing: what follows 59 is passed on unchanged and looked at by nobody, RFC 8200 section 4.7."""
     return hdp
 
 
-def _ospf(hdp: bytes, ends: Ends) -> bytes:
+def _ospf(hdp: bytes, ends: Endpoints) -> bytes:
     """Build an OSPFv3 Hello, RFC 5340 A.3.2, with HDP in a private TLV of its link-local block, RFC 5613."""
     header = struct.pack("!BBH4s4sHBB", 3, 1, _OSPF_HELLO_SIZE, ends.source[-4:], bytes(4), 0, 0, 0)
     hello = struct.pack("!IIHH4s4s", 1, _LLS_BIT, 10, 40, bytes(4), bytes(4))
@@ -64,7 +64,7 @@ def _ospf(hdp: bytes, ends: Ends) -> bytes:
     return put_checksum(header + hello, 12, pseudo_header(source, destination, 89, _OSPF_HELLO_SIZE)) + block
 
 
-def _vrrp(hdp: bytes, ends: Ends) -> bytes:
+def _vrrp(hdp: bytes, ends: Endpoints) -> bytes:
     """Build a VRRP version 3 advertisement of the lowest priority, RFC 5798 section 5.1, with HDP behind it."""
     lowest_priority = 1
     fixed = struct.pack("!BBBBHH", 3 << 4 | 1, 255, lowest_priority, 1, 100, 0) + ends.source

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from pytest_hdp.packet._carrier_base import Carrier, Ends, after, balanced, put_checksum
+from pytest_hdp.packet._carrier_base import Carrier, Endpoints, after, balanced, put_checksum
 from pytest_hdp.packet.checksums import pseudo_header
 from pytest_hdp.packet.family import packed
 
@@ -17,12 +17,12 @@ _OSPF_HELLO_SIZE = 44
 _LLS_SIZE = 16
 
 
-def _igmp(hdp: bytes, _: Ends) -> bytes:
+def _igmp(hdp: bytes, _: Endpoints) -> bytes:
     """Build a membership report, RFC 2236; what follows its 8 bytes is ignored (section 2.5)."""
     return put_checksum(bytes([0x16, 0, 0, 0]) + _TEST_GROUP, 2) + balanced(hdp)
 
 
-def _ospf(hdp: bytes, ends: Ends) -> bytes:
+def _ospf(hdp: bytes, ends: Endpoints) -> bytes:
     """Build an OSPFv2 Hello, RFC 2328 A.3.2, with HDP in a private TLV of its link-local block, RFC 5613."""
     header = struct.pack("!BBH4s4sHHQ", 2, 1, _OSPF_HELLO_SIZE, packed(ends.inner_ipv4()[0]), bytes(4), 0, 0, 0)
     hello = struct.pack("!4sHBBI4s4s", bytes([255, 255, 255, 0]), 10, _LLS_BIT, 0, 40, bytes(4), bytes(4))
@@ -42,7 +42,7 @@ def _from_ospf(data: bytes) -> bytes | None:
     return data[start : start + length] if (kind, enterprise) == (_PRIVATE_LLS_TYPE, _ENTERPRISE) else None
 
 
-def _pim(hdp: bytes, ends: Ends) -> bytes:
+def _pim(hdp: bytes, ends: Endpoints) -> bytes:
     """Build a PIM version 2 Hello with HDP in an option for private use, RFC 7761 sections 4.9 and 4.9.2."""
     message = bytes([0x20, 0, 0, 0]) + struct.pack("!HH", _PRIVATE_PIM_OPTION, len(hdp)) + hdp
     over_ipv6 = len(ends.source) == 16
@@ -57,7 +57,7 @@ def _from_pim(data: bytes) -> bytes | None:
     return data[8 : 8 + length] if kind == _PRIVATE_PIM_OPTION else None
 
 
-def _vrrp(hdp: bytes, ends: Ends) -> bytes:
+def _vrrp(hdp: bytes, ends: Endpoints) -> bytes:
     """Build a VRRP version 2 advertisement of the lowest priority, RFC 3768 section 5.1, with HDP behind it.
 
     Version 2, since readers of version 3 differ on whether its checksum covers a pseudo header over IPv4.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from pytest_hdp.packet._carrier_base import Carrier, Ends, after, put_transport_checksum, sequence
+from pytest_hdp.packet._carrier_base import Carrier, Endpoints, after, put_transport_checksum, sequence
 from pytest_hdp.packet.checksums import crc32c
 from pytest_hdp.packet.icmp import build_echo
 
@@ -17,7 +17,7 @@ _STREAMS = 1
 _WINDOW = 0xFFFF
 
 
-def _icmp(hdp: bytes, ends: Ends) -> bytes:
+def _icmp(hdp: bytes, ends: Endpoints) -> bytes:
     """Build an echo request, RFC 792: the source port is its identifier, low timestamp bits its sequence."""
     return build_echo(ends.source_port, sequence(hdp) & 0xFFFF, hdp)
 
@@ -27,7 +27,7 @@ def _from_icmp(data: bytes) -> bytes | None:
     return data[8:] if len(data) >= 8 and data[0] in (0, 8) and data[1] == 0 else None
 
 
-def _tcp(hdp: bytes, ends: Ends) -> bytes:
+def _tcp(hdp: bytes, ends: Endpoints) -> bytes:
     """Build a SYN that carries data, RFC 9293 section 3.4; no options."""
     header = struct.pack("!HHIIBBHHH", *_ports(ends), sequence(hdp), 0, 5 << 4, _SYN, _WINDOW, 0, 0)
     return put_transport_checksum(header + hdp, 16, ends, 6, zero_means_none=False)
@@ -39,7 +39,7 @@ def _from_tcp(data: bytes) -> bytes | None:
     return data[offset:] if 20 <= offset <= len(data) else None
 
 
-def _udp(hdp: bytes, ends: Ends) -> bytes:
+def _udp(hdp: bytes, ends: Endpoints) -> bytes:
     """Build a datagram, RFC 768."""
     message = _PORTS.pack(*_ports(ends)) + struct.pack("!HH", 8 + len(hdp), 0) + hdp
     return put_transport_checksum(message, 6, ends, 17, zero_means_none=True)
@@ -52,7 +52,7 @@ def _from_udp(data: bytes) -> bytes | None:
     return data[8:length] if length >= 8 else None
 
 
-def _dccp(hdp: bytes, ends: Ends) -> bytes:
+def _dccp(hdp: bytes, ends: Endpoints) -> bytes:
     """Build a DCCP-Request with data, RFC 4340 section 5.1: 48-bit sequence number, checksum over all."""
     words, extended_request = 5, 1
     header = struct.pack("!HHBBHBB", *_ports(ends), words, 0, 0, extended_request, 0)
@@ -65,7 +65,7 @@ def _from_dccp(data: bytes) -> bytes | None:
     return data[offset:] if 16 <= offset <= len(data) else None
 
 
-def _sctp(hdp: bytes, ends: Ends) -> bytes:
+def _sctp(hdp: bytes, ends: Endpoints) -> bytes:
     """Build an INIT, RFC 9260 section 3.3.2, with HDP in a padding parameter, RFC 4820.
 
     An INIT because it is what a tracker without state accepts: its verification tag must be 0. Receivers skip
@@ -86,13 +86,13 @@ def _from_sctp(data: bytes) -> bytes | None:
     return data[36 : 32 + length] if kind == _PAD and length >= 4 else None
 
 
-def _udplite(hdp: bytes, ends: Ends) -> bytes:
+def _udplite(hdp: bytes, ends: Endpoints) -> bytes:
     """Build a datagram whose checksum covers all of it (coverage 0), RFC 3828."""
     message = _PORTS.pack(*_ports(ends)) + bytes(4) + hdp
     return put_transport_checksum(message, 6, ends, 136, zero_means_none=True)
 
 
-def _ports(ends: Ends) -> tuple[int, int]:
+def _ports(ends: Endpoints) -> tuple[int, int]:
     return ends.source_port, ends.destination_port
 
 

@@ -13,7 +13,7 @@ from pytest_hdp.packet._carrier_base import (
     INNER_PROTOCOL,
     LOCAL_EXPERIMENTAL_ETHERTYPE,
     Carrier,
-    Ends,
+    Endpoints,
     after,
     put_checksum,
 )
@@ -27,7 +27,7 @@ _ICV = bytes(12)
 _FRAME_HEADER = bytes.fromhex("020000000002020000000001") + LOCAL_EXPERIMENTAL_ETHERTYPE.to_bytes(2, "big")
 
 
-def _ipip(hdp: bytes, ends: Ends) -> bytes:
+def _ipip(hdp: bytes, ends: Endpoints) -> bytes:
     """Build an IPv4 packet inside, RFC 2003."""
     source, destination = ends.inner_ipv4()
     return build_ipv4(hdp, source=source, destination=destination, protocol=INNER_PROTOCOL)
@@ -38,7 +38,7 @@ def _from_ipip(data: bytes) -> bytes | None:
     return inner.payload if inner is not None and inner.protocol == INNER_PROTOCOL else None
 
 
-def _ipv6(hdp: bytes, ends: Ends) -> bytes:
+def _ipv6(hdp: bytes, ends: Endpoints) -> bytes:
     """Build an IPv6 packet inside, RFC 4213 section 3."""
     source, destination = ends.inner_ipv6()
     return struct.pack("!IHBB", 6 << 28, len(hdp), INNER_PROTOCOL, 64) + source + destination + hdp
@@ -50,12 +50,12 @@ def _from_ipv6(data: bytes) -> bytes | None:
     return data[40 : 40 + int.from_bytes(data[4:6], "big")]
 
 
-def _gre(hdp: bytes, _: Ends) -> bytes:
+def _gre(hdp: bytes, _: Endpoints) -> bytes:
     """Build a GRE packet of version 0 without options, RFC 2784."""
     return struct.pack("!HH", 0, LOCAL_EXPERIMENTAL_ETHERTYPE) + hdp
 
 
-def _esp(hdp: bytes, _: Ends) -> bytes:
+def _esp(hdp: bytes, _: Endpoints) -> bytes:
     """Build an ESP packet, RFC 4303, in NULL encryption (RFC 2410), its check value known to nobody."""
     padding = bytes(range(1, 1 + -(len(hdp) + 2) % 4))
     trailer = padding + bytes([len(padding), INNER_PROTOCOL])
@@ -71,7 +71,7 @@ def _from_esp(data: bytes) -> bytes | None:
     return data[8:]  # cut short: there is no telling where the trailer would have been
 
 
-def _ah(hdp: bytes, _: Ends) -> bytes:
+def _ah(hdp: bytes, _: Endpoints) -> bytes:
     """Build an authentication header before HDP, RFC 4302, its 96-bit check value known to nobody."""
     words = (12 + len(_ICV)) // 4
     return struct.pack("!BBHII", INNER_PROTOCOL, words - 2, 0, _SPI, 1) + _ICV + hdp
@@ -84,28 +84,28 @@ def _from_ah(data: bytes) -> bytes | None:
     return data[offset:] if 12 <= offset <= len(data) else None
 
 
-def _minimal(hdp: bytes, ends: Ends) -> bytes:
+def _minimal(hdp: bytes, ends: Endpoints) -> bytes:
     """Build a minimal forwarding header without the original source, RFC 2004."""
     header = bytes([INNER_PROTOCOL, 0, 0, 0]) + packed(ends.inner_ipv4()[1])
     return put_checksum(header, 2) + hdp
 
 
-def _ethernet(hdp: bytes, _: Ends) -> bytes:
+def _ethernet(hdp: bytes, _: Endpoints) -> bytes:
     """Build an Ethernet frame, RFC 8986 section 10.1 (a short one: nothing pads it inside IP)."""
     return _FRAME_HEADER + hdp
 
 
-def _etherip(hdp: bytes, ends: Ends) -> bytes:
+def _etherip(hdp: bytes, ends: Endpoints) -> bytes:
     """Build an Ethernet frame behind an EtherIP header of version 3, RFC 3378."""
     return b"\x30\x00" + _ethernet(hdp, ends)
 
 
-def _l2tp(hdp: bytes, _: Ends) -> bytes:
+def _l2tp(hdp: bytes, _: Endpoints) -> bytes:
     """Build an L2TPv3 data message without cookie or sublayer, RFC 3931 section 4.1.1.1."""
     return struct.pack("!I", _SESSION) + hdp
 
 
-def _mpls(hdp: bytes, _: Ends) -> bytes:
+def _mpls(hdp: bytes, _: Endpoints) -> bytes:
     """Build one label, bottom of stack, RFC 4023 section 3 and RFC 3032 section 2.1."""
     return struct.pack("!I", _LABEL << 12 | 1 << 8 | 64) + hdp
 

@@ -12,7 +12,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pytest_hdp.packet._carrier_base import INNER_PROTOCOL, Carrier, Ends
+from pytest_hdp.packet._carrier_base import INNER_PROTOCOL, Carrier, Endpoints
 from pytest_hdp.packet._ipv6 import EXTENSION_HEADERS, IPV6_ONLY
 from pytest_hdp.packet._routing import ROUTING
 from pytest_hdp.packet._transports import TRANSPORTS
@@ -31,7 +31,7 @@ __all__ = [
     "INNER_PROTOCOL",
     "RUN_ID_IN_UDP",
     "Carrier",
-    "Ends",
+    "Endpoints",
     "carriers",
     "hdp_offset",
     "run_id_offsets",
@@ -74,7 +74,7 @@ def wrap(
     carrier = carriers(family_of(destination)).get(protocol)
     if carrier is None:
         return None
-    ends = Ends(packed(source), packed(destination), source_port, destination_port)
+    ends = Endpoints(packed(source), packed(destination), source_port, destination_port)
     if len(ends.source) != len(ends.destination):
         raise ValueError(f"{source} and {destination} are of different IP versions")
     try:

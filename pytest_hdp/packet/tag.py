@@ -40,7 +40,7 @@ def parse(payload: bytes) -> tuple[Tag, bytes] | None:
     return Tag(*_LAYOUT.unpack_from(payload)), bytes(payload[TAG_SIZE:])
 
 
-class Sealer:
+class Tagger:
     """Makes and checks the tags of one run.
 
     `secret`: 32 bytes that never leave this process; `run_id`: 8 random bytes, public. ValueError for other
@@ -58,9 +58,9 @@ class Sealer:
 
     def __repr__(self) -> str:
         """Without the secret."""
-        return f"Sealer(run_id={self.run_id.hex()})"
+        return f"Tagger(run_id={self.run_id.hex()})"
 
-    def seal(self, protocol: int, index: int, header: bytes, content: bytes) -> bytes:
+    def make_tag(self, protocol: int, index: int, header: bytes, content: bytes) -> bytes:
         """Return the 28 bytes of the tag.
 
         `protocol`: the number asked for, signed 32 bits; `index`: unsigned 32 bits; `header`: the packed HDP
@@ -72,7 +72,7 @@ class Sealer:
             raise ValueError(f"protocol {protocol} or index {index} does not fit 32 bits") from error
 
     def verify(self, protocol: int, header: bytes, tag: Tag, content: bytes) -> bool:
-        """Tell whether this run's `seal` made `tag` for these very bytes; in constant time, never raises."""
+        """Tell whether this run's `make_tag` made `tag` for these very bytes; in constant time, never raises."""
         try:
             mac = self._mac(protocol, tag.index, header, content)
         except struct.error:

@@ -176,10 +176,10 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
     finally:
         campaign = item.config.stash.get(CAMPAIGN, None)
-        route = collection.route_of(item) if campaign is not None else None
-        if campaign is not None and route is not None:
-            campaign.path_users[route] -= collection.uses_path(item)
-            campaign.tidy(route)
+        key = collection.path_key_of(item) if campaign is not None else None
+        if campaign is not None and key is not None:
+            campaign.path_users[key] -= collection.uses_path(item)
+            campaign.tidy(key)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

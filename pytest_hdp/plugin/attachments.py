@@ -79,7 +79,7 @@ def _unstated(item: pytest.Item, result: Result) -> str | None:
     campaign, case = item.config.stash.get(CAMPAIGN, None), case_of(item)
     if campaign is None or case is None or result.outcome is not Outcome.SKIPPED:
         return None
-    expectation = campaign.routes[case.route].expect(result.judgement.train, result.verdict)
+    expectation = campaign.specs[case.path_key].expect(result.judgement.train, result.verdict)
     return None if expectation is None or expectation.stated else expectation.reason
 
 

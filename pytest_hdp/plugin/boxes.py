@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.route_keys import route_key
+from pytest_hdp.judge.path_keys import path_key
 from pytest_hdp.packet.family import family_of
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ class Box:
 
     @property
     def key(self) -> str:
-        """Its route's."""
-        return route_key(f"target:{self.target or 'agent'}#{CONTAINMENT}", self.family)
+        """Its path's."""
+        return path_key(f"target:{self.target or 'agent'}#{CONTAINMENT}", self.family)
 
 
 def boxes(settings: Settings) -> tuple[Box, ...]:

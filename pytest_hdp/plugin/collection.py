@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.route_keys import bare_key, family_in, route_key, wellformed_key
+from pytest_hdp.judge.path_keys import bare_key, family_in, path_key, wellformed_key
 from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.packet.family import IPV6
 from pytest_hdp.packet.numbers import parse_protocols
 from pytest_hdp.plugin.boxes import CONTAINMENT, NO_BOX, boxes
-from pytest_hdp.plugin.ids import case_id, only_route_id, route_id
+from pytest_hdp.plugin.ids import case_id, only_route_id, path_id
 from pytest_hdp.plugin.options import Settings
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ _ARGUMENTS = frozenset({"protocols", "default", "form", "direction", "path", "va
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What one parametrised test is about: a train on a route."""
+    """What one parametrised test is about: a train on a path."""
 
-    route: str
+    path_key: str
     train: Train
 
 
@@ -83,15 +83,15 @@ def generate(metafunc: pytest.Metafunc) -> None:
         cases = list(_cases(settings, arguments))
     except ValueError as error:
         raise pytest.Collector.CollectError(f"the marker hdp of {metafunc.definition.name}: {error}") from None
-    if not route_keys(settings, arguments):
+    if not path_keys(settings, arguments):
         metafunc.parametrize("hdp_case", [_skipped(settings, arguments)], indirect=True)
         return
-    tags = {key: _tags(settings, key) for key in {case.route for case in cases}}
-    names = [(bare_key(case.route), case.train.direction, case.train.form) for case in cases]
+    tags = {key: _tags(settings, key) for key in {case.path_key for case in cases}}
+    names = [(bare_key(case.path_key), case.train.direction, case.train.form) for case in cases]
     named = [len({name[part] for name in names}) > 1 for part in range(3)]
     named[0] |= bool(settings.inventory) and LOOPBACK not in map(bare_key, tags)
     parameters = [
-        pytest.param(case, id=case_id(case.route, case.train, named), marks=tags[case.route]) for case in cases
+        pytest.param(case, id=case_id(case.path_key, case.train, named), marks=tags[case.path_key]) for case in cases
     ]
     metafunc.parametrize("hdp_case", parameters, indirect=True)
 
@@ -102,7 +102,7 @@ def _generate_routes(metafunc: pytest.Metafunc) -> None:
         return
     settings = metafunc.config.stash[SETTINGS]
     arguments = marked(metafunc.definition)
-    keys = route_keys(settings, arguments)
+    keys = path_keys(settings, arguments)
     if not keys:
         metafunc.parametrize("hdp_route", [_skipped(settings, arguments)], indirect=True)
         return
@@ -115,15 +115,15 @@ def _generate_routes(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("hdp_route", parameters, indirect=True)
 
 
-def route_keys(settings: Settings, arguments: dict[str, Any]) -> list[str]:
-    """The routes that a test runs over: what its marker and the command line say."""
+def path_keys(settings: Settings, arguments: dict[str, Any]) -> list[str]:
+    """The paths that a test runs over: what its marker and the command line say."""
     asked = arguments.get("path")
     if asked not in {None, "loopback", "target"}:
         raise pytest.Collector.CollectError(f"the marker hdp: path {asked!r} is not one of 'loopback', 'target'")
-    labs = [route_key(f"lab:{name}", family) for name in settings.lab for family in settings.families]
+    labs = [path_key(f"lab:{name}", family) for name in settings.lab for family in settings.families]
     keys = labs + [target.key for target in settings.targets]
     if asked == "loopback" or (asked is None and not keys):
-        return [route_key(LOOPBACK, family) for family in settings.families]
+        return [path_key(LOOPBACK, family) for family in settings.families]
     if arguments.get("eyes"):
         keys = [key for key in keys if not _nobody_watches(settings, key)]
     variant = arguments.get("variant")
@@ -132,7 +132,7 @@ def route_keys(settings: Settings, arguments: dict[str, Any]) -> list[str]:
     if variant is None:
         return keys
     emulated = [
-        route_key(f"lab:{name}#{variant}", family)
+        path_key(f"lab:{name}#{variant}", family)
         for name in settings.lab
         if variant != "second" or _has_second_host(name)
         for family in settings.families
@@ -147,7 +147,7 @@ def _cases(settings: Settings, arguments: dict[str, Any]) -> list[Case]:
     directions = _directions(str(arguments.get("direction", "forward")))
     return [
         Case(_untouched_for(key, form), Train(number, direction, form))
-        for key in route_keys(settings, arguments)
+        for key in path_keys(settings, arguments)
         for direction in directions
         if direction is Direction.FORWARD or not _nobody_watches(settings, key)
         for form in forms
@@ -165,14 +165,14 @@ def _nobody_watches(settings: Settings, key: str) -> bool:
 
 
 def target_of(settings: Settings, key: str) -> Target | None:
-    """The target that a route leads to, if it is one that the command line or the inventory names."""
+    """The target that a path leads to, if it is one that the command line or the inventory names."""
     if not key.startswith("target:"):
         return None
     return next((target for target in settings.targets if target.key == key.partition("#")[0]), None)
 
 
 def _tags(settings: Settings, key: str) -> list[pytest.MarkDecorator]:
-    """The tags of a route's target, as marks: `-m asia` selects its tests."""
+    """The tags of a path's target, as marks: `-m asia` selects its tests."""
     target = target_of(settings, key)
     return [getattr(pytest.mark, tag) for tag in target.tags] if target is not None else []
 
@@ -251,26 +251,26 @@ def uses_path(item: pytest.Item) -> bool:
     return "hdp_path" in getattr(item, "fixturenames", ())
 
 
-def route_of(item: pytest.Item) -> str | None:
-    """The key of the route that a test runs over, if it runs over any: its case's, its own, else the only one."""
+def path_key_of(item: pytest.Item) -> str | None:
+    """The key of the path that a test runs over, if it runs over any: its case's, its own, else the only one."""
     if (case := case_of(item)) is not None:
-        return case.route
+        return case.path_key
     if "hdp_route" not in getattr(item, "fixturenames", ()):
         return None
     callspec = getattr(item, "callspec", None)
     if callspec is not None and "hdp_route" in callspec.params:
         key = callspec.params["hdp_route"]
         return key if isinstance(key, str) else None
-    return next(iter(route_keys(item.config.stash[SETTINGS], marked(item))), None)
+    return next(iter(path_keys(item.config.stash[SETTINGS], marked(item))), None)
 
 
 def asked_of(item: pytest.Item, *, served: bool = False) -> list[str]:
-    """What a test is about, as its route is called, whichever of an experiment's variants that is.
+    """What a test is about, as its path is called, whichever of an experiment's variants that is.
 
     A test that no path suits is about all that are named, unless it is asked for what is `served`.
     """
-    if (key := route_of(item)) is not None:
-        return [route_id(key) or key]
+    if (key := path_key_of(item)) is not None:
+        return [path_id(key) or key]
     callspec = getattr(item, "callspec", None)
     if served or callspec is None or not {"hdp_case", "hdp_route"} & callspec.params.keys():
         return []

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_hdp.report import files
 
 if TYPE_CHECKING:
-    from pytest_hdp.judge.result import PathName
+    from pytest_hdp.judge.result import PathInfo
 
 KEPT = 7 * 24 * 3600  # seconds: connection tracking forgets nothing later than TCP, in five days
 _LARGEST = 4096
@@ -48,7 +48,7 @@ class Earlier:
         self._folder = folder
         self._before: dict[str, float | None] = {}
 
-    def seconds(self, path: PathName) -> float | None:
+    def seconds(self, path: PathInfo) -> float | None:
         """How many seconds ago a run over this path ended; None if none is known of. Ask before `note`."""
         name = _file_of(path)
         if name not in self._before:
@@ -56,7 +56,7 @@ class Earlier:
         before, now = self._before[name], time.time()
         return round(now - before, 1) if before is not None and 0 <= now - before <= KEPT else None
 
-    def note(self, path: PathName) -> None:
+    def note(self, path: PathInfo) -> None:
         """Take note that this run is at work over a path; the last such note is when it ended."""
         if self._folder is None:
             return
@@ -79,7 +79,7 @@ class Earlier:
         return float(found) if isinstance(found, (int, float)) and abs(found) < 1 << 40 else None
 
 
-def _file_of(path: PathName) -> str:
+def _file_of(path: PathInfo) -> str:
     """The name of a path's file: by where it begins and ends, whoever watches there and with what right."""
     ends = (path.vantage, path.source.partition(",")[0], path.target)
     return hashlib.blake2b(repr(ends).encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()

@@ -13,7 +13,7 @@ from pytest_hdp.packet.encoding import Encoding
 from pytest_hdp.plugin.outcome import Exchange, FirstPacketObserved, Observed
 
 if TYPE_CHECKING:
-    from pytest_hdp.judge.result import Judgement, PathName, Result
+    from pytest_hdp.judge.result import Judgement, PathInfo, Result
     from pytest_hdp.lab.topology import Lab
     from pytest_hdp.measure.campaign.campaign import Campaign
     from pytest_hdp.measure.experiments.by_hand import Listener, Sender
@@ -30,21 +30,21 @@ UNAVAILABLE = "hdp_unavailable"
 class Path:
     """The path of a test: send your own over it."""
 
-    def __init__(self, campaign: Campaign, route: str, test: pytest.Item) -> None:
+    def __init__(self, campaign: Campaign, key: str, test: pytest.Item) -> None:
         self._campaign = campaign
-        self._route = route
+        self._key = key
         self._test = test
         self._tried: Tried | None = None
 
     @property
-    def name(self) -> PathName:
+    def name(self) -> PathInfo:
         """Kind, name, source address, target address, agent."""
-        return self._campaign.routes[self._route].name
+        return self._campaign.specs[self._key].name
 
     @property
     def open(self) -> OpenPath:
         """The stations and sockets below."""
-        return self._campaign.path(self._route)
+        return self._campaign.path(self._key)
 
     def probe(
         self,
@@ -69,8 +69,8 @@ class Path:
 
         train = Train(protocol, Direction(direction), Form(form))
         if train.direction is Direction.REVERSE:
-            self._campaign.measure_first(self._route)
-        plan = self._campaign.routes[self._route].plan
+            self._campaign.measure_first(self._key)
+        plan = self._campaign.specs[self._key].plan
         plan = replace(
             plan,
             trains=(train,),
@@ -79,9 +79,9 @@ class Path:
             pace=replace(plan.pace, rounds=count, control=1),
             least_share=plan.least_share if count > 1 else 0.0,  # one packet proves no share, and one was asked for
         )
-        measurement, judgement = self._campaign.probe(self._route, plan)
+        measurement, judgement = self._campaign.probe(self._key, plan)
         result = self._concluded(judgement)
-        message = self._campaign.message(self._route, result)
+        message = self._campaign.message(self._key, result)
         return Exchange(result, message, contents=_contents(measurement, plan.encoding))
 
     def first_packet(self, protocol: int, *, longest_idle: float = 8.0) -> FirstPacketObserved:
@@ -91,9 +91,9 @@ class Path:
         from pytest_hdp.judge.evidence import Train
         from pytest_hdp.measure.experiments.first_packet import first_packet
 
-        self._campaign.measure_first(route := self._route)
-        plan = self._campaign.routes[route].plan
-        known, used = self._campaign.settled(route, Train(protocol)), self._campaign.lingers(route)
+        self._campaign.measure_first(key := self._key)
+        plan = self._campaign.specs[key].plan
+        known, used = self._campaign.settled(key, Train(protocol)), self._campaign.lingers(key)
         findings = first_packet(self.open, plan, protocol, longest_idle=longest_idle, known=known, used=used)
         result = self._concluded(findings.judgement)
         findings = replace(findings, judgement=result.judgement)
@@ -103,12 +103,12 @@ class Path:
         """The result, which is shown if the test fails."""
         from pytest_hdp.plugin.collection import BY_HAND
 
-        result = self._test.stash[BY_HAND] = self._campaign.conclude(self._route, judgement)
+        result = self._test.stash[BY_HAND] = self._campaign.conclude(self._key, judgement)
         return result
 
     def last(self) -> OpenPath:
         """The open path, for an experiment that leaves states on it: what other tests want is measured before."""
-        self._campaign.measure_first(self._route)
+        self._campaign.measure_first(self._key)
         return self.open
 
     def control(self, count: int = 5) -> tuple[int, int]:
@@ -118,7 +118,7 @@ class Path:
         """
         from pytest_hdp.measure.experiments.path_check import try_path
 
-        pace = self._campaign.routes[self._route].plan.pace
+        pace = self._campaign.specs[self._key].plan.pace
         self._tried = try_path(self.open, count, pace.least_timeout)
         return self._tried.sent, self._tried.came
 
@@ -157,7 +157,7 @@ class Path:
         """The routers between here and the target, in words."""
         from pytest_hdp.measure.location.hops import hops, told
 
-        pace = self._campaign.routes[self._route].plan.pace
+        pace = self._campaign.specs[self._key].plan.pace
         echo, stand_in = (self._tried.echo, self._tried.stand_in) if self._tried is not None else (False, None)
         return told(self.name.target, hops(self.open, pace.least_timeout, echo=echo, stand_in=stand_in))
 
@@ -207,18 +207,18 @@ def hdp_probe(hdp_case: Case, hdp_campaign: Campaign, request: pytest.FixtureReq
     from pytest_hdp.plugin.collection import RESULT
 
     with _skipping_unavailable(request):
-        result = hdp_campaign.result(hdp_case.route, hdp_case.train)
+        result = hdp_campaign.result(hdp_case.path_key, hdp_case.train)
     request.node.stash[RESULT] = result
-    expected_nat = hdp_campaign.routes[hdp_case.route].expect_nat(hdp_case.train, result.verdict)
-    return Observed(result, hdp_campaign.message(hdp_case.route, result), expected_nat)
+    expected_nat = hdp_campaign.specs[hdp_case.path_key].expect_nat(hdp_case.train, result.verdict)
+    return Observed(result, hdp_campaign.message(hdp_case.path_key, result), expected_nat)
 
 
 @pytest.fixture
 def hdp_route(request: pytest.FixtureRequest) -> str:
-    """The key of this test's route: what it was parametrised with, else the only one there is."""
-    from pytest_hdp.plugin.collection import SETTINGS, marked, route_keys, route_of
+    """The key of this test's path: what it was parametrised with, else the only one there is."""
+    from pytest_hdp.plugin.collection import SETTINGS, marked, path_key_of, path_keys
 
-    return route_of(request.node) or route_keys(request.config.stash[SETTINGS], marked(request.node))[0]
+    return path_key_of(request.node) or path_keys(request.config.stash[SETTINGS], marked(request.node))[0]
 
 
 @pytest.fixture
@@ -232,13 +232,13 @@ def hdp_path(hdp_route: str, hdp_campaign: Campaign, request: pytest.FixtureRequ
 @pytest.fixture
 def hdp_note(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """`hdp_note("...")` puts a finding that is not a verdict at the end of the report, and into JUnit's properties."""
-    from pytest_hdp.plugin.collection import SETTINGS, route_of
-    from pytest_hdp.plugin.ids import route_id
+    from pytest_hdp.plugin.collection import SETTINGS, path_key_of
+    from pytest_hdp.plugin.ids import path_id
     from pytest_hdp.plugin.vantage_points import named
 
-    settings, route = request.config.stash[SETTINGS], route_of(request.node)
+    settings, key = request.config.stash[SETTINGS], path_key_of(request.node)
     several = len(settings.lab) + len(settings.targets) > 1
-    about = named(request.config, f"{route_id(route)}: " if route is not None and several else "")
+    about = named(request.config, f"{path_id(key)}: " if key is not None and several else "")
 
     def note(text: str) -> None:
         request.node.user_properties.append(("hdp_note", about + text))

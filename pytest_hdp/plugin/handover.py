@@ -99,7 +99,7 @@ def tests_by_train(session: pytest.Session) -> dict[str, str]:
     for item in getattr(session, "items", ()):
         if campaign is not None and (case := case_of(item)) is not None:
             train = case.train
-            path = asdict(campaign.name(case.route))
+            path = asdict(campaign.name(case.path_key))
             found.setdefault(key_of(path, train.direction, train.form, train.protocol), item.nodeid)
     return found
 

@@ -24,30 +24,30 @@ def header(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
     if campaign is None:
         return []
     lines = [f"hdp: {named(config, system())}, seed {config.stash[SETTINGS].seed}"]
-    for key in sorted({case.route for item in items if (case := case_of(item)) is not None}):
-        route = campaign.routes[key]
+    for key in sorted({case.path_key for item in items if (case := case_of(item)) is not None}):
+        spec = campaign.specs[key]
         count = len(campaign.wanted.get(key, ()))
         trains = f"{count} train" if count == 1 else f"{count} trains"
-        against = f"expecting {route.expects}" if route.expects else "no profile"
-        target = route.name.target
+        against = f"expecting {spec.expects}" if spec.expects else "no profile"
+        target = spec.name.target
         to = "its agent's address" if target == family_of(target).anywhere else target
-        called = "" if route.name.name in {"", target} else f" ({route.name.name})"
+        called = "" if spec.name.name in {"", target} else f" ({spec.name.name})"
         told = (
-            f"hdp: {named(config, route.name.source)} to {to}{called}, {trains}, "
-            f"{route.plan.pace.rounds} rounds, {route.privilege}, {against}"
+            f"hdp: {named(config, spec.name.source)} to {to}{called}, {trains}, "
+            f"{spec.plan.pace.rounds} rounds, {spec.privilege}, {against}"
         )
-        if route.name.kind == "internet" and route.name.agent is None:
+        if spec.name.kind == "internet" and spec.name.agent is None:
             told = (
-                f"hdp: {named(config, route.name.source)}, to {route.name.target}{called}, no agent there: {trains}, "
+                f"hdp: {named(config, spec.name.source)}, to {spec.name.target}{called}, no agent there: {trains}, "
                 f"as fast as its ICMP errors come, {against}"
             )
-        if route.plan.contain:
-            told += f"; takes {replace(route.plan, trains=tuple(campaign.wanted.get(key, ()))).seconds:.0f} s at least"
+        if spec.plan.contain:
+            told += f"; takes {replace(spec.plan, trains=tuple(campaign.wanted.get(key, ()))).seconds:.0f} s at least"
         if (seconds := campaign.earlier.get(key)) is not None and seconds < LINGERS:
             told += f"; {lingering(seconds)}"
         lines.append(safe(told))
-        if route.name.kind == "internet" and not config.stash[SETTINGS].source and own_address(route.name.target):
-            itself = f"{safe(route.name.target)} is this host itself"
+        if spec.name.kind == "internet" and not config.stash[SETTINGS].source and own_address(spec.name.target):
+            itself = f"{safe(spec.name.target)} is this host itself"
             lines.append(f"hdp: {itself}, with no network between: suites/loopback measures it")
     return lines
 

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_hdp.judge.expectations.assess import builtin_names
-from pytest_hdp.judge.route_keys import route_key
+from pytest_hdp.judge.path_keys import path_key
 from pytest_hdp.packet.family import family_of
 from pytest_hdp.untrusted.toml import Document
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.expectations.assess import Profile
     from pytest_hdp.packet.family import Family
-    from pytest_hdp.plugin.spots import Spot
+    from pytest_hdp.plugin.vantage_specs import VantageSpec
 
 _Value = TypeVar("_Value")
 _KEYS = ("name", "address", "agent", "profile", "tags")
@@ -44,7 +44,7 @@ class Target:
 
     name: str
     address: str
-    agent: Spot | None = None
+    agent: VantageSpec | None = None
     profile: Profile | str | None = None
     tags: tuple[str, ...] = ()
     listed: bool = False
@@ -56,8 +56,8 @@ class Target:
 
     @property
     def key(self) -> str:
-        """The key of the route to it: one name may have an address of each version."""
-        return route_key(f"target:{self.name}", self.family)
+        """The key of the path to it: one name may have an address of each version."""
+        return path_key(f"target:{self.name}", self.family)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Parsers:
     """How the values of an inventory are read: as the options of the same names. They raise ValueError, one line."""
 
     address: Callable[[str], str]
-    agent: Callable[[str], Spot]
+    agent: Callable[[str], VantageSpec]
     profile: Callable[[str], Profile | str]
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_hdp.plugin.collection import CAMPAIGN, route_of
+from pytest_hdp.plugin.collection import CAMPAIGN, path_key_of
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.latency.result import LatencyResult
@@ -55,7 +55,7 @@ def _try_together(campaign: Campaign, keys: list[str], plan: Callable[[OpenPath]
     with ExitStack() as stack:
         together: dict[Key, Comparison] = {}
         for key in keys:
-            if len(together) == MOST or campaign.routes[key].pending():
+            if len(together) == MOST or campaign.specs[key].pending():
                 continue
             with suppress(PathUnavailable):  # told to the test that asks for it
                 campaign.measure_first(key)
@@ -77,9 +77,9 @@ def _to_come(item: pytest.Item) -> Iterator[str]:
     for each in dict.fromkeys(
         key
         for other in items[items.index(item) + 1 :]
-        if _asks_the_same(item, other) and (key := route_of(other)) is not None
+        if _asks_the_same(item, other) and (key := path_key_of(other)) is not None
     ):
-        if each != route_of(item):
+        if each != path_key_of(item):
             yield each
 
 

@@ -11,7 +11,7 @@ from pytest_hdp.packet.encoding import Encoding
 from pytest_hdp.packet.family import IPV4, IPV6, Family, canonical
 from pytest_hdp.packet.numbers import parse_protocols
 from pytest_hdp.plugin.inventory import Parsers, Target, from_file
-from pytest_hdp.plugin.spots import Spot, spot
+from pytest_hdp.plugin.vantage_specs import VantageSpec, parse_vantage
 from pytest_hdp.report.files import make_folder, open_folder
 
 
@@ -25,9 +25,9 @@ def address(text: str) -> str:
     return canonical(text)
 
 
-def sources(text: str) -> tuple[Spot, ...]:
+def sources(text: str) -> tuple[VantageSpec, ...]:
     """One vantage point, or two, a line each."""
-    found = tuple(spot(line.strip()) for line in text.splitlines() if line.strip()) or (spot(text),)
+    found = tuple(parse_vantage(line.strip()) for line in text.splitlines() if line.strip()) or (parse_vantage(text),)
     if len(found) > 2:
         raise ValueError(f"{len(found)} sources are given, and two are all that tests know what to do with")
     if len(set(found)) < len(found):
@@ -45,7 +45,7 @@ def ip_version(text: str) -> tuple[Family, ...]:
 
 def inventory(text: str) -> tuple[Target, ...]:
     """The targets of an inventory file."""
-    return from_file(text, Parsers(address, spot, expect))
+    return from_file(text, Parsers(address, parse_vantage, expect))
 
 
 def labs(text: str) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from pytest_hdp.packet.family import IPV4, Family
 from pytest_hdp.packet.numbers import parse_needs, parse_protocols
 from pytest_hdp.plugin import option_types as values
 from pytest_hdp.plugin.inventory import Target
-from pytest_hdp.plugin.spots import Spot, several, spot
+from pytest_hdp.plugin.vantage_specs import VantageSpec, parse_vantage, parse_vantages
 from pytest_hdp.untrusted.text import safe
 
 
@@ -30,8 +30,8 @@ class Settings:
 
     target: tuple[str, ...] = ()
     inventory: tuple[Target, ...] = ()
-    agent: Spot | None = None
-    source: tuple[Spot, ...] = ()
+    agent: VantageSpec | None = None
+    source: tuple[VantageSpec, ...] = ()
     lab: tuple[str, ...] = ()
     protocols: tuple[int, ...] | None = None
     count: int | None = None
@@ -50,8 +50,8 @@ class Settings:
     unmeasured: str = "error"
     needs: tuple[int, ...] | None = None
     ip_version: tuple[Family, ...] | None = None
-    twin: Spot | None = None
-    witness: tuple[Spot, ...] = ()
+    twin: VantageSpec | None = None
+    witness: tuple[VantageSpec, ...] = ()
     allow: tuple[tuple[int, int | None], ...] = ()
     bound: float | None = None
 
@@ -61,7 +61,7 @@ class Settings:
         return self.ip_version or (IPV4,)
 
     @property
-    def second(self) -> Spot | None:
+    def second(self) -> VantageSpec | None:
         """Where probes start from a second host, if one is given."""
         return self.source[1] if len(self.source) > 1 else None
 
@@ -103,7 +103,7 @@ OPTIONS = (
         "SPEC",
         "agent at the target: ssh=user@host, docker=NAME, podman=NAME, lxc=NAME, kubectl=POD, command=WORDS, "
         "netns=NAME, netns=pid:NUMBER, popen (this host); default: none",
-        spot,
+        parse_vantage,
     ),
     _Option(
         "source",
@@ -172,13 +172,13 @@ OPTIONS = (
         "SPEC",
         "in suites/containment: what is like the box (--hdp-source) without its policy, as --hdp-agent: what leaves it "
         "shows that what leaves the box would be seen",
-        spot,
+        parse_vantage,
     ),
     _Option(
         "witness",
         "SPEC",
         "in suites/containment: a tap outside the box that sends nothing, as --hdp-agent; may be repeated",
-        several,
+        parse_vantages,
     ),
     _Option(
         "allow",

@@ -1,4 +1,4 @@
-"""From the settings to the routes that a test run can measure."""
+"""From the settings to the paths that a test run can measure."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_hdp.judge.expectations.assess import Profile
-from pytest_hdp.judge.result import PathName
-from pytest_hdp.judge.route_keys import bare_key, route_key
+from pytest_hdp.judge.path_keys import bare_key, path_key
+from pytest_hdp.judge.result import PathInfo
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.campaign import routes
-from pytest_hdp.measure.campaign.campaign import Campaign, Route
+from pytest_hdp.measure.campaign import path_specs
+from pytest_hdp.measure.campaign.campaign import Campaign, PathSpec
 from pytest_hdp.measure.campaign.second import SECOND_HOST, from_second
 from pytest_hdp.measure.campaign.share import measured_once
 from pytest_hdp.measure.path.capture import Capture
 from pytest_hdp.measure.path.waiting import GLANCE
 from pytest_hdp.measure.schedule.side_by_side import in_groups
 from pytest_hdp.packet.family import family_of, without_zone
-from pytest_hdp.plugin.box_routes import box_route, refuse_no_box
+from pytest_hdp.plugin.box_paths import box_path, refuse_no_box
 from pytest_hdp.plugin.boxes import boxes
-from pytest_hdp.plugin.collection import CAMPAIGN, LOOPBACK, SETTINGS, case_of, route_of, uses_path
+from pytest_hdp.plugin.collection import CAMPAIGN, LOOPBACK, SETTINGS, case_of, path_key_of, uses_path
 from pytest_hdp.plugin.earlier import Earlier, state_folder
 from pytest_hdp.plugin.handover import packets_from, shared_folder
-from pytest_hdp.plugin.spots import place
 from pytest_hdp.plugin.vantage_points import vantage_of
+from pytest_hdp.plugin.vantage_specs import vantage_point
 from pytest_hdp.untrusted.text import safe
-from pytest_hdp.vantage.places import PlaceError
+from pytest_hdp.vantage.points import VantageError
 
 if TYPE_CHECKING:
     from pytest_hdp.measure.path.capture import Packets
     from pytest_hdp.plugin.inventory import Target
     from pytest_hdp.plugin.options import Settings
-    from pytest_hdp.plugin.spots import Spot
+    from pytest_hdp.plugin.vantage_specs import VantageSpec
 
 
 OTHER_FILES = 50
@@ -51,7 +51,7 @@ LONGEST_LOGIN = 5.0  # seconds that all others wait for one that takes long
 
 
 def new_campaign(config: pytest.Config, items: Iterable[pytest.Item]) -> Campaign:
-    """A campaign that knows every route the settings name, and what these tests want of them.
+    """A campaign that knows every path the settings name, and what these tests want of them.
 
     Raises pytest.UsageError if one can't be had.
     """
@@ -66,15 +66,15 @@ def new_campaign(config: pytest.Config, items: Iterable[pytest.Item]) -> Campaig
     )
     if settings.report is not None:
         campaign.capture = Capture(spool=campaign.share)
-    for route in _routes(settings, vantage):
-        campaign.routes[route.key] = route
+    for spec in _specs(settings, vantage):
+        campaign.specs[spec.key] = spec
     _remember(campaign, run=worker.get("testrunuid") or secrets.token_hex(8))
     for item in items:
         if (case := case_of(item)) is not None:
-            campaign.want(case.route, case.train)
+            campaign.want(case.path_key, case.train)
             if "hdp_probe" in getattr(item, "fixturenames", ()):
-                campaign.read.add(case.route)
-        if uses_path(item) and (key := route_of(item)) is not None:
+                campaign.read.add(case.path_key)
+        if uses_path(item) and (key := path_key_of(item)) is not None:
             campaign.path_users[key] += 1
     _check_open_files(campaign)
     if not config.getoption("collectonly"):
@@ -84,14 +84,14 @@ def new_campaign(config: pytest.Config, items: Iterable[pytest.Item]) -> Campaig
 
 def _remember(campaign: Campaign, run: str) -> None:
     """Find out when runs over these paths ended, and have this one noted: when a path is opened, and at the end."""
-    earlier, opened = Earlier(run, state_folder()), dict[str, PathName]()
-    for key, route in campaign.routes.items():
-        name = replace(route.name, vantage=campaign.vantage)
+    earlier, opened = Earlier(run, state_folder()), dict[str, PathInfo]()
+    for key, spec in campaign.specs.items():
+        name = replace(spec.name, vantage=campaign.vantage)
         if name.kind not in {"lab", LOOPBACK} and (seconds := earlier.seconds(name)) is not None:
             campaign.earlier[key] = seconds
 
     def note(key: str) -> None:
-        if (name := campaign.routes[key].name).kind not in {"lab", LOOPBACK}:
+        if (name := campaign.specs[key].name).kind not in {"lab", LOOPBACK}:
             opened[key] = replace(name, vantage=campaign.vantage)
             earlier.note(opened[key])
 
@@ -108,11 +108,11 @@ def _check_open_files(campaign: Campaign) -> None:
     As many targets as may be open together are measured side by side.
     """
     sockets = {
-        key: len({train.protocol for train in wanted}) * _ends(campaign.routes[key])
+        key: len({train.protocol for train in wanted}) * _ends(campaign.specs[key])
         for key, wanted in campaign.wanted.items()
     }
-    for key, route in campaign.routes.items():
-        if route.name.kind == "lab" and (key in sockets or campaign.path_users[key]):
+    for key, spec in campaign.specs.items():
+        if spec.name.kind == "lab" and (key in sockets or campaign.path_users[key]):
             whole = (
                 2 * ALL_NUMBERS if campaign.path_users[key] else 0
             )  # a test with a path of its own may want them all
@@ -130,13 +130,13 @@ def _check_open_files(campaign: Campaign) -> None:
         )
 
 
-def _ends(route: Route) -> int:
+def _ends(spec: PathSpec) -> int:
     """At how many ends of a path there are sockets; before a second host's the first one's are open, too."""
-    if route.name.agent is None:
+    if spec.name.agent is None:
         return 1
-    if route.plan.contain:
+    if spec.plan.contain:
         return 3
-    return 4 if route.key.endswith(f"#{SECOND_HOST}") and route.name.kind != "lab" else 2
+    return 4 if spec.key.endswith(f"#{SECOND_HOST}") and spec.name.kind != "lab" else 2
 
 
 def captured(config: pytest.Config) -> Packets | None:
@@ -153,39 +153,41 @@ def captured(config: pytest.Config) -> Packets | None:
     return packets_from(config, spooled(shared_folder(config)))
 
 
-def _routes(settings: Settings, vantage: str | None) -> list[Route]:
+def _specs(settings: Settings, vantage: str | None) -> list[PathSpec]:
     profile = _from(vantage, settings.expect)
     by_default = settings.expect is None
     stated = by_default and settings.needs is None  # what has to pass is red if it does not, whoever states that
     local = _plan(settings, plan.LOOPBACK)
-    found: list[Route] = []
+    found: list[PathSpec] = []
     for family in settings.families:
         try:
             found.append(
-                routes.loopback(local, profile, buffer=settings.buffer, expect_default=by_default, family=family)
+                path_specs.loopback(local, profile, buffer=settings.buffer, expect_default=by_default, family=family)
             )
-        except PlaceError as error:
-            key, own_kernel = route_key(LOOPBACK, family), routes.own_kernel(family)
-            found.append(routes.out_of_reach(key, own_kernel, local, str(error)))
+        except VantageError as error:
+            key, own_kernel = path_key(LOOPBACK, family), path_specs.own_kernel(family)
+            found.append(path_specs.out_of_reach(key, own_kernel, local, str(error)))
     if settings.lab:
         from pytest_hdp.lab.catalogue import make
 
         for name in settings.lab:
             for family in settings.families:
-                spec = make(name).over(family.version)
-                found += routes.in_lab(spec, _plan(settings, plan.LAB), profile, expect_truth=stated, asked=name)
+                lab_spec = make(name).over(family.version)
+                found += path_specs.in_lab(
+                    lab_spec, _plan(settings, plan.LAB), profile, expect_truth=stated, asked=name
+                )
     for target in settings.targets:
         own = _from(vantage, target.profile) if stated else profile
         try:
             found += _to_target(settings, target, own)
-        except PlaceError as error:
+        except VantageError as error:
             source = settings.source[0].name if settings.source else "this host"
             agent = target.agent.name if target.agent is not None else None
-            there = PathName("internet", target.name, source, target.address, agent)
-            found.append(routes.out_of_reach(target.key, there, _plan(settings, plan.LAB), str(error)))
+            there = PathInfo("internet", target.name, source, target.address, agent)
+            found.append(path_specs.out_of_reach(target.key, there, _plan(settings, plan.LAB), str(error)))
     known = profile.of_boxes() if profile is not None else None
-    asked = [box_route(settings, box, partial(_plan, settings)) for box in boxes(settings)]
-    return [*found, *(routes.with_profile(each, known) for each in asked)]
+    asked = [box_path(settings, box, partial(_plan, settings)) for box in boxes(settings)]
+    return [*found, *(path_specs.with_profile(each, known) for each in asked)]
 
 
 def _from(vantage: str | None, expect: Profile | str | None) -> Profile | None:
@@ -193,34 +195,36 @@ def _from(vantage: str | None, expect: Profile | str | None) -> Profile | None:
     return expect.from_vantage(vantage) if isinstance(expect, Profile) else None
 
 
-def _to_target(settings: Settings, target: Target, profile: Profile | None) -> list[Route]:
-    """The route to a target, and those from a second source, if there is one."""
+def _to_target(settings: Settings, target: Target, profile: Profile | None) -> list[PathSpec]:
+    """The path to a target, and those from a second source, if there is one."""
     first = settings.source[0] if settings.source else None
     usual = _from_source(settings, target, profile, first, target.name)
     if settings.second is None or target.agent is None:
         return [usual]
 
-    def beside(what: str) -> Route:
+    def beside(what: str) -> PathSpec:
         return _from_source(settings, target, profile, settings.second, f"{target.name} {what}")
 
     numbers = range(ALL_NUMBERS) if settings.protocols is None else settings.protocols
     return [usual, *from_second(usual, beside, numbers)]
 
 
-def _from_source(settings: Settings, target: Target, profile: Profile | None, start: Spot | None, name: str) -> Route:
+def _from_source(
+    settings: Settings, target: Target, profile: Profile | None, start: VantageSpec | None, name: str
+) -> PathSpec:
     from pytest_hdp.vantage.remote.far_host import FarHost
 
     family = family_of(target.address)
-    source = place(start, (without_zone(target.address),), family)
-    agent = place(target.agent, family=family) if target.agent is not None else None
+    source = vantage_point(start, (without_zone(target.address),), family)
+    agent = vantage_point(target.agent, family=family) if target.agent is not None else None
     if isinstance(source, FarHost) or isinstance(agent, FarHost):
         from pytest_hdp.measure.campaign.watched import watched
 
         pace = plan.AGENTLESS if agent is None else plan.REMOTE
         return watched(source, agent, target.address, _plan(settings, pace), profile, name=name)
     if agent is None:
-        return routes.agentless(source, target.address, _plan(settings, plan.AGENTLESS), profile, name=name)
-    return routes.between(source, agent, target.address, _plan(settings, plan.LAB), profile, name=name)
+        return path_specs.agentless(source, target.address, _plan(settings, plan.AGENTLESS), profile, name=name)
+    return path_specs.between(source, agent, target.address, _plan(settings, plan.LAB), profile, name=name)
 
 
 def reach_all(campaign: Campaign) -> None:
@@ -228,18 +232,18 @@ def reach_all(campaign: Campaign) -> None:
 
     Raises pytest.UsageError if none of those that are named can be had: nothing has been sent by then.
     """
-    wanted = [key for key in campaign.routes if campaign.wanted.get(key) or campaign.path_users[key]]
+    wanted = [key for key in campaign.specs if campaign.wanted.get(key) or campaign.path_users[key]]
     refused = _refusals(campaign, wanted)
     named = {key for key in wanted if key != LOOPBACK or any(bare_key(key) == LOOPBACK != key for key in wanted)}
     if refused and not named - refused.keys():
         raise pytest.UsageError("\n".join(dict.fromkeys(map(safe, refused.values()))))
     for key, why in refused.items():
-        route = campaign.routes[key]
-        campaign.routes[key] = routes.out_of_reach(key, route.name, route.plan, why)
+        spec = campaign.specs[key]
+        campaign.specs[key] = path_specs.out_of_reach(key, spec.name, spec.plan, why)
 
 
 def _refusals(campaign: Campaign, keys: list[str]) -> dict[str, str]:
-    """Why routes can't be had, in a line each. Of several processes one tries, and the others believe it."""
+    """Why paths can't be had, in a line each. Of several processes one tries, and the others believe it."""
     if campaign.share is None:
         return _log_in(campaign, keys, LONGEST_LOGIN)
     digest = hashlib.blake2b(repr((campaign.run, keys)).encode(), digest_size=12).hexdigest()
@@ -251,14 +255,14 @@ def _log_in(campaign: Campaign, keys: list[str], longest: float) -> dict[str, st
 
     Who waits for those that take longer is the first test that asks for their path: the others are measured meanwhile.
     """
-    going = {key: campaign.routes[key] for key in keys if campaign.routes[key].reach is not None}
-    for route in going.values():
-        if route.begin is not None:
-            route.begin()
+    going = {key: campaign.specs[key] for key in keys if campaign.specs[key].reach is not None}
+    for spec in going.values():
+        if spec.begin is not None:
+            spec.begin()
     refused: dict[str, str] = {}
     until, some = time.monotonic() + longest, len(going) < len(keys)
     while going and not (some and time.monotonic() >= until):
-        settled = [key for key, route in going.items() if not route.pending()]
+        settled = [key for key, spec in going.items() if not spec.pending()]
         for key in settled:
             why = _refusal(going.pop(key))
             if why is None:
@@ -270,11 +274,11 @@ def _log_in(campaign: Campaign, keys: list[str], longest: float) -> dict[str, st
     return refused
 
 
-def _refusal(route: Route) -> str | None:
+def _refusal(spec: PathSpec) -> str | None:
     try:
-        if route.reach is not None:
-            route.reach()
-    except PlaceError as error:
+        if spec.reach is not None:
+            spec.reach()
+    except VantageError as error:
         return str(error)
     return None
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from _pytest._io import TerminalWriter
 
     from pytest_hdp.judge.evidence import Train
-    from pytest_hdp.judge.result import PathName, Result
+    from pytest_hdp.judge.result import PathInfo, Result
     from pytest_hdp.plugin.status_line import StatusLine
     from pytest_hdp.report.lines import Line
 
@@ -46,7 +46,7 @@ class Reporting:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self._by_train: dict[tuple[PathName, Train], Result] = {}
+        self._by_train: dict[tuple[PathInfo, Train], Result] = {}
         self._tests: dict[str, str] = {}
         self.notes: dict[str, None] = {}
         self.skipped: Counter[str] = Counter()

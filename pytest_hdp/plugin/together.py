@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_hdp.packet.family import FAMILIES, family_of
-from pytest_hdp.plugin.spots import HERE
+from pytest_hdp.plugin.vantage_specs import HERE
 
 if TYPE_CHECKING:
     from pytest_hdp.plugin.options import Settings

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_hdp.judge.result import Result
-    from pytest_hdp.measure.path.capture import Kept, Packets
+    from pytest_hdp.measure.path.capture import CapturedPacket, Packets
 
 MARK = "pytest-hdp"
 """What the comment of each packet begins with: `hdp.lua` knows our packets by it."""
@@ -61,11 +61,11 @@ def capture(
     return b"".join(blocks)
 
 
-def _tap(kept: Kept) -> tuple[str, ...]:
+def _tap(kept: CapturedPacket) -> tuple[str, ...]:
     return json.dumps(kept.path), kept.vantage
 
 
-def _named(kept: Kept) -> tuple[str, str]:
+def _named(kept: CapturedPacket) -> tuple[str, str]:
     """Name and description of the interface that stands for a tap."""
     kind, name, source, target = (safe(kept.path[part] or "") for part in ("kind", "name", "source", "target"))
     label = name if name == kind else f"{kind} {name}"
@@ -77,7 +77,7 @@ def _named(kept: Kept) -> tuple[str, str]:
     return f"{label} {kept.vantage}", described
 
 
-def _comment(kept: Kept, verdicts: Mapping[str, str], tests: Mapping[str, str]) -> str:
+def _comment(kept: CapturedPacket, verdicts: Mapping[str, str], tests: Mapping[str, str]) -> str:
     """One line: "pytest-hdp: TEST: delivered, probe, index 17, round 0, protocol 253, forward, bare"."""
     key = key_of(kept.path, kept.direction, kept.form, kept.protocol)
     said = [_role(kept), f"index {kept.index}", _when(kept)]
@@ -91,12 +91,12 @@ def _comment(kept: Kept, verdicts: Mapping[str, str], tests: Mapping[str, str]) 
     return f"{MARK}: {', '.join(said)}"
 
 
-def _role(kept: Kept) -> str:
+def _role(kept: CapturedPacket) -> str:
     role = _ROLES.get(kept.role, kept.role)
     return f"ICMP error about: {role}" if kept.icmp else role
 
 
-def _when(kept: Kept) -> str:
+def _when(kept: CapturedPacket) -> str:
     if kept.role == "locate":
         return f"TTL {kept.round}"
     return f"round {kept.round}" if kept.round >= 0 else "before the first round"

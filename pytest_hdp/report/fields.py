@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from pytest_hdp.judge.explain import icmp_text
 from pytest_hdp.judge.explain import subject as sentence_subject
-from pytest_hdp.judge.result import IcmpCount, PathName, Result
+from pytest_hdp.judge.result import IcmpCount, PathInfo, Result
 from pytest_hdp.judge.verdict import Containment, Direction, Outcome, Verdict
 from pytest_hdp.untrusted.text import safe
 
@@ -85,7 +85,7 @@ def control_loss(results: Iterable[Result]) -> str:
     return f"the path itself loses {100 * worst:.0f} % of the control" if worst > MOST_LOST else ""
 
 
-def path_title(path: PathName, direction: Direction = Direction.FORWARD, *, unicode: bool = True) -> str:
+def path_title(path: PathInfo, direction: Direction = Direction.FORWARD, *, unicode: bool = True) -> str:
     """Return where a train ran: "lab home-nat, 192.0.2.2 -> 198.51.100.2", in the direction it ran."""
     kind, name = (safe(each, unicode=unicode) for each in (path.kind, path.name))
     ends = [safe(each or "?", unicode=unicode) for each in (path.source, path.target)]

@@ -11,7 +11,7 @@ from pytest_hdp.report.ends import course_of
 from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
-    from pytest_hdp.judge.result import PathName, Result
+    from pytest_hdp.judge.result import PathInfo, Result
 
 SEVERAL = 3
 """Of so many paths a headline tells; of the rest how many they are."""
@@ -31,7 +31,7 @@ _TO_DO: dict[str, str] = {
 
 def of_several(groups: Sequence[Sequence[Result]]) -> str:
     """Return a headline of courses over more than one path: "GRE lost on the way to paris; tokyo: all through."."""
-    by_path: dict[PathName, list[Sequence[Result]]] = {}
+    by_path: dict[PathInfo, list[Sequence[Result]]] = {}
     for group in groups:
         by_path.setdefault(group[0].path, []).append(group)
     told = sorted((_of_path(courses) for courses in by_path.values()), key=lambda each: each[0])

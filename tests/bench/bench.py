@@ -125,15 +125,15 @@ def sweep(options: argparse.Namespace) -> list[Timings]:
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.verdict import Verdict
     from pytest_hdp.measure import plan
-    from pytest_hdp.measure.campaign import routes
+    from pytest_hdp.measure.campaign import path_specs
     from pytest_hdp.measure.schedule.engine import Measurement
 
     asked = plan.Plan(tuple(map(Train, NUMBERS)), plan.LOOPBACK)
-    route = routes.loopback(asked, None, buffer=None, expect_default=True)
+    path_spec = path_specs.loopback(asked, None, buffer=None, expect_default=True)
     opening, closing = Timings("open the path"), Timings("close all sockets")
     measuring = Timings(f"measure {len(NUMBERS)} trains in 3 rounds and judge them", "Measurement.run()", "50 ms")
     for _ in range(1 + 5 * options.runs):
-        context = route.open()
+        context = path_spec.open()
         with opening.lap():
             path = context.__enter__()
         with measuring.lap():

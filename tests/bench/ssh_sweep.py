@@ -33,7 +33,7 @@ from pytest_hdp.lab.wires import Delay, Loss
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.campaign.watched import watched
 from pytest_hdp.measure.schedule.engine import Measurement
-from pytest_hdp.vantage.places import here
+from pytest_hdp.vantage.points import Host
 from pytest_hdp.vantage.remote.specs import far_host
 
 TARGET = "198.51.100.2"
@@ -47,11 +47,11 @@ def sweep(agent: str, loss: float) -> None:
     """At the client: measure once."""
     trains = tuple(Train(number, direction) for direction in Direction for number in range(256))
     asked = replace(plan.Plan((), plan.REMOTE, seed=1), trains=trains)
-    route = watched(here(), far_host("ssh", agent.removeprefix("ssh=")), TARGET, asked, None)
+    path_spec = watched(Host(), far_host("ssh", agent.removeprefix("ssh=")), TARGET, asked, None)
     began = time.perf_counter()
-    route.reach()
+    path_spec.reach()
     ready = time.perf_counter()
-    with route.open() as opened:
+    with path_spec.open() as opened:
         measured = Measurement(opened, asked)
         judgements = measured.run()
         done = time.perf_counter()

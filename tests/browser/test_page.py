@@ -10,7 +10,7 @@ import pytest
 
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.record import from_record, to_record
-from pytest_hdp.judge.result import Judgement, Made, PathName, Result, TwinCount
+from pytest_hdp.judge.result import Judgement, Made, PathInfo, Result, TwinCount
 from pytest_hdp.judge.verdict import Containment, Place, Verdict
 from pytest_hdp.report.page.latency import Histogram
 
@@ -356,7 +356,7 @@ def boxed(number, word):
         Train(number), Verdict.INCONCLUSIVE, Place.UNKNOWN, f"{number}: {word}",
         final=True, sent=32, containment=found, containment_eye="eye", twin=TwinCount(32, 32, 32, 0),
     )  # fmt: skip
-    path = PathName("netns", "containment", "192.0.2.18", "198.51.100.2", "eye")
+    path = PathInfo("netns", "containment", "192.0.2.18", "198.51.100.2", "eye")
     return to_record(Result("run", "2026-01-01T00:00:00", path, 4, "", judgement, None, found.outcome))
 
 

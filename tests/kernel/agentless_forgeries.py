@@ -21,13 +21,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.result import PathName
+from pytest_hdp.judge.result import PathInfo
 from pytest_hdp.judge.verdict import Form, Verdict
 from pytest_hdp.lab.boxes import Router
 from pytest_hdp.lab.filters import Allowlist
 from pytest_hdp.lab.topology import Lab, LabSpec
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.path.endpoints import End
+from pytest_hdp.measure.path.endpoints import Endpoint
 from pytest_hdp.measure.path.open_path import OpenPath
 from pytest_hdp.measure.schedule.engine import Measurement
 from pytest_hdp.vantage.station import Station
@@ -147,8 +147,8 @@ def run(outcome: Outcome, *, most: int, each: int = 4) -> None:
         os.close(told)
         with os.fdopen(heard) as says, Station(lab.socket_factory(lab.client)) as station:
             assert says.readline() == "ready\n"
-            name = PathName("internet", "target", lab.client_address, lab.target_address, None)
-            with OpenPath(name, End(station, lab.client_address, "eth0"), None) as path:
+            name = PathInfo("internet", "target", lab.client_address, lab.target_address, None)
+            with OpenPath(name, Endpoint(station, lab.client_address, "eth0"), None) as path:
                 found = Measurement(path, plan.Plan(trains, plan.AGENTLESS, seed=1, locate="none")).run()
             stop.touch()
             _, sent, _, probes = says.readline().split()

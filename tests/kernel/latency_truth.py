@@ -26,7 +26,7 @@ from pytest_hdp.lab.catalogue import make
 from pytest_hdp.lab.topology import LabSpec
 from pytest_hdp.lab.wires import Delay
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.campaign import routes
+from pytest_hdp.measure.campaign import path_specs
 from pytest_hdp.measure.latency.experiment import WARM_UP, Comparison, LatencyPlan
 from pytest_hdp.measure.latency.sockets import kinds
 from pytest_hdp.measure.path.open_path import OpenPath
@@ -88,8 +88,8 @@ def run_spec(spec: LabSpec, pairs: int, seed: int, *, one_way: bool | None = Non
     wanted = (
         LatencyPlan(pairs=pairs, seed=seed) if one_way is not False else LatencyPlan(pairs=pairs, seed=seed, gap=SLOW)
     )
-    route = routes.in_lab(spec, plan.Plan((), plan.LAB, seed=seed), None, expect_truth=False)[0]
-    with _on_cores() as own, route.open() as path:
+    path_spec = path_specs.in_lab(spec, plan.Plan((), plan.LAB, seed=seed), None, expect_truth=False)[0]
+    with _on_cores() as own, path_spec.open() as path:
         os.sched_setaffinity(0, own)
         box = _Box(path) if any(link.wires for link in path.lab.layout.links) else None
         with Comparison(path, wanted, one_way=one_way) as comparison:

@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 
-from pytest_hdp.vantage.places import PlaceError
+from pytest_hdp.vantage.points import VantageError
 from pytest_hdp.vantage.remote.exchange import AgentGone
 from pytest_hdp.vantage.remote.specs import far_host
 
@@ -26,7 +26,7 @@ def meet(kind: str) -> str:
                 except AgentGone:
                     break
             return str(station.gone)
-    except PlaceError as error:
+    except VantageError as error:
         return str(error)
 
 

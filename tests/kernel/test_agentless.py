@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from agentless_forgeries import Outcome, run
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.result import Hop, PathName
+from pytest_hdp.judge.result import Hop, PathInfo
 from pytest_hdp.judge.verdict import Form, Verdict
 from pytest_hdp.lab.boxes import Box, Router, Where, filter_chain
 from pytest_hdp.lab.catalogue import make
@@ -25,14 +25,14 @@ from pytest_hdp.lab.wires import Delay, Loss
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.interest import COMMON, by_interest
 from pytest_hdp.measure.location.hops import hops
-from pytest_hdp.measure.path.endpoints import End
+from pytest_hdp.measure.path.endpoints import Endpoint
 from pytest_hdp.measure.path.open_path import OpenPath
 from pytest_hdp.measure.schedule.agentless import Agentless
 from pytest_hdp.measure.schedule.engine import Measurement
 from pytest_hdp.measure.schedule.icmp_budget import certainly_there
 from pytest_hdp.packet.checksums import checksum
 from pytest_hdp.packet.ip import build_ipv4
-from pytest_hdp.vantage.places import can_open_raw, can_unshare
+from pytest_hdp.vantage.points import can_open_raw, can_unshare
 from pytest_hdp.vantage.station import Station
 
 pytestmark = pytest.mark.skipif(
@@ -52,8 +52,8 @@ def measure(lab_name, numbers, sysctls=None, progress=None, form=Form.BARE, stra
         for number, box in enumerate(lab.boxes, 1):
             if isinstance(box, Prohibiting):
                 box.prohibit(lab.namespace(f"router{number}"))
-        name = PathName("internet", "target", lab.client_address, lab.target_address, None)
-        with OpenPath(name, End(station, lab.client_address, "eth0"), None) as path:
+        name = PathInfo("internet", "target", lab.client_address, lab.target_address, None)
+        with OpenPath(name, Endpoint(station, lab.client_address, "eth0"), None) as path:
             asked = plan.Plan(tuple(Train(number, form=form) for number in numbers), plan.AGENTLESS, seed=1)
             judgements = Measurement(path, asked, progress, strategy).run()
     return {train.protocol: judgement for train, judgement in judgements.items()}
@@ -158,7 +158,7 @@ def standing_still(know):
     ask = strategy.asking.ask
 
     def slowly(train):
-        if train == strategy.asking.calibrator or chance.random() < 0.05:
+        if train == strategy.asking.reference_probe or chance.random() < 0.05:
             time.sleep(0.15)
         return ask(train)
 
@@ -274,8 +274,8 @@ class Quiet(Router):
 def test_a_hop_that_keeps_silent_hides_none_behind_it(boxes, way):
     with Lab(LabSpec("own", "for this test", boxes)) as lab, Station(lab.socket_factory(lab.client)) as station:
         lab.namespace(lab.target).set_sysctls(QUICK)
-        name = PathName("internet", "target", lab.client_address, lab.target_address, None)
-        with OpenPath(name, End(station, lab.client_address, "eth0"), None) as path:
+        name = PathInfo("internet", "target", lab.client_address, lab.target_address, None)
+        with OpenPath(name, Endpoint(station, lab.client_address, "eth0"), None) as path:
             assert hops(path, 0.3) == way
 
 
@@ -304,8 +304,8 @@ def test_a_rate_given_is_kept():
     started = time.monotonic()
     with Lab(make("transparent")) as lab, Station(lab.socket_factory(lab.client)) as station:
         lab.namespace(lab.target).set_sysctls(QUICK)
-        name = PathName("internet", "target", lab.client_address, lab.target_address, None)
-        with OpenPath(name, End(station, lab.client_address, "eth0"), None) as path:
+        name = PathInfo("internet", "target", lab.client_address, lab.target_address, None)
+        with OpenPath(name, Endpoint(station, lab.client_address, "eth0"), None) as path:
             pace = replace(plan.AGENTLESS, rate=20)
             measurement = Measurement(path, plan.Plan(tuple(map(Train, range(180, 200))), pace))
             measurement.run()
@@ -317,8 +317,8 @@ def test_an_error_that_copies_the_whole_probe_from_elsewhere_is_not_the_targets(
     """Who saw the probe can quote it: then it says who it is that answered, and never that the target was reached."""
     lab = Lab(LabSpec("copied", "", (Router(), Allowlist(), Router())))
     with lab, Station(lab.socket_factory(lab.client)) as station, Station(lab.socket_factory("router1")) as liar:
-        name = PathName("internet", "target", lab.client_address, lab.target_address, None)
-        with OpenPath(name, End(station, lab.client_address, "eth0"), None) as path:
+        name = PathInfo("internet", "target", lab.client_address, lab.target_address, None)
+        with OpenPath(name, Endpoint(station, lab.client_address, "eth0"), None) as path:
             measurement = Measurement(path, plan.Plan((Train(number),), plan.AGENTLESS, locate="none"))
             raw = liar.sender(socket.AF_INET, 255, header_included=True)
             path.subscribers.insert(0, lambda eye, seen: lie(liar, raw, lab.client_address, seen))
@@ -390,8 +390,8 @@ class Rejecting(Box):
 def test_wellformed_udp_to_a_closed_port_reaches():
     with Lab(make("home-nat")) as lab, Station(lab.socket_factory(lab.client)) as station:
         lab.namespace(lab.target).set_sysctls(QUICK)
-        name = PathName("internet", "target", lab.client_address, lab.target_address, None)
-        with OpenPath(name, End(station, lab.client_address, "eth0"), None) as path:
+        name = PathInfo("internet", "target", lab.client_address, lab.target_address, None)
+        with OpenPath(name, Endpoint(station, lab.client_address, "eth0"), None) as path:
             train = Train(17, form=Form.WELLFORMED)
             judgement = Measurement(path, plan.Plan((train,), plan.AGENTLESS)).run()[train]
     assert judgement.verdict is Verdict.REACHED

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_hdp.vantage.places import can_unshare
+from pytest_hdp.vantage.points import can_unshare
 
 TOP = Path(__file__).parents[2]
 TARGET = "198.51.100.2"

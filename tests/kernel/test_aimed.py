@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.result import PathName
+from pytest_hdp.judge.result import PathInfo
 from pytest_hdp.judge.verdict import Direction, Form, Verdict
 from pytest_hdp.lab.boxes import Router
 from pytest_hdp.lab.catalogue import make
@@ -21,11 +21,11 @@ from pytest_hdp.lab.requirements import LabUnavailable
 from pytest_hdp.lab.topology import Lab, LabSpec
 from pytest_hdp.lab.wires import Delay
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.campaign import routes
+from pytest_hdp.measure.campaign import path_specs
 from pytest_hdp.measure.campaign.campaign import Campaign
 from pytest_hdp.measure.experiments.path_check import try_path
 from pytest_hdp.measure.latency.experiment import Comparison, LatencyPlan
-from pytest_hdp.measure.path.endpoints import End
+from pytest_hdp.measure.path.endpoints import Endpoint
 from pytest_hdp.measure.path.open_path import OpenPath
 from pytest_hdp.measure.schedule.engine import Measurement
 from pytest_hdp.measure.schedule.meeting import Unconfirmed
@@ -62,8 +62,8 @@ def path_through(request, stack: ExitStack) -> Callable[[LabSpec], tuple[Lab, Op
         except LabUnavailable as error:
             pytest.skip(f"privilege: {error}")
         near, far = station(lab, lab.client), (station if request.param != "agent" else agent)(lab, lab.target)
-        ends = End(near, lab.client_address, "eth0"), End(far, lab.target_address, "eth0")
-        name = PathName("internet", "target", lab.client_address, lab.target_address, request.param)
+        ends = Endpoint(near, lab.client_address, "eth0"), Endpoint(far, lab.target_address, "eth0")
+        name = PathInfo("internet", "target", lab.client_address, lab.target_address, request.param)
         return lab, stack.enter_context(OpenPath(name, *ends))
 
     def station(lab: Lab, node: str) -> Station:
@@ -242,13 +242,13 @@ def test_copies_of_probes_in_the_names_of_many_aim_no_more(path_through):
 
 def test_what_was_sent_counts_when_the_path_is_opened_once_more():
     asked = plan.Plan((Train(253, Direction.REVERSE),), plan.LAB)
-    route = routes.in_lab(make("transparent"), asked, None, expect_truth=False)[0]
-    campaign = Campaign(routes={route.key: route})
+    path_spec = path_specs.in_lab(make("transparent"), asked, None, expect_truth=False)[0]
+    campaign = Campaign(specs={path_spec.key: path_spec})
     try:
-        first = campaign.path(route.key)
+        first = campaign.path(path_spec.key)
         assert [first.confirmed.take(STRANGER, index) for index in range(MOST + 1)] == [True] * MOST + [False]
-        campaign.tidy(route.key)
-        second = campaign.path(route.key)
+        campaign.tidy(path_spec.key)
+        second = campaign.path(path_spec.key)
         assert second is not first
         assert not second.confirmed.take(STRANGER, 0)
         assert not second.confirmed.take("203.0.113.78", 0), "nor to another one"

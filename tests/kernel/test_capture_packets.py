@@ -8,19 +8,19 @@ from collections import Counter, deque
 import pytest
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.result import PathName
+from pytest_hdp.judge.result import PathInfo
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.experiments.by_hand import Listener, Sender
 from pytest_hdp.measure.path import capture
-from pytest_hdp.measure.path.capture import Capture, Kept, spooled
-from pytest_hdp.measure.path.endpoints import End
+from pytest_hdp.measure.path.capture import Capture, CapturedPacket, spooled
+from pytest_hdp.measure.path.endpoints import Endpoint
 from pytest_hdp.measure.path.open_path import OpenPath
 from pytest_hdp.measure.plan import Plan
 from pytest_hdp.measure.schedule.engine import Measurement
-from pytest_hdp.vantage.places import PlaceError, private
+from pytest_hdp.vantage.points import PrivateNamespace, VantageError
 
 HERE = "127.0.0.1"
-NAME = PathName("loopback", "loopback", HERE, HERE, None)
+NAME = PathInfo("loopback", "loopback", HERE, HERE, None)
 TRAINS = (Train(47), Train(200), Train(256))
 
 
@@ -28,12 +28,12 @@ TRAINS = (Train(47), Train(200), Train(256))
 def path():
     """The loopback of a private network namespace."""
     try:
-        place = private().station()
+        place = PrivateNamespace().station()
         station = place.__enter__()
-    except PlaceError as error:
+    except VantageError as error:
         pytest.skip(f"privilege: {error}")
     try:
-        end = End(station, HERE, "lo")
+        end = Endpoint(station, HERE, "lo")
         with OpenPath(NAME, end, end) as opened:
             yield opened
     finally:
@@ -52,7 +52,7 @@ def flipped(data: bytes, at: int) -> bytes:
     return data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1 :]
 
 
-def counted(kept: list[Kept]) -> Counter:
+def counted(kept: list[CapturedPacket]) -> Counter:
     return Counter((each.protocol, each.outgoing) for each in kept if each.role == "probe" and not each.icmp)
 
 

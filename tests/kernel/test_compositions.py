@@ -15,7 +15,7 @@ from pytest_hdp.lab.mangling import MangleByte, RaiseTtl, Truncate
 from pytest_hdp.lab.stateful import CarrierNat, CloudNat, FirstOnly, Nat
 from pytest_hdp.lab.topology import LabSpec
 from pytest_hdp.lab.wires import Loss, Refuse
-from pytest_hdp.vantage.places import can_open_raw, can_unshare
+from pytest_hdp.vantage.points import can_open_raw, can_unshare
 
 SCRIPT = Path(__file__).with_name("compositions.py")
 _spec = importlib.util.spec_from_file_location("compositions", SCRIPT)

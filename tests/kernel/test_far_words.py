@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.result import PathName
+from pytest_hdp.judge.result import PathInfo
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.control.control import Control
 from pytest_hdp.measure.experiments.by_hand import Sender
 from pytest_hdp.measure.latency.experiment import Comparison, LatencyPlan
-from pytest_hdp.measure.path.endpoints import End, PathUnavailable
+from pytest_hdp.measure.path.endpoints import Endpoint, PathUnavailable
 from pytest_hdp.measure.path.open_path import OpenPath
 from pytest_hdp.measure.schedule.engine import Measurement
 from pytest_hdp.packet.ip import build_ipv4
 from pytest_hdp.packet.view import view
-from pytest_hdp.vantage.places import can_unshare, private
+from pytest_hdp.vantage.points import PrivateNamespace, can_unshare
 from pytest_hdp.vantage.remote.client import RemoteStation
 
 pytestmark = pytest.mark.skipif(not can_unshare(), reason="privilege: no user namespaces")
@@ -66,9 +66,9 @@ class Agent:
 def path_to(*, near: bool) -> Iterator[tuple[Agent, OpenPath]]:
     """A path with the liar at one end, near or far, and the other in a namespace where only loopback is."""
     agent = Agent()
-    name = PathName("internet", "target", STRANGER, "127.0.0.1", "ssh=liar")
-    with RemoteStation(agent, "the agent", lambda: None, str) as remote, private().station() as here:
-        there, ours = End(remote, STRANGER if near else "127.0.0.1", None), End(here, "127.0.0.1", "lo")
+    name = PathInfo("internet", "target", STRANGER, "127.0.0.1", "ssh=liar")
+    with RemoteStation(agent, "the agent", lambda: None, str) as remote, PrivateNamespace().station() as here:
+        there, ours = Endpoint(remote, STRANGER if near else "127.0.0.1", None), Endpoint(here, "127.0.0.1", "lo")
         with OpenPath(name, *((there, ours) if near else (ours, there))) as path:
             yield agent, path
 

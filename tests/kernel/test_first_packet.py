@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 from pytest_hdp.judge.refill import FirstPacket, Refill
-from pytest_hdp.judge.result import PathName
+from pytest_hdp.judge.result import PathInfo
 from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.lab.boxes import Box, Router, filter_chain
 from pytest_hdp.lab.topology import Lab, LabSpec
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.experiments.first_packet import first_packet
-from pytest_hdp.measure.path.endpoints import End
+from pytest_hdp.measure.path.endpoints import Endpoint
 from pytest_hdp.measure.path.open_path import OpenPath
-from pytest_hdp.vantage.places import can_open_raw, can_unshare
+from pytest_hdp.vantage.points import can_open_raw, can_unshare
 from pytest_hdp.vantage.station import Station
 
 pytestmark = pytest.mark.skipif(
@@ -49,8 +49,8 @@ def a_path(box: Box) -> Iterator[OpenPath]:
     with ExitStack() as stack:
         lab = stack.enter_context(Lab(LabSpec("own", "for this test", (Router(), box, Router()))))
         near, far = (stack.enter_context(Station(lab.socket_factory(node))) for node in (lab.client, lab.target))
-        name = PathName("lab", "own", lab.client_address, lab.target_address, "netns=target")
-        ends = End(near, lab.client_address, "eth0"), End(far, lab.target_address, "eth0")
+        name = PathInfo("lab", "own", lab.client_address, lab.target_address, "netns=target")
+        ends = Endpoint(near, lab.client_address, "eth0"), Endpoint(far, lab.target_address, "eth0")
         yield stack.enter_context(OpenPath(name, *ends))
 
 

@@ -17,7 +17,7 @@ import pytest
 
 import pytest_hdp
 from pytest_hdp.packet.encoding import Encoding
-from pytest_hdp.vantage.places import can_open_raw, can_unshare
+from pytest_hdp.vantage.points import can_open_raw, can_unshare
 
 TOP = Path(__file__).parents[2]
 HDP = [sys.executable, "-m", "pytest_hdp.cli"]

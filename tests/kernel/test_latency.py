@@ -18,12 +18,12 @@ from pytest_hdp.lab.catalogue import make
 from pytest_hdp.lab.topology import LabSpec
 from pytest_hdp.lab.wires import Delay
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.campaign import routes
+from pytest_hdp.measure.campaign import path_specs
 from pytest_hdp.measure.latency.experiment import Comparison, LatencyPlan
-from pytest_hdp.measure.path.endpoints import End
+from pytest_hdp.measure.path.endpoints import Endpoint
 from pytest_hdp.measure.path.open_path import OpenPath
 from pytest_hdp.vantage.netns.socket_pool import Opener
-from pytest_hdp.vantage.places import can_open_raw, can_unshare
+from pytest_hdp.vantage.points import can_open_raw, can_unshare
 from pytest_hdp.vantage.station import Station
 
 _spec = importlib.util.spec_from_file_location("latency_truth", Path(__file__).with_name("latency_truth.py"))
@@ -41,8 +41,8 @@ PAIRS = 150
 BASE = 500  # microseconds that every packet spends in the boxes that delay 253
 
 
-def lab(name: str) -> routes.Route:
-    return routes.in_lab(make(name), plan.Plan((), plan.LAB), None, expect_truth=False)[0]
+def lab(name: str) -> path_specs.PathSpec:
+    return path_specs.in_lab(make(name), plan.Plan((), plan.LAB), None, expect_truth=False)[0]
 
 
 def measured(path: OpenPath, **settings) -> dict[Direction, object]:
@@ -53,8 +53,8 @@ def measured(path: OpenPath, **settings) -> dict[Direction, object]:
 
 
 def test_loopback():
-    route = routes.loopback(plan.Plan(()), None, buffer=None, expect_default=False)
-    with route.open() as path:
+    path_spec = path_specs.loopback(plan.Plan(()), None, buffer=None, expect_default=False)
+    with path_spec.open() as path:
         assert path.shared_clock
         (found,) = measured(path).values()
     assert found.setup.way is Way.ONE_WAY
@@ -163,13 +163,13 @@ class Elsewhere:
 @contextmanager
 def two_clocks(name: str):
     """A lab whose far end keeps its own time, on a path that says so."""
-    route = lab(name)
-    with route.open() as path, ExitStack() as stack:
+    path_spec = lab(name)
+    with path_spec.open() as path, ExitStack() as stack:
         opener = stack.enter_context(Opener(path.lab.namespace("target")))
         elsewhere = Elsewhere(stack.enter_context(Station(opener)))
         stack.callback(os.close, elsewhere.readable)
-        far = End(elsewhere, path.lab.target_address, "eth0")
-        near = End(path.near.station, path.near.address, "eth0")
+        far = Endpoint(elsewhere, path.lab.target_address, "eth0")
+        near = Endpoint(path.near.station, path.near.address, "eth0")
         apart = OpenPath(replace(path.name, kind="internet"), near, far)
         stack.callback(apart.close)
         yield apart
@@ -212,8 +212,8 @@ def test_sockets_are_closed_again():
 
 def test_a_margin_that_a_slow_path_exceeds():
     slow = LabSpec("slow", "", (Delay(us=150_000, protocols=frozenset({253})),))
-    route = routes.in_lab(slow, plan.Plan((), plan.LAB), None, expect_truth=False)[0]
-    with route.open() as path:
+    path_spec = path_specs.in_lab(slow, plan.Plan((), plan.LAB), None, expect_truth=False)[0]
+    with path_spec.open() as path:
         found = measured(path, margin_us=100.0)[Direction.FORWARD]
     assert found.gate is Gate.EXCEEDED
     assert found.sentence.endswith("more than the margin of 100 us")

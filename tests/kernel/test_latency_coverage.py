@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_hdp.vantage.places import can_open_raw, can_unshare
+from pytest_hdp.vantage.points import can_open_raw, can_unshare
 
 COMMAND = Path(__file__).with_name("latency_coverage.py")
 CASES = "veth,equal-cost-5,busy-0"

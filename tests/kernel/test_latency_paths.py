@@ -13,11 +13,11 @@ from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.lab.links import EqualCost, Shaper
 from pytest_hdp.lab.topology import LabSpec
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.campaign import routes
+from pytest_hdp.measure.campaign import path_specs
 from pytest_hdp.measure.latency.experiment import Comparison, LatencyPlan
 from pytest_hdp.measure.latency.packets import Packets
 from pytest_hdp.measure.latency.sockets import FLOWS
-from pytest_hdp.vantage.places import can_open_raw, can_unshare
+from pytest_hdp.vantage.points import can_open_raw, can_unshare
 
 TOP = Path(__file__).parents[2]
 PAIRS = 160
@@ -28,8 +28,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def lab(*wires) -> routes.Route:
-    return routes.in_lab(LabSpec("links", "", wires), plan.Plan((), plan.LAB), None, expect_truth=False)[0]
+def lab(*wires) -> path_specs.PathSpec:
+    return path_specs.in_lab(LabSpec("links", "", wires), plan.Plan((), plan.LAB), None, expect_truth=False)[0]
 
 
 @pytest.mark.parametrize("salt", ["a", "b", "c"])

@@ -9,11 +9,11 @@ import pytest
 from pytest_hdp.judge.latency.result import HDP, UDP
 from pytest_hdp.lab.catalogue import make
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.campaign import routes
+from pytest_hdp.measure.campaign import path_specs
 from pytest_hdp.measure.latency import together
 from pytest_hdp.measure.latency.experiment import LONE, WARM_UP, Comparison, LatencyPlan
 from pytest_hdp.measure.latency.together import SPACE, may_be_beside, run_together, undisturbed
-from pytest_hdp.vantage.places import can_open_raw, can_unshare
+from pytest_hdp.vantage.points import can_open_raw, can_unshare
 
 pytestmark = pytest.mark.skipif(
     not (can_open_raw() or can_unshare()), reason="privilege: neither raw sockets nor user namespaces"
@@ -47,7 +47,7 @@ class Sent:
 def two(monkeypatch):
     """Two labs, and an experiment there and back over each of them."""
     with ExitStack() as stack:
-        asked = [routes.in_lab(make(name), plan.Plan((), plan.LAB), None, expect_truth=False)[0] for name in (
+        asked = [path_specs.in_lab(make(name), plan.Plan((), plan.LAB), None, expect_truth=False)[0] for name in (
             "delay-253-2ms", "transparent",
         )]  # fmt: skip
         paths = [stack.enter_context(route.open()) for route in asked]

@@ -6,12 +6,12 @@ import pytest
 
 from pytest_hdp.judge.compare import changes
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.result import PathName, Result
+from pytest_hdp.judge.result import PathInfo, Result
 from pytest_hdp.judge.verdict import Outcome, Verdict
 from pytest_hdp.lab.boxes import Box, Router, filter_chain
 from pytest_hdp.lab.topology import LabSpec
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.campaign import routes
+from pytest_hdp.measure.campaign import path_specs
 from pytest_hdp.measure.path.endpoints import PathUnavailable
 from pytest_hdp.measure.schedule.engine import Measurement
 
@@ -32,7 +32,7 @@ class Dropping(Box):
 
 def measured(prohibited, others=(), locate="groups"):
     spec = LabSpec("own", "for this test", (Router(), Router(), Dropping()))
-    context = routes.in_lab(spec, plan.Plan((), plan.LAB), None, expect_truth=False)[0].open()
+    context = path_specs.in_lab(spec, plan.Plan((), plan.LAB), None, expect_truth=False)[0].open()
     try:
         path = context.__enter__()
     except PathUnavailable as error:
@@ -49,7 +49,7 @@ def measured(prohibited, others=(), locate="groups"):
 
 
 def as_result(judgement):
-    path = PathName("lab", "own", "192.0.2.2", "198.51.100.2", "lab")
+    path = PathInfo("lab", "own", "192.0.2.2", "198.51.100.2", "lab")
     return Result("run", "2026-11-29T05:00:00Z", path, 4, "", judgement, None, Outcome.FAILED)
 
 

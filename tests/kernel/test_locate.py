@@ -10,7 +10,7 @@ from pytest_hdp.judge.result import AtTtl, Climb, Hop, IcmpCount
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.lab import catalogue
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.campaign import routes
+from pytest_hdp.measure.campaign import path_specs
 from pytest_hdp.measure.campaign.campaign import PathUnavailable
 from pytest_hdp.measure.location.locate import Locator, ask_again
 from pytest_hdp.measure.path.open_path import OpenPath
@@ -25,7 +25,9 @@ LOST = Train(200)
 
 @pytest.fixture(params=[LAB])
 def path(request: pytest.FixtureRequest) -> Iterator[OpenPath]:
-    context = routes.in_lab(catalogue.make(request.param), plan.Plan((), plan.LAB), None, expect_truth=True)[0].open()
+    context = path_specs.in_lab(catalogue.make(request.param), plan.Plan((), plan.LAB), None, expect_truth=True)[
+        0
+    ].open()
     try:
         opened = context.__enter__()
     except PathUnavailable as error:

@@ -13,7 +13,7 @@ from pytest_hdp.lab.boxes import Box, Router, Where, filter_chain
 from pytest_hdp.lab.limits import RateLimited, SharedLimiter
 from pytest_hdp.lab.topology import LabSpec
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.campaign import routes
+from pytest_hdp.measure.campaign import path_specs
 from pytest_hdp.measure.path.endpoints import PathUnavailable
 from pytest_hdp.measure.schedule.engine import Measurement
 from pytest_hdp.packet.numbers import parse_protocols
@@ -50,7 +50,7 @@ def measured(boxes, numbers=OTHERS, directions=tuple(Direction), **more):
     spec = LabSpec("own", "for this test", (Router(), *boxes, Router()))
     trains = tuple(Train(number, direction) for direction in directions for number in numbers)
     asked = plan.Plan(trains, plan.LAB, seed=5, **more)
-    context = routes.in_lab(spec, asked, None, expect_truth=False)[0].open()
+    context = path_specs.in_lab(spec, asked, None, expect_truth=False)[0].open()
     try:
         path = context.__enter__()
     except PathUnavailable as error:

@@ -9,16 +9,16 @@ from typing import ClassVar
 import pytest
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.result import Judgement, PathName
+from pytest_hdp.judge.result import Judgement, PathInfo
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.lab.boxes import Box, Router, filter_chain, number_set
 from pytest_hdp.lab.stateful import Nat
 from pytest_hdp.lab.topology import Lab, LabSpec
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.path.endpoints import End
+from pytest_hdp.measure.path.endpoints import Endpoint
 from pytest_hdp.measure.path.open_path import OpenPath
 from pytest_hdp.measure.schedule.engine import Measurement
-from pytest_hdp.vantage.places import can_open_raw, can_unshare
+from pytest_hdp.vantage.points import can_open_raw, can_unshare
 from pytest_hdp.vantage.station import Station
 
 pytestmark = pytest.mark.skipif(
@@ -56,8 +56,8 @@ def measured(boxes: tuple[Box, ...], trains: tuple[Train, ...]) -> tuple[Lab, di
     with ExitStack() as stack:
         lab = stack.enter_context(Lab(LabSpec("own", "for this test", boxes)))
         near, far = (stack.enter_context(Station(lab.socket_factory(node))) for node in (lab.client, lab.target))
-        name = PathName("lab", "own", lab.client_address, lab.target_address, "netns=target")
-        ends = End(near, lab.client_address, "eth0"), End(far, lab.target_address, "eth0")
+        name = PathInfo("lab", "own", lab.client_address, lab.target_address, "netns=target")
+        ends = Endpoint(near, lab.client_address, "eth0"), Endpoint(far, lab.target_address, "eth0")
         path = stack.enter_context(OpenPath(name, *ends))
         return lab, Measurement(path, plan.Plan(trains, plan.LAB, seed=1)).run()
 

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.lab import catalogue
-from pytest_hdp.vantage.places import can_open_raw, can_unshare
+from pytest_hdp.vantage.points import can_open_raw, can_unshare
 
 _spec = importlib.util.spec_from_file_location("truth", Path(__file__).with_name("truth.py"))
 truth = importlib.util.module_from_spec(_spec)

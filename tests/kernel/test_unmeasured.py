@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_hdp.vantage.places import can_unshare
+from pytest_hdp.vantage.points import can_unshare
 
 TOP = Path(__file__).parents[2]
 SUITES = TOP / "suites" / "internet"

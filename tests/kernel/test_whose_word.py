@@ -6,15 +6,15 @@ from typing import ClassVar
 import pytest
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.result import PathName
+from pytest_hdp.judge.result import PathInfo
 from pytest_hdp.judge.verdict import Form, Place, Verdict
 from pytest_hdp.lab.boxes import Box, Router, Where, filter_chain
 from pytest_hdp.lab.topology import Lab, LabSpec
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.path.endpoints import End
+from pytest_hdp.measure.path.endpoints import Endpoint
 from pytest_hdp.measure.path.open_path import OpenPath
 from pytest_hdp.measure.schedule.engine import Measurement
-from pytest_hdp.vantage.places import can_open_raw, can_unshare
+from pytest_hdp.vantage.points import can_open_raw, can_unshare
 from pytest_hdp.vantage.station import Station
 
 pytestmark = pytest.mark.skipif(
@@ -40,8 +40,8 @@ def measured(said, trains, limits=QUICK):
     boxes = (Router(), Firewall(said), Router())
     with Lab(LabSpec("own", "for this test", boxes)) as lab, Station(lab.socket_factory(lab.client)) as station:
         assert not lab.namespace(lab.target).set_sysctls(limits)
-        name = PathName("internet", "target", lab.client_address, lab.target_address, None)
-        with OpenPath(name, End(station, lab.client_address, "eth0"), None) as path:
+        name = PathInfo("internet", "target", lab.client_address, lab.target_address, None)
+        with OpenPath(name, Endpoint(station, lab.client_address, "eth0"), None) as path:
             return Measurement(path, plan.Plan(tuple(trains), plan.AGENTLESS, seed=1)).run()
 
 

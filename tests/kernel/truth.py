@@ -24,7 +24,7 @@ from pytest_hdp.lab.stateful import FirstOnly
 from pytest_hdp.lab.topology import LabSpec
 from pytest_hdp.lab.truth import BY_CHANCE, Truth
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.campaign import routes
+from pytest_hdp.measure.campaign import path_specs
 from pytest_hdp.measure.schedule.engine import Measurement
 from pytest_hdp.packet.carrier import carriers
 from pytest_hdp.packet.family import of_version
@@ -61,7 +61,7 @@ def trains(version: int = 4) -> tuple[Train, ...]:
 def truth_of(spec: LabSpec, train: Train) -> Truth:
     """Reverse trains follow forward ones of the same number and form, so they are answers."""
     asked = train.direction is Direction.REVERSE
-    return spec.expected(train.protocol, train.direction, train.form, Traffic(routes.SIZE, solicited=asked))
+    return spec.expected(train.protocol, train.direction, train.form, Traffic(path_specs.SIZE, solicited=asked))
 
 
 def faults(train: Train, truth: Truth, judgement: Judgement) -> Iterable[str]:
@@ -112,7 +112,7 @@ def measure(spec: LabSpec, seed: int, chosen: tuple[Train, ...]) -> Comparison:
     found = Comparison()
     started = time.monotonic()
     asked = replace(plan.Plan((), plan.LAB, seed=seed), trains=chosen)
-    with routes.in_lab(spec, asked, None, expect_truth=True)[0].open() as path:
+    with path_specs.in_lab(spec, asked, None, expect_truth=True)[0].open() as path:
         judgements = Measurement(path, asked).run()
     found.seconds = time.monotonic() - started
     for train, judgement in judgements.items():

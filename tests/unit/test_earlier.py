@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_hdp.judge.result import PathName
+from pytest_hdp.judge.result import PathInfo
 from pytest_hdp.plugin.earlier import Earlier, state_folder
 
-PATH = PathName("netns", "x", "netns=a, as root", "198.51.100.2", None)
+PATH = PathInfo("netns", "x", "netns=a, as root", "198.51.100.2", None)
 
 
 @pytest.fixture
@@ -39,9 +39,9 @@ def test_the_next_run_knows_how_long_ago(folder: Path) -> None:
 
 def test_another_path_knows_nothing_and_another_agent_or_right_is_the_same_path(folder: Path) -> None:
     Earlier("one", folder).note(PATH)
-    assert Earlier("two", folder).seconds(PathName("netns", "x", "netns=b", "198.51.100.2", None)) is None
-    assert Earlier("two", folder).seconds(PathName("netns", "x", "netns=a", "198.51.100.3", None)) is None
-    assert Earlier("two", folder).seconds(PathName("internet", "y", "netns=a", "198.51.100.2", "ssh=h")) is not None
+    assert Earlier("two", folder).seconds(PathInfo("netns", "x", "netns=b", "198.51.100.2", None)) is None
+    assert Earlier("two", folder).seconds(PathInfo("netns", "x", "netns=a", "198.51.100.3", None)) is None
+    assert Earlier("two", folder).seconds(PathInfo("internet", "y", "netns=a", "198.51.100.2", "ssh=h")) is not None
 
 
 def test_another_process_of_the_same_run_is_no_earlier_run(folder: Path) -> None:
@@ -51,8 +51,8 @@ def test_another_process_of_the_same_run_is_no_earlier_run(folder: Path) -> None
     workers[0].note(PATH)
     assert workers[1].seconds(PATH) == pytest.approx(90, abs=5)
     alone = Earlier("three", folder)
-    alone.note(PathName("netns", "x", "netns=b", "198.51.100.2", None))
-    assert alone.seconds(PathName("netns", "x", "netns=b", "198.51.100.2", None)) is None
+    alone.note(PathInfo("netns", "x", "netns=b", "198.51.100.2", None))
+    assert alone.seconds(PathInfo("netns", "x", "netns=b", "198.51.100.2", None)) is None
 
 
 @pytest.mark.parametrize(

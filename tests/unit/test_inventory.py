@@ -6,9 +6,9 @@ import pytest
 
 from pytest_hdp.plugin.inventory import Parsers, Target, load
 from pytest_hdp.plugin.option_types import address, expect
-from pytest_hdp.plugin.spots import Spot, spot
+from pytest_hdp.plugin.vantage_specs import VantageSpec, parse_vantage
 
-PARSERS = Parsers(address, spot, expect)
+PARSERS = Parsers(address, parse_vantage, expect)
 WHOLE = """
 [[target]]
 name = "tokyo"
@@ -24,7 +24,7 @@ address = "198.51.100.3"
 
 def test_reads_all_that_a_target_has():
     tokyo, other = load(WHOLE, "hosts.toml", PARSERS)
-    assert (tokyo.name, tokyo.address, tokyo.agent) == ("tokyo", "198.51.100.2", Spot("netns", "tokyo"))
+    assert (tokyo.name, tokyo.address, tokyo.agent) == ("tokyo", "198.51.100.2", VantageSpec("netns", "tokyo"))
     assert (tokyo.profile.name, tokyo.tags) == ("linux-loopback", ("asia", "rented-2"))
     assert other == Target("198.51.100.3", "198.51.100.3", listed=True)
 

@@ -25,7 +25,7 @@ from pytest_hdp.judge.latency.differences import (
 from pytest_hdp.judge.latency.gate import Compared, Gate
 from pytest_hdp.judge.latency.validity import Conduct
 from pytest_hdp.judge.latency.words import told, whereabouts
-from pytest_hdp.judge.result import PathName
+from pytest_hdp.judge.result import PathInfo
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.untrusted.marks import SINCE
 
@@ -54,7 +54,7 @@ class Setup:
     by source port, UDP was sent; numbers without ports have one. `beside`: other hosts, measured at the same time.
     """
 
-    path: PathName
+    path: PathInfo
     direction: Direction
     way: Way
     protocol: int

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.expectations.assess import assess
 from pytest_hdp.judge.record import from_record, to_record
-from pytest_hdp.judge.result import PathName, Result, Tool
+from pytest_hdp.judge.result import PathInfo, Result, Tool
 from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.measure.campaign.share import measured_once
 from pytest_hdp.measure.latency.of_train import train_latency
@@ -26,7 +26,7 @@ from pytest_hdp.measure.schedule.side_by_side import go_on_while, settle_beside
 from pytest_hdp.packet.family import family_of
 from pytest_hdp.packet.registry import lookup
 from pytest_hdp.untrusted.marks import WrongValueError
-from pytest_hdp.vantage.places import PlaceError
+from pytest_hdp.vantage.points import VantageError
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.expectations.assess import Expectation
@@ -48,18 +48,18 @@ def expect_no_nat(_train: Train, _seen: Verdict) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class PathSpec:
     """A path that can be opened. `key` names it in test ids and files; `privilege`: with what right.
 
     `expect`: what is expected of a train for which this verdict was seen; `expects`: whose expectation that is.
     `expect_nat`: "translated", "leaked", "none", "dropped", or None for no expectation. `reach`: makes the way to a
-    far end ready without sending a probe; raises PlaceError, one line, if it can't be had. `begin`: has that done
-    meanwhile, and `pending` tells whether it is being done. `after`: the routes that are measured before. `revise`: a
+    far end ready without sending a probe; raises VantageError, one line, if it can't be had. `begin`: has that done
+    meanwhile, and `pending` tells whether it is being done. `after`: the paths that are measured before. `revise`: a
     judgement, given the near end's address and what was found of a train on the first of these, if it was asked for.
     """
 
     key: str
-    name: PathName
+    name: PathInfo
     open: Callable[[], AbstractContextManager[OpenPath]]
     plan: Plan
     expect: Callable[[Train, Verdict], Expectation | None] = expect_nothing
@@ -75,14 +75,14 @@ class Route:
 
 @dataclass(slots=True)
 class Campaign:
-    """Measures each route once, and those of a group in `together` side by side, when the first of them is asked for.
+    """Measures each path once, and those of a group in `together` side by side, when the first of them is asked for.
 
     `share`: a folder that the processes of one test run share, None for a single one, or for one of several vantage
     points, which measures by itself; `vantage` is its name. `on_progress`: told how far
-    a measurement got. `path_users`: for each route the tests to come that send over its path themselves.
-    `read`: the routes of which tests want results. `capture`: keeps the packets of every path, if anything does.
-    `earlier`: for a route, how many seconds ago a run over its path ended, where one is known of. `on_open`: told of
-    each route whose path was opened; `on_close`: when nothing more is sent.
+    a measurement got. `path_users`: for each path the tests to come that send over its path themselves.
+    `read`: the paths of which tests want results. `capture`: keeps the packets of every path, if anything does.
+    `earlier`: for a path, how many seconds ago a run over its path ended, where one is known of. `on_open`: told of
+    each path whose path was opened; `on_close`: when nothing more is sent.
     """
 
     share: Path | None = None
@@ -90,7 +90,7 @@ class Campaign:
     together: tuple[frozenset[str], ...] = ()
     run: str = ""
     on_progress: OnProgress | None = None
-    routes: dict[str, Route] = field(default_factory=dict)
+    specs: dict[str, PathSpec] = field(default_factory=dict)
     wanted: dict[str, set[Train]] = field(default_factory=dict)
     path_users: Counter[str] = field(default_factory=Counter)
     read: set[str] = field(default_factory=set)
@@ -99,7 +99,7 @@ class Campaign:
     on_open: Callable[[str], None] | None = None
     on_close: Callable[[], None] | None = None
     _open: dict[str, OpenPath] = field(default_factory=dict)
-    _names: dict[str, PathName] = field(default_factory=dict)
+    _names: dict[str, PathInfo] = field(default_factory=dict)
     _unavailable: dict[str, str] = field(default_factory=dict)
     _measurements: dict[str, Measurement] = field(default_factory=dict)
     _shared: dict[str, dict[Train, Result]] = field(default_factory=dict)
@@ -113,14 +113,14 @@ class Campaign:
         self.wanted.setdefault(key, set()).add(train)
 
     def path(self, key: str) -> OpenPath:
-        """The open path of a route; it stays open until nobody needs it any more. Raises PathUnavailable."""
+        """The open path of a path; it stays open until nobody needs it any more. Raises PathUnavailable."""
         if key in self._unavailable:
             raise PathUnavailable(self._unavailable[key])
         if key not in self._open:
             closer = ExitStack()
             try:
-                self._open[key] = closer.enter_context(self.routes[key].open())
-            except (PathUnavailable, PlaceError) as error:
+                self._open[key] = closer.enter_context(self.specs[key].open())
+            except (PathUnavailable, VantageError) as error:
                 self._unavailable[key] = str(error)
                 raise PathUnavailable(str(error)) from None
             self._closers[key] = closer
@@ -132,12 +132,12 @@ class Campaign:
             self._names[key] = self._open[key].name
         return self._open[key]
 
-    def name(self, key: str) -> PathName:
-        """What a route's path is called in its results: with the addresses found, once it was opened."""
-        return replace(self._names.get(key, self.routes[key].name), vantage=self.vantage)
+    def name(self, key: str) -> PathInfo:
+        """What a path is called in its results: with the addresses found, once it was opened."""
+        return replace(self._names.get(key, self.specs[key].name), vantage=self.vantage)
 
     def tidy(self, key: str) -> None:
-        """Close a route's path unless somebody may need it: of many labs in one run, few are open at a time."""
+        """Close a path unless somebody may need it: of many labs in one run, few are open at a time."""
         if self.capture is not None and self.capture.spool is not None:
             self.capture.flush()
         measured = key in self._shared or (key in self._measurements and self._measurements[key].done)
@@ -157,11 +157,11 @@ class Campaign:
         return [self.conclude(key, each) for key, each in known if each.verdict is not Verdict.INCONCLUSIVE]
 
     def result(self, key: str, train: Train) -> Result:
-        """The settled result of one train, measuring all that is wanted on its route if nobody has yet."""
+        """The settled result of one train, measuring all that is wanted on its path if nobody has yet."""
         self.want(key, train)
         if key not in self._begun:
             self._begun.add(key)
-            for before in self.routes[key].after:
+            for before in self.specs[key].after:
                 self.measure_first(before)
         if self.share is None:
             return self.conclude(key, self._settle(key, train))
@@ -173,10 +173,10 @@ class Campaign:
 
     def conclude(self, key: str, judgement: Judgement) -> Result:
         """A judgement as a result: when, where, and against what was expected."""
-        route = self.routes[key]
-        judgement = route.revise(judgement, self.name(key).source, lambda train: self.settled(route.after[0], train))
+        spec = self.specs[key]
+        judgement = spec.revise(judgement, self.name(key).source, lambda train: self.settled(spec.after[0], train))
         train = judgement.train
-        expectation = route.expect(train, judgement.verdict)
+        expectation = spec.expect(train, judgement.verdict)
         outcome, _ = assess(judgement, expectation)
         stated = expectation if expectation is not None and expectation.stated else None
         expected = stated.verdict if stated is not None else None
@@ -189,7 +189,7 @@ class Campaign:
             run=self.run,
             time=datetime.now(UTC).isoformat(timespec="milliseconds"),
             path=self.name(key),
-            ip_version=family_of(route.name.target).version,
+            ip_version=family_of(spec.name.target).version,
             keyword=lookup(train.protocol).keyword,
             judgement=judgement,
             expected=expected,
@@ -203,17 +203,17 @@ class Campaign:
 
     def message(self, key: str, result: Result) -> str:
         """What to tell of a result: why it was expected, or what was expected instead, or the explanation alone."""
-        _, message = assess(result.judgement, self.routes[key].expect(result.judgement.train, result.verdict))
+        _, message = assess(result.judgement, self.specs[key].expect(result.judgement.train, result.verdict))
         return message or result.judgement.explanation
 
     def measure_first(self, key: str) -> None:
-        """Measure all that is wanted on a route, if nobody has: an experiment that leaves states comes after it."""
+        """Measure all that is wanted on a path, if nobody has: an experiment that leaves states comes after it."""
         for train in sorted(self.wanted.get(key, ())) if key in self.read else ():
             with suppress(PathUnavailable):
                 self.result(key, train)
 
     def lingers(self, key: str) -> str | None:
-        """What to say of a run over a route's path whose states may still be there; None: there was none."""
+        """What to say of a run over a path whose states may still be there; None: there was none."""
         earlier = self.earlier.get(key)
         return lingering(earlier) if earlier is not None and earlier < LINGERS else None
 
@@ -222,7 +222,7 @@ class Campaign:
         return self.result(key, train).judgement if key in self.read and train in self.wanted.get(key, ()) else None
 
     def probe(self, key: str, plan: Plan) -> tuple[Measurement, Judgement]:
-        """Measure one train by itself, now, over the route's open path."""
+        """Measure one train by itself, now, over the path's open path."""
         path = self.path(key)
         measuring = Measurement(path, plan, strategy=rounds_for(path))  # as many as asked for, watched or not
         return measuring, measuring.settle(plan.trains[0])
@@ -253,46 +253,46 @@ class Campaign:
         return self._measurements[key]
 
     def _plan(self, key: str) -> Plan:
-        return replace(self.routes[key].plan, trains=tuple(sorted(self.wanted[key])))
+        return replace(self.specs[key].plan, trains=tuple(sorted(self.wanted[key])))
 
     def _beside(self, key: str) -> list[str]:
-        """The routes that are measured side by side with this one, and this one, in a fixed order."""
+        """The paths that are measured side by side with this one, and this one, in a fixed order."""
         return sorted(next((group for group in self.together if key in group), {key}))
 
     def _settle(self, key: str, train: Train) -> Judgement:
-        pending = self.routes[key].pending
+        pending = self.specs[key].pending
         if pending():  # somebody there takes long to let us in: the others need not wait for that
             go_on_while(pending, self._going(self._beside(key)))
         measurement = self._measurement(key)
         return settle_beside(measurement, train, self._going(self._beside(key)))
 
     def _going(self, keys: Iterable[str]) -> Iterator[Measurement]:
-        """The measurements of these routes, begun; a path that can't be had is told to who asks for it."""
+        """The measurements of these paths, begun; a path that can't be had is told to who asks for it."""
         for key in keys:
             with suppress(PathUnavailable):
-                if not self.routes[key].pending():
+                if not self.specs[key].pending():
                     yield self._measurement(key)
 
     def _take_measured_by_anyone(self, share: Path, key: str) -> None:
-        """Measure a route and those beside it, unless another process has: then take what that one found."""
+        """Measure a path and those beside it, unless another process has: then take what that one found."""
         keys = self._beside(key)
         plans = [(each, self._plan(each)) for each in keys]
         digest = hashlib.blake2b(repr((self.run, plans)).encode(), digest_size=12).hexdigest()
         for line in measured_once(share, digest, lambda: [found for each in keys for found in self._measured(each)]):
-            route = line["route"]
+            spec = line["path"]
             if "unavailable" in line:
-                self._unavailable[route] = line["unavailable"]
+                self._unavailable[spec] = line["unavailable"]
                 continue
             try:
                 result = from_record(line["record"])
             except WrongValueError as error:
                 raise RuntimeError(f"the shared measurement in {share} can't be read: {error}") from None
-            self._shared.setdefault(route, {})[result.judgement.train] = result
+            self._shared.setdefault(spec, {})[result.judgement.train] = result
 
     def _measured(self, key: str) -> Iterator[dict[str, Any]]:
-        """Every result of a route as a line for the other processes; one line if its path can't be had."""
+        """Every result of a path as a line for the other processes; one line if its path can't be had."""
         try:
             for train in self._plan(key).trains:
-                yield {"route": key, "record": to_record(self.conclude(key, self._settle(key, train)))}
+                yield {"path": key, "record": to_record(self.conclude(key, self._settle(key, train)))}
         except PathUnavailable as error:
-            yield {"route": key, "unavailable": str(error)}
+            yield {"path": key, "unavailable": str(error)}

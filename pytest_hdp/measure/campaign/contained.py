@@ -1,4 +1,4 @@
-"""The route of a box: from there to the far end, beside its twin, with witnesses on the way. Opening it sends nothing.
+"""The path of a box: from there to the far end, beside its twin, with witnesses on the way. Opening it sends nothing.
 
 The box may have no route and no address: then its own kernel refuses all, which is an answer.
 """
@@ -10,30 +10,30 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.result import PathName
-from pytest_hdp.measure.campaign.campaign import Route
-from pytest_hdp.measure.path.endpoints import End, PathUnavailable, far_end, no_route, refuse_itself
+from pytest_hdp.judge.result import PathInfo
+from pytest_hdp.measure.campaign.campaign import PathSpec
+from pytest_hdp.measure.path.endpoints import Endpoint, PathUnavailable, far_end, no_route, refuse_itself
 from pytest_hdp.measure.path.open_path import OpenPath
 from pytest_hdp.packet.family import family_of
-from pytest_hdp.vantage.places import PlaceError
+from pytest_hdp.vantage.points import VantageError
 from pytest_hdp.vantage.remote.far_host import FarHost
 
 if TYPE_CHECKING:
     from pytest_hdp.measure.plan import Plan
     from pytest_hdp.packet.family import Family
-    from pytest_hdp.vantage.places import Place
+    from pytest_hdp.vantage.points import VantagePoint
     from pytest_hdp.vantage.remote.client import RemoteStation
     from pytest_hdp.vantage.station import Station
 
-    AnyPlace = Place | FarHost
+    AnyVantage = VantagePoint | FarHost
     AnyStation = Station | RemoteStation
-    MakePlace = Callable[[tuple[str, ...]], AnyPlace]
+    MakePlace = Callable[[tuple[str, ...]], AnyVantage]
 
 ELSEWHERE = {4: "192.0.2.1", 6: "2001:db8::1"}
 """Addresses of no host (RFC 5737, RFC 3849): by what address would one leave? Nothing is ever sent there."""
 
 
-class Places:
+class BoxVantages:
     """The box, its twin, the agent at the far end, and the witnesses, which send nothing.
 
     `box` and `twin`: make a place of the addresses that may be sent to from there. `target`: where the box sends, None
@@ -44,8 +44,8 @@ class Places:
         self,
         box: MakePlace,
         twin: MakePlace | None,
-        agent: AnyPlace,
-        witnesses: tuple[AnyPlace, ...],
+        agent: AnyVantage,
+        witnesses: tuple[AnyVantage, ...],
         target: str | None,
         twins: str | None,
         family: Family,
@@ -53,14 +53,14 @@ class Places:
         self.agent, self.witnesses, self.family = agent, witnesses, family
         self.target, self.twins = target, twins or target
         self._make_box, self._make_twin = box, twin
-        self._made: tuple[AnyPlace, AnyPlace | None] | None = None
+        self._made: tuple[AnyVantage, AnyVantage | None] | None = None
         self.described = [place.describe() for place in (box(()), *([twin(())] if twin is not None else []))]
         self.remote = any(isinstance(place, FarHost) for place in (box(()), agent, *witnesses, twin and twin(())))
         if target is not None:
             self.senders()
 
-    def senders(self) -> tuple[AnyPlace, AnyPlace | None]:
-        """The box and its twin. Raises PlaceError, one line."""
+    def senders(self) -> tuple[AnyVantage, AnyVantage | None]:
+        """The box and its twin. Raises VantageError, one line."""
         if self._made is None:
             if self.target is None:
                 self.target = self.twins = _address_of(self.agent, self.family)
@@ -75,7 +75,7 @@ class Places:
         return [each for each in places if isinstance(each, FarHost)]
 
     def reach(self) -> None:
-        """Log in everywhere. Raises PlaceError, one line."""
+        """Log in everywhere. Raises VantageError, one line."""
         self.senders()
         for place in self.far:
             place.connect()
@@ -90,36 +90,36 @@ class Places:
         return any(place.pending for place in self.far)
 
 
-def contained(key: str, places: Places, default: Plan) -> Route:
-    """A box's route."""
+def contained(key: str, places: BoxVantages, default: Plan) -> PathSpec:
+    """A box's path."""
     box, agent = places.described[0], places.agent.describe()
     kind, address = "internet" if places.remote else "netns", places.target or places.family.anywhere
-    name = PathName(kind, f"{places.target or 'agent'} containment", box, address, agent)
+    name = PathInfo(kind, f"{places.target or 'agent'} containment", box, address, agent)
 
     @contextmanager
     def opened() -> Generator[OpenPath]:
         try:
             with ExitStack() as stack:
                 yield stack.enter_context(_open(name, places, stack))
-        except PlaceError as error:
+        except VantageError as error:
             raise PathUnavailable(str(error)) from None
 
     others = [f"twin {each}" for each in places.described[1:]] or ["no twin"]
     others += [f"witness {each.describe()}" for each in places.witnesses]
     privilege = ", ".join((box, f"agent {agent}", *others))
-    return Route(
+    return PathSpec(
         key, name, opened, default,
         privilege=privilege, reach=places.reach, begin=places.begin, pending=places.pending,
     )  # fmt: skip
 
 
-def _open(name: PathName, places: Places, stack: ExitStack) -> OpenPath:
-    """Open the box's path, and beside it its twin's. Raises PathUnavailable and PlaceError."""
+def _open(name: PathInfo, places: BoxVantages, stack: ExitStack) -> OpenPath:
+    """Open the box's path, and beside it its twin's. Raises PathUnavailable and VantageError."""
     (there, twins_place), anywhere = places.senders(), places.family.anywhere
     assert places.target is not None, "senders() raises or finds it"
     name = replace(name, name=f"{places.target} containment", target=places.target)
     box, far = _there(stack, there), _there(stack, places.agent)
-    others = [End(_there(stack, each), anywhere, None, called=each.describe()) for each in places.witnesses]
+    others = [Endpoint(_there(stack, each), anywhere, None, called=each.describe()) for each in places.witnesses]
     near = _near(box, name, there, may_lack=True)
     if twins_place is None:
         return _opened(replace(name, source=near.address), near, far, others)
@@ -130,33 +130,33 @@ def _open(name: PathName, places: Places, stack: ExitStack) -> OpenPath:
     return path
 
 
-def _there(stack: ExitStack, place: AnyPlace) -> AnyStation:
+def _there(stack: ExitStack, place: AnyVantage) -> AnyStation:
     station: AbstractContextManager[AnyStation] = place.station()
     return stack.enter_context(station)
 
 
-def _opened(name: PathName, near: End, far: AnyStation, others: Sequence[End]) -> OpenPath:
+def _opened(name: PathInfo, near: Endpoint, far: AnyStation, others: Sequence[Endpoint]) -> OpenPath:
     try:
         return OpenPath(name, near, far_end(far, name.target), others=tuple(others))
     except OSError as error:
         raise PathUnavailable(f"{name.agent} or the box can't open what it takes: {error.strerror}") from None
 
 
-def _near(station: AnyStation, name: PathName, place: AnyPlace, *, may_lack: bool = False) -> End:
+def _near(station: AnyStation, name: PathInfo, place: AnyVantage, *, may_lack: bool = False) -> Endpoint:
     """A sender's end. `may_lack`: it need not have a way to the target, nor an address."""
     try:
         address, interface, _ = station.route(name.target)
     except OSError as error:
         if not may_lack:
             raise no_route(place.describe(), name.target, error) from None
-        return End(station, family_of(name.target).anywhere, None, called=place.describe())
-    end = End(station, address, interface, called=place.describe())
+        return Endpoint(station, family_of(name.target).anywhere, None, called=place.describe())
+    end = Endpoint(station, address, interface, called=place.describe())
     refuse_itself(end, name.target, place.describe())
     return end
 
 
-def _address_of(agent: AnyPlace, family: Family) -> str:
-    """The agent's own address: that from which it sends by default. Raises PlaceError, one line."""
+def _address_of(agent: AnyVantage, family: Family) -> str:
+    """The agent's own address: that from which it sends by default. Raises VantageError, one line."""
     elsewhere = ELSEWHERE[family.version]
     try:
         if isinstance(agent, FarHost):
@@ -164,7 +164,7 @@ def _address_of(agent: AnyPlace, family: Family) -> str:
         with agent.station() as station:
             return station.route(elsewhere)[0]
     except OSError as error:
-        raise PlaceError(
+        raise VantageError(
             f"where the box is to send is missing: give --hdp-target=ADDR, the {family.name} address of "
             f"{agent.describe()}, which has no default route by which it could be told ({error.strerror})"
         ) from None

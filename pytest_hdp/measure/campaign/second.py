@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.explain import subject
 from pytest_hdp.judge.verdict import Direction, Place, Verdict
-from pytest_hdp.measure.campaign.campaign import Route
+from pytest_hdp.measure.campaign.campaign import PathSpec
 from pytest_hdp.measure.path.endpoints import PathUnavailable
 from pytest_hdp.measure.schedule.engine import Measurement
 
@@ -38,7 +38,7 @@ def once(default: Plan, numbers: Iterable[int]) -> Plan:
     )
 
 
-def from_second(usual: Route, beside: Callable[[str], Route], numbers: Iterable[int]) -> list[Route]:
+def from_second(usual: PathSpec, beside: Callable[[str], PathSpec], numbers: Iterable[int]) -> list[PathSpec]:
     """Routes to the same target from a second source. `beside`: makes one, given what is added to the target's name.
 
     What is unasked comes after all that the first source asks for, and before all that the second one does.
@@ -57,14 +57,14 @@ def from_second(usual: Route, beside: Callable[[str], Route], numbers: Iterable[
     ]
 
 
-def _reach(*routes: Route) -> None:
-    for route in routes:
-        if route.reach is not None:
-            route.reach()
+def _reach(*path_specs: PathSpec) -> None:
+    for spec in path_specs:
+        if spec.reach is not None:
+            spec.reach()
 
 
 @contextmanager
-def _after_the_first(usual: Route, second: Route, numbers: tuple[int, ...]) -> Generator[OpenPath]:
+def _after_the_first(usual: PathSpec, second: PathSpec, numbers: tuple[int, ...]) -> Generator[OpenPath]:
     """From the second host, after the first one has sent a packet of each number."""
     with usual.open() as first:
         Measurement(first, once(usual.plan, numbers)).run()

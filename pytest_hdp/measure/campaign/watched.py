@@ -7,33 +7,33 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.result import PathName
-from pytest_hdp.judge.route_keys import route_key
-from pytest_hdp.measure.campaign.campaign import Route
+from pytest_hdp.judge.path_keys import path_key
+from pytest_hdp.judge.result import PathInfo
+from pytest_hdp.measure.campaign.campaign import PathSpec
 from pytest_hdp.measure.path.endpoints import PathUnavailable, far_end, near_end, refuse_itself
 from pytest_hdp.measure.path.open_path import OpenPath
 from pytest_hdp.packet.family import family_of, without_zone
 from pytest_hdp.vantage import kernel
-from pytest_hdp.vantage.places import PlaceError
+from pytest_hdp.vantage.points import VantageError
 from pytest_hdp.vantage.remote.far_host import FarHost
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.expectations.assess import Profile
     from pytest_hdp.measure.plan import Plan
-    from pytest_hdp.vantage.places import Place
+    from pytest_hdp.vantage.points import VantagePoint
     from pytest_hdp.vantage.remote.client import RemoteStation
     from pytest_hdp.vantage.station import Station
 
 
 def watched(
-    source: Place | FarHost,
-    agent: Place | FarHost | None,
+    source: VantagePoint | FarHost,
+    agent: VantagePoint | FarHost | None,
     target: str,
     default: Plan,
     profile: Profile | None,
     *,
     name: str | None = None,
-) -> Route:
+) -> PathSpec:
     """From a vantage point to an address, with an agent at the host that it leads to, or none; either may be far.
 
     The host need not own the address: in most clouds it has a private one, and a translator before it. `name`: the
@@ -41,7 +41,7 @@ def watched(
     """
     seen_by = agent.describe() if agent is not None else None
     called = name or target
-    path_name = PathName(
+    path_name = PathInfo(
         kind="internet", name=called, source=source.describe(), target=without_zone(target), agent=seen_by
     )
 
@@ -55,7 +55,7 @@ def watched(
                 else:
                     with agent.station() as far, _open(path_name, target, near, far) as path:
                         yield path
-        except PlaceError as error:
+        except VantageError as error:
             raise PathUnavailable(str(error)) from None
 
     far = [place for place in (source, agent) if isinstance(place, FarHost)]
@@ -72,8 +72,8 @@ def watched(
         return any(place.pending for place in far)
 
     privilege = source.describe() + (f", agent {seen_by}" if seen_by else "")
-    route = Route(
-        route_key(f"target:{called}", family_of(target)),
+    spec = PathSpec(
+        path_key(f"target:{called}", family_of(target)),
         path_name,
         opened,
         default,
@@ -83,13 +83,13 @@ def watched(
         pending=pending,
     )
     if profile is None:
-        return route
+        return spec
     features = None if isinstance(source, FarHost) else kernel.features()
     known = profile.on_kernel(features).for_target(called).for_version(family_of(target).version)
-    return replace(route, expects=profile.name, expect=lambda train, _: known.expectation(train))
+    return replace(spec, expects=profile.name, expect=lambda train, _: known.expectation(train))
 
 
-def _open(name: PathName, target: str, near: Station | RemoteStation, far: Station | RemoteStation | None) -> OpenPath:
+def _open(name: PathInfo, target: str, near: Station | RemoteStation, far: Station | RemoteStation | None) -> OpenPath:
     """`target`: the path's, with its zone if it has one."""
     source = near_end(near, target, name.source)
     if far is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.evidence import Circumstances, Eyes
+from pytest_hdp.judge.evidence import Circumstances, Observers
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.control.counting import reference, rounds
 from pytest_hdp.measure.control.elsewhere import elsewhere
@@ -57,7 +57,7 @@ def shared_by(
         names["elsewhere"] = names["withheld"] = told
     return Circumstances(
         control=rounds(control, direction, spoiled, *stand_in),
-        eyes=Eyes(left=True, arrived=receiver is not None, delivered=receiver is not None),
+        eyes=Observers(left=True, arrived=receiver is not None, delivered=receiver is not None),
         trains=len(plan.trains),
         error_rate=plan.error_rate,
         least_share=plan.least_share,

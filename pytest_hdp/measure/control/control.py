@@ -24,7 +24,7 @@ from pytest_hdp.packet.icmp import Meaning, error_in
 from pytest_hdp.packet.view import view
 
 if TYPE_CHECKING:
-    from pytest_hdp.measure.path.endpoints import Eye
+    from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.measure.path.open_path import OpenPath
     from pytest_hdp.packet.view import PacketView
     from pytest_hdp.vantage.station import Observation
@@ -131,7 +131,7 @@ class Control:
         ends = [end for end in (self.path.near, self.path.far) if end is not None]
         return any(end.remote is not None or end.bind is not None for end in ends) and not self.source_seen
 
-    def observe(self, eye: Eye, observation: Observation, packet: PacketView | None) -> bool:
+    def observe(self, eye: Observer, observation: Observation, packet: PacketView | None) -> bool:
         """File an observation if it is of a control packet; False if it is not."""
         _, when, _, data, _, _ = observation
         if eye.kind == "control":
@@ -168,7 +168,7 @@ class Control:
             return None
         return self.entries.get(int.from_bytes(seen[HDP_SIZE + _RUN_ID : HDP_SIZE + MAC_OFFSET], "big"))
 
-    def _observe_error(self, eye: Eye, observation: Observation, packet: PacketView) -> bool:
+    def _observe_error(self, eye: Observer, observation: Observation, packet: PacketView) -> bool:
         """File an ICMP error that quotes a control, with its MAC at least."""
         error = error_in(packet)
         quoted = view(error.quote) if error is not None else None
@@ -186,7 +186,7 @@ class Control:
                 entry.error = entry.error or said
         return True
 
-    def _observe_tap(self, entry: ControlEntry, eye: Eye, observation: Observation, packet: PacketView) -> None:
+    def _observe_tap(self, entry: ControlEntry, eye: Observer, observation: Observation, packet: PacketView) -> None:
         _, when, kind, _, _, interface = observation
         outgoing, icmp = kind == PACKET_OUTGOING, packet.family
         if entry.protocol == icmp.icmp and entry.start and packet.payload[0] != icmp.echo_request:
@@ -207,7 +207,7 @@ class Control:
                 self.path.came_back(entry.index)
             self._learn_source(entry, eye, packet)
 
-    def _learn_source(self, entry: ControlEntry, eye: Eye, packet: PacketView) -> None:
+    def _learn_source(self, entry: ControlEntry, eye: Observer, packet: PacketView) -> None:
         """Learn from the first datagram; from an echo until then, unless packets have gone to where it came from."""
         if entry.stand_in is not None:
             return

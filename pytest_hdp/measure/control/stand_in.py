@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.control.control import Control
     from pytest_hdp.measure.control.counting import ControlEntry
     from pytest_hdp.measure.ledger.ledger import Ledger
-    from pytest_hdp.measure.ledger.probes import Entry
+    from pytest_hdp.measure.ledger.probes import SentProbe
     from pytest_hdp.measure.path.open_path import OpenPath
     from pytest_hdp.measure.plan import Plan
     from pytest_hdp.packet.family import Family
@@ -73,7 +73,7 @@ class Slot:
     stand_in: Train | None = None
 
 
-def came_as_sent(train: Train, entries: Iterable[Entry]) -> tuple[int, int]:
+def came_as_sent(train: Train, entries: Iterable[SentProbe]) -> tuple[int, int]:
     """(came, sent) of a train's probes, wherever at the receiver they came to."""
     taken = [each for each in entries if each.errno is None]
     came = [

@@ -89,7 +89,7 @@ class Listener:
             content=decode(content, self.encoding),
             header=parsed[0],
             index=mark.index,
-            genuine=self._path.sealer.verify(self.protocol, header, mark, content),
+            genuine=self._path.tagger.verify(self.protocol, header, mark, content),
             protocol=packet.protocol,
             source=packet.source,
             ttl=packet.hop_limit,
@@ -111,7 +111,7 @@ class Sender:
         index = self._path.next_index()
         packed = (header or hdp.Header(timestamp=self._path.clock.time_ns())).pack()
         encoded = encode(content, self.encoding)
-        data = packed + self._path.sealer.seal(self.protocol, index, packed, encoded) + encoded
+        data = packed + self._path.tagger.make_tag(self.protocol, index, packed, encoded) + encoded
         if self._path.witness is not None:
             train = Train(self.protocol, Direction.FORWARD)
             self._path.witness.sent_other(BY_HAND, index, 0, train, data)

@@ -25,8 +25,8 @@ from pytest_hdp.packet.hdp import DEFAULT_PORT, Header
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
-    from pytest_hdp.measure.ledger.probes import Entry
-    from pytest_hdp.measure.path.endpoints import Eye
+    from pytest_hdp.measure.ledger.probes import SentProbe
+    from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.measure.path.open_path import OpenPath
     from pytest_hdp.measure.plan import Plan
     from pytest_hdp.vantage.station import Observation
@@ -142,14 +142,14 @@ class _Asking:
     timeout: float = field(init=False)
     _questions: int = 0
     _controls: int = 0
-    _last: Entry | None = None
+    _last: SentProbe | None = None
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.path.run_id, "first packet")
         self.control = Control(self.path, self.plan.content)
         self.timeout = self.plan.timeout or 5 * self.plan.pace.least_timeout
 
-    def file(self, eye: Eye, observation: Observation) -> None:
+    def file(self, eye: Observer, observation: Observation) -> None:
         """File what was seen."""
         file(self.path, [(self.control, self.ledger)], eye, observation)
 
@@ -186,7 +186,7 @@ class _Asking:
         told = self._counted(sent)
         return _left_at(sent[0]) - _left_at(last), replace(told, sent=1, came=min(1, told.came)), told.came
 
-    def _send(self, train: Train, header: Header | None = None) -> Entry:
+    def _send(self, train: Train, header: Header | None = None) -> SentProbe:
         self.path.listener(Direction.FORWARD, train.protocol)
         entry = send_probe(
             self.path, self.ledger, train, self._questions, self.plan.content, self.path.name.target, header
@@ -199,7 +199,7 @@ class _Asking:
             self._controls += 1
             self.control.send(Direction.FORWARD, self._questions, echo=self._controls % 2 == 0)
 
-    def _counted(self, sent: list[Entry]) -> Asked:
+    def _counted(self, sent: list[SentProbe]) -> Asked:
         """Wait until all of it came, or time is up, and count; of controls the kind of which most came."""
         clock = self.path.clock
         controls = self.control.of_round(self._questions)
@@ -216,10 +216,10 @@ class _Asking:
         return Asked(len(went), sum(map(_came, went)), len(counted), sum(each.came for each in counted))
 
 
-def _left_at(entry: Entry) -> float:
+def _left_at(entry: SentProbe) -> float:
     """When a packet left, in seconds: as its kernel says, which may be later than we asked."""
     return min((copy.time for copy in entry.left), default=entry.sent_at) / 1e9
 
 
-def _came(entry: Entry) -> bool:
+def _came(entry: SentProbe) -> bool:
     return any(copy.genuine for copy in (entry.delivered if entry.heard else entry.arrived))

@@ -17,7 +17,7 @@ from pytest_hdp.packet.view import view
 
 if TYPE_CHECKING:
     from pytest_hdp.measure.control.counting import ControlEntry
-    from pytest_hdp.measure.path.endpoints import Eye
+    from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.measure.path.open_path import OpenPath
     from pytest_hdp.vantage.station import Observation
 
@@ -79,7 +79,7 @@ def try_path(path: OpenPath, count: int, timeout: float) -> Tried:
     """
     control = Control(path, bytes(CARRIER_HEADER))
 
-    def file(eye: Eye, observation: Observation) -> None:
+    def file(eye: Observer, observation: Observation) -> None:
         control.observe(eye, observation, view(observation[3]))
 
     path.subscribers.append(file)

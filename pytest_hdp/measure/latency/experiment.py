@@ -23,14 +23,14 @@ from pytest_hdp.judge.latency.differences import Series, percentile
 from pytest_hdp.judge.latency.result import LatencyResult, Setup, Way, conclude
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.latency.packets import Packets
-from pytest_hdp.measure.latency.sockets import Ends, kinds
+from pytest_hdp.measure.latency.sockets import LatencyEnds, kinds
 from pytest_hdp.measure.latency.timing import Book, OneWay, RoundTrip
 from pytest_hdp.measure.path.endpoints import PathUnavailable
 from pytest_hdp.measure.path.waiting import drive, pause
 from pytest_hdp.measure.schedule.meeting import Unconfirmed, meet
 
 if TYPE_CHECKING:
-    from pytest_hdp.measure.path.endpoints import Eye
+    from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.measure.path.open_path import OpenPath
     from pytest_hdp.vantage.station import Observation
 
@@ -74,7 +74,7 @@ class Comparison:
         self.plan = plan
         self.kinds = kinds(plan.protocol, path.family)
         self.one_way = path.shared_clock if one_way is None else one_way
-        self.ends = Ends(path, self.kinds, apart=self.one_way)
+        self.ends = LatencyEnds(path, self.kinds, apart=self.one_way)
         self.measured: list[Series] = []
         self._met: str | None = None  # why nothing may be sent from the far end, or ""
 
@@ -255,7 +255,7 @@ class Run:
 
 
 @contextmanager
-def _undisturbed(path: OpenPath, file: Callable[[Eye, Observation], None]) -> Iterator[None]:
+def _undisturbed(path: OpenPath, file: Callable[[Observer, Observation], None]) -> Iterator[None]:
     """Without the garbage collector, which would halt one packet in thousands."""
     collecting = gc.isenabled()
     gc.disable()

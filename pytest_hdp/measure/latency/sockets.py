@@ -22,7 +22,7 @@ from pytest_hdp.vantage.station import Station
 
 if TYPE_CHECKING:
     from pytest_hdp.measure.latency.packets import Packets
-    from pytest_hdp.measure.path.endpoints import End
+    from pytest_hdp.measure.path.endpoints import Endpoint
     from pytest_hdp.measure.path.open_path import OpenPath
     from pytest_hdp.packet.family import Family
     from pytest_hdp.vantage.station import Observation, Program
@@ -89,7 +89,7 @@ class Sockets(Protocol):
         """See `Station.send`."""
 
 
-class Post:
+class LatencySockets:
     """One end's sockets, which send and listen: each kind has its own, and of UDP's one for each flow.
 
     `apart`: in a station of their own beside the path's, so that looking for a packet reads no tap; only where the end
@@ -97,7 +97,7 @@ class Post:
     Raises PathUnavailable if a socket is refused.
     """
 
-    def __init__(self, path: OpenPath, end: End, wanted: tuple[Kind, ...], *, apart: bool, flows: int) -> None:
+    def __init__(self, path: OpenPath, end: Endpoint, wanted: tuple[Kind, ...], *, apart: bool, flows: int) -> None:
         self.end = end
         self.inbox: deque[Observation] = deque()
         self.raw: dict[int, int] = {}  # by key: the raw socket's handle
@@ -191,7 +191,7 @@ class Post:
         self.datagrams.clear()
 
 
-def _by_itself(path: OpenPath, end: End) -> bool:
+def _by_itself(path: OpenPath, end: Endpoint) -> bool:
     """Whether its kernel sends from this address of its own accord; to be told so costs each packet a little."""
     if is_link_local(end.address):
         return False
@@ -211,8 +211,8 @@ class Ordered:
     sent_at: int = 0
 
 
-class Ends:
-    """Both posts of a path, and under which addresses they reach each other.
+class LatencyEnds:
+    """The sockets of both ends of a path, and under which addresses they reach each other.
 
     `flows`: of each kind that has ports; `labelled`: of every kind, since IPv6 has a label for each.
     """
@@ -224,9 +224,10 @@ class Ends:
         self.kinds = wanted
         self.flows = FLOWS if path.routed else 1
         self.labelled = self.flows > 1 and path.family is IPV6
-        self.near = Post(path, path.near, wanted, apart=apart, flows=self.flows)
+        self.near = LatencySockets(path, path.near, wanted, apart=apart, flows=self.flows)
         try:
-            self.far = self.near if path.far is path.near else Post(path, path.far, wanted, apart=apart, flows=1)
+            same = path.far is path.near
+            self.far = self.near if same else LatencySockets(path, path.far, wanted, apart=apart, flows=1)
         except BaseException:
             self.near.close()
             raise
@@ -239,7 +240,7 @@ class Ends:
         if self.far is not self.near:
             self.far.close()
 
-    def sending(self, kind: Kind, flow: int, sender: Post) -> tuple[int, str, int, int]:
+    def sending(self, kind: Kind, flow: int, sender: LatencySockets) -> tuple[int, str, int, int]:
         """How `sender` reaches the other one: handle, address, port, label. In reverse: what a NAT made of `near`.
 
         For all kinds that is where UDP came from, as for the control: an agent sends to one address and no other.
@@ -251,7 +252,7 @@ class Ends:
         opened = sender.datagrams[kind.socket_key]
         return opened[flow % len(opened)][0], address, port, label
 
-    def _target(self, kind: Kind, flow: int, sender: Post) -> tuple[str, int]:
+    def _target(self, kind: Kind, flow: int, sender: LatencySockets) -> tuple[str, int]:
         receiver = self.far if sender is self.near else self.near
         opened = receiver.datagrams.get(kind.socket_key)
         port = opened[flow % len(opened)][1] if opened else NO_PORT
@@ -260,7 +261,7 @@ class Ends:
         address = self._seen_address or self.path.near.address
         return self._seen_from.get((kind.socket_key, flow), (address, port)) if opened else (address, port)
 
-    def wire(self, packets: Packets, kind: Kind, flow: int, sender: Post) -> dict[int, bytes]:
+    def wire(self, packets: Packets, kind: Kind, flow: int, sender: LatencySockets) -> dict[int, bytes]:
         """What the socket of `sender` is given to send of a kind in a flow, by position: a raw one adds no header."""
         rounds = [number for number, each in enumerate(packets.flows) if each == flow]
         width = len(self.kinds)

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.control.control import PACKET_OUTGOING
 from pytest_hdp.measure.latency.packets import Packets
-from pytest_hdp.measure.latency.sockets import Ends, Post
+from pytest_hdp.measure.latency.sockets import LatencyEnds, LatencySockets
 from pytest_hdp.measure.path.waiting import drive, look_until
 
 if TYPE_CHECKING:
-    from pytest_hdp.measure.path.endpoints import Eye
+    from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.vantage.station import Observation
 
 SPIN = 300_000  # ns before a packet is due from which waiting is done awake: sleep() overshoots by 0.1 ms
@@ -59,7 +59,7 @@ class Book:
 class OneWay:
     """From one end to the other, with one clock."""
 
-    def __init__(self, ends: Ends, book: Book, direction: Direction) -> None:
+    def __init__(self, ends: LatencyEnds, book: Book, direction: Direction) -> None:
         self._ends = ends
         self._book = book
         forward = direction is Direction.FORWARD
@@ -88,7 +88,7 @@ class OneWay:
             known = self._book.departed
             self._ends.path.look(0)
 
-    def file(self, eye: Eye, observation: Observation) -> None:
+    def file(self, eye: Observer, observation: Observation) -> None:
         """What a tap saw."""
         _, when, kind, data, _, _ = observation
         if eye.kind != "tap":
@@ -120,7 +120,7 @@ class RoundTrip:
     size, is ordered from there; far received and far left are its kernel's.
     """
 
-    def __init__(self, ends: Ends, book: Book, content: bytes) -> None:
+    def __init__(self, ends: LatencyEnds, book: Book, content: bytes) -> None:
         self.sender = ends.near
         self._ends = ends
         self._asked = book
@@ -152,7 +152,7 @@ class RoundTrip:
         for number in came:
             self._answer(number, far)
 
-    def _answer(self, number: int, far: Post) -> None:
+    def _answer(self, number: int, far: LatencySockets) -> None:
         width = len(self._ends.kinds)
         kind, flow = self._ends.kinds[number % width], self._asked.packets.flows[number // width]
         if not self._ends.met(kind, flow):
@@ -177,7 +177,7 @@ class RoundTrip:
         """Whether all that was sent has been answered."""
         return all(self._answers.received)
 
-    def file(self, eye: Eye, observation: Observation) -> None:
+    def file(self, eye: Observer, observation: Observation) -> None:
         """What a tap saw."""
         _, when, kind, data, _, _ = observation
         if eye.kind != "tap":

@@ -15,7 +15,7 @@ from pytest_hdp.judge.evidence import Train, TrainEvidence
 from pytest_hdp.judge.pattern import Sent
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.ledger.likeness import HDP_SIZE, MAC_OFFSET, likeness
-from pytest_hdp.measure.ledger.probes import MOST_COPIES, Copy, Entry
+from pytest_hdp.measure.ledger.probes import MOST_COPIES, Arrival, SentProbe
 from pytest_hdp.measure.ledger.quotes import read_error
 
 if TYPE_CHECKING:
@@ -42,12 +42,12 @@ class Ledger:
     def __init__(self, run_id: bytes, purpose: str = "probe") -> None:
         self.run_id = run_id
         self.purpose = purpose
-        self.probes: dict[int, Entry] = {}
-        self.trains: dict[Train, list[Entry]] = {}
+        self.probes: dict[int, SentProbe] = {}
+        self.trains: dict[Train, list[SentProbe]] = {}
         self.solicited: set[Train] = set()
-        self._by_packet: dict[tuple[int, int], Entry] = {}  # number and IP-ID, of what was seen leaving or arriving
+        self._by_packet: dict[tuple[int, int], SentProbe] = {}  # number and IP-ID, of what was seen leaving or arriving
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: SentProbe) -> None:
         """Register a probe before it is sent."""
         self.probes[entry.index] = entry
         self.trains.setdefault(entry.train, []).append(entry)
@@ -64,7 +64,7 @@ class Ledger:
             return None
         return position, int.from_bytes(data[position + 8 : position + 12], "big")
 
-    def probe(self, time: int, packet: PacketView | None, interface: str) -> tuple[Entry, Copy] | None:
+    def probe(self, time: int, packet: PacketView | None, interface: str) -> tuple[SentProbe, Arrival] | None:
         """The probe that a packet is a copy of, or None of a stranger's."""
         if packet is None:
             return None
@@ -81,7 +81,7 @@ class Ledger:
         number = packet.identification
         if number is not None and len(self._by_packet) < MOST_COPIES * len(self.probes):  # a far end may make up many
             self._by_packet[packet.protocol, number] = entry
-        return entry, Copy(time, packet, alike, interface)
+        return entry, Arrival(time, packet, alike, interface)
 
     def icmp_error(self, time: int, packet: PacketView | None, sends: Sends = _any) -> bool:
         """File an ICMP error under the probe that it quotes. False if it is not an ICMP error about one of ours.
@@ -100,7 +100,7 @@ class Ledger:
             entry.icmp.append(report)
         return True
 
-    def of_packet(self, protocol: int, identification: int) -> Entry | None:
+    def of_packet(self, protocol: int, identification: int) -> SentProbe | None:
         """The probe that was last seen under this number with this IP-ID."""
         return self._by_packet.get((protocol, identification))
 

@@ -27,7 +27,7 @@ MOST_COPIES = 8  # kept of one probe at one place: nobody honest sends more, and
 
 
 @dataclass(slots=True)
-class Copy:
+class Arrival:
     """One packet as a tap or a socket handed it over: time (ns), the packet, the interface."""
 
     time: int
@@ -47,7 +47,7 @@ class Copy:
 
 
 @dataclass(slots=True)
-class Entry:
+class SentProbe:
     """A probe that was sent, or whose sending was refused, and what has been seen of it.
 
     `data`: the IP payload as sent; the HDP header stands at `start`, `size` bytes of header, tag and content follow.
@@ -68,16 +68,16 @@ class Entry:
     handed: bool = True
     heard: bool = True
     errno: str | None = None
-    left: list[Copy] = field(default_factory=list)
-    arrived: list[Copy] = field(default_factory=list)
-    delivered: list[Copy] = field(default_factory=list)
-    carried: list[Copy] = field(default_factory=list)
+    left: list[Arrival] = field(default_factory=list)
+    arrived: list[Arrival] = field(default_factory=list)
+    delivered: list[Arrival] = field(default_factory=list)
+    carried: list[Arrival] = field(default_factory=list)
     icmp: list[IcmpReport] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
     under: int | None = None
     _told: tuple[tuple[str | None, tuple[int, ...]], Probe] | None = None
 
-    def keep(self, copies: list[Copy], copy: Copy) -> None:
+    def keep(self, copies: list[Arrival], copy: Arrival) -> None:
         """Add a copy to those seen at one place, if there are not too many; the first genuine one always."""
         if len(copies) < MOST_COPIES or (copy.genuine and not any(each.genuine for each in copies)):
             copies.append(copy)
@@ -105,20 +105,20 @@ class Entry:
 class Recorder(Protocol):
     """Who has to know all that is sent over a path, to recognise it in a capture."""
 
-    def sent(self, entry: Entry, role: str) -> None:
+    def sent(self, entry: SentProbe, role: str) -> None:
         """Remember a probe that is about to be sent; `role`: a word for what it is sent for."""
 
     def sent_other(self, role: str, index: int, number: int, train: Train, hdp: bytes) -> None:
         """Remember what is no probe: a control, or a packet sent by hand."""
 
 
-def _sightings(entry: Entry, copies: Sequence[Copy], left: Copy | None) -> tuple[Sighting, ...]:
+def _sightings(entry: SentProbe, copies: Sequence[Arrival], left: Arrival | None) -> tuple[Sighting, ...]:
     if len(copies) == 1:
         return (_sighting(entry.train, copies[0], left),)
     return tuple([_sighting(entry.train, copy, left) for copy in copies])
 
 
-def _sighting(train: Train, copy: Copy, left: Copy | None) -> Sighting:
+def _sighting(train: Train, copy: Arrival, left: Arrival | None) -> Sighting:
     packet, change = copy.packet, copy.alike.change
     changed = packet.changes_from(left.packet) if left is not None else ()
     if change is None and left is not None and not ports_kept(train, packet, left.packet):
@@ -150,7 +150,7 @@ def _checksum(train: Train, packet: PacketView) -> str | None:
     return transport_checksum(packet.protocol, packet.source_bytes, packet.destination_bytes, packet.payload)
 
 
-def _probe_evidence(entry: Entry) -> Probe:
+def _probe_evidence(entry: SentProbe) -> Probe:
     reference = entry.left[0] if entry.left else None
     seen = entry.left or entry.arrived or entry.delivered or any(each.authenticated for each in entry.icmp)
     return Probe(
@@ -167,7 +167,7 @@ def _probe_evidence(entry: Entry) -> Probe:
     )
 
 
-def content_of(entry: Entry, copy: Copy) -> bytes | None:
+def content_of(entry: SentProbe, copy: Arrival) -> bytes | None:
     """The encoded content of a copy of a probe: what follows the tag; None if it is cut off before."""
     position = copy.packet.payload.find(entry.data[entry.start + HDP_SIZE : entry.start + HDP_SIZE + MAC_OFFSET])
     start = position + TAG_SIZE

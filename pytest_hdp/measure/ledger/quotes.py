@@ -11,23 +11,23 @@ from pytest_hdp.packet.icmp import PARAMETER_PROBLEM_V6, error_in
 from pytest_hdp.packet.view import view
 
 if TYPE_CHECKING:
-    from pytest_hdp.measure.ledger.probes import Copy, Entry
+    from pytest_hdp.measure.ledger.probes import Arrival, SentProbe
     from pytest_hdp.packet.view import PacketView
 
 
 class SentProbes(Protocol):
     """All probes that were sent, by what a quote may hold of one."""
 
-    probes: dict[int, Entry]
+    probes: dict[int, SentProbe]
 
     def index_of(self, data: bytes) -> tuple[int, int] | None:
         """(Where a tag starts, the probe's index), if there is one of this run."""
 
-    def of_packet(self, protocol: int, identification: int) -> Entry | None:
+    def of_packet(self, protocol: int, identification: int) -> SentProbe | None:
         """The probe that left under a number with an IP-ID."""
 
 
-def read_error(sent: SentProbes, time: int, packet: PacketView | None) -> tuple[Entry, IcmpReport] | None:
+def read_error(sent: SentProbes, time: int, packet: PacketView | None) -> tuple[SentProbe, IcmpReport] | None:
     """The probe that a packet with an ICMP error is about, and the error; None if it is about none of ours."""
     error = error_in(packet)
     quoted = view(error.quote) if error is not None else None
@@ -51,7 +51,7 @@ def read_error(sent: SentProbes, time: int, packet: PacketView | None) -> tuple[
     )
 
 
-def _quoted(sent: SentProbes, quoted: PacketView) -> tuple[Entry | None, bool, bool]:
+def _quoted(sent: SentProbes, quoted: PacketView) -> tuple[SentProbe | None, bool, bool]:
     """Which probe it quotes, whether as only who saw the probe can, and whether the bytes differ from the probe's.
 
     A tag under another number than it was sent under proves nothing of either number; but a tunnel's end that
@@ -68,7 +68,7 @@ def _quoted(sent: SentProbes, quoted: PacketView) -> tuple[Entry | None, bool, b
     return _same_packet(sent, quoted), False, False
 
 
-def _inside(entry: Entry, quoted: PacketView) -> bool:
+def _inside(entry: SentProbe, quoted: PacketView) -> bool:
     """Whether these are the bytes of a probe from the HDP header on, sent inside a tunnel's packet (`_tunnels.py`)."""
     unpacked = quoted.protocol == INNER_PROTOCOL != entry.train.protocol and entry.start > 0
     return (
@@ -76,14 +76,14 @@ def _inside(entry: Entry, quoted: PacketView) -> bool:
     )
 
 
-def _same_packet(sent: SentProbes, quoted: PacketView) -> Entry | None:
+def _same_packet(sent: SentProbes, quoted: PacketView) -> SentProbe | None:
     """The probe that left under this number with this IP-ID for this address; None by IPv6, which has none."""
     number = quoted.identification
     entry = sent.of_packet(quoted.protocol, number) if number is not None else None
     return entry if entry is not None and any(_alike(quoted, copy) for copy in entry.left) else None
 
 
-def _alike(quoted: PacketView, left: Copy) -> bool:
+def _alike(quoted: PacketView, left: Arrival) -> bool:
     return (
         quoted.protocol == left.protocol
         and quoted.identification == left.packet.identification

@@ -12,7 +12,7 @@ from pytest_hdp.packet.view import view
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
-    from pytest_hdp.measure.path.endpoints import Eye
+    from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.measure.path.open_path import OpenPath
     from pytest_hdp.vantage.station import Observation
 
@@ -30,7 +30,7 @@ def hops(path: OpenPath, timeout: float, *, echo: bool = False, stand_in: Train 
     """
     control = Control(path, bytes(CARRIER_HEADER))
 
-    def file(eye: Eye, observation: Observation) -> None:
+    def file(eye: Observer, observation: Observation) -> None:
         control.observe(eye, observation, view(observation[3]))
 
     echo = stand_in is None and (echo or path.receiver_end(Direction.FORWARD) is None)

@@ -21,7 +21,7 @@ from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.result import Hop
 from pytest_hdp.measure.control.control import Control
 from pytest_hdp.measure.ledger.ledger import Ledger
-from pytest_hdp.measure.location.located import Found
+from pytest_hdp.measure.location.located import TraceResult
 from pytest_hdp.measure.location.ttl_rung import TRIES, Attempt, Rung
 from pytest_hdp.measure.location.way import Way
 from pytest_hdp.measure.path.sending import send_probe
@@ -30,7 +30,7 @@ from pytest_hdp.measure.path.waiting import Waiting, look_until, pause
 if TYPE_CHECKING:
     from pytest_hdp.judge.verdict import Direction
     from pytest_hdp.measure.control.counting import ControlEntry
-    from pytest_hdp.measure.ledger.probes import Entry
+    from pytest_hdp.measure.ledger.probes import SentProbe
     from pytest_hdp.measure.path.open_path import OpenPath
 
 HIGHEST_TTL = 30
@@ -167,14 +167,14 @@ class Locator:
         found = [(rung.ttl, rung.control_answered_by()) for rung in self.rungs]
         return tuple(Hop(ttl, address) for ttl, address in found if address is not None)
 
-    def found(self, train: Train) -> Found:
+    def found(self, train: Train) -> TraceResult:
         """All that climbing for a train has brought."""
         rungs = tuple(rung.told(train) for rung in self.rungs if rung.asked(train))
         way = self.way(train)
         climbed = (rung for rung in self.rungs if train in rung.trains)  # of the others it was known where it ended
         open_ = (rung for rung in climbed if rung.leaves_open(train, elsewhere=way.elsewhere))
         doubtful = any(self._would_tell(rung, train) for rung in open_)
-        return Found(train, *self.last_hop(train), self.hops(), rungs, way.elsewhere, way.circle, doubtful)
+        return TraceResult(train, *self.last_hop(train), self.hops(), rungs, way.elsewhere, way.circle, doubtful)
 
     def _would_tell(self, rung: Rung, train: Train) -> bool:
         last, beyond = self.last_hop(train)
@@ -184,7 +184,7 @@ class Locator:
         end = self.path.receiver_end(self.direction)
         return self.path.name.target if end is None or end is self.path.far else end.address
 
-    def _send(self, ttl: int, trains: Iterable[Train]) -> dict[Train, Entry]:
+    def _send(self, ttl: int, trains: Iterable[Train]) -> dict[Train, SentProbe]:
         sender = self.path.sender_end(self.direction)
         probes = {}
         for train in trains:

@@ -32,7 +32,7 @@ TOLD = 2  # of those whose ICMP error tells who rejected them
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class TraceResult:
     """What climbing for one train has brought: see `Way`, `Locator.hops` and `Rung.told`.
 
     `doubtful`: between `last` and `beyond` a router speaks, and the train's silence there is not proven.
@@ -74,11 +74,11 @@ def never_answered(train: Train, family: Family) -> bool:
 
 
 @dataclass(slots=True)
-class Kinds:
+class GroupTracker:
     """Which trains have climbed, and where they die bit by bit: those of one group are asked by more than one."""
 
     _climbed: Counter[object] = field(default_factory=Counter)
-    _found: dict[object, list[Found]] = field(default_factory=dict)
+    _found: dict[object, list[TraceResult]] = field(default_factory=dict)
     _rejecting: dict[Direction, str] = field(default_factory=dict)
 
     @staticmethod
@@ -98,13 +98,13 @@ class Kinds:
         self._climbed[group] += wanted
         return wanted
 
-    def note_rejecting(self, judgements: Iterable[Judgement], found: Iterable[Found]) -> None:
+    def note_rejecting(self, judgements: Iterable[Judgement], found: Iterable[TraceResult]) -> None:
         """Note who rejected what looked for the hop of a lost one: it had no ICMP error left, nor for others."""
         for judgement, place in zip(judgements, found, strict=True):
             if judgement.verdict is Verdict.LOST and place.rejected_by is not None:
                 self._rejecting.setdefault(judgement.train.direction, place.rejected_by)
 
-    def _rejected_perhaps(self, judgement: Judgement, found: Found) -> Judgement:
+    def _rejected_perhaps(self, judgement: Judgement, found: TraceResult) -> Judgement:
         """A lost one, with who may have rejected it."""
         address = self._rejecting.get(judgement.train.direction)
         if address is None or judgement.verdict is not Verdict.LOST or judgement.budget_spent is not None:
@@ -113,7 +113,7 @@ class Kinds:
             return spent_by(found.rejected_by, judgement, "rejected a packet of it that looked for the hop")
         return spent_by(address, judgement, "rejects others")
 
-    def climbed(self, judgement: Judgement, found: Found, *, hidden: bool = False) -> Judgement:
+    def climbed(self, judgement: Judgement, found: TraceResult, *, hidden: bool = False) -> Judgement:
         """The judgement of one that has climbed, with what was found."""
         self._found.setdefault(self.group_of(judgement), []).append(found)
         return located(self._rejected_perhaps(judgement, found), found, hidden=hidden)
@@ -163,7 +163,7 @@ def answered_once(kind: Kind, judgement: Judgement) -> Judgement:
     return replace(judgement, budget_spent=source, explanation=f"{judgement.explanation.rstrip('.')}; {said}.")
 
 
-def _not_before_who_rejected(judgement: Judgement, found: Found) -> tuple[Hop | None, Hop | None]:
+def _not_before_who_rejected(judgement: Judgement, found: TraceResult) -> tuple[Hop | None, Hop | None]:
     """Who rejected a train has had it, whatever its silence at a TTL seems to say: it got there at least."""
     sources = {count.source for count in judgement.icmp if count.authenticated}
     last, beyond = found.last, found.beyond
@@ -175,7 +175,7 @@ def _not_before_who_rejected(judgement: Judgement, found: Found) -> tuple[Hop | 
     return last, beyond
 
 
-def located(judgement: Judgement, found: Found, *, hidden: bool = False, others: int = 0) -> Judgement:
+def located(judgement: Judgement, found: TraceResult, *, hidden: bool = False, others: int = 0) -> Judgement:
     """A judgement with the place where its train died, in its sentence and, if it climbed itself, in `last_hop`.
 
     `hidden`: a translator stands on the way, and may let a number pass untranslated: then no error about it comes back
@@ -199,7 +199,9 @@ def located(judgement: Judgement, found: Found, *, hidden: bool = False, others:
     return replace(judgement, last_hop=last if proven else None, explanation=sentence)
 
 
-def _ending(judgement: Judgement, found: Found, last: Hop | None, beyond: Hop | None, *, hidden: bool) -> str | None:
+def _ending(
+    judgement: Judgement, found: TraceResult, last: Hop | None, beyond: Hop | None, *, hidden: bool
+) -> str | None:
     """Where it ended, in words, if anything is known of that."""
     if found.circle is not None:
         sends, to = map(_named, found.circle)

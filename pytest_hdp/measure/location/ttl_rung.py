@@ -13,7 +13,7 @@ from pytest_hdp.packet.icmp import Meaning
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.measure.control.counting import ControlEntry
-    from pytest_hdp.measure.ledger.probes import Entry
+    from pytest_hdp.measure.ledger.probes import SentProbe
 
 TRIES = 3  # silences beside an answered control that make one silence, if nothing is lost; attempts without any answer
 
@@ -22,7 +22,7 @@ TRIES = 3  # silences beside an answered control that make one silence, if nothi
 class Attempt:
     """One packet of some trains, and after them the control: None before it is sent, or where none can be."""
 
-    probes: dict[Train, Entry]
+    probes: dict[Train, SentProbe]
     control: ControlEntry | None = None
 
     def answered_by(self, train: Train) -> str | None:

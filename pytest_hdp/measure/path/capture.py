@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.measure.ledger.ledger import Ledger
-from pytest_hdp.measure.ledger.probes import MOST_COPIES, Entry
+from pytest_hdp.measure.ledger.probes import MOST_COPIES, SentProbe
 from pytest_hdp.measure.ledger.quotes import read_error
 from pytest_hdp.packet.view import view
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_hdp.measure.path.endpoints import Eye
+    from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.measure.path.open_path import OpenPath
     from pytest_hdp.vantage.station import Observation
 
@@ -38,7 +38,7 @@ _SPOOLS = "capture-*.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CapturedPacket:
     """One packet at one tap. `time`: ns since the epoch; `data`: from the IP header on; `vantage`: "near" or "far".
 
     `path`: as in a result's record. `address`, `interface`: the tap's. `role`: what it was sent for ("probe", "locate",
@@ -67,7 +67,7 @@ class Kept:
 class Packets:
     """What was kept. `full`: the names of the paths of which there were more packets than are kept."""
 
-    kept: list[Kept] = field(default_factory=list)
+    kept: list[CapturedPacket] = field(default_factory=list)
     full: set[str] = field(default_factory=set)
 
 
@@ -127,25 +127,25 @@ class Watcher:
         self._capture = capture
         self._ledger = Ledger(path.run_id)
         self._roles: dict[int, str] = {}
-        self._seen: list[tuple[Eye, Observation]] = []
+        self._seen: list[tuple[Observer, Observation]] = []
         self._unread = 0
-        self._kept: list[Kept] = []
+        self._kept: list[CapturedPacket] = []
         self._copies: Counter[tuple[int, str]] = Counter()
         self._name = asdict(path.name)
         self._room = MOST
         self.full = False
         self._flushed = self.path.clock.monotonic()
 
-    def sent(self, entry: Entry, role: str) -> None:
+    def sent(self, entry: SentProbe, role: str) -> None:
         """Remember a packet that is about to be sent."""
         self._ledger.add(entry)
         self._roles[entry.index] = role
 
     def sent_other(self, role: str, index: int, number: int, train: Train, hdp: bytes) -> None:
         """Remember the HDP packet of something that no ledger has: the control, or a packet sent by hand."""
-        self.sent(Entry(index, number, train, hdp, 0, len(hdp)), role)
+        self.sent(SentProbe(index, number, train, hdp, 0, len(hdp)), role)
 
-    def observe(self, eye: Eye, observation: Observation) -> None:
+    def observe(self, eye: Observer, observation: Observation) -> None:
         """Keep what a tap saw, as long as there is room."""
         if eye.kind != "tap":
             return
@@ -159,7 +159,7 @@ class Watcher:
         if self._capture.spool is not None and self.path.clock.monotonic() > self._flushed + SPOOL_EVERY:
             self._capture.flush()
 
-    def drain(self) -> list[Kept]:
+    def drain(self) -> list[CapturedPacket]:
         """Return what was seen since the last time and is ours."""
         self._read()
         kept, self._kept = self._kept, []
@@ -180,7 +180,7 @@ class Watcher:
             else:
                 self.full = True
 
-    def _identified(self, eye: Eye, observation: Observation) -> Kept | None:
+    def _identified(self, eye: Observer, observation: Observation) -> CapturedPacket | None:
         _, when, kind, data, _, interface = observation
         packet = view(data)
         found = self._ledger.probe(when, packet, interface)
@@ -195,7 +195,7 @@ class Watcher:
         else:
             return None
         train = entry.train
-        return Kept(
+        return CapturedPacket(
             path=self._name,
             vantage="near" if eye.end is self.path.near else "far",
             address=eye.end.address,
@@ -236,8 +236,8 @@ def add_text(packets: Packets, text: str) -> None:
             if isinstance(found, str):
                 packets.full.add(found)
             else:
-                packets.kept.append(Kept(**{**found, "data": base64.b64decode(found["data"])}))
+                packets.kept.append(CapturedPacket(**{**found, "data": base64.b64decode(found["data"])}))
 
 
-def _line(kept: Kept) -> str:
+def _line(kept: CapturedPacket) -> str:
     return json.dumps({**asdict(kept), "data": base64.b64encode(kept.data).decode()}) + "\n"

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True, eq=False)
-class End:
+class Endpoint:
     """One end of a path: its station, the address it has, and the interface by which most leaves (None: not known).
 
     Its tap watches all interfaces: by policy, or by equal-cost routes, some may leave or come by another one.
@@ -61,10 +61,10 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
-class Eye:
+class Observer:
     """What an open socket is for: `kind` is "tap", "socket", "control" or "answers"; `protocol` of a "socket"."""
 
-    end: End
+    end: Endpoint
     kind: str
     protocol: int | None = None
 
@@ -82,14 +82,14 @@ def no_route(source: str, target: str, error: OSError) -> PathUnavailable:
     return PathUnavailable(f"no route to {target} from {source}: {error.strerror}")
 
 
-def near_end(near: Station | RemoteStation, target: str, source: str) -> End:
+def near_end(near: Station | RemoteStation, target: str, source: str) -> Endpoint:
     """The end that sends to the target first. Raises PathUnavailable: see `no_route`.
 
     What is sent to a link-local address leaves by the interface that its zone names, whichever address that is.
     """
     try:
         address, interface, _ = near.route(target)
-        end = End(near, address, interface)
+        end = Endpoint(near, address, interface)
         if "%" in target:
             near.send_from(end.zoned)
     except OSError as error:
@@ -97,13 +97,13 @@ def near_end(near: Station | RemoteStation, target: str, source: str) -> End:
     return end
 
 
-def refuse_itself(end: End, target: str, source: str) -> None:
+def refuse_itself(end: Endpoint, target: str, source: str) -> None:
     """Raise PathUnavailable where the way from an end to the target leaves no host: nothing is to be learnt."""
     if end.address == target or end.interface == "lo":
         raise PathUnavailable(f"{target} is {source} itself: pytest suites/loopback measures that")
 
 
-def open_sender(end: End, protocol: int, family: Family, *, routed: bool, wellformed: bool = False) -> int:
+def open_sender(end: Endpoint, protocol: int, family: Family, *, routed: bool, wellformed: bool = False) -> int:
     """Open a raw socket that sends this number from an end. Raises OSError with the errno of socket().
 
     No kernel has a raw socket for 0. Over an IPv4 path (`routed`) it is sent all the same, in a header of our own; on
@@ -127,7 +127,7 @@ def refusal(error: OSError) -> str:
     return errorcode.get(error.errno, str(error.errno))
 
 
-def far_end(far: Station | RemoteStation, target: str) -> End:
+def far_end(far: Station | RemoteStation, target: str) -> Endpoint:
     """The end that the target's address leads to. Raises OSError.
 
     If the host owns the address, that is what it sends from. If not, a translator may put it on: then the control's
@@ -139,9 +139,9 @@ def far_end(far: Station | RemoteStation, target: str) -> End:
     except OSError as error:
         if error.errno != EADDRNOTAVAIL or is_link_local(target):
             raise
-        return End(far, _own_address(far, target), None, bind=family_of(target).anywhere)
+        return Endpoint(far, _own_address(far, target), None, bind=family_of(target).anywhere)
     far.discard(handle)
-    return End(far, target, None)
+    return Endpoint(far, target, None)
 
 
 def _own_address(far: Station | RemoteStation, target: str) -> str:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Self
 
 from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.measure.path.confirmed import HELD_BACK, Confirmed, Numbered
-from pytest_hdp.measure.path.endpoints import End, Eye, PathUnavailable, open_sender, refusal
+from pytest_hdp.measure.path.endpoints import Endpoint, Observer, PathUnavailable, open_sender, refusal
 from pytest_hdp.measure.path.traffic import Traffic
 from pytest_hdp.packet.carrier import RUN_ID_IN_UDP, run_id_offsets, run_id_places
 from pytest_hdp.packet.family import family_of
-from pytest_hdp.packet.tag import RUN_ID_SIZE, Sealer
+from pytest_hdp.packet.tag import RUN_ID_SIZE, Tagger
 from pytest_hdp.vantage import bpf
 from pytest_hdp.vantage.clock import SYSTEM, Clock
 from pytest_hdp.vantage.remote.client import RemoteStation
@@ -26,7 +26,7 @@ from pytest_hdp.vantage.station import Station
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
-    from pytest_hdp.judge.result import PathName
+    from pytest_hdp.judge.result import PathInfo
     from pytest_hdp.lab.topology import Lab
     from pytest_hdp.measure.ledger.probes import Recorder
     from pytest_hdp.vantage.station import Observation
@@ -46,11 +46,11 @@ class OpenPath:
 
     def __init__(
         self,
-        name: PathName,
-        near: End,
-        far: End | None,
+        name: PathInfo,
+        near: Endpoint,
+        far: Endpoint | None,
         *,
-        others: tuple[End, ...] = (),
+        others: tuple[Endpoint, ...] = (),
         buffer: int | None = None,
         clock: Clock = SYSTEM,
         token: Callable[[int], bytes] = secrets.token_bytes,
@@ -62,9 +62,9 @@ class OpenPath:
         self.lab: Lab | None = None
         self.witness: Recorder | None = None
         self.run_id = token(RUN_ID_SIZE)
-        self.sealer = Sealer(token(32), self.run_id)
-        self.eyes: dict[tuple[int, int], Eye] = {}
-        self.subscribers: list[Callable[[Eye, Observation], None]] = []
+        self.tagger = Tagger(token(32), self.run_id)
+        self.eyes: dict[tuple[int, int], Observer] = {}
+        self.subscribers: list[Callable[[Observer, Observation], None]] = []
         self._inboxes: dict[tuple[int, int], deque[Observation]] = {}
         self._senders: dict[tuple[Direction, int, bool], int | str] = {}
         self._listeners: dict[tuple[int, int], int | str] = {}
@@ -109,21 +109,21 @@ class OpenPath:
         """A probe index that this path has not used yet."""
         return next(self._indices)
 
-    def beside(self, name: PathName, near: End) -> OpenPath:
+    def beside(self, name: PathInfo, near: Endpoint) -> OpenPath:
         """The same path from one of the `others`, under the very same eyes, run id and indices."""
         path = copy(self)
         path.name, path.near, path._senders, path.traffic = name, near, {}, Traffic()
         path.controls = {**self.controls, id(near): self._open_control(near)}
         return path
 
-    def sender_end(self, direction: Direction) -> End:
+    def sender_end(self, direction: Direction) -> Endpoint:
         """The end that sends in this direction."""
         end = self.near if direction is Direction.FORWARD else self.far
         if end is None:
             raise ValueError("without an agent there is no reverse direction")
         return end
 
-    def receiver_end(self, direction: Direction) -> End | None:
+    def receiver_end(self, direction: Direction) -> Endpoint | None:
         """The end with eyes that receives in this direction, if there is one."""
         return self.far if direction is Direction.FORWARD else self.near
 
@@ -158,7 +158,7 @@ class OpenPath:
                 self._listeners[key] = refusal(error)
             else:
                 self._listeners[key] = handle
-                self.watch(end, handle, Eye(end, "socket", protocol))
+                self.watch(end, handle, Observer(end, "socket", protocol))
         return self._listeners[key]
 
     def open_ahead(self, trains: Iterable[Train]) -> None:
@@ -177,7 +177,7 @@ class OpenPath:
             except AgentGone as error:
                 raise PathUnavailable(str(error.strerror)) from error
 
-    def send(self, end: End, handle: int, data: bytes, address: str, packet: Numbered, port: int = 0) -> None:
+    def send(self, end: Endpoint, handle: int, data: bytes, address: str, packet: Numbered, port: int = 0) -> None:
         """Send one packet from an end; `packet.errno` is set if it is refused there, if that is far away, later."""
         if end is not self.near and not self.confirmed.take(address, packet.index):
             packet.errno = HELD_BACK
@@ -197,7 +197,7 @@ class OpenPath:
         while not done():
             self.look(1.0)
 
-    def learn_address(self, end: End, address: str) -> None:
+    def learn_address(self, end: Endpoint, address: str) -> None:
         """Take it from a packet that arrived which of its addresses a translator leads to, for all that it answers."""
         if end.bind is not None and address != self.name.target:
             end.address = address
@@ -208,7 +208,7 @@ class OpenPath:
         if (address := self.confirmed.came_back(index)) and self.far is not None and self.far.remote is not None:
             self.far.remote.came_back(address)
 
-    def watch(self, end: End, handle: int, eye: Eye) -> None:
+    def watch(self, end: Endpoint, handle: int, eye: Observer) -> None:
         """Hand what a socket at an end sees to the subscribers, as seen by this eye."""
         self.eyes[id(end), handle] = eye
 
@@ -241,16 +241,16 @@ class OpenPath:
                     for subscriber in self.subscribers:
                         subscriber(eye, observation)
 
-    def deliver_to(self, end: End, handle: int, inbox: deque[Observation]) -> None:
+    def deliver_to(self, end: Endpoint, handle: int, inbox: deque[Observation]) -> None:
         """Put what a socket opened by somebody else sees into their inbox, whoever looks at the path's sockets."""
         self._inboxes[id(end), handle] = inbox
 
-    def forget(self, end: End, handle: int) -> None:
+    def forget(self, end: Endpoint, handle: int) -> None:
         """Close a socket that somebody else opened at one of the ends."""
         self._inboxes.pop((id(end), handle), None)
         end.station.discard(handle)
 
-    def new_drops(self) -> list[Eye]:
+    def new_drops(self) -> list[Observer]:
         """The eyes that dropped packets for want of buffer since this was last asked; far ones, until `ask`."""
         dropped = []
         for end in self._ends:
@@ -287,13 +287,13 @@ class OpenPath:
             self._programs[offsets] = bpf.assemble(bpf.matching(self.run_id, offsets, family=self.family, tap=False))
         return self._programs[offsets]
 
-    def _open_tap(self, end: End) -> None:
+    def _open_tap(self, end: Endpoint) -> None:
         places, to = run_id_places(self.family), self.name.target
         program = bpf.matching(self.run_id, places, family=self.family, icmp_errors_to=to)
-        self.watch(end, end.station.tap(None, program, buffer=self.buffer or TAP_BUFFER), Eye(end, "tap"))
+        self.watch(end, end.station.tap(None, program, buffer=self.buffer or TAP_BUFFER), Observer(end, "tap"))
 
-    def _open_control(self, end: End) -> tuple[int, int]:
+    def _open_control(self, end: Endpoint) -> tuple[int, int]:
         program = bpf.matching_datagram(self.run_id, (RUN_ID_IN_UDP,))
         handle, port = end.station.datagram(end.bind or end.address, 0, program)
-        self.watch(end, handle, Eye(end, "control"))
+        self.watch(end, handle, Observer(end, "control"))
         return handle, port

@@ -6,7 +6,7 @@ from errno import EPIPE, errorcode
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Form
-from pytest_hdp.measure.ledger.probes import Entry
+from pytest_hdp.measure.ledger.probes import SentProbe
 from pytest_hdp.measure.path.endpoints import PathUnavailable
 from pytest_hdp.packet import carrier
 from pytest_hdp.packet.checksums import checksum
@@ -26,7 +26,7 @@ USUAL_PORTS = Header()
 def sealed(path: OpenPath, protocol: int, index: int, content: bytes, now: int, ports: Header = USUAL_PORTS) -> bytes:
     """HDP header (sent at `now`, ns), tag and encoded content of a packet under a protocol number."""
     header = Header(ports.source_port, ports.destination_port, now).pack()
-    return header + path.sealer.seal(protocol, index, header, content) + content
+    return header + path.tagger.make_tag(protocol, index, header, content) + content
 
 
 def balanced(hdp: bytes) -> bytes:
@@ -79,14 +79,14 @@ def send_probe(
     content: bytes,
     address: str,
     ports: Header | None = None,
-) -> Entry:
+) -> SentProbe:
     """Send one probe of a train in round `number` and register it before it leaves."""
     now = path.clock.time_ns()
     index = path.next_index()
     hdp = sealed(path, train.protocol, index, content, now, ports or USUAL_PORTS)
     end = path.sender_end(train.direction)
     data = made(path, train, hdp, address)
-    entry = Entry(index, number, train, data, data.find(hdp), len(hdp), now, path.clock.monotonic())
+    entry = SentProbe(index, number, train, data, data.find(hdp), len(hdp), now, path.clock.monotonic())
     entry.handed, entry.heard = False, hears(path, train)
     ledger.add(entry)
     if path.traffic.solicits(train):

@@ -21,20 +21,20 @@ from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.measure.control.control import MEETING
 from pytest_hdp.measure.interest import by_interest
 from pytest_hdp.measure.location.locate import Locator, ask_again
-from pytest_hdp.measure.location.located import Kinds
-from pytest_hdp.measure.path.endpoints import Eye
+from pytest_hdp.measure.location.located import GroupTracker
+from pytest_hdp.measure.path.endpoints import Observer
 from pytest_hdp.measure.path.sending import USUAL_PORTS
 from pytest_hdp.measure.path.waiting import Waiting, pause
 from pytest_hdp.measure.schedule.answers import replying
 from pytest_hdp.measure.schedule.asking import LEAST_WAIT, Asking
-from pytest_hdp.measure.schedule.icmp_budget import NEAR, WITNESSES, Budget, Sent
+from pytest_hdp.measure.schedule.icmp_budget import ANSWERS_BEHIND, NEAR, Budget, Sent
 from pytest_hdp.measure.schedule.meeting import greet_unwatched
 from pytest_hdp.measure.schedule.silence import over
 from pytest_hdp.vantage import bpf
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
-    from pytest_hdp.measure.ledger.probes import Entry
+    from pytest_hdp.measure.ledger.probes import SentProbe
     from pytest_hdp.measure.schedule.knowledge import Knowledge
     from pytest_hdp.vantage.station import Observation
 
@@ -60,7 +60,7 @@ class Agentless:
         self.know = know
         self.asking = Asking(know)
         self._queue: deque[Train] = deque()
-        self._kinds = Kinds()
+        self._kinds = GroupTracker()
         self._share = MOST_SUSPECTS  # of the silent numbers are asked in one step
         self._rest = 0.0  # seconds before such a step
         self._doubts_until = math.inf
@@ -73,7 +73,7 @@ class Agentless:
         know.open_sockets()
         if kinds := replying({train.protocol for train in know.plan.trains if train.form is Form.WELLFORMED}):
             near, answers = know.path.near, bpf.answers(know.path.name.target, kinds, USUAL_PORTS.source_port)
-            know.path.watch(near, near.station.tap(None, answers, know.path.buffer), Eye(near, "answers"))
+            know.path.watch(near, near.station.tap(None, answers, know.path.buffer), Observer(near, "answers"))
         yield from greet_unwatched(know)
         yield from self._find_calibrator()
         self._queue.extend(by_interest(know.open_trains()))
@@ -89,7 +89,7 @@ class Agentless:
     def _find_calibrator(self) -> Waiting[None]:
         """Find something that the target answers for, to hold every silence against."""
         for trains in CALIBRATORS:
-            if self.asking.calibrator is None:
+            if self.asking.reference_probe is None:
                 yield from self.asking.ask_together(trains)
         if self.know.plan.earlier is not None and self.know.plan.earlier < USED_UP:
             yield from self._wait_for_the_target()
@@ -101,7 +101,7 @@ class Agentless:
         """
         there = any(each.came for each in self.know.control.of_round(MEETING))
         until = self.know.clock.monotonic() + LONGEST_WAIT
-        while there and self.asking.calibrator is None and self.know.clock.monotonic() < until:
+        while there and self.asking.reference_probe is None and self.know.clock.monotonic() < until:
             yield from pause(self.know.clock, self._chance.uniform(0.5, 1.0) * LEISURE)
             yield from self.asking.ask_together(CALIBRATORS[0][:1])
 
@@ -113,19 +113,19 @@ class Agentless:
         fruitless = 0
         while self._more_to_ask() and fruitless < FRUITLESS:
             new = [self._queue.popleft() for _ in range(min(BURST, len(self._queue)))]
-            calibrator = self.asking.calibrator
-            if calibrator is None and not new:
+            reference_probe = self.asking.reference_probe
+            if reference_probe is None and not new:
                 return None
-            suspects = self._some_suspects()
-            yield from self._leave_alone(len(suspects))
+            unanswered = self._some_suspects()
+            yield from self._leave_alone(len(unanswered))
             yield from pause(self.know.clock, 0.0 if new else self._rest)
-            entries, fruitful = yield from self.asking.ask_together(suspects, [*new, *self.asking.witnesses()])
+            entries, fruitful = yield from self.asking.ask_together(unanswered, [*new, *self.asking.reference_probes()])
             if not new:
                 self._suit_routers(entries, fruitful=fruitful)
-            if calibrator is not None and not self.asking.by_target(entries[-1]):
+            if reference_probe is not None and not self.asking.by_target(entries[-1]):
                 self._put_back(new, entries)
                 return self.asking.sent[entries[-1].index].first
-            if calibrator is not None:
+            if reference_probe is not None:
                 # the last decides whether they count, so it can't be one
                 self.asking.certain.append((entries[:-1], True))
             self.asking.suspect(new)
@@ -142,14 +142,14 @@ class Agentless:
             calibrating = not self._queue or budget.most is None or fruitless >= PATIENCE
             count = 0 if calibrating else 1 if careful else budget.credit(self.know.clock.monotonic())
             new = [self._queue.popleft() for _ in range(min(count, len(self._queue)))]
-            known = [self.asking.calibrator] if calibrating and self.asking.calibrator is not None else []
-            few = len(self.asking.suspects) <= PATIENCE
-            suspects = self._some_suspects() if careful or budget.sure or few or not self._queue else []
-            hops = self.asking.hop_witnesses() if suspects else []
-            if suspects and budget.trusted_from < math.inf:
+            known = [self.asking.reference_probe] if calibrating and self.asking.reference_probe is not None else []
+            few = len(self.asking.unanswered) <= PATIENCE
+            unanswered = self._some_suspects() if careful or budget.sure or few or not self._queue else []
+            hops = self.asking.hop_reference_probes() if unanswered else []
+            if unanswered and budget.trusted_from < math.inf:
                 yield from self._until_trusted(budget)
-            trusted = bool(suspects) and budget.trusted_from <= self.know.clock.monotonic()
-            entries, learnt = yield from self.asking.ask_together(suspects, [*hops, *new, *known])
+            trusted = bool(unanswered) and budget.trusted_from <= self.know.clock.monotonic()
+            entries, learnt = yield from self.asking.ask_together(unanswered, [*hops, *new, *known])
             barren = 0 if learnt else barren + 1  # what is known to be answered may be, and teach nothing for ever
             if trusted:
                 self.asking.certain.append((entries, False))
@@ -195,17 +195,17 @@ class Agentless:
             yield from pause(clock, earned + self._chance.random() * budget.earned_in - clock.monotonic())
         self._crowded += 1
 
-    def _leave_alone(self, suspects: int) -> Waiting[None]:
+    def _leave_alone(self, unanswered: int) -> Waiting[None]:
         """Ask nothing for so long that the witnesses will tell of all these silences (see `certainly_there`)."""
-        if suspects:
-            yield from pause(self.know.clock, 2 * ((suspects + WITNESSES) * self.asking.gap + self.asking.wait))
+        if unanswered:
+            yield from pause(self.know.clock, 2 * ((unanswered + ANSWERS_BEHIND) * self.asking.gap + self.asking.wait))
 
     def _more_to_ask(self) -> bool:
         """Whether there is anything left to ask, and time for it: each silence may take long, and they are many."""
         now = self.know.clock.monotonic()
         if not self._queue and self._doubts_until == math.inf:
             self._doubts_until = now + LONGEST_DOUBT
-        return bool(self._queue) or (bool(self.asking.suspects) and now < self._doubts_until)
+        return bool(self._queue) or (bool(self.asking.unanswered) and now < self._doubts_until)
 
     def _goes_on(self, budget: Budget, fruitless: int) -> bool:
         return budget.guess <= LONGEST_GAP and fruitless < FRUITLESS
@@ -215,13 +215,13 @@ class Agentless:
         while self._queue:
             yield from self.asking.ask_together([self._queue.popleft() for _ in range(min(BURST, len(self._queue)))])
 
-    def _put_back(self, new: Sequence[Train], entries: Sequence[Entry]) -> None:
+    def _put_back(self, new: Sequence[Train], entries: Sequence[SentProbe]) -> None:
         """Suspect what was asked in vain before the last that was answered; ask again for what was asked behind it."""
         answered = [position for position, entry in enumerate(entries) if over(entry)]
         before = {entry.train for entry in entries[: answered[-1] if answered else 0]}
-        known = self.asking.references.unexplained.union(self.asking.suspects)
+        known = self.asking.references.unexplained.union(self.asking.unanswered)
         silent = [train for train in new if train not in known and not self.know.judged(train)]
-        self.asking.suspects += [train for train in silent if train in before]
+        self.asking.unanswered += [train for train in silent if train in before]
         self._queue.extendleft(reversed([train for train in silent if train not in before]))
 
     def _some_suspects(self) -> list[Train]:
@@ -229,19 +229,19 @@ class Agentless:
 
         Before some an echo is sent: else each step is of as many packets, and periodic loss always hits the same ones.
         """
-        if self.asking.suspects and self._chance.random() < 0.5:
+        if self.asking.unanswered and self._chance.random() < 0.5:
             self.know.control.send(Direction.FORWARD, MEETING, echo=True)
         in_time = max(1, int(NEAR / 2 / self.asking.gap))
-        ordered = sorted(self.asking.suspects, key=lambda train: len(self.know.ledger.trains.get(train, ())))
+        ordered = sorted(self.asking.unanswered, key=lambda train: len(self.know.ledger.trains.get(train, ())))
         return ordered[: min(self._share, in_time)]
 
-    def _suit_routers(self, entries: Sequence[Entry], *, fruitful: bool) -> None:
+    def _suit_routers(self, entries: Sequence[SentProbe], *, fruitful: bool) -> None:
         """Ask for fewer at a time, and later, where a router that rejects had no error left for what it is known for.
 
         To ask a Linux router in vain takes from its budget too if it rejects by its routes (ip_error in
         net/ipv4/route.c, and then icmp_send): who asks again and again within its two seconds never hears of it.
         """
-        routers = set(self.asking.speakers.items()) - {(self.know.path.name.target, self.asking.calibrator)}
+        routers = set(self.asking.responders.items()) - {(self.know.path.name.target, self.asking.reference_probe)}
         trains = {train for _, train in routers}
         missed = [each for each in entries if each.train in trains and not over(each)]
         if routers and missed:
@@ -252,10 +252,10 @@ class Agentless:
 
     def seconds_left(self) -> float | None:
         """What the rest will take: an ICMP error for each number, and a few that the silent ones are held against."""
-        asked = len(self._queue) + (self.know.plan.pace.rounds if self.asking.suspects else 0)
+        asked = len(self._queue) + (self.know.plan.pace.rounds if self.asking.unanswered else 0)
         if self.asking.budget is not None:
             return asked * (self.asking.budget.most or self.asking.budget.guess)
-        return len(self._queue) * 2 * self.asking.gap if self.asking.speakers else None
+        return len(self._queue) * 2 * self.asking.gap if self.asking.responders else None
 
     def _locate(self) -> Waiting[None]:
         """Find where the silent and rejected ones died: a few of each kind climb, and stand for the rest of it.
@@ -282,7 +282,7 @@ class Agentless:
 
     # As any strategy
 
-    def file(self, eye: Eye, observation: Observation) -> None:
+    def file(self, eye: Observer, observation: Observation) -> None:
         """File what was seen."""
         if not self.asking.file(eye, observation) and eye.kind == "tap":
             now = self.know.clock.monotonic()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.judge.verdict import Direction
-    from pytest_hdp.measure.ledger.probes import Entry
+    from pytest_hdp.measure.ledger.probes import SentProbe
     from pytest_hdp.measure.schedule.doubts import Send
     from pytest_hdp.measure.schedule.knowledge import Knowledge
 
@@ -174,7 +174,7 @@ class Alone:
         """
         pace, lost, living = TIMES * max(self.rate, 1.0), False, self.crowd.living
         while not lost and living and pace <= TIMES * SLOW and self.know.path.gone is None:
-            sent: list[Entry] = []
+            sent: list[SentProbe] = []
             for at in range(int(pace * EVENLY)):
                 sent += yield from self._volley([living[at % len(living)]], send)
                 yield from pause(self.know.clock, 1 / pace)
@@ -201,7 +201,7 @@ class Alone:
         """Rest, and send the rounds of the sweep again, evenly. How many of what counts were lost, and sent."""
         pace = self.know.plan.pace
         yield from pause(self.know.clock, REST)
-        sent: list[Entry] = []
+        sent: list[SentProbe] = []
         for _ in range(pace.rounds):
             for train in self._shuffle.sample(trains, len(trains)):
                 sent += yield from self._volley([train], send)
@@ -226,7 +226,7 @@ class Alone:
         if self._fewer:
             several = several[: max(1, len(several) - max(1, len(several) // 8))]
         most = min(MOST_AT_ONCE, max(MANY, int(rate * SPAN)) + 2 * self.burst)
-        sent: list[Entry] = []
+        sent: list[SentProbe] = []
         spread = self.know.control.times.spread
         apart = APART * spread if spread >= JITTERS else 0.0  # what is sent so much later does not come first
         while len(sent) < most and self.know.path.gone is None:
@@ -251,7 +251,7 @@ class Alone:
             return False
         return True
 
-    def _volley(self, trains: Sequence[Train], send: Send, *, apart: float = 0.0) -> Waiting[list[Entry]]:
+    def _volley(self, trains: Sequence[Train], send: Send, *, apart: float = 0.0) -> Waiting[list[SentProbe]]:
         """Send one packet of each at once, in a round of their own; `apart`: seconds between the first and the rest.
 
         The first are as many as came through after the last rest, half of all where that is not known: those are the

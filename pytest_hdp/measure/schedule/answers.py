@@ -11,14 +11,14 @@ from pytest_hdp.packet.view import view
 
 if TYPE_CHECKING:
     from pytest_hdp.measure.ledger.ledger import Ledger
-    from pytest_hdp.measure.ledger.probes import Entry
+    from pytest_hdp.measure.ledger.probes import SentProbe
     from pytest_hdp.packet.view import PacketView
 
 MOST_REPLIES = 8  # kept of one probe
 BY_TAG, BY_NUMBER = "our tag", "a number that only our packet told"
 
 
-def read_answer(ledger: Ledger, time: int, packet: PacketView | None, target: str) -> tuple[Entry, Reply] | None:
+def read_answer(ledger: Ledger, time: int, packet: PacketView | None, target: str) -> tuple[SentProbe, Reply] | None:
     """The probe that a packet from the target replies to, and the reply; None for anything else.
 
     Either it is an echo reply with our tag, or of a protocol that acknowledges what was sent (`packet.replies`). A

@@ -16,7 +16,7 @@ from pytest_hdp.measure.control.control import MEETING, NANOSECONDS, PACKET_OUTG
 from pytest_hdp.measure.control.counting import rounds
 from pytest_hdp.measure.path.waiting import Waiting, answered, pause
 from pytest_hdp.measure.schedule.answers import file_answer
-from pytest_hdp.measure.schedule.icmp_budget import NEAR, WITNESSES, Budget, Sent, certainly_there
+from pytest_hdp.measure.schedule.icmp_budget import ANSWERS_BEHIND, NEAR, Budget, Sent, certainly_there
 from pytest_hdp.measure.schedule.overheard import Overheard
 from pytest_hdp.measure.schedule.references import REFERENCES, REST, References
 from pytest_hdp.measure.schedule.silence import (
@@ -25,20 +25,20 @@ from pytest_hdp.measure.schedule.silence import (
     by_stack_of,
     by_word_of,
     came_back,
+    confirmed_rounds,
     lost_of,
     not_proven,
     over,
     proven,
     rejecting,
     unanswered_of,
-    vouched,
 )
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.measure.control.counting import ControlEntry
-    from pytest_hdp.measure.ledger.probes import Entry
-    from pytest_hdp.measure.path.endpoints import Eye
+    from pytest_hdp.measure.ledger.probes import SentProbe
+    from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.measure.schedule.knowledge import Knowledge
     from pytest_hdp.vantage.station import Observation
 
@@ -54,8 +54,8 @@ RECENT = 512  # probes among which the answers before and after a silent one are
 class Asking:
     """The part of a measurement without an agent that asks and concludes; what to ask when is a strategy's.
 
-    `budget`: the target's, once it is known to have one. `suspects`: numbers that were silent, and are asked again.
-    `silences`: how often beside an answer. `speakers`: by address, what each that sends errors is known to answer.
+    `budget`: the target's, once it is known to have one. `unanswered`: numbers that were silent, and are asked again.
+    `silences`: how often beside an answer. `responders`: by address, what each that sends errors is known to answer.
     `sent`: when each probe was. `climbed`: when trains climbed last. `certain`: steps that tell how much is lost, where
     echoes do not. `gap`: seconds between packets of a burst. `references`: whose word it is. `overheard`: to others.
     """
@@ -63,9 +63,9 @@ class Asking:
     def __init__(self, know: Knowledge) -> None:
         self.know = know
         self.budget: Budget | None = None
-        self.suspects: list[Train] = []
+        self.unanswered: list[Train] = []
         self.silences: Counter[Train] = Counter()
-        self.speakers: dict[str, Train] = {}
+        self.responders: dict[str, Train] = {}
         self.sent: dict[int, Sent] = {}
         self.climbed: Sent | None = None
         self.certain: list[Step] = []
@@ -74,17 +74,17 @@ class Asking:
         self.gap = max(FAST_GAP, (1 + ECHOES) / know.plan.pace.rate)
         self._echoes: dict[int, list[ControlEntry]] = {}
         self._came: dict[tuple[int, str], float] = {}
-        self._recent: deque[Entry] = deque(maxlen=RECENT)
-        self._vouched: set[int] = set()
+        self._recent: deque[SentProbe] = deque(maxlen=RECENT)
+        self._confirmed_rounds: set[int] = set()
         self._loss: tuple[int, int] | None = None
         self._asked_for = frozenset(know.plan.trains)
         self._seen: Circumstances | None = None
         self._stack_speaks = False
 
     @property
-    def calibrator(self) -> Train | None:
+    def reference_probe(self) -> Train | None:
         """What the target is known to answer."""
-        return self.speakers.get(self.know.path.name.target)
+        return self.responders.get(self.know.path.name.target)
 
     @property
     def wait(self) -> float:
@@ -95,13 +95,13 @@ class Asking:
             return FIRST_WAIT
         return min(LONGEST_WAIT, max(LEAST_WAIT, 2 * self.know.control.patience))
 
-    def ask_together(self, trains: Sequence[Train], behind: Sequence[Train] = ()) -> Waiting[tuple[list[Entry], bool]]:
+    def ask_together(self, trains: Sequence[Train], behind: Sequence[Train] = ()) -> Waiting[Step]:
         """Ask for all of these, one right behind the other, wait for the answers, and conclude.
 
         `behind`: what is asked when the others' answers should have come, so that none of these overtakes any of those.
         Returns the probes in the order they were sent, and whether anything was learnt.
         """
-        entries: list[Entry] = []
+        entries: list[SentProbe] = []
         with_echo = any(each.came for each in self.know.control.of_round(MEETING))
         for group in filter(None, (trains, behind)):
             for train in group:
@@ -113,7 +113,7 @@ class Asking:
             )
         return entries, self._conclude(entries)
 
-    def ask(self, train: Train) -> Entry:
+    def ask(self, train: Train) -> SentProbe:
         """Send one probe behind two echoes; the three are a round of their own. So soon little else tells of loss."""
         number = self.know.rounds
         self.know.rounds += 1
@@ -125,7 +125,7 @@ class Asking:
         self._recent.append(entry)
         return entry
 
-    def _is_known(self, entry: Entry, with_echo: bool) -> bool:
+    def _is_known(self, entry: SentProbe, with_echo: bool) -> bool:
         """Whether it is over, and its control too: a router's error comes sooner than the echo of a farther target.
 
         `with_echo`: the first echoes, which are sent before anything else, were answered.
@@ -136,13 +136,13 @@ class Asking:
             return True
         return any(echo.came for echo in self._echoes[entry.index])
 
-    def _conclude(self, entries: Sequence[Entry]) -> bool:
+    def _conclude(self, entries: Sequence[SentProbe]) -> bool:
         """Take the answers, also late ones to what was asked before; count the silences that mean something."""
         fruitful, overflowed = False, bool(self.know.path.new_drops())
         self._forget_circumstances()
         for entry in entries:
             for report in filter(rejecting, entry.icmp):
-                self._learn_speaker(report, entry)
+                self._learn_responder(report, entry)
         spoke = self.spoke()
         for entry in entries:
             if over(entry):
@@ -153,14 +153,14 @@ class Asking:
                 self.know.spoil(entry.round, BUDGET_SPENT)
         if back := [place for place, entry in enumerate(entries) if came_back(entry, self.know.path.near.address)]:
             # something came back: that is a control too, where echoes are dropped
-            self._vouched |= {entry.round for entry in entries[: back[-1] + 1]}
-        for train in [each for each in self.suspects if any(map(over, self.know.ledger.trains.get(each, ())))]:
+            self._confirmed_rounds |= {entry.round for entry in entries[: back[-1] + 1]}
+        for train in [each for each in self.unanswered if any(map(over, self.know.ledger.trains.get(each, ())))]:
             fruitful |= self.settle_one(train)
         return fruitful
 
     def spoke(self) -> dict[str, list[Sent]]:
         """When what each that is known to answer did answer was sent, of late and in this order."""
-        spoke: dict[str, list[Sent]] = {address: [] for address in self.speakers}
+        spoke: dict[str, list[Sent]] = {address: [] for address in self.responders}
         for entry in self._recent:
             for source in {report.source for report in filter(rejecting, entry.icmp)} & spoke.keys():
                 spoke[source].append(Sent(self.sent[entry.index].first, self.came(entry, source)))
@@ -169,7 +169,7 @@ class Asking:
                 insort(answered, self.climbed)
         return spoke
 
-    def came(self, entry: Entry, source: str) -> float:
+    def came(self, entry: SentProbe, source: str) -> float:
         """By when this one had answered: its first answer was here, in seconds of the clock."""
         if (entry.index, source) not in self._came:
             first = min(report.time for report in filter(rejecting, entry.icmp) if report.source == source)
@@ -178,19 +178,19 @@ class Asking:
             self._came[entry.index, source] = min(now, self.sent[entry.index].last + took) if sensible else now
         return self._came[entry.index, source]
 
-    def _all_could_answer(self, entry: Entry, spoke: Mapping[str, Sequence[Sent]]) -> bool:
+    def _all_could_answer(self, entry: SentProbe, spoke: Mapping[str, Sequence[Sent]]) -> bool:
         """Whether each that is known to answer certainly had an error to send when this probe came by."""
         asked, target = self.sent[entry.index].first, self.know.path.name.target
         earned_in = math.inf if self.budget is None else self.budget.earned_in
         apart, others = min(LEAST_WAIT, self.wait), self.overheard.of
-        return self.calibrator is not None and all(
+        return self.reference_probe is not None and all(
             certainly_there(asked, answered, earned_in, apart=apart, others=others(address))
             if address == target
             else certainly_there(asked, answered, apart=apart, near=NEAR, others=others(address))
             for address, answered in spoke.items()
         )
 
-    def _learn_speaker(self, report: IcmpReport, entry: Entry) -> None:
+    def _learn_responder(self, report: IcmpReport, entry: SentProbe) -> None:
         """Note who answers, and what: from now on silence counts only beside an answer of each of them."""
         took = (report.time - entry.sent_at) / NANOSECONDS
         if self.know.control.round_trip is None and 0 < took <= self.know.clock.monotonic() - entry.asked_at:
@@ -198,17 +198,17 @@ class Asking:
         target = report.source == self.know.path.name.target
         if target and not self._stack_speaks and self._by_stack(entry):
             self._stack_speaks = True  # what its firewall said tells nothing about what its stack would have said
-            self.speakers[report.source] = entry.train
-        if target or len(self.speakers) <= MOST_HOPS:
-            self.speakers.setdefault(report.source, entry.train)
+            self.responders[report.source] = entry.train
+        if target or len(self.responders) <= MOST_HOPS:
+            self.responders.setdefault(report.source, entry.train)
 
-    def _take_silence(self, entry: Entry) -> bool:
+    def _take_silence(self, entry: SentProbe) -> bool:
         train = entry.train
         if self.know.judged(train) or train not in self._asked_for:
             return False
         self.silences[train] += 1
-        if train not in self.suspects:
-            self.suspects.append(train)
+        if train not in self.unanswered:
+            self.unanswered.append(train)
         if self._proven(train) or self.silences[train] >= self.know.plan.pace.most_rounds:
             self.settle_one(train)
         return True
@@ -229,25 +229,25 @@ class Asking:
     def _echoed(self, control: Sequence[RoundControl]) -> bool:
         return self.know.control.round_trip is not None and any(each.delivered for each in control)
 
-    def witnesses(self) -> list[Train]:
+    def reference_probes(self) -> list[Train]:
         """What is known to be answered, by each that answers, twice; the target's come last."""
-        return [*self.hop_witnesses(), *([self.calibrator] * WITNESSES if self.calibrator is not None else [])]
+        return [*self.hop_reference_probes(), *filter(None, [self.reference_probe] * ANSWERS_BEHIND)]
 
     def suspect(self, trains: Sequence[Train]) -> None:
         """Count these as silent so far, unless more is known."""
-        known = self.references.unexplained.union(self.suspects)
-        self.suspects += [each for each in trains if each not in known and not self.know.judged(each)]
+        known = self.references.unexplained.union(self.unanswered)
+        self.unanswered += [each for each in trains if each not in known and not self.know.judged(each)]
 
-    def hop_witnesses(self) -> list[Train]:
+    def hop_reference_probes(self) -> list[Train]:
         """What is known to be answered by each router that rejects, twice."""
         target = self.know.path.name.target
-        return [train for address, train in self.speakers.items() if address != target for _ in range(WITNESSES)]
+        return [train for address, train in self.responders.items() if address != target for _ in range(ANSWERS_BEHIND)]
 
-    def by_target(self, entry: Entry) -> bool:
+    def by_target(self, entry: SentProbe) -> bool:
         """Whether the target answered this probe: by its stack, or, where that keeps silent, by its firewall."""
         return self._by_stack(entry) if self._stack_speaks else by_word_of(self.know.path.name.target, entry)
 
-    def _by_stack(self, entry: Entry) -> bool:
+    def _by_stack(self, entry: SentProbe) -> bool:
         datagram = entry.train.protocol in WITH_A_PORT and self.references.firewall_says_port
         return not datagram and by_stack_of(self.know.path.name.target, entry)
 
@@ -262,8 +262,8 @@ class Asking:
 
     def settle_one(self, train: Train) -> bool:
         """Judge a train. Whether that was new."""
-        if train in self.suspects:
-            self.suspects.remove(train)
+        if train in self.unanswered:
+            self.unanswered.remove(train)
         if self.know.judged(train) or train not in self._asked_for:
             return False
         judgement = self.judge(train)
@@ -283,7 +283,7 @@ class Asking:
         """An answer of the target is a control of its round, and of those of the same step before it."""
         if self._seen is None:
             usual = self.know.circumstances(train, more_rounds=False)
-            control = vouched(usual.control, self._vouched, echoes=self._echoed(usual.control))
+            control = confirmed_rounds(usual.control, self._confirmed_rounds, echoes=self._echoed(usual.control))
             self._seen = replace(usual, control=control, firewall_says_port=bool(self.references.firewall_says_port))
         return self._seen
 
@@ -292,7 +292,7 @@ class Asking:
         self.know.forget_circumstances()
         self._seen = self._loss = None
 
-    def file(self, eye: Eye, observation: Observation) -> bool:
+    def file(self, eye: Observer, observation: Observation) -> bool:
         """File what was seen, answers by a protocol's own means too. False if it is of nothing that was sent here."""
         _, when, kind, data, _, _ = observation
         incoming = eye.kind == "answers" or (eye.kind == "tap" and kind != PACKET_OUTGOING)

@@ -26,7 +26,7 @@ from pytest_hdp.measure.schedule.side import Watched
 if TYPE_CHECKING:
     from pytest_hdp.judge.containment import Ruling
     from pytest_hdp.judge.result import Judgement
-    from pytest_hdp.measure.path.endpoints import Eye
+    from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.vantage.station import Observation
 
 BURST, FAR_BURST = 0.0005, 0.02  # seconds of the rate that are handed over between two looks
@@ -180,7 +180,7 @@ class Containing:
 
     # As any strategy
 
-    def file(self, eye: Eye, observation: Observation) -> None:
+    def file(self, eye: Observer, observation: Observation) -> None:
         """File what was seen: at an end of theirs, by a witness, or at the far end, where either may come to."""
         ends = {id(side.know.path.near): side for side in self._sides}
         if (own := ends.get(id(eye.end))) is not None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.verdict import Direction
-    from pytest_hdp.measure.ledger.probes import Entry
+    from pytest_hdp.measure.ledger.probes import SentProbe
     from pytest_hdp.measure.schedule.knowledge import Knowledge
 
 CLEAN = 0.9  # of a round's control must have come
@@ -40,11 +40,11 @@ class Crowd:
         self.accused = [each.train for each in waiting if each.verdict in ACCUSED]
         self.members = by_interest(each.train for each in waiting if each.verdict in ACCUSED | {Verdict.INCONCLUSIVE})
 
-    def entries(self, train: Train) -> list[Entry]:
+    def entries(self, train: Train) -> list[SentProbe]:
         """What was sent of a train."""
         return [each for each in self._know.ledger.trains.get(train, ()) if each.errno is None and each.handed]
 
-    def came(self, entry: Entry) -> bool:
+    def came(self, entry: SentProbe) -> bool:
         """Whether a packet came to the socket; to the interface where no socket can be."""
         if entry.delivered:
             return True
@@ -64,16 +64,16 @@ class Crowd:
         """Whether anything of a train ever came."""
         return any(map(self.came, self.entries(train)))
 
-    def all_sent(self) -> list[Entry]:
+    def all_sent(self) -> list[SentProbe]:
         """What was sent of all of them."""
         return [entry for train in self.members for entry in self.entries(train)]
 
-    def timed(self, entries: Iterable[Entry]) -> list[tuple[float, bool]]:
+    def timed(self, entries: Iterable[SentProbe]) -> list[tuple[float, bool]]:
         """When each packet of the living was sent, in seconds of the sender's clock, and whether it came; in order."""
         living = set(self.living)
         return sorted((_sent_at(each) / NANOSECONDS, self.came(each)) for each in entries if each.train in living)
 
-    def note_volley(self, sent: Iterable[Entry]) -> None:
+    def note_volley(self, sent: Iterable[SentProbe]) -> None:
         """Take note of what was sent without a pause between its rounds: of these the first tells that lost some."""
         lost = [entry.round for entry in sent if not self.came(entry)]
         self._later.update(entry.round for entry in sent if lost and entry.round > lost[0])
@@ -138,10 +138,10 @@ class Crowd:
                 found[entry.round, numbers[key]].append((-gap, self.came(entry)))
         return [[came for _, came in sorted(some, key=itemgetter(0))] for _, some in sorted(found.items())]
 
-    def _all_of_its_direction(self) -> list[Entry]:
+    def _all_of_its_direction(self) -> list[SentProbe]:
         trains = self._know.ledger.trains
         return [each for train in trains if train.direction is self.direction for each in self.entries(train)]
 
 
-def _sent_at(entry: Entry) -> int:
+def _sent_at(entry: SentProbe) -> int:
     return entry.left[0].time if entry.left else entry.sent_at

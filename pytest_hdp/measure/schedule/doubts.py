@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_hdp.judge.evidence import Kind, Train
     from pytest_hdp.judge.result import Judgement
-    from pytest_hdp.measure.ledger.probes import Entry
+    from pytest_hdp.measure.ledger.probes import SentProbe
     from pytest_hdp.measure.schedule.knowledge import Knowledge
 
 Send: TypeAlias = "Callable[[Sequence[Train], Direction, int], Waiting[None]]"
@@ -131,7 +131,7 @@ def judged_anew(know: Knowledge, judgement: Judgement) -> Judgement:
     return now if came or now.verdict is not Verdict.INCONCLUSIVE else judgement
 
 
-def ask_for(know: Knowledge, direction: Direction, trains: Sequence[Train], send: Send) -> Waiting[list[Entry]]:
+def ask_for(know: Knowledge, direction: Direction, trains: Sequence[Train], send: Send) -> Waiting[list[SentProbe]]:
     """Send one probe of each, in a round of its own, and wait for errors about all of them. The probes."""
     number = know.rounds
     know.rounds += 1
@@ -142,6 +142,6 @@ def ask_for(know: Knowledge, direction: Direction, trains: Sequence[Train], send
     return entries
 
 
-def is_rejected(entry: Entry) -> bool:
+def is_rejected(entry: SentProbe) -> bool:
     """Whether nothing more is to be learnt of a probe: it was refused here, or rejected."""
     return entry.errno is not None or any(map(rejecting, entry.icmp))

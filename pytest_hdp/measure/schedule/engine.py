@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.measure.ledger.ledger import Ledger
-    from pytest_hdp.measure.path.endpoints import Eye
+    from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.measure.path.open_path import OpenPath
     from pytest_hdp.measure.path.waiting import Waiting
     from pytest_hdp.measure.plan import Plan
@@ -37,7 +37,7 @@ class Strategy(Protocol):
     def script(self) -> Waiting[None]:
         """The whole measurement, from opening sockets to the last judgement."""
 
-    def file(self, eye: Eye, observation: Observation) -> None:
+    def file(self, eye: Observer, observation: Observation) -> None:
         """File what was seen at the path's ends."""
 
     def judge_now(self, train: Train) -> Judgement:

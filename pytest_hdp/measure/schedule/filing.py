@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     from pytest_hdp.measure.control.control import Control
     from pytest_hdp.measure.ledger.ledger import Ledger
-    from pytest_hdp.measure.ledger.probes import Copy, Entry
-    from pytest_hdp.measure.path.endpoints import Eye
+    from pytest_hdp.measure.ledger.probes import Arrival, SentProbe
+    from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.measure.path.open_path import OpenPath
     from pytest_hdp.packet.view import PacketView
     from pytest_hdp.vantage.station import Observation
 
 
-def file(path: OpenPath, books: Sequence[tuple[Control, Ledger]], eye: Eye, observation: Observation) -> bool:
+def file(path: OpenPath, books: Sequence[tuple[Control, Ledger]], eye: Observer, observation: Observation) -> bool:
     """File one observation in the books of a measurement; the first are its own, the others those of its searches.
 
     False if it is of nothing that this measurement sent.
@@ -41,7 +41,7 @@ def file(path: OpenPath, books: Sequence[tuple[Control, Ledger]], eye: Eye, obse
     return True
 
 
-def _keep(path: OpenPath, control: Control, found: tuple[Entry, Copy], eye: Eye, *, outgoing: bool) -> None:
+def _keep(path: OpenPath, control: Control, found: tuple[SentProbe, Arrival], eye: Observer, *, outgoing: bool) -> None:
     """Keep a copy of a probe at the place where it was seen."""
     entry, copy = found
     direction = entry.train.direction
@@ -68,19 +68,19 @@ def _keep(path: OpenPath, control: Control, found: tuple[Entry, Copy], eye: Eye,
             path.came_back(entry.index)
 
 
-def behind_extension(entry: Entry, number: int | None) -> bool:
+def behind_extension(entry: SentProbe, number: int | None) -> bool:
     """Whether a socket got what was behind the extension header that was sent: its number is the inner one."""
     train = entry.train
     return number == INNER_PROTOCOL and train.form is Form.WELLFORMED and train.protocol in EXTENSION_HEADERS
 
 
 def _is_error(
-    path: OpenPath, books: Sequence[tuple[Control, Ledger]], eye: Eye, when: int, packet: PacketView | None
+    path: OpenPath, books: Sequence[tuple[Control, Ledger]], eye: Observer, when: int, packet: PacketView | None
 ) -> bool:
     """Whether it is an ICMP error about a probe, filed if it came to who sent that."""
     return any(ledger.icmp_error(when, packet, lambda way: eye.end is path.sender_end(way)) for _, ledger in books)
 
 
-def is_reply(entry: Entry, packet: PacketView) -> bool:
+def is_reply(entry: SentProbe, packet: PacketView) -> bool:
     """Whether it is an echo reply, which brings back what an echo request held, and is no copy of it."""
     return packet.is_echo_reply and entry.data[0] != packet.family.echo_reply

@@ -26,7 +26,7 @@ ANCHORS = 16  # misses from which the time that an error takes to earn is bounde
 USUAL = 0.9  # of the time between answers of late, at least: a bound from a lost answer may be too short
 MARGIN, SLACK = 1.03, 0.02  # times the time to earn an error, and seconds, after the last one
 HOARD = 4  # errors that a target is taken to save up, at most
-WITNESSES = 2  # answers behind a silence, at least, where nothing is known of the pace
+ANSWERS_BEHIND = 2  # answers behind a silence, at least, where nothing is known of the pace
 NEAR = 1.0  # seconds behind a silence in which a router is asked for these answers, at most
 STEADY = 0.8  # of a time without questions; the rest is for a path whose delay varies
 

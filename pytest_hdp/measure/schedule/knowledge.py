@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Kind, TrainEvidence
     from pytest_hdp.judge.pattern import SharedLoss
     from pytest_hdp.judge.result import Judgement, SharedLimit
-    from pytest_hdp.measure.ledger.probes import Entry
-    from pytest_hdp.measure.path.endpoints import Eye
+    from pytest_hdp.measure.ledger.probes import SentProbe
+    from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.measure.path.open_path import OpenPath
     from pytest_hdp.measure.plan import Plan
     from pytest_hdp.vantage.station import Observation
@@ -105,13 +105,13 @@ class Knowledge:
         self.path.settle()
         self.path.new_drops()  # what overflowed before anything was sent says nothing about what will be
 
-    def send(self, train: Train, number: int) -> Entry:
+    def send(self, train: Train, number: int) -> SentProbe:
         """Send a probe of a train in round `number`."""
         return send_probe(self.path, self.ledger, train, number, self.content, self.control.address_of(train))
 
     # Seeing
 
-    def file(self, eye: Eye, observation: Observation) -> bool:
+    def file(self, eye: Observer, observation: Observation) -> bool:
         """File what was seen: the path's subscriber. False if it is of nothing that was sent here."""
         return file(self.path, [(self.control, self.ledger), *self.searches], eye, observation)
 

@@ -23,7 +23,7 @@ from pytest_hdp.measure.schedule.silence import rejecting
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.result import Judgement
-    from pytest_hdp.measure.ledger.probes import Entry
+    from pytest_hdp.measure.ledger.probes import SentProbe
     from pytest_hdp.measure.schedule.knowledge import Knowledge
 
 LONGEST = 10.0  # seconds that are spent on it in each direction, unless all are to be located
@@ -51,7 +51,7 @@ def ask_at_leisure(
         yield from hear()
         doubts.judge()
     leisure = Leisure(know, direction)
-    if leisure.suspects and leisure.witnesses:
+    if leisure.suspects and leisure.reference_probes:
         if know.path.gone is None:
             yield from leisure.ask(send, until)
             yield from hear()
@@ -61,7 +61,8 @@ def ask_at_leisure(
 class Leisure:
     """What was lost in one direction, and by whom it may have been rejected.
 
-    `witnesses`: by router, a number that it rejects, and had no error for at times. `spent`: those that had none again.
+    `reference_probes`: by router, a number that it rejects, and had no error for at times. `spent`: those that had none
+    again.
     """
 
     def __init__(self, know: Knowledge, direction: Direction) -> None:
@@ -71,7 +72,7 @@ class Leisure:
         lost = [train for train in waiting if known[train].verdict is Verdict.LOST]
         self.direction = direction
         self.suspects = by_interest(lost)
-        self.witnesses = self._limited(known.values())
+        self.reference_probes = self._limited(known.values())
         self.spent: set[str] = set()
         self._asked: dict[Train, None] = {}
         self._beside: Counter[Train] = Counter()
@@ -97,7 +98,11 @@ class Leisure:
         while self.suspects and fruitless < FRUITLESS and clock.monotonic() + rest <= until and know.path.gone is None:
             yield from pause(clock, rest)
             chosen = self.suspects[:count]
-            beside = [each for each in dict.fromkeys(self.witnesses.values()) if each not in chosen] if proving else []
+            beside = (
+                [each for each in dict.fromkeys(self.reference_probes.values()) if each not in chosen]
+                if proving
+                else []
+            )
             asked = yield from self._send([*chosen, *beside], send)
             silent = {entry.train for entry in asked if not is_rejected(entry)}
             missed = [train for train in chosen if train in silent]
@@ -107,7 +112,7 @@ class Leisure:
                 self._excuse(missed)
                 count, rest, fruitless = 2 * count, max(LEAST_REST, rest / 2), 0
             elif proving or missed:
-                self.spent |= {address for address, train in self.witnesses.items() if train in silent}
+                self.spent |= {address for address, train in self.reference_probes.items() if train in silent}
                 proving = not proving and len(missed) == len(chosen)
                 count = max(1, len(chosen) - len(missed))
                 rest = min(LONGEST_REST, rest * LONGER) if len(missed) == len(chosen) and not proving else rest
@@ -118,7 +123,7 @@ class Leisure:
         self._beside.update(silent)
         self.suspects = [train for train in self.suspects if self._beside[train] < ENOUGH]
 
-    def _send(self, trains: Sequence[Train], send: Send) -> Waiting[list[Entry]]:
+    def _send(self, trains: Sequence[Train], send: Send) -> Waiting[list[SentProbe]]:
         self._asked |= dict.fromkeys(trains)
         return (yield from ask_for(self.know, self.direction, trains, send))
 
@@ -128,11 +133,11 @@ class Leisure:
         know.forget_circumstances()
         for train in [each for each in self._asked if each in know.to_locate]:  # the others have been told already
             know.settle(judged_anew(know, know.to_locate.pop(train)), worth=know.path.routed)
-        for train in self.suspects if self.witnesses else ():
+        for train in self.suspects if self.reference_probes else ():
             judgement = know.to_locate.get(train)
             if judgement is not None and judgement.verdict is Verdict.LOST:
-                know.to_locate[train] = spent_by(min(self.spent or self.witnesses), judgement, "rejects others")
+                know.to_locate[train] = spent_by(min(self.spent or self.reference_probes), judgement, "rejects others")
 
 
-def _from(address: str, entry: Entry) -> bool:
+def _from(address: str, entry: SentProbe) -> bool:
     return any(rejecting(each) and each.source == address for each in entry.icmp)

@@ -13,7 +13,7 @@ from pytest_hdp.packet.view import view
 from pytest_hdp.vantage.remote.agent import MOST_UNCONFIRMED
 
 if TYPE_CHECKING:
-    from pytest_hdp.measure.path.endpoints import Eye
+    from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.measure.path.open_path import OpenPath
     from pytest_hdp.measure.schedule.knowledge import Knowledge
     from pytest_hdp.vantage.station import Observation
@@ -103,7 +103,7 @@ def meet(path: OpenPath) -> None:
     """Find out for a latency's packets where the far end sees us, and that we are there. Raises Unconfirmed."""
     control = Control(path, bytes(CARRIER_HEADER))
 
-    def file(eye: Eye, observation: Observation) -> None:
+    def file(eye: Observer, observation: Observation) -> None:
         control.observe(eye, observation, view(observation[3]))
 
     def work() -> Waiting[None]:

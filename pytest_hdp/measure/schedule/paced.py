@@ -19,7 +19,7 @@ from pytest_hdp.packet.numbers import format_protocols
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.result import Judgement
-    from pytest_hdp.measure.ledger.probes import Entry
+    from pytest_hdp.measure.ledger.probes import SentProbe
     from pytest_hdp.measure.schedule.crowd import Crowd
     from pytest_hdp.measure.schedule.doubts import Send
     from pytest_hdp.measure.schedule.knowledge import Knowledge
@@ -143,5 +143,5 @@ class Paced:
         alpha = alpha_per_train(plan.error_rate, len(plan.trains))
         return all_lost_refutes(len(self._alone(whole.train)), others.count(False), len(others), alpha, 1)
 
-    def _alone(self, train: Train) -> list[Entry]:
+    def _alone(self, train: Train) -> list[SentProbe]:
         return [entry for entry in self.crowd.entries(train) if entry.round >= self._since]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_hdp.judge.result import Judgement
-    from pytest_hdp.measure.ledger.probes import Entry
+    from pytest_hdp.measure.ledger.probes import SentProbe
 
 HANDLED_BY_NOBODY = range(148, 255)
 """Unassigned and experimental numbers: what says "port unreachable" to these is no kernel's own handler."""
@@ -28,7 +28,7 @@ class References:
     `unexplained`: numbers of which it is not known yet whether the target's firewall or its kernel answered.
     """
 
-    def __init__(self, target: str, trains: Mapping[Train, Sequence[Entry]]) -> None:
+    def __init__(self, target: str, trains: Mapping[Train, Sequence[SentProbe]]) -> None:
         self.target = target
         self.unexplained: set[Train] = set()
         self._trains = trains

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.result import Judgement
-    from pytest_hdp.measure.path.endpoints import Eye
+    from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.measure.schedule.knowledge import Knowledge
     from pytest_hdp.vantage.station import Observation
 
@@ -169,7 +169,7 @@ class Rounds:
 
     # As any strategy
 
-    def file(self, eye: Eye, observation: Observation) -> None:
+    def file(self, eye: Observer, observation: Observation) -> None:
         """File what was seen."""
         self.know.file(eye, observation)
 

@@ -9,7 +9,7 @@ from pytest_hdp.judge.evidence import Means
 from pytest_hdp.judge.statistics import needed, upper_bound
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure.location.locate import Locator, ask_again
-from pytest_hdp.measure.location.located import Kinds, in_turn, worth_locating
+from pytest_hdp.measure.location.located import GroupTracker, in_turn, worth_locating
 from pytest_hdp.measure.location.ttl_rung import TRIES
 from pytest_hdp.measure.schedule.alone import ask_alone, leave_open
 from pytest_hdp.measure.schedule.doubts import leave_doubts
@@ -39,7 +39,7 @@ class Places:
         self._beside = beside
         self._send = send
         self._hear = hear
-        self._kinds = Kinds()
+        self._kinds = GroupTracker()
         self._searched: set[Direction] = set()
 
     def look_for(self) -> None:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_hdp.judge.evidence import Train
-    from pytest_hdp.measure.ledger.probes import Entry
-    from pytest_hdp.measure.path.endpoints import Eye
+    from pytest_hdp.measure.ledger.probes import SentProbe
+    from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.measure.schedule.knowledge import Knowledge
     from pytest_hdp.vantage.station import Observation
 
@@ -32,7 +32,7 @@ class Watched:
         self.witnessed: set[int] = set()
         self._sights: dict[int, set[tuple[str, str]]] = {}
 
-    def witness(self, eye: Eye, observation: Observation) -> None:
+    def witness(self, eye: Observer, observation: Observation) -> None:
         """File what a witness saw, if it is a packet of this side."""
         know = self.know
         _, when, _, data, _, interface = observation
@@ -64,7 +64,7 @@ class Watched:
             address=path.near.address,
         )
 
-    def _seen(self, entry: Entry) -> Iterator[Sight]:
+    def _seen(self, entry: SentProbe) -> Iterator[Sight]:
         """By the witnesses, and at the far end, whatever became of it by then: whole, changed, in a tunnel's packet."""
         for eye, source in sorted(self._sights.get(entry.index, ())):
             yield Sight(entry.index, eye, source)

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from pytest_hdp.judge.evidence import IcmpReport, RoundControl, Train
     from pytest_hdp.judge.result import Judgement
-    from pytest_hdp.measure.ledger.probes import Entry
+    from pytest_hdp.measure.ledger.probes import SentProbe
     from pytest_hdp.measure.plan import Plan
 
-Step: TypeAlias = "tuple[Sequence[Entry], bool]"
+Step: TypeAlias = "tuple[Sequence[SentProbe], bool]"
 """Questions in the order they were sent, and whether all of them had an error to be answered with, or but the first."""
 
 BUDGET_SPENT = "no answer beside it proves that there was an ICMP error left to send"
@@ -30,23 +30,23 @@ def rejecting(report: IcmpReport) -> bool:
     return report.authenticated and report.meaning.drops
 
 
-def over(entry: Entry) -> bool:
+def over(entry: SentProbe) -> bool:
     """Nothing more is to be learnt of it: it was refused here, answered, or replied to."""
     return entry.errno is not None or bool(entry.replies) or any(map(rejecting, entry.icmp))
 
 
-def came_back(entry: Entry, own: str) -> bool:
+def came_back(entry: SentProbe, own: str) -> bool:
     """Whether an error came over the path: our own kernel's, from our own address, says that nothing went there."""
     return any(rejecting(each) and each.source != own for each in entry.icmp)
 
 
-def by_stack_of(target: str, entry: Entry) -> bool:
+def by_stack_of(target: str, entry: SentProbe) -> bool:
     """Whether the target's own stack answered: protocol unreachable, or port unreachable to a datagram."""
     told = {Meaning.PROTOCOL, Meaning.PORT} if entry.train.protocol in WITH_A_PORT else {Meaning.PROTOCOL}
     return any(each.authenticated and each.source == target and each.meaning in told for each in entry.icmp)
 
 
-def by_word_of(target: str, entry: Entry) -> bool:
+def by_word_of(target: str, entry: SentProbe) -> bool:
     """Whether an error came from the target's address: its stack's, or its firewall's."""
     return any(rejecting(each) and each.source == target for each in entry.icmp)
 
@@ -73,14 +73,16 @@ def unanswered_of(steps: Iterable[Step], answered: Collection[Train]) -> tuple[i
 
     Which ones these are must not hang on whether they were: an answer is a control only if its absence would be too.
     """
-    asked: list[Entry] = []
+    asked: list[SentProbe] = []
     for entries, all_of_them in steps:
         known = [entry for entry in entries if entry.train in answered]
         asked += known if all_of_them else known[:1]
     return sum(not over(entry) for entry in asked), len(asked)
 
 
-def vouched(control: Iterable[RoundControl], rounds: Collection[int], *, echoes: bool) -> tuple[RoundControl, ...]:
+def confirmed_rounds(
+    control: Iterable[RoundControl], rounds: Collection[int], *, echoes: bool
+) -> tuple[RoundControl, ...]:
     """The control, with an answer in the place of an echo that did not come back, where one came then or right behind.
 
     It shows that the path was there in that round, and not how much it loses (`unanswered_of`). `echoes`: whether any

@@ -15,7 +15,7 @@ from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.details import AtTtl
-    from pytest_hdp.judge.result import PathName, Result
+    from pytest_hdp.judge.result import PathInfo, Result
     from pytest_hdp.judge.verdict import Direction
 
 Row = list[Any]
@@ -30,8 +30,8 @@ def of_courses(groups: Iterable[Sequence[Result]]) -> list[list[Row]]:
 
     The trains of another form found the same hops: each result is read once, however many courses there are.
     """
-    found: dict[tuple[PathName, Direction], dict[int, str]] = {}
-    ways: list[tuple[PathName, Direction]] = []
+    found: dict[tuple[PathInfo, Direction], dict[int, str]] = {}
+    ways: list[tuple[PathInfo, Direction]] = []
     for group in groups:
         ways.append((group[0].path, group[0].judgement.train.direction))
         hops = found.setdefault(ways[-1], {})

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_hdp.untrusted.text import plain
-from pytest_hdp.vantage.places import PlaceError
+from pytest_hdp.vantage.points import VantageError
 from pytest_hdp.vantage.remote.launcher import NotStarted, start
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class FarHost:
             self._terms = replace(self._terms, families=(family.socket_family,))
         self._ready: RemoteStation | None = None
         self._trying: threading.Thread | None = None
-        self._refused: PlaceError | None = None
+        self._refused: VantageError | None = None
 
     def describe(self) -> str:
         """Name the host, as it was asked for."""
@@ -56,7 +56,7 @@ class FarHost:
         return self._trying is not None and self._trying.is_alive()
 
     def connect(self) -> None:
-        """Log in and start the agent, for the next `station`. Raises PlaceError, one line. Sends nothing else."""
+        """Log in and start the agent, for the next `station`. Raises VantageError, one line. Sends nothing else."""
         if self._trying is not None:
             self._trying.join()
             if self._refused is not None:
@@ -66,7 +66,7 @@ class FarHost:
     def _try(self) -> None:
         try:
             self._connect()
-        except PlaceError as error:
+        except VantageError as error:
             self._refused = error
 
     def _connect(self) -> None:
@@ -76,15 +76,15 @@ class FarHost:
         try:
             self._ready = self._started(name)
         except NotStarted as error:
-            raise PlaceError(f"{name} can't be had: {plain(self._access.reason(error)[:_LONGEST])}") from None
+            raise VantageError(f"{name} can't be had: {plain(self._access.reason(error)[:_LONGEST])}") from None
         except FileNotFoundError:
             program = plain(self._access.command[0])
-            raise PlaceError(
+            raise VantageError(
                 f"{name} can't be had: there is no program {program} here: {self._access.install}"
             ) from None
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             program = plain(self._access.command[0])
-            raise PlaceError(f"{name} can't be had: {program} can't be started: {error}") from None
+            raise VantageError(f"{name} can't be had: {program} can't be started: {error}") from None
         atexit.register(self._ready.close)
 
     def _started(self, name: str) -> RemoteStation:
@@ -99,14 +99,14 @@ class FarHost:
         return start(self._access.command, name, self._terms)
 
     def route(self, target: str) -> tuple[str, str, int]:
-        """As `Station.route`, asked of the one that the next `station` gives. Raises PlaceError and OSError."""
+        """As `Station.route`, asked of the one that the next `station` gives. Raises VantageError and OSError."""
         self.connect()
         assert self._ready is not None, "connect() raises or connects"
         return self._ready.route(target)
 
     @contextmanager
     def station(self) -> Iterator[RemoteStation]:
-        """Give a station there; it ends, and everything there, with the context. Raises PlaceError."""
+        """Give a station there; it ends, and everything there, with the context. Raises VantageError."""
         self.connect()
         station, self._ready = self._ready, None
         assert station is not None, "connect() raises or connects"

@@ -12,7 +12,7 @@ from pytest_hdp.packet.family import IPV6
 from pytest_hdp.vantage import bpf
 from pytest_hdp.vantage.netns.socket_pool import Opener
 from pytest_hdp.vantage.netns.supervisor import Keeper
-from pytest_hdp.vantage.places import _bring_up
+from pytest_hdp.vantage.points import _bring_up
 from pytest_hdp.vantage.station import Station
 
 NEEDLE = b"run id 8"

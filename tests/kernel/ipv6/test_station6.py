@@ -11,7 +11,7 @@ import pytest
 from pytest_hdp.packet.family import IPV6
 from pytest_hdp.packet.view import view
 from pytest_hdp.vantage import bpf
-from pytest_hdp.vantage.places import private
+from pytest_hdp.vantage.points import PrivateNamespace
 
 NEEDLE = b"run id 8"
 PORTS = b"\x01\xa4\x01\xa4"
@@ -22,7 +22,7 @@ TAP = bpf.matching(NEEDLE, [12], family=IPV6)
 
 @pytest.fixture
 def station():
-    with private().station() as station:
+    with PrivateNamespace().station() as station:
         yield station
 
 

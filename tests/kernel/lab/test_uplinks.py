@@ -10,7 +10,7 @@ from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.lab import catalogue
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.campaign import routes
+from pytest_hdp.measure.campaign import path_specs
 from pytest_hdp.measure.schedule.engine import Measurement
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ NUMBERS = (0, 1, 3, 4, 6, 17, 47, 50, 51, 132, 253, 254)
 def measured(name: str, seed: int) -> dict[Train, Judgement]:
     trains = tuple(Train(number, direction) for direction in Direction for number in NUMBERS)
     asked = plan.Plan(trains, plan.LAB, seed=seed)
-    route = routes.in_lab(catalogue.make(name), asked, None, expect_truth=True)[0]
+    path_spec = path_specs.in_lab(catalogue.make(name), asked, None, expect_truth=True)[0]
     try:
-        with route.open() as path:
+        with path_spec.open() as path:
             return Measurement(path, asked).run()
-    except routes.PathUnavailable as error:
+    except path_specs.PathUnavailable as error:
         if "needs network namespaces" not in str(error):
             raise
         pytest.skip(f"privilege: {error}")

@@ -6,7 +6,7 @@ import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from pytest_hdp.vantage.places import PlaceError
+from pytest_hdp.vantage.points import VantageError
 from pytest_hdp.vantage.remote.specs import far_host, plain
 
 
@@ -15,7 +15,7 @@ def connect(spec: str) -> str:
     try:
         with far_host(how, name).station() as station:
             return f"ready, {station.gone}"
-    except PlaceError as error:
+    except VantageError as error:
         return str(error)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from pytest_hdp.packet.family import IPV4, IPV6
-from pytest_hdp.plugin.spots import place, spot
+from pytest_hdp.plugin.vantage_specs import parse_vantage, vantage_point
 from pytest_hdp.vantage import bpf
 from pytest_hdp.vantage.netns.supervisor import Keeper, NamespacesUnavailable
 from pytest_hdp.vantage.remote import launcher as shipping
@@ -417,7 +417,7 @@ def test_where_too_few_files_may_be_open_it_is_said_in_one_line(enter):
 
 @pytest.mark.parametrize("family", [IPV4, IPV6])
 def test_a_target_has_its_agent_open_sockets_of_its_version_alone(family):
-    assert place(spot("ssh=root@far drop"), family=family)._terms.families == (family.socket_family,)
+    assert vantage_point(parse_vantage("ssh=root@far drop"), family=family)._terms.families == (family.socket_family,)
 
 
 def test_what_it_leaves_is_nothing(start, space):

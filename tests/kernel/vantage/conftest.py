@@ -156,7 +156,7 @@ def ordinary_user() -> Callable[..., "subprocess.Popen[str]"]:
 
 def python_of_everyone() -> str:
     """A Python that runs this package and that users other than root may execute."""
-    check = "import sys; sys.path.insert(0, sys.argv[1]); import pytest_hdp.vantage.places"
+    check = "import sys; sys.path.insert(0, sys.argv[1]); import pytest_hdp.vantage.points"
     for each in (sys.executable, *map(partial(shutil.which, path="/usr/local/bin:/usr/bin"), PYTHONS)):
         with contextlib.suppress(PermissionError, TypeError, subprocess.CalledProcessError):
             subprocess.run([each, "-c", check, TOP], capture_output=True, cwd="/", check=True, **AS_NOBODY)

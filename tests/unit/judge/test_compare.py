@@ -8,13 +8,13 @@ import pytest
 
 from pytest_hdp.judge.compare import compare
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.result import RULES, IcmpCount, Judgement, Nat, PathName, Result, SharedLimit, Tool
+from pytest_hdp.judge.result import RULES, IcmpCount, Judgement, Nat, PathInfo, Result, SharedLimit, Tool
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Place, Verdict
 
-PATH = PathName("netns", "tokyo", "192.0.2.2", "198.51.100.2", "ssh=root@198.51.100.2")
+PATH = PathInfo("netns", "tokyo", "192.0.2.2", "198.51.100.2", "ssh=root@198.51.100.2")
 
 
-def result(verdict: Verdict = Verdict.DELIVERED, protocol: int = 47, path: PathName = PATH, **fields) -> Result:
+def result(verdict: Verdict = Verdict.DELIVERED, protocol: int = 47, path: PathInfo = PATH, **fields) -> Result:
     train = Train(protocol, fields.pop("direction", Direction.FORWARD), fields.pop("form", Form.BARE))
     judgement = Judgement(train, verdict, Place.PATH, "why", final=True, **fields)
     return Result("run", "2026-11-23T05:00:00Z", path, 4, "gre", judgement, None, Outcome.PASSED)

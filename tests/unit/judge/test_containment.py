@@ -15,7 +15,7 @@ from pytest_hdp.judge.containment import Launched, Side, Sight, Surroundings, co
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.expectations.assess import assess, load_profile, record
 from pytest_hdp.judge.expectations.profile import Expectation, ProfileError
-from pytest_hdp.judge.result import Judgement, PathName, Result, TwinCount
+from pytest_hdp.judge.result import Judgement, PathInfo, Result, TwinCount
 from pytest_hdp.judge.statistics import at_most
 from pytest_hdp.judge.verdict import Containment, Form, Outcome, Place, Verdict
 from pytest_hdp.measure.plan import CONTAINED, bounded
@@ -295,7 +295,7 @@ def test_a_known_leak_is_xfailed_and_any_other_change_fails() -> None:
 
 
 def result(word: Containment, verdict: Verdict = Verdict.LOST) -> Result:
-    path = PathName("netns", "far containment", BOX, "198.51.100.2", "far")
+    path = PathInfo("netns", "far containment", BOX, "198.51.100.2", "far")
     return Result("run", "time", path, 4, "sctp", of(word, verdict), None, word.outcome)
 
 

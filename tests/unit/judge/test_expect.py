@@ -20,7 +20,7 @@ from pytest_hdp.judge.expectations.assess import (
     load_profile,
     record,
 )
-from pytest_hdp.judge.result import IcmpCount, Judgement, PathName, Result
+from pytest_hdp.judge.result import IcmpCount, Judgement, PathInfo, Result
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Place, Verdict
 
 V, OUT = Verdict, Outcome
@@ -373,7 +373,7 @@ observations = st.lists(
 
 
 def result(judgement: Judgement) -> Result:
-    path = PathName("lab", "home", "192.0.2.1", "198.51.100.2", None)
+    path = PathInfo("lab", "home", "192.0.2.1", "198.51.100.2", None)
     return Result("run", "now", path, 4, "?", judgement, None, OUT.PASSED)
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from pytest_hdp.judge.evidence import (
     Circumstances,
-    Eyes,
     IcmpReport,
     Means,
+    Observers,
     Probe,
     Reference,
     Reply,
@@ -32,8 +32,13 @@ ME, ROUTER, TARGET = "192.0.2.1", "100.64.0.1", "198.51.100.2"
 NAMES = {"sender_interface": "eth0", "receiver_interface": "eth1", "source": ME, "target": TARGET}
 SECOND = 1_000_000_000
 
-ALL, TAP_ONLY, SOCKET_ONLY, NO_AGENT = Eyes(), Eyes(delivered=False), Eyes(arrived=False), Eyes(True, False, False)
-BLIND_SENDER = Eyes(left=False)
+ALL, TAP_ONLY, SOCKET_ONLY, NO_AGENT = (
+    Observers(),
+    Observers(delivered=False),
+    Observers(arrived=False),
+    Observers(True, False, False),
+)
+BLIND_SENDER = Observers(left=False)
 
 
 def seen(
@@ -97,7 +102,7 @@ class Example:
     verdict: Verdict
     place: Place
     final: bool = True
-    eyes: Eyes = ALL
+    eyes: Observers = ALL
     control: tuple[tuple[int, int], ...] = ()
     more: bool = False
     says: tuple[str, ...] = ()
@@ -324,7 +329,7 @@ EXAMPLES = {
     "one of the middle": Example("lllldllllll", V.LOSSY, P.PATH, says=("10 of 11",)),
     "half": Example("dl" * 15, V.LOSSY, P.PATH, says=("15 of 30", "all 1920 control packets arrived")),
     "half never leaves": Example("d." * 15, V.LOSSY, P.SENDER_KERNEL),
-    "half, no taps": Example("dl" * 15, V.LOSSY, UNKNOWN, eyes=Eyes(left=False, arrived=False)),
+    "half, no taps": Example("dl" * 15, V.LOSSY, UNKNOWN, eyes=Observers(left=False, arrived=False)),
     "half, control as bad": Example("dl" * 15, V.DELIVERED, P.RECEIVER_SOCKET, control=((64, 32),) * 30),
     "half, at the path, and held": Example("al" * 15, V.LOSSY, P.PATH),
     "a third, unproven": Example("ddl" * 3, V.INCONCLUSIVE, UNKNOWN, final=False, more=True),
@@ -428,7 +433,7 @@ EXAMPLES = {
     "silent, enough": Example("lllll", V.SILENT, UNKNOWN, eyes=NO_AGENT, more=True),
     "silent": Example("lllll", V.SILENT, UNKNOWN, eyes=NO_AGENT, says=("dropped on the path", "without a reply")),
     "silent, forged": Example("uuuuu", V.SILENT, UNKNOWN, eyes=NO_AGENT, says=("5 ICMP errors that prove nothing",)),
-    "silent, no tap": Example("lllll", V.SILENT, UNKNOWN, eyes=Eyes(False, False, False)),
+    "silent, no tap": Example("lllll", V.SILENT, UNKNOWN, eyes=Observers(False, False, False)),
     "silent, few": Example("l", V.SILENT, UNKNOWN, eyes=NO_AGENT, final=False, more=True, options={"minimum_count": 5}),
     "silent, control too": Example("lllll", V.INCONCLUSIVE, UNKNOWN, eyes=NO_AGENT, control=((1, 0),) * 5),
     "an error in an outage": Example(
@@ -511,7 +516,7 @@ def test_counts_and_bound(name: str) -> None:
     if judgement.verdict in {V.LOST, V.LOSSY, V.FIRST_ONLY, V.HELD_BY_RECEIVER}:
         assert judgement.bound is not None
         assert " %" in judgement.bound
-    if example.eyes in (NO_AGENT, Eyes(False, False, False)) or judgement.verdict in {V.DELIVERED, V.REACHED}:
+    if example.eyes in (NO_AGENT, Observers(False, False, False)) or judgement.verdict in {V.DELIVERED, V.REACHED}:
         assert judgement.bound is None
 
 
@@ -818,6 +823,6 @@ def test_several_controls_in_one_round_count_together() -> None:
 def test_all_pairs_of_fates_raise_nothing() -> None:
     letters = "EMO.nNxzluqrpPAtahfFbmdDyY"
     for fates in itertools.product(letters, repeat=2):
-        for eyes in (ALL, TAP_ONLY, SOCKET_ONLY, NO_AGENT, BLIND_SENDER, Eyes(False, False, False)):
+        for eyes in (ALL, TAP_ONLY, SOCKET_ONLY, NO_AGENT, BLIND_SENDER, Observers(False, False, False)):
             judgement = Example("".join(fates), V.LOST, P.PATH, eyes=eyes).judge()
             assert judgement.verdict not in {V.LOST, V.LOSSY, V.FIRST_ONLY}, "two probes prove no loss"

@@ -32,12 +32,12 @@ from pytest_hdp.judge.latency.differences import (
 )
 from pytest_hdp.judge.latency.record import from_record, to_record
 from pytest_hdp.judge.latency.result import AGAIN, HDP, UDP, Gate, LatencyResult, Setup, Way, conclude, in_words
-from pytest_hdp.judge.result import PathName
+from pytest_hdp.judge.result import PathInfo
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.untrusted.marks import WrongValueError
 
 SETUP = Setup(
-    path=PathName("lab", "somewhere", "192.0.2.2", "198.51.100.2", None),
+    path=PathInfo("lab", "somewhere", "192.0.2.2", "198.51.100.2", None),
     direction=Direction.FORWARD,
     way=Way.ONE_WAY,
     protocol=253,

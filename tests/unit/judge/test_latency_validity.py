@@ -10,12 +10,12 @@ import pytest
 
 from pytest_hdp.judge.latency.differences import Series
 from pytest_hdp.judge.latency.result import AGAIN, HDP, RAW_UDP, UDP, LatencyResult, Setup, Way, conclude
-from pytest_hdp.judge.result import PathName
+from pytest_hdp.judge.result import PathInfo
 from pytest_hdp.judge.verdict import Direction
 
 ROUNDS = 400
 SETUP = Setup(
-    path=PathName("target", "", "192.0.2.2", "198.51.100.2", None),
+    path=PathInfo("target", "", "192.0.2.2", "198.51.100.2", None),
     direction=Direction.FORWARD,
     way=Way.ONE_WAY,
     protocol=253,

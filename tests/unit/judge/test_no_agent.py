@@ -6,8 +6,8 @@ import pytest
 
 from pytest_hdp.judge.evidence import (
     Circumstances,
-    Eyes,
     IcmpReport,
+    Observers,
     Probe,
     Reply,
     RoundControl,
@@ -27,7 +27,7 @@ SENT = Probe(1, 0, 1, left=(LEFT,))
 def judged(*probes: Probe, train: Train = TRAIN, firewall: bool = False):
     circumstances = Circumstances(
         control=tuple(RoundControl(probe.round, 1, 1, 1) for probe in probes),
-        eyes=Eyes(arrived=False, delivered=False),
+        eyes=Observers(arrived=False, delivered=False),
         names={"source": SOURCE, "target": TARGET, "sender_interface": "eth0"},
         firewall_says_port=firewall,
     )

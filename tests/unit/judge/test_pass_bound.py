@@ -10,7 +10,7 @@ import pytest
 from pytest_hdp.judge.evidence import (
     LEAST_SHARE,
     Circumstances,
-    Eyes,
+    Observers,
     Probe,
     RoundControl,
     Sighting,
@@ -62,7 +62,7 @@ def look(came: list[bool]) -> bool:
     whole = replace(left, arrived=(seen,), delivered=(seen,))
     probes = [replace(whole if each else left, index=at, round=at) for at, each in enumerate(came)]
     control = tuple(RoundControl(at, 44, 30, 44) for at in range(len(came)))
-    return gets_through(Facts(TrainEvidence(Train(253), None, tuple(probes)), Circumstances(control, Eyes())))
+    return gets_through(Facts(TrainEvidence(Train(253), None, tuple(probes)), Circumstances(control, Observers())))
 
 
 def test_whole_sequences_of_looks_pass_no_more_often() -> None:

@@ -29,7 +29,7 @@ from pytest_hdp.judge.result import (
     LatencyUs,
     Made,
     Nat,
-    PathName,
+    PathInfo,
     ReadAs,
     Result,
     SharedLimit,
@@ -107,7 +107,7 @@ results = st.builds(
     Result,
     run=texts,
     time=texts,
-    path=st.builds(PathName, texts, texts, texts, texts, st.none() | texts),
+    path=st.builds(PathInfo, texts, texts, texts, texts, st.none() | texts),
     ip_version=st.sampled_from([4, 6]),
     keyword=texts,
     judgement=judgements,
@@ -222,7 +222,7 @@ def test_the_published_schema_is_the_one_that_is_read_by() -> None:
 SINCE = ("ttl", "changed", "solicited", "earlier_run")
 SAMPLE = to_record(
     Result(
-        "run", "2026-11-23T05:00:00Z", PathName("lab", "home-nat", "192.0.2.1", "198.51.100.2", None, "paris"),
+        "run", "2026-11-23T05:00:00Z", PathInfo("lab", "home-nat", "192.0.2.1", "198.51.100.2", None, "paris"),
         4, "GRE",
         Judgement(
             Train(47), Verdict.REJECTED, Place.HOP, "why", final=True,

@@ -16,8 +16,8 @@ from pytest_hdp.judge import inference
 from pytest_hdp.judge.evidence import (
     LEAST_SHARE,
     Circumstances,
-    Eyes,
     IcmpReport,
+    Observers,
     Probe,
     Reply,
     RoundControl,
@@ -35,7 +35,12 @@ DIGESTS = {2: "c66a5e8868bb7134"}
 ME, ROUTER, TARGET = "192.0.2.2", "100.64.0.1", "198.51.100.2"
 NAMES = {"source": ME, "target": TARGET}
 NUMBERS = (132, 253, 17, 47, 0)
-EYES = (Eyes(), Eyes(delivered=False), Eyes(arrived=False, delivered=False), Eyes(left=False))
+EYES = (
+    Observers(),
+    Observers(delivered=False),
+    Observers(arrived=False, delivered=False),
+    Observers(left=False),
+)
 ROUNDS = 7
 CONTROLS = ((12,) * ROUNDS, (12, 11, 12, 7, 12, 9, 12), (0,) * ROUNDS, (12, 0, 12, 12, 0, 12, 12))
 ERRORS = ((ROUTER, 3, 13), (ROUTER, 11, 0), (TARGET, 3, 2), (TARGET, 3, 3), (TARGET, 3, 13))

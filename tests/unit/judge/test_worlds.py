@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from pytest_hdp.judge.evidence import (
     Circumstances,
-    Eyes,
     IcmpReport,
+    Observers,
     Probe,
     RoundControl,
     Sighting,
@@ -43,8 +43,8 @@ TRUTHS = [
     V.MODIFIED,
     V.DELIVERED,
 ]
-TAP_OPEN = Eyes(delivered=False)
-EYES = [Eyes(*open_) for open_ in product((True, False), repeat=3)]
+TAP_OPEN = Observers(delivered=False)
+EYES = [Observers(*open_) for open_ in product((True, False), repeat=3)]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class World:
     rounds: int
     loss: float
     seed: int
-    eyes: Eyes
+    eyes: Observers
     dead: frozenset[int] = frozenset()
     spoiled: frozenset[int] = frozenset()
     target_rejects: bool = False
@@ -210,16 +210,16 @@ def without(evidence: TrainEvidence, eye: str) -> TrainEvidence:
 
 @settings(max_examples=600)
 @given(worlds(), st.sampled_from(["left", "arrived", "delivered"]))
-@example(World(V.HELD_BY_RECEIVER, 9, 0.0, 0, Eyes()), "arrived")
-@example(World(V.HELD_BY_RECEIVER, 9, 0.0, 0, Eyes()), "delivered")
-@example(World(V.HELD_BY_SENDER, 9, 0.0, 0, Eyes()), "left")
-@example(World(V.LOST, 9, 0.0, 0, Eyes()), "left")
-@example(World(V.LOST, 9, 0.0, 0, Eyes()), "arrived")
+@example(World(V.HELD_BY_RECEIVER, 9, 0.0, 0, Observers()), "arrived")
+@example(World(V.HELD_BY_RECEIVER, 9, 0.0, 0, Observers()), "delivered")
+@example(World(V.HELD_BY_SENDER, 9, 0.0, 0, Observers()), "left")
+@example(World(V.LOST, 9, 0.0, 0, Observers()), "left")
+@example(World(V.LOST, 9, 0.0, 0, Observers()), "arrived")
 def test_closing_an_eye_never_says_more(world: World, eye: str) -> None:
-    world = replace(world, eyes=Eyes())
+    world = replace(world, eyes=Observers())
     evidence, circumstances = world.evidence(), world.circumstances()
     full = judge(evidence, circumstances)
-    less = judge(without(evidence, eye), replace(circumstances, eyes=replace(Eyes(), **{eye: False})))
+    less = judge(without(evidence, eye), replace(circumstances, eyes=replace(Observers(), **{eye: False})))
     if less.verdict in {full.verdict, V.INCONCLUSIVE, V.SILENT}:
         return
     if eye == "delivered" and less.verdict is V.REACHED and full.verdict is V.INCONCLUSIVE:
@@ -242,7 +242,7 @@ def test_a_spoiled_or_dead_round_is_evidence_against_nothing(world: World) -> No
 
 @settings(max_examples=200)
 @given(worlds(), st.integers(0, 24))
-@example(World(V.REJECTED, 3, 0.5, 46, Eyes(arrived=False, delivered=False)), 2)
+@example(World(V.REJECTED, 3, 0.5, 46, Observers(arrived=False, delivered=False)), 2)
 def test_what_is_final_stays(world: World, extra: int) -> None:
     """Further rounds of the same world do not overturn a final verdict; they may find that its path is lossy, too.
 
@@ -264,7 +264,7 @@ def test_what_is_final_stays(world: World, extra: int) -> None:
 @pytest.mark.parametrize("loss", [0.0, 0.05, 0.2, 0.5])
 def test_silent_is_what_is_rejected_as_often_as_all_answers_are_lost(loss: float) -> None:
     """In three rounds, the least here, that is 12.5 % at 50 % loss, 0.8 % at 20 %, and one in 8,000 at 5 %."""
-    worlds_ = (World(V.REJECTED, 3, loss, seed, Eyes(arrived=False, delivered=False)) for seed in range(MANY))
+    worlds_ = (World(V.REJECTED, 3, loss, seed, Observers(arrived=False, delivered=False)) for seed in range(MANY))
     verdicts = Counter(judge(each.evidence(), each.circumstances()).verdict for each in worlds_)
     assert verdicts.keys() <= {V.REJECTED, V.SILENT, V.INCONCLUSIVE}
     expected = loss**3
@@ -273,11 +273,11 @@ def test_silent_is_what_is_rejected_as_often_as_all_answers_are_lost(loss: float
 
 def test_each_world_is_recognised_under_good_conditions() -> None:
     for truth in TRUTHS:
-        world = World(truth, 24, 0.0, 7, Eyes())
+        world = World(truth, 24, 0.0, 7, Observers())
         assert judge(world.evidence(), world.circumstances()).verdict is truth
     for loss in (0.05, 0.2):
         for truth in TRUTHS:
-            world = World(truth, 24, loss, 4, Eyes())
+            world = World(truth, 24, loss, 4, Observers())
             assert judge(world.evidence(), world.circumstances()).verdict in {truth, V.INCONCLUSIVE}
-    rejected = World(V.REJECTED, 5, 0.0, 7, Eyes(), target_rejects=True)
+    rejected = World(V.REJECTED, 5, 0.0, 7, Observers(), target_rejects=True)
     assert judge(rejected.evidence(), rejected.circumstances()).place is Place.TARGET

@@ -7,16 +7,16 @@ from hypothesis import strategies as st
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.measure.ledger.ledger import Ledger
-from pytest_hdp.measure.ledger.probes import Entry, content_of
+from pytest_hdp.measure.ledger.probes import SentProbe, content_of
 from pytest_hdp.packet.carrier import wrap
 from pytest_hdp.packet.hdp import Header
 from pytest_hdp.packet.ip import build_ipv4
-from pytest_hdp.packet.tag import Sealer
+from pytest_hdp.packet.tag import Tagger
 from pytest_hdp.packet.view import view
 from pytest_hdp.vantage.remote.exchange import NOBODY_KNOWS
 
 RUN = b"\x01\x02\x03\x04\x05\x06\x07\x08"
-SEALER = Sealer(b"s" * 32, RUN)
+SEALER = Tagger(b"s" * 32, RUN)
 SOURCE, TARGET = "192.0.2.1", "198.51.100.2"
 CONTENT = b"which numbers get through?"
 TRAIN = Train(253)
@@ -25,7 +25,7 @@ HDP, TAG = 12, 28
 
 def hdp_bytes(index: int, content: bytes = CONTENT, protocol: int = 253) -> bytes:
     header = Header(timestamp=123456789).pack()
-    return header + SEALER.seal(protocol, index, header, content) + content
+    return header + SEALER.make_tag(protocol, index, header, content) + content
 
 
 def ip(
@@ -52,7 +52,7 @@ def ip(
 def ledger() -> Ledger:
     book = Ledger(RUN)
     for index in (1, 2, 3):
-        book.add(Entry(index, index - 1, TRAIN, hdp_bytes(index)))
+        book.add(SentProbe(index, index - 1, TRAIN, hdp_bytes(index)))
     return book
 
 
@@ -93,7 +93,7 @@ def test_a_whole_packet_inside_another_is_a_tunnels(ledger, before, options):
 def test_a_carriers_changed_header_is_a_change_and_a_translators_is_none():
     book = Ledger(RUN)
     sent = wrap(33, hdp_bytes(1, protocol=33), source=SOURCE, destination=TARGET)
-    entry = Entry(1, 0, Train(33, form=Form.WELLFORMED), sent, start=20, size=len(hdp_bytes(1)))
+    entry = SentProbe(1, 0, Train(33, form=Form.WELLFORMED), sent, start=20, size=len(hdp_bytes(1)))
     book.add(entry)
     entry.left.append(book.probe(1, view(ip(sent, protocol=33)), "eth0")[1])
     flag = sent[:8] + b"\xff" + sent[9:]
@@ -129,7 +129,9 @@ def test_a_carriers_changed_header_is_a_change_and_a_translators_is_none():
 def test_the_checksum_is_told_as_a_stack_would_find_it(protocol, change, source, state):
     book = Ledger(RUN)
     sent = wrap(protocol, hdp_bytes(1, protocol=protocol), source=SOURCE, destination=TARGET)
-    entry = Entry(1, 0, Train(protocol, form=Form.WELLFORMED), sent, start=sent.find(hdp_bytes(1, protocol=protocol)))
+    entry = SentProbe(
+        1, 0, Train(protocol, form=Form.WELLFORMED), sent, start=sent.find(hdp_bytes(1, protocol=protocol))
+    )
     book.add(entry)
     data = bytearray(sent)
     if change is not None:
@@ -172,7 +174,7 @@ def test_an_unknown_index_is_a_strangers(ledger):
 @given(st.binary(max_size=200))
 def test_hostile_bytes_never_raise_and_are_never_ours(data):
     book = Ledger(RUN)
-    book.add(Entry(1, 0, TRAIN, hdp_bytes(1)))
+    book.add(SentProbe(1, 0, TRAIN, hdp_bytes(1)))
     for packet in (data, ip(data), ip(RUN + data), ip(b"\0" * HDP + RUN + b"\0\0\0\x01" + data)):
         found = book.probe(5, view(packet), "lo")
         assert found is None or found[1].alike.change is not None
@@ -182,7 +184,7 @@ def test_hostile_bytes_never_raise_and_are_never_ours(data):
 @given(st.integers(0, len(hdp_bytes(1)) - 1), st.integers(1, 255))
 def test_no_changed_byte_passes_for_genuine(position, flip):
     book = Ledger(RUN)
-    book.add(Entry(1, 0, TRAIN, hdp_bytes(1)))
+    book.add(SentProbe(1, 0, TRAIN, hdp_bytes(1)))
     changed = bytearray(hdp_bytes(1))
     changed[position] ^= flip
     found = book.probe(5, view(ip(bytes(changed))), "lo")
@@ -210,7 +212,7 @@ def test_an_error_with_a_damaged_tag_is_not_ours(ledger):
 def test_an_error_that_quotes_other_bytes_before_or_after_the_tag_is_not_ours():
     book = Ledger(RUN)
     data = b"carrier!" + hdp_bytes(1) + b"trailer"
-    book.add(Entry(1, 0, TRAIN, data, start=8, size=len(hdp_bytes(1))))
+    book.add(SentProbe(1, 0, TRAIN, data, start=8, size=len(hdp_bytes(1))))
     for damaged in (b"Carrier!" + data[8:], data[:-1] + b"!", data[:-10] + b"?" + data[-9:]):
         assert not book.icmp_error(9, view(icmp(3, 2, ip(damaged))))
     assert book.icmp_error(9, view(icmp(3, 2, ip(data))))
@@ -221,7 +223,7 @@ def test_an_error_that_quotes_other_bytes_before_or_after_the_tag_is_not_ours():
 def test_a_carriers_trailer_belongs_to_the_probe():
     book = Ledger(RUN)
     data = b"carrier!" + hdp_bytes(1) + b"trailer"
-    book.add(Entry(1, 0, TRAIN, data, start=8, size=len(hdp_bytes(1))))
+    book.add(SentProbe(1, 0, TRAIN, data, start=8, size=len(hdp_bytes(1))))
     entry, copy = book.probe(5, view(ip(data)), "lo")
     assert copy.genuine
     assert content_of(entry, copy) == CONTENT
@@ -246,7 +248,7 @@ def test_a_quote_with_other_bytes_is_told_and_proves_nothing(ledger):
 
 def test_the_tag_of_an_earlier_probe_in_a_quote_of_another_number_proves_nothing(ledger):
     """Somebody who saw the probe of 253 makes an error about 47 of it."""
-    ledger.add(Entry(4, 3, Train(47), hdp_bytes(4, protocol=47)))
+    ledger.add(SentProbe(4, 3, Train(47), hdp_bytes(4, protocol=47)))
     for index, protocol in ((4, 47), (1, 253)):
         entry, copy = ledger.probe(5, view(ip(hdp_bytes(index, protocol=protocol), protocol=protocol)), "eth0")
         entry.left.append(copy)
@@ -283,11 +285,11 @@ def test_a_flood_of_replays_keeps_few_copies(ledger):
 def test_a_tunnels_end_that_unpacked_it_speaks_for_the_tunnel():
     book = Ledger(RUN)
     sent = wrap(4, hdp_bytes(1, protocol=4), source=SOURCE, destination=TARGET)
-    book.add(Entry(1, 0, Train(4, form=Form.WELLFORMED), sent, start=20, size=len(hdp_bytes(1))))
+    book.add(SentProbe(1, 0, Train(4, form=Form.WELLFORMED), sent, start=20, size=len(hdp_bytes(1))))
     assert book.icmp_error(9, view(icmp(3, 2, ip(sent[20:], protocol=253))))
     assert [report.authenticated for report in book.probes[1].icmp] == [True]
     bare = Ledger(RUN)
-    bare.add(Entry(1, 0, Train(4), hdp_bytes(1, protocol=4)))
+    bare.add(SentProbe(1, 0, Train(4), hdp_bytes(1, protocol=4)))
     assert not bare.icmp_error(9, view(icmp(3, 2, ip(hdp_bytes(1, protocol=4), protocol=253))))
 
 

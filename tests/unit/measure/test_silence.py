@@ -9,17 +9,17 @@ import pytest
 
 from pytest_hdp.judge.evidence import IcmpReport, RoundControl, Train
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.ledger.probes import Entry
+from pytest_hdp.measure.ledger.probes import SentProbe
 from pytest_hdp.measure.schedule.references import References
-from pytest_hdp.measure.schedule.silence import lost_of, proven, unanswered_of, vouched
+from pytest_hdp.measure.schedule.silence import confirmed_rounds, lost_of, proven, unanswered_of
 
 KNOWN, OTHER, SILENT = Train(253), Train(47), Train(6)
 PLAN = plan.Plan(tuple(map(Train, range(256))), plan.AGENTLESS)
 
 
-def asked(*trains: tuple[Train, bool]) -> list[Entry]:
+def asked(*trains: tuple[Train, bool]) -> list[SentProbe]:
     report = IcmpReport(0, "198.51.100.2", 3, 2, authenticated=True)
-    return [Entry(n, n, train, b"", icmp=[report] * answered) for n, (train, answered) in enumerate(trains)]
+    return [SentProbe(n, n, train, b"", icmp=[report] * answered) for n, (train, answered) in enumerate(trains)]
 
 
 def test_what_was_not_answered_counts_as_lost_if_it_is_answered_at_times():
@@ -31,15 +31,15 @@ def test_what_was_not_answered_counts_as_lost_if_it_is_answered_at_times():
     assert unanswered_of([(step, True), (step, False)], {KNOWN, OTHER}) == (2, 4)
 
 
-def answered(code: int, source: str = "198.51.100.2") -> Entry:
-    return Entry(0, 0, KNOWN, b"", icmp=[IcmpReport(0, source, 3, code, authenticated=True)])
+def answered(code: int, source: str = "198.51.100.2") -> SentProbe:
+    return SentProbe(0, 0, KNOWN, b"", icmp=[IcmpReport(0, source, 3, code, authenticated=True)])
 
 
 @pytest.mark.parametrize(
     ("trains", "known"),
     [
         ({}, None),
-        ({Train(89): [answered(3)], Train(200): [Entry(0, 0, KNOWN, b"")]}, None),
+        ({Train(89): [answered(3)], Train(200): [SentProbe(0, 0, KNOWN, b"")]}, None),
         ({Train(200): [answered(3, "192.0.2.1")]}, None),
         ({Train(200): [answered(3)]}, True),
         ({Train(253): [answered(2)]}, False),
@@ -76,7 +76,7 @@ def test_to_ask_again_after_each_silence_is_paid_for():
 @pytest.mark.parametrize("echoes", [True, False])
 def test_an_answer_shows_that_the_path_was_there_and_hides_no_lost_echo(echoes):
     control = [RoundControl(number, 1, number % 2) for number in range(100)]
-    seen = vouched(control, range(50), echoes=echoes)
+    seen = confirmed_rounds(control, range(50), echoes=echoes)
     assert all(each.delivered == 1 for each in seen[:50])
     if echoes:
         assert seen[50:] == tuple(control[50:])

@@ -11,12 +11,12 @@ from pytest_hdp.judge.result import Hop, Judgement
 from pytest_hdp.judge.verdict import Direction, Place, Verdict
 from pytest_hdp.measure.control.counting import ControlEntry
 from pytest_hdp.measure.control.roundtrip import RoundTrip
-from pytest_hdp.measure.ledger.probes import Entry
-from pytest_hdp.measure.location.located import Found, Kinds, located
+from pytest_hdp.measure.ledger.probes import SentProbe
+from pytest_hdp.measure.location.located import GroupTracker, TraceResult, located
 from pytest_hdp.measure.location.ttl_rung import Attempt, Rung
 
 TRAIN, ROUTER = Train(97), "100.64.1.2"
-FAR = Found(TRAIN, Hop(1, "192.0.2.1"), Hop(3, "198.51.100.2"))
+FAR = TraceResult(TRAIN, Hop(1, "192.0.2.1"), Hop(3, "198.51.100.2"))
 LOST = Judgement(TRAIN, Verdict.LOST, Place.PATH, "7 of 7 left, none arrived.", final=True)
 
 
@@ -25,7 +25,7 @@ def rung(answered: int, silent: int = 0) -> Rung:
     controls = [ControlEntry(0, 2, Direction.FORWARD, echo=False, protocol=17) for _ in range(answered + silent)]
     for control in controls[:answered]:
         control.expired_at = ROUTER
-    return Rung(2, [TRAIN], [Attempt({TRAIN: Entry(0, 2, TRAIN, b"")}, control) for control in controls])
+    return Rung(2, [TRAIN], [Attempt({TRAIN: SentProbe(0, 2, TRAIN, b"")}, control) for control in controls])
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_on_another_way_the_controls_routers_leave_nothing_open() -> None:
     asked = rung(1, 9)
     assert not asked.leaves_open(TRAIN, elsewhere=True), "it does not meet who answered the control"
     other = Train(98)
-    entry = Entry(1, 2, other, b"")
+    entry = SentProbe(1, 2, other, b"")
     entry.icmp.append(IcmpReport(0, "100.64.9.9", 11, 0, authenticated=True))
     few = Rung(2, [TRAIN, other], [replace(asked.attempts[0], probes={**asked.attempts[0].probes, other: entry})])
     assert few.leaves_open(TRAIN, elsewhere=True), "this one may be on its way, and have few errors"
@@ -60,7 +60,7 @@ def test_an_open_silence_on_the_way_leaves_the_last_hop_open() -> None:
 
 
 def test_who_was_left_open_stands_for_nobody() -> None:
-    kinds = Kinds()
+    kinds = GroupTracker()
     kinds.climbed(LOST, replace(FAR, doubtful=True))
     other = replace(LOST, train=Train(89))
     assert kinds.stands_for(other).explanation == LOST.explanation

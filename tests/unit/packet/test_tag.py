@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_hdp.packet import hdp, ip
-from pytest_hdp.packet.tag import RUN_ID_SIZE, TAG_SIZE, Sealer, Tag, parse
+from pytest_hdp.packet.tag import RUN_ID_SIZE, TAG_SIZE, Tag, Tagger, parse
 from pytest_hdp.strategies import contents, headers, tags
 
 SECRET = bytes(range(32))
-SEALER = Sealer(SECRET, b"run-id-8")
+SEALER = Tagger(SECRET, b"run-id-8")
 HEADER = hdp.Header(timestamp=1739640243546134000).pack()
 PROTOCOLS = st.integers(-1024, 65535)
 
@@ -22,14 +22,14 @@ def flips(data: bytes) -> list[bytes]:
 
 
 def sealed(protocol: int = 253, index: int = 7, header: bytes = HEADER, content: bytes = b"moo") -> Tag:
-    parsed = parse(SEALER.seal(protocol, index, header, content))
+    parsed = parse(SEALER.make_tag(protocol, index, header, content))
     assert parsed is not None
     return parsed[0]
 
 
 @given(PROTOCOLS, st.integers(0, 2**32 - 1), headers(), contents())
 def test_a_tag_verifies_what_it_was_made_for(protocol: int, index: int, header: hdp.Header, content: bytes) -> None:
-    payload = SEALER.seal(protocol, index, header.pack(), content) + content
+    payload = SEALER.make_tag(protocol, index, header.pack(), content) + content
     parsed = parse(payload)
     assert parsed is not None
     tag, rest = parsed
@@ -38,7 +38,7 @@ def test_a_tag_verifies_what_it_was_made_for(protocol: int, index: int, header: 
 
 
 def test_the_tag_on_the_wire_is_what_it_was_in_earlier_versions() -> None:
-    tag = SEALER.seal(253, 7, HEADER, b"moo")
+    tag = SEALER.make_tag(253, 7, HEADER, b"moo")
     assert len(tag) == TAG_SIZE == 28
     assert tag[:12] == b"run-id-8\x00\x00\x00\x07"
     assert tag[12:].hex() == "9f40546b25f209ea0308b2b3249e4225"
@@ -77,10 +77,10 @@ def test_a_longer_or_shorter_content_fails() -> None:
 
 def test_the_tag_of_another_run_or_secret_fails() -> None:
     tag = sealed()
-    assert not Sealer(SECRET, b"other-id").verify(253, HEADER, tag, b"moo")
-    assert not Sealer(bytes(32), b"run-id-8").verify(253, HEADER, tag, b"moo")
+    assert not Tagger(SECRET, b"other-id").verify(253, HEADER, tag, b"moo")
+    assert not Tagger(bytes(32), b"run-id-8").verify(253, HEADER, tag, b"moo")
     renamed = dataclasses.replace(tag, run_id=b"other-id")
-    assert not Sealer(SECRET, b"other-id").verify(253, HEADER, renamed, b"moo")
+    assert not Tagger(SECRET, b"other-id").verify(253, HEADER, renamed, b"moo")
 
 
 @given(
@@ -92,7 +92,7 @@ def test_the_tag_of_another_run_or_secret_fails() -> None:
     destination=st.ip_addresses(v=4).map(str),
 )
 def test_what_networks_rewrite_in_good_faith_is_not_covered(source: str, destination: str, **fields: int) -> None:
-    probe = HEADER + SEALER.seal(253, 7, HEADER, b"moo") + b"moo"
+    probe = HEADER + SEALER.make_tag(253, 7, HEADER, b"moo") + b"moo"
     packet = ip.build_ipv4(probe, source=source, destination=destination, protocol=253, **fields)
     arrived = ip.parse_ipv4(packet)
     assert arrived is not None
@@ -120,7 +120,7 @@ def test_parsing_takes_any_bytes_and_loses_none(payload: bytes) -> None:
 @pytest.mark.parametrize(("protocol", "index"), [(253, -1), (253, 2**32), (2**31, 0), (-(2**31) - 1, 0)])
 def test_a_number_that_does_not_fit_is_a_value_error(protocol: int, index: int) -> None:
     with pytest.raises(ValueError, match="does not fit"):
-        SEALER.seal(protocol, index, HEADER, b"")
+        SEALER.make_tag(protocol, index, HEADER, b"")
 
 
 def test_a_negative_protocol_is_not_its_unsigned_twin() -> None:
@@ -130,9 +130,9 @@ def test_a_negative_protocol_is_not_its_unsigned_twin() -> None:
 @pytest.mark.parametrize(("secret", "run_id"), [(bytes(31), bytes(8)), (bytes(32), bytes(7)), (b"", b"")])
 def test_key_and_run_id_have_their_sizes(secret: bytes, run_id: bytes) -> None:
     with pytest.raises(ValueError, match=f"{RUN_ID_SIZE} bytes"):
-        Sealer(secret, run_id)
+        Tagger(secret, run_id)
 
 
 def test_the_secret_is_not_shown() -> None:
-    assert repr(SEALER) == "Sealer(run_id=72756e2d69642d38)"
+    assert repr(SEALER) == "Tagger(run_id=72756e2d69642d38)"
     assert not hasattr(SEALER, "secret")

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import pytest_hdp
-from pytest_hdp.measure.path.capture import Kept, Packets
+from pytest_hdp.measure.path.capture import CapturedPacket, Packets
 from pytest_hdp.packet.hdp import Header
 from pytest_hdp.packet.ip import build_ipv4
-from pytest_hdp.packet.tag import Sealer
+from pytest_hdp.packet.tag import Tagger
 from pytest_hdp.report.capture import capture, key_of
 
 DISSECTOR = Path(pytest_hdp.__file__).parent / "report" / "hdp.lua"
@@ -26,14 +26,14 @@ LOOPBACK = {"kind": "loopback", "name": "loopback", "source": "127.0.0.1", "targ
 
 def probe(index: int = 7, content: bytes = b"moo") -> bytes:
     header = Header(420, 421, SENT).pack()
-    return header + Sealer(bytes(32), RUN).seal(253, index, header, content) + content
+    return header + Tagger(bytes(32), RUN).make_tag(253, index, header, content) + content
 
 
-def kept(number: int = 253, payload: bytes | None = None, **changes) -> Kept:
+def kept(number: int = 253, payload: bytes | None = None, **changes) -> CapturedPacket:
     data = build_ipv4(
         probe() if payload is None else payload, source="192.0.2.2", destination="198.51.100.2", protocol=number & 255
     )
-    usual = Kept(
+    usual = CapturedPacket(
         path=PATH,
         vantage="near",
         address="192.0.2.2",
@@ -60,7 +60,12 @@ class Shark:
         self.path = folder / "capture.pcapng"
 
     def write(
-        self, packets: list[Kept], verdicts=None, tests=None, command: str = "pytest", full: tuple[str, ...] = ()
+        self,
+        packets: list[CapturedPacket],
+        verdicts=None,
+        tests=None,
+        command: str = "pytest",
+        full: tuple[str, ...] = (),
     ) -> None:
         content = capture(
             Packets(packets, set(full)), verdicts or {}, tests or {}, command=command, system="Linux 6.18"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.result import Judgement, PathName, Result, TwinCount
+from pytest_hdp.judge.result import Judgement, PathInfo, Result, TwinCount
 from pytest_hdp.judge.statistics import upper_bound
 from pytest_hdp.judge.verdict import Containment, Form, Place, Verdict
 from pytest_hdp.packet.carrier import carriers
@@ -17,7 +17,7 @@ from pytest_hdp.report.markdown import markdown
 from pytest_hdp.report.page.document import page
 from pytest_hdp.report.story import story
 
-PATH = PathName("netns", "a containment", "192.0.2.18", "198.51.100.2", "eye")
+PATH = PathInfo("netns", "a containment", "192.0.2.18", "198.51.100.2", "eye")
 
 
 def record(protocol, word="contained", *, form="bare", version=4, sent=24, arrived=24, counted=24, refused=0):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pytest_hdp.judge.result import PathName, Result
+from pytest_hdp.judge.result import PathInfo, Result
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.report.grid import grid, grids
 from pytest_hdp.report.lines import text_of
@@ -91,7 +91,7 @@ def test_two_directions_stand_side_by_side_from_100_columns(record: Any):
 
 
 def test_three_paths_make_three_pictures(record: Any):
-    paths = [PathName("lab", name, "a", "b", None) for name in ("one", "two", "three")]
+    paths = [PathInfo("lab", name, "a", "b", None) for name in ("one", "two", "three")]
     for width in (80, 120):
         text = "\n".join(drawn([replace(record(6), path=path) for path in paths], width=width))
         assert text.count("0x0_") == 3

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pytest_hdp.packet.encoding import Encoding
 from pytest_hdp.packet.hdp import Header
 from pytest_hdp.packet.ip import build_ipv4
-from pytest_hdp.packet.tag import Sealer
+from pytest_hdp.packet.tag import Tagger
 from pytest_hdp.report.heard import as_json, as_lines, as_row, hear, table_heads
 
 SENT = 1_795_539_936_000_000_123
@@ -65,7 +65,7 @@ def test_json_has_all_of_it():
 
 def test_a_probes_tag_is_told_apart_from_its_content():
     header = Header(timestamp=SENT).pack()
-    tag = Sealer(bytes(32), b"run id 8").seal(253, 7, header, b"moo")
+    tag = Tagger(bytes(32), b"run id 8").make_tag(253, 7, header, b"moo")
     lines = as_lines(hear(ARRIVED, packet(header + tag + b"moo", 253)))
     assert lines[2:] == ["  tag of a probe: run 72756e2069642038, index 7", "  | moo"]
 

@@ -7,11 +7,11 @@ import pytest
 from pytest_hdp.judge.latency.differences import Series
 from pytest_hdp.judge.latency.record import to_record
 from pytest_hdp.judge.latency.result import HDP, UDP, Setup, Way, conclude
-from pytest_hdp.judge.result import PathName
+from pytest_hdp.judge.result import PathInfo
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.report.latencyfile import read, write
 
-PATH = PathName("loopback", "loopback", "127.0.0.1", "127.0.0.1", None)
+PATH = PathInfo("loopback", "loopback", "127.0.0.1", "127.0.0.1", None)
 
 
 @pytest.fixture

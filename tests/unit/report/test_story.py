@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pytest_hdp.judge.result import PathName
+from pytest_hdp.judge.result import PathInfo
 from pytest_hdp.report.ends import End, Node, course_of
 from pytest_hdp.report.story import story
 from pytest_hdp.report.summary import surprises
@@ -81,7 +81,7 @@ def test_a_stranger_is_told_what_was_done_and_what_the_words_mean(record):
     assert "Forward is from" in told.glossary
     assert "Bare:" in told.glossary
     assert "Wellformed:" in told.glossary
-    within = PathName("loopback", "loopback", "127.0.0.1", "127.0.0.1", None)
+    within = PathInfo("loopback", "loopback", "127.0.0.1", "127.0.0.1", None)
     loop = replace(record(6, control={"sent": 0, "delivered": 0}), path=within)
     alone = story([loop])
     assert "under one of these numbers within one machine" in alone.introduction

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_hdp.vantage.places import _how_to_allow
+from pytest_hdp.vantage.points import _how_to_allow
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from pytest_hdp.plugin.spots import Spot, place, spot
-from pytest_hdp.vantage.places import PlaceError
+from pytest_hdp.plugin.vantage_specs import VantageSpec, parse_vantage, vantage_point
+from pytest_hdp.vantage.points import VantageError
 from pytest_hdp.vantage.remote import containers, launcher
 from pytest_hdp.vantage.remote.access import Access
 from pytest_hdp.vantage.remote.far_host import FarHost
@@ -24,7 +24,7 @@ LOADER = launcher.loader("python3")
 
 
 def access(text: str) -> Access:
-    found = spot(text)
+    found = parse_vantage(text)
     assert found.is_far
     return parse(found.how, found.name)
 
@@ -86,7 +86,7 @@ def test_ssh_by_its_url():
         "ssh://host": ["host"],
         "ssh://me@[fe80::1]:22": ["-p", "22", "me@fe80::1"],
     }.items():
-        assert spot(text) == Spot("ssh", shlex.join(words))
+        assert parse_vantage(text) == VantageSpec("ssh", shlex.join(words))
 
 
 def test_a_command_is_the_users_words_and_no_shells():
@@ -124,7 +124,7 @@ BAD = [
 @pytest.mark.parametrize("text", BAD)
 def test_what_names_nobody_is_one_line(text):
     with pytest.raises(ValueError, match=r".") as raised:
-        spot(text)
+        parse_vantage(text)
     assert "\n" not in str(raised.value)
     said = str(raised.value)
     assert "is not " in said or "; it is " in said or " is no " in said, said
@@ -141,9 +141,9 @@ def test_a_name_never_becomes_an_option():
 
 def test_a_spot_travels_to_other_processes_and_names_a_place():
     for text in ("docker=box", "kubectl=-n shop web", "command=podman exec -i box python3", "ssh://me@host:22"):
-        found = spot(text)
+        found = parse_vantage(text)
         assert pickle.loads(pickle.dumps(found)) == found
-        assert isinstance(place(found, ("198.51.100.2",)), FarHost)
+        assert isinstance(vantage_point(found, ("198.51.100.2",)), FarHost)
 
 
 def test_the_program_fits_where_it_has_to_go():
@@ -207,9 +207,9 @@ def test_why_there_is_no_agent_and_what_to_do(text, status, printed, parts):
 @pytest.mark.parametrize("how", sorted(PARSERS))
 def test_a_client_that_is_not_installed(monkeypatch, tmp_path, how):
     monkeypatch.setenv("PATH", str(tmp_path))
-    host = place(spot(f"{how}=box"))
+    host = vantage_point(parse_vantage(f"{how}=box"))
     assert isinstance(host, FarHost)
-    with pytest.raises(PlaceError, match=r"can't be had: there is no program [\w-]+ here: install") as raised:
+    with pytest.raises(VantageError, match=r"can't be had: there is no program [\w-]+ here: install") as raised:
         host.connect()
     assert "\n" not in str(raised.value)
 
@@ -221,9 +221,9 @@ def test_a_client_that_hangs_is_waited_for_and_ended(monkeypatch, tmp_path):
     script.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(launcher, "START_PATIENCE", 0.5)
-    host = place(spot("docker=box"))
+    host = vantage_point(parse_vantage("docker=box"))
     assert isinstance(host, FarHost)
-    with pytest.raises(PlaceError, match=r"nothing answered within 0.5 s: does its daemon answer \(docker ps -a\)\?"):
+    with pytest.raises(VantageError, match=r"nothing answered within 0.5 s: does its daemon answer \(docker ps -a\)\?"):
         host.connect()
     deadline = time.monotonic() + 10
     while any(alive(int(pid)) for pid in pids.read_text().split()):

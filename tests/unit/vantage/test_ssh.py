@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pytest_hdp.vantage.places import PlaceError
+from pytest_hdp.vantage.points import VantageError
 from pytest_hdp.vantage.remote import launcher as shipping
 from pytest_hdp.vantage.remote.client import RemoteStation
 from pytest_hdp.vantage.remote.exchange import AgentGone
@@ -206,5 +206,5 @@ def test_what_ssh_prints_moves_no_cursor(tmp_path, monkeypatch):
     program.write_text("#!/bin/sh\nprintf 'no \\033[2J way\\n' >&2\nexit 255\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    with pytest.raises(PlaceError, match=r"can't be had: no \\x1b\[2J way$"):
+    with pytest.raises(VantageError, match=r"can't be had: no \\x1b\[2J way$"):
         far_host("ssh", "host").connect()

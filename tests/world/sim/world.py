@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.result import Judgement, PathName
-from pytest_hdp.measure.path.endpoints import End
+from pytest_hdp.judge.result import Judgement, PathInfo
+from pytest_hdp.measure.path.endpoints import Endpoint
 from pytest_hdp.measure.path.open_path import OpenPath
 from pytest_hdp.measure.plan import Plan
 from pytest_hdp.measure.schedule.engine import Measurement
@@ -106,12 +106,12 @@ def build(blueprint: Blueprint, families: tuple[str, ...], *, trace: bool, ties:
     for prepare in blueprint.prepare:
         prepare(near, far)
     agent = "netns=far" if blueprint.agent else None
-    name = PathName("netns", blueprint.target, blueprint.near_address, blueprint.target, agent)
+    name = PathInfo("netns", blueprint.target, blueprint.near_address, blueprint.target, agent)
     there = blueprint.near_end
     if there is not None:
         there.terms = replace(there.terms, peers=(blueprint.target,))
     near_station, _ = _at(there, near, _station(blueprint, near), f"near pipe {blueprint.seed}")
-    near_end = End(near_station, blueprint.near_address, blueprint.near_tap)
+    near_end = Endpoint(near_station, blueprint.near_address, blueprint.near_tap)
     far_end, agent = _far_end(blueprint, far) if blueprint.agent else (None, None)
     path = OpenPath(name, near_end, far_end, clock=clock, token=tokens.randbytes)
     near.stations[0].refusals |= blueprint.near_refusals
@@ -124,14 +124,14 @@ def build(blueprint: Blueprint, families: tuple[str, ...], *, trace: bool, ties:
     return world
 
 
-def _far_end(blueprint: Blueprint, far: Host) -> tuple[End, SimAgent | None]:
+def _far_end(blueprint: Blueprint, far: Host) -> tuple[Endpoint, SimAgent | None]:
     tap, there = blueprint.far_tap, blueprint.far_end
     station, agent = _at(there, far, _station(blueprint, far), f"pipe {blueprint.seed}")
     if there is not None and agent is not None:
         tap = None if tap == far.interface else tap
         if there.lies:
             agent.liar = Liar(agent, random.Random(f"lies {blueprint.seed}"), there.lies, there.often)
-    return End(station, blueprint.far_address, tap, blueprint.far_bind), agent
+    return Endpoint(station, blueprint.far_address, tap, blueprint.far_bind), agent
 
 
 def _at(

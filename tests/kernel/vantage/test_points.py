@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_hdp.vantage import bpf, places
-from pytest_hdp.vantage.places import PlaceError, here, loopback_place, netns, private
+from pytest_hdp.vantage import bpf, points
+from pytest_hdp.vantage.points import Host, Namespace, PrivateNamespace, VantageError, loopback_point
 
 HERE = "127.0.0.1"
 NEEDLE = b"run id 8"
@@ -24,7 +24,7 @@ TOP = Path(__file__).parents[3]
 SWEEP = """
 import socket, sys
 from pytest_hdp.vantage import bpf
-from pytest_hdp.vantage.places import *
+from pytest_hdp.vantage.points import *
 with {place}.station() as station:
     tap = station.tap("lo", bpf.matching(b"run id 8", [0]), buffer=1 << 22)
     station.listen(socket.AF_INET, 253, bpf.matching(b"run id 8", [0]), buffer=1 << 22)
@@ -70,7 +70,7 @@ def named(name):
 
 
 def test_a_private_namespace_is_ours_alone():
-    with private().station() as one, private().station() as other:
+    with PrivateNamespace().station() as one, PrivateNamespace().station() as other:
         sees_itself(one)
         one.tap("lo", OURS)
         other.tap("lo", OURS)
@@ -83,7 +83,7 @@ def test_a_private_namespace_is_ours_alone():
 
 def test_the_child_of_a_private_place_ends_with_it():
     before = set(descendants())
-    with private().station() as station:
+    with PrivateNamespace().station() as station:
         station.sender(socket.AF_INET, 253)
         started = [os.pidfd_open(each) for each in set(descendants()) - before]
         assert started
@@ -92,7 +92,7 @@ def test_the_child_of_a_private_place_ends_with_it():
 
 def test_the_child_of_a_private_place_ends_with_an_error_too():
     before = set(descendants())
-    with contextlib.suppress(ZeroDivisionError), private().station():
+    with contextlib.suppress(ZeroDivisionError), PrivateNamespace().station():
         started = [os.pidfd_open(each) for each in set(descendants()) - before]
         raise ZeroDivisionError
     assert all(map(ended, started))
@@ -101,8 +101,8 @@ def test_the_child_of_a_private_place_ends_with_an_error_too():
 def test_the_child_of_a_private_place_does_not_survive_kill_9():
     script = (
         "import os, sys, time\n"
-        "from pytest_hdp.vantage.places import private\n"
-        "with private().station():\n    print('ready', flush=True)\n    time.sleep(60)\n"
+        "from pytest_hdp.vantage.points import PrivateNamespace\n"
+        "with PrivateNamespace().station():\n    print('ready', flush=True)\n    time.sleep(60)\n"
     )
     before = set(descendants())
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=TOP) as process:
@@ -116,7 +116,7 @@ def test_the_child_of_a_private_place_does_not_survive_kill_9():
 
 def test_refused_numbers_are_refused_with_the_same_errno_everywhere(keeper):
     answers = []
-    for place in [private(), *([here()] if os.geteuid() == 0 else [])]:
+    for place in [PrivateNamespace(), *([Host()] if os.geteuid() == 0 else [])]:
         with place.station() as station:
             for number in (-1, 0, 263):
                 with pytest.raises(OSError, match="Errno") as raised:
@@ -126,20 +126,20 @@ def test_refused_numbers_are_refused_with_the_same_errno_everywhere(keeper):
 
 
 def test_an_ordinary_user_gets_a_private_place(ordinary_user):
-    place = "loopback_place()"
+    place = "loopback_point()"
     printed, errors = ordinary_user(SWEEP.format(place=place)).communicate(timeout=30)
     assert (printed, errors) == ("None\n[-1, 0, 4]\n", "")
-    printed, _ = ordinary_user(f"from pytest_hdp.vantage.places import *; print({place}.describe())").communicate()
+    printed, _ = ordinary_user(f"from pytest_hdp.vantage.points import *; print({place}.describe())").communicate()
     assert printed == "private network namespace, no privilege needed\n"
 
 
 def test_root_gets_this_host(as_own_root):
     @as_own_root
     def inside():
-        assert loopback_place().describe() == "this host, as root"
-        with loopback_place().station() as station:
+        assert loopback_point().describe() == "this host, as root"
+        with loopback_point().station() as station:
             sees_itself(station)
-            with here().station() as other:
+            with Host().station() as other:
                 station.tap("lo", OURS)
                 assert other.send(other.sender(socket.AF_INET, 253), NEEDLE, HERE) is None
                 assert len(station.poll(5)) == 2
@@ -147,7 +147,9 @@ def test_root_gets_this_host(as_own_root):
 
 def test_without_any_privilege_one_line_says_what_to_do():
     """In a user namespace where root has lost CAP_NET_RAW and CAP_SYS_ADMIN, and which allows no further ones."""
-    script = "from pytest_hdp.vantage.places import *\ntry: loopback_place()\nexcept PlaceError as error: print(error)"
+    script = (
+        "from pytest_hdp.vantage.points import *\ntry: loopback_point()\nexcept VantageError as error: print(error)"
+    )
     without = "--bounding-set=-net_raw,-sys_admin"
     inside = f'echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv {without} "$0" -c "$1"'
     done = subprocess.run(
@@ -163,10 +165,10 @@ def test_without_any_privilege_one_line_says_what_to_do():
 
 def test_an_ordinary_user_may_not_enter_a_namespace(ordinary_user):
     script = (
-        "from pytest_hdp.vantage.places import *\n"
+        "from pytest_hdp.vantage.points import *\n"
         "for spec in ('/proc/self/ns/net', 'pid:1'):\n"
-        "  try: netns(spec)\n"
-        "  except PlaceError as error: print(error)\n"
+        "  try: Namespace(spec)\n"
+        "  except VantageError as error: print(error)\n"
     )
     printed, errors = ordinary_user(script).communicate(timeout=30)
     assert errors == ""
@@ -179,8 +181,8 @@ def test_a_named_namespace_is_reached_and_this_process_stays_here(as_own_root):
     @as_own_root
     def inside():
         ours = Path("/proc/self/ns/net").readlink()
-        with named("a"), here().station() as outside:
-            place = netns("a")
+        with named("a"), Host().station() as outside:
+            place = Namespace("a")
             assert place.describe() == "network namespace a"
             with place.station() as station:
                 sees_itself(station)
@@ -199,13 +201,13 @@ def test_a_named_namespace_is_reached_and_this_process_stays_here(as_own_root):
 def test_a_namespace_is_reached_by_path_process_and_descriptor(as_own_root):
     @as_own_root
     def inside():
-        with named("a"), Path("/run/netns/a").open("rb") as held, netns("a").station() as beside:
+        with named("a"), Path("/run/netns/a").open("rb") as held, Namespace("a").station() as beside:
             sleeper = subprocess.Popen(["ip", "netns", "exec", "a", "sh", "-c", "echo; exec sleep 60"], stdout=-1)
             with sleeper:
                 sleeper.stdout.read(1)
                 sender = beside.sender(socket.AF_INET, 254)
                 for spec in ("/run/netns/a", f"pid:{sleeper.pid}", held.fileno()):
-                    with netns(spec).station() as station:
+                    with Namespace(spec).station() as station:
                         station.tap("lo", OURS)
                         assert beside.send(sender, NEEDLE, HERE) is None
                         assert len(station.poll(5)) == 2
@@ -217,10 +219,10 @@ def test_stations_go_on_working_when_the_name_is_gone(as_own_root):
     def inside():
         with contextlib.ExitStack() as stack:
             with named("a"):
-                station = stack.enter_context(netns("a").station())
+                station = stack.enter_context(Namespace("a").station())
             sees_itself(station)
-            with pytest.raises(PlaceError, match="there is no network namespace 'a'; /run/netns has none"):
-                netns("a")
+            with pytest.raises(VantageError, match="there is no network namespace 'a'; /run/netns has none"):
+                Namespace("a")
 
 
 @pytest.mark.parametrize(
@@ -244,8 +246,8 @@ def test_stations_go_on_working_when_the_name_is_gone(as_own_root):
 )
 def test_what_is_no_namespace_is_refused_in_one_line(spec, says):
     before = {each.name for each in Path("/proc/self/fd").iterdir()}
-    with pytest.raises(PlaceError) as raised:
-        netns(spec)
+    with pytest.raises(VantageError) as raised:
+        Namespace(spec)
     assert says in str(raised.value)
     assert "\n" not in str(raised.value)
     assert {each.name for each in Path("/proc/self/fd").iterdir()} == before
@@ -262,7 +264,7 @@ def test_what_is_no_namespace_is_refused_in_one_line(spec, says):
 def test_an_unknown_name_is_answered_with_those_that_exist(tmp_path, monkeypatch, names, says):
     for name in names:
         (tmp_path / name).touch()
-    monkeypatch.setattr(places, "NAMED", tmp_path)
-    with pytest.raises(PlaceError) as raised:
-        netns("nosuch")
+    monkeypatch.setattr(points, "NAMED", tmp_path)
+    with pytest.raises(VantageError) as raised:
+        Namespace("nosuch")
     assert str(raised.value).endswith(f"; {tmp_path} {says}")

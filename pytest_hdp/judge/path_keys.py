@@ -1,4 +1,4 @@
-"""The keys of routes: "loopback", "target:NAME", "lab:NAME#VARIANT"; those by IPv6 have a mark. No I/O."""
+"""The keys of paths: "loopback", "target:NAME", "lab:NAME#VARIANT"; those by IPv6 have a mark. No I/O."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from pytest_hdp.packet.family import IPV4, IPV6, Family
 _BY_IPV6 = "|6"
 
 
-def route_key(key: str, family: Family) -> str:
-    """Return the key of a route by this version of IP; IPv4's is as it is."""
+def path_key(key: str, family: Family) -> str:
+    """Return the key of a path by this version of IP; IPv4's is as it is."""
     name, variant, of = key.partition("#")
     return f"{name}{_BY_IPV6 if family is IPV6 else ''}{variant}{of}"
 
 
 def family_in(key: str) -> Family:
-    """Return the version of IP of a route."""
+    """Return the version of IP of a path."""
     return IPV6 if key.partition("#")[0].endswith(_BY_IPV6) else IPV4
 
 
 def bare_key(key: str) -> str:
-    """Return a route's key without its variant and its version of IP."""
+    """Return a path's key without its variant and its version of IP."""
     return key.partition("#")[0].removesuffix(_BY_IPV6)
 
 

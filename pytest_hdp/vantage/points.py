@@ -1,6 +1,6 @@
 """Places with sockets, and the ways to reach them: this host, a network namespace, a namespace of our own.
 
-`with loopback_place().station() as station: ...`. Sockets stay in the namespace they were opened in, so a station
+`with loopback_point().station() as station: ...`. Sockets stay in the namespace they were opened in, so a station
 works in this process wherever its sockets are.
 """
 
@@ -40,11 +40,11 @@ _IFF_UP = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class PlaceError(Exception):
+class VantageError(Exception):
     """A place that can't be reached. The message is one line and says what to do."""
 
 
-class Place(Protocol):
+class VantagePoint(Protocol):
     """What every place offers."""
 
     def describe(self) -> str:
@@ -54,7 +54,7 @@ class Place(Protocol):
         """Give a station whose sockets are in this place, and close it afterwards."""
 
 
-class here:  # noqa: N801 (reads as a function)
+class Host:
     """Where this process is. Opening raw sockets takes CAP_NET_RAW."""
 
     def describe(self) -> str:
@@ -68,10 +68,10 @@ class here:  # noqa: N801 (reads as a function)
         return Station()
 
 
-class netns:  # noqa: N801
+class Namespace:
     """A network namespace that others made: a name of `ip netns`, a path, `pid:1234`, or an open descriptor.
 
-    It takes CAP_SYS_ADMIN, here and over the namespace. Raises PlaceError, here and from `station`, if there is no
+    It takes CAP_SYS_ADMIN, here and over the namespace. Raises VantageError, here and from `station`, if there is no
     such namespace or it may not be entered.
     """
 
@@ -112,13 +112,13 @@ class netns:  # noqa: N801
                 except PermissionError as error:
                     raise _not_allowed(self._name) from error
                 except OSError as error:
-                    raise PlaceError(f"{self._name} is not a network namespace") from error
+                    raise VantageError(f"{self._name} is not a network namespace") from error
                 yield inside
         finally:
             os.close(descriptor)
 
 
-class private:  # noqa: N801
+class PrivateNamespace:
     """A network namespace of our own with nothing in it but loopback, made for each station and gone with it.
 
     Takes no privilege where user namespaces are allowed. A child process opens the sockets; it dies with this one.
@@ -130,51 +130,51 @@ class private:  # noqa: N801
 
     @contextmanager
     def station(self) -> Iterator[Station]:
-        """Give a station in a new namespace. Raises PlaceError where the system allows none."""
+        """Give a station in a new namespace. Raises VantageError where the system allows none."""
         with contextlib.ExitStack() as stack:
             try:
                 namespace = stack.enter_context(Keeper()).namespace()
                 with namespace.open_socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
                     _bring_up(opened, "lo")
             except NamespacesUnavailable as error:
-                raise PlaceError(str(error)) from error
+                raise VantageError(str(error)) from error
             except OSError as error:
-                raise PlaceError(f"no private network namespace: {error.strerror}; {_how_to_allow()}") from error
+                raise VantageError(f"no private network namespace: {error.strerror}; {_how_to_allow()}") from error
             opener = stack.enter_context(Opener(namespace))
             yield stack.enter_context(Station(opener))
 
 
-def loopback_place() -> Place:
-    """Choose where to work with loopback: the host's own with CAP_NET_RAW, else a private one. Raises PlaceError."""
+def loopback_point() -> VantagePoint:
+    """Choose where to work with loopback: the host's own with CAP_NET_RAW, else a private one. Raises VantageError."""
     check_kernel()
     if can_open_raw():
-        return here()
+        return Host()
     if can_unshare():
-        return private()
-    raise PlaceError(
+        return PrivateNamespace()
+    raise VantageError(
         "raw sockets need CAP_NET_RAW, and this system allows no private network namespace: "
         f'run as root (sudo "$(command -v pytest)" ...), or {_how_to_allow()}'
     )
 
 
 def check_kernel() -> None:
-    """Raises PlaceError if this kernel lacks what every measurement rests on, wherever its sockets are."""
+    """Raises VantageError if this kernel lacks what every measurement rests on, wherever its sockets are."""
     lack = lacking()
     if lack is not None:
-        raise PlaceError(f"this kernel lacks {lack}")
+        raise VantageError(f"this kernel lacks {lack}")
 
 
 _SWITCHED_OFF = "IPv6 is switched off on this host (net.ipv6.conf.all.disable_ipv6=1): run with --hdp-ip-version=4"
 
 
 def check_usable(station: Station, family: Family) -> None:
-    """Raise PlaceError, one line, where a station's kernel has no such IP, or its loopback can't be used."""
+    """Raise VantageError, one line, where a station's kernel has no such IP, or its loopback can't be used."""
     try:
         station.route(family.loopback)
         handle, _ = station.datagram(family.loopback)
         station.discard(handle)
     except OSError as error:
-        raise PlaceError(lacking_ip(family, error)) from None
+        raise VantageError(lacking_ip(family, error)) from None
 
 
 def lacking_ip(family: Family, error: OSError) -> str:
@@ -200,9 +200,9 @@ def can_open_raw() -> bool:
 def can_unshare() -> bool:
     """Whether a private network namespace can be had and raw sockets opened in it. Tried once, for real."""
     try:
-        with private().station() as station:
+        with PrivateNamespace().station() as station:
             station.sender(socket.AF_INET, 253)
-    except (PlaceError, OSError):
+    except (VantageError, OSError):
         return False
     return True
 
@@ -235,33 +235,33 @@ def _enter(descriptor: int) -> None:
 
 
 def _open_namespace(spec: str | int) -> int:
-    """Open what stands for a namespace: a new descriptor. Raises PlaceError."""
+    """Open what stands for a namespace: a new descriptor. Raises VantageError."""
     if isinstance(spec, int):
         try:
             return os.dup(spec)
         except OSError as error:
-            raise PlaceError(f"descriptor {spec} is not open") from error
+            raise VantageError(f"descriptor {spec} is not open") from error
     process = spec.removeprefix("pid:")
     if process != spec:
         if not (process.isascii() and process.isdecimal()):
-            raise PlaceError(f"{spec!r}: after pid: comes the number of a process")
+            raise VantageError(f"{spec!r}: after pid: comes the number of a process")
         path, missing = Path(f"/proc/{process}/ns/net"), f"there is no process {process}"
     elif "/" in spec:
         path, missing = Path(spec), f"there is no file {spec}"
     else:
         path, missing = NAMED / spec, f"there is no network namespace {spec!r}; {_names()}"
     if spec in {"", ".", ".."}:
-        raise PlaceError(missing)
+        raise VantageError(missing)
     try:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (FileNotFoundError, ProcessLookupError, ValueError):
-        raise PlaceError(missing) from None
+        raise VantageError(missing) from None
     except PermissionError as error:
         raise _not_allowed(spec) from error
     except OSError as error:
         if error.errno == ENAMETOOLONG:
-            raise PlaceError(missing) from None
-        raise PlaceError(f"{path} can't be opened: {error.strerror}") from error
+            raise VantageError(missing) from None
+        raise VantageError(f"{path} can't be opened: {error.strerror}") from error
 
 
 def _names() -> str:
@@ -275,10 +275,12 @@ def _names() -> str:
     return f"{NAMED} has {', '.join(names[:_MOST_NAMES])}{more}"
 
 
-def _not_allowed(name: str) -> PlaceError:
+def _not_allowed(name: str) -> VantageError:
     if os.geteuid() == 0:
-        return PlaceError(f"network namespace {name} may not be entered, not even by this root: see user_namespaces(7)")
-    return PlaceError(f'network namespace {name} may not be entered: run as root (sudo "$(command -v pytest)" ...)')
+        return VantageError(
+            f"network namespace {name} may not be entered, not even by this root: see user_namespaces(7)"
+        )
+    return VantageError(f'network namespace {name} may not be entered: run as root (sudo "$(command -v pytest)" ...)')
 
 
 def _bring_up(opened: socket.socket, interface: str) -> None:

@@ -10,19 +10,27 @@ from functools import cache
 from typing import TYPE_CHECKING, NoReturn
 
 from pytest_hdp.judge.expectations.assess import Expectation, Profile, for_system
-from pytest_hdp.judge.result import PathName
-from pytest_hdp.judge.route_keys import route_key, wellformed_key
+from pytest_hdp.judge.path_keys import path_key, wellformed_key
+from pytest_hdp.judge.result import PathInfo
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.campaign.campaign import Route
+from pytest_hdp.measure.campaign.campaign import PathSpec
 from pytest_hdp.measure.campaign.second import SECOND_HOST, UNSOLICITED, once
-from pytest_hdp.measure.path.endpoints import End, PathUnavailable, far_end, near_end, refuse_itself
+from pytest_hdp.measure.path.endpoints import Endpoint, PathUnavailable, far_end, near_end, refuse_itself
 from pytest_hdp.measure.path.open_path import OpenPath
 from pytest_hdp.measure.schedule.engine import Measurement
 from pytest_hdp.packet.family import IPV4, Family, family_of, without_zone
 from pytest_hdp.vantage import kernel
 from pytest_hdp.vantage.netns.socket_pool import Opener
-from pytest_hdp.vantage.places import Place, PlaceError, can_open_raw, check_kernel, check_usable, here, loopback_place
+from pytest_hdp.vantage.points import (
+    Host,
+    VantageError,
+    VantagePoint,
+    can_open_raw,
+    check_kernel,
+    check_usable,
+    loopback_point,
+)
 from pytest_hdp.vantage.station import Station
 
 if TYPE_CHECKING:
@@ -47,15 +55,15 @@ LATENCY = "latency"
 
 def loopback(
     default: plan.Plan, profile: Profile | None, *, buffer: int | None, expect_default: bool, family: Family = IPV4
-) -> Route:
-    """The own kernel. Raises PlaceError, one line, where raw sockets can't be had in any way."""
-    place = loopback_place()
+) -> PathSpec:
+    """The own kernel. Raises VantageError, one line, where raw sockets can't be had in any way."""
+    place = loopback_point()
     name = own_kernel(family)
 
     @contextmanager
     def opened() -> Generator[OpenPath]:
         with place.station() as station:
-            end = End(station, family.loopback, "lo")
+            end = Endpoint(station, family.loopback, "lo")
             with OpenPath(name, end, end, buffer=buffer) as path:
                 yield path
 
@@ -66,24 +74,30 @@ def loopback(
     if expect_default:
         profile = for_system(platform.system(), LOOPBACK)
     reach = usable if family is not IPV4 else None
-    route = Route(route_key(LOOPBACK, family), name, opened, default, privilege=place.describe(), reach=reach)
-    return with_profile(route, profile)
+    spec = PathSpec(path_key(LOOPBACK, family), name, opened, default, privilege=place.describe(), reach=reach)
+    return with_profile(spec, profile)
 
 
-def own_kernel(family: Family) -> PathName:
+def own_kernel(family: Family) -> PathInfo:
     """The path of this host's packets to itself."""
-    return PathName(kind=LOOPBACK, name=LOOPBACK, source=family.loopback, target=family.loopback, agent=None)
+    return PathInfo(kind=LOOPBACK, name=LOOPBACK, source=family.loopback, target=family.loopback, agent=None)
 
 
 def between(
-    source: Place, agent: Place, target: str, default: plan.Plan, profile: Profile | None, *, name: str | None = None
-) -> Route:
+    source: VantagePoint,
+    agent: VantagePoint,
+    target: str,
+    default: plan.Plan,
+    profile: Profile | None,
+    *,
+    name: str | None = None,
+) -> PathSpec:
     """From one vantage point to another one that the target's address leads to, if only through a translator.
 
     `name`: the target's, if it has one.
     """
-    key = route_key(f"target:{name or target}", family_of(target))
-    path_name = PathName("netns", name or target, source.describe(), without_zone(target), agent.describe())
+    key = path_key(f"target:{name or target}", family_of(target))
+    path_name = PathInfo("netns", name or target, source.describe(), without_zone(target), agent.describe())
 
     @contextmanager
     def opened() -> Generator[OpenPath]:
@@ -96,115 +110,115 @@ def between(
             with path:
                 yield path
 
-    return with_profile(Route(key, path_name, opened, default, privilege=source.describe()), profile)
+    return with_profile(PathSpec(key, path_name, opened, default, privilege=source.describe()), profile)
 
 
 def agentless(
-    source: Place, target: str, default: plan.Plan, profile: Profile | None, *, name: str | None = None
-) -> Route:
+    source: VantagePoint, target: str, default: plan.Plan, profile: Profile | None, *, name: str | None = None
+) -> PathSpec:
     """From one vantage point to an address where nobody watches: what its own stack and the routers say.
 
-    Raises PlaceError, one line, where raw sockets can't be had.
+    Raises VantageError, one line, where raw sockets can't be had.
     """
-    if isinstance(source, here) and not can_open_raw():
+    if isinstance(source, Host) and not can_open_raw():
         check_kernel()
-        raise PlaceError(f'sending to {target} requires CAP_NET_RAW: run as root (sudo "$(command -v pytest)" ...)')
-    key = route_key(f"target:{name or target}", family_of(target))
-    path_name = PathName("internet", name or target, source.describe(), without_zone(target), None)
+        raise VantageError(f'sending to {target} requires CAP_NET_RAW: run as root (sudo "$(command -v pytest)" ...)')
+    key = path_key(f"target:{name or target}", family_of(target))
+    path_name = PathInfo("internet", name or target, source.describe(), without_zone(target), None)
 
     @contextmanager
     def opened() -> Generator[OpenPath]:
         with source.station() as near:
             end = near_end(near, target, source.describe())
-            refuse_itself(end, path_name.target, "this host" if isinstance(source, here) else source.describe())
+            refuse_itself(end, path_name.target, "this host" if isinstance(source, Host) else source.describe())
             with OpenPath(replace(path_name, source=end.address), end, None) as path:
                 yield path
 
-    return with_profile(Route(key, path_name, opened, default, privilege=source.describe()), profile)
+    return with_profile(PathSpec(key, path_name, opened, default, privilege=source.describe()), profile)
 
 
 def in_lab(
-    spec: LabSpec, default: plan.Plan, profile: Profile | None, *, expect_truth: bool, asked: str | None = None
-) -> list[Route]:
+    lab_spec: LabSpec, default: plan.Plan, profile: Profile | None, *, expect_truth: bool, asked: str | None = None
+) -> list[PathSpec]:
     """A lab from client to target, and built anew for each experiment that needs its state untouched.
 
     `asked`: what it was asked for by, if not by its name: the file that it is in.
     """
-    client, target = spec.layout.client_address, spec.layout.target_address
-    name = PathName(kind="lab", name=spec.name, source=client, target=target, agent="netns=target")
-    key = route_key(f"lab:{asked or spec.name}", family_of(target))
-    usual = Route(
-        key, name, lambda: _lab_path(spec, name, default.seed), default, privilege="emulated", reach=_may_emulate
+    client, target = lab_spec.layout.client_address, lab_spec.layout.target_address
+    name = PathInfo(kind="lab", name=lab_spec.name, source=client, target=target, agent="netns=target")
+    key = path_key(f"lab:{asked or lab_spec.name}", family_of(target))
+    usual = PathSpec(
+        key, name, lambda: _lab_path(lab_spec, name, default.seed), default, privilege="emulated", reach=_may_emulate
     )
-    unsolicited, first, latency = (_variant(spec, usual, each) for each in (UNSOLICITED, FIRST_PACKET, LATENCY))
-    second = _variant(spec, usual, SECOND_HOST)
-    second = replace(second, open=lambda: _second_path(spec, second.name, default))
+    unsolicited, first, latency = (_variant(lab_spec, usual, each) for each in (UNSOLICITED, FIRST_PACKET, LATENCY))
+    second = _variant(lab_spec, usual, SECOND_HOST)
+    second = replace(second, open=lambda: _second_path(lab_spec, second.name, default))
     asked_in_both_forms = (usual, replace(usual, key=wellformed_key(usual.key)))
     unsolicited_in_both = (unsolicited, replace(unsolicited, key=wellformed_key(unsolicited.key)))
     if not expect_truth:
         every = (*asked_in_both_forms, *unsolicited_in_both, first, second, latency)
-        return [with_profile(route, profile) for route in every]
-    told = f"the truth of {spec.name}"
-    known = _Known(spec.name, cache(spec.layout.expected))
+        return [with_profile(spec, profile) for spec in every]
+    told = f"the truth of {lab_spec.name}"
+    known = _Known(lab_spec.name, cache(lab_spec.layout.expected))
     return [
         *(
             replace(
-                route,
+                spec,
                 expects=told,
                 expect=lambda train, seen: _truth(known, train, seen, solicited=True),
                 expect_nat=lambda train, seen: _nat_truth(known, train, seen),
             )
-            for route in asked_in_both_forms
+            for spec in asked_in_both_forms
         ),
         replace(first, expects=told, expect=lambda train, seen: _truth(known, train, seen, solicited=True)),
         latency,
         *(
-            replace(route, expects=told, expect=lambda train, seen: _truth(known, train, seen, solicited=False))
-            for route in unsolicited_in_both
+            replace(spec, expects=told, expect=lambda train, seen: _truth(known, train, seen, solicited=False))
+            for spec in unsolicited_in_both
         ),
         replace(second, expects=told, expect=lambda train, seen: _second_truth(known, train, seen)),
     ]
 
 
 def _may_emulate() -> None:
-    """Raise PlaceError where an ordinary user can't have namespaces: no lab can be built there."""
-    loopback_place()
+    """Raise VantageError where an ordinary user can't have namespaces: no lab can be built there."""
+    loopback_point()
 
 
-def _variant(spec: LabSpec, route: Route, variant: str) -> Route:
+def _variant(lab_spec: LabSpec, spec: PathSpec, variant: str) -> PathSpec:
     """The same lab built once more, under a name of its own, which its results bear too."""
-    name = replace(route.name, name=f"{route.name.name} {variant}")
-    return replace(route, key=f"{route.key}#{variant}", name=name, open=lambda: _lab_path(spec, name, route.plan.seed))
+    name = replace(spec.name, name=f"{spec.name.name} {variant}")
+    return replace(spec, key=f"{spec.key}#{variant}", name=name, open=lambda: _lab_path(lab_spec, name, spec.plan.seed))
 
 
-def out_of_reach(key: str, name: PathName, default: plan.Plan, why: str) -> Route:
+def out_of_reach(key: str, name: PathInfo, default: plan.Plan, why: str) -> PathSpec:
     """A path that can't be had, which is told to who reaches for it, and to who asks for it. `why`: one line."""
 
     def reach() -> None:
-        raise PlaceError(why)
+        raise VantageError(why)
 
     def opened() -> NoReturn:
         raise PathUnavailable(why)
 
-    return Route(key, name, opened, default, reach=reach)
+    return PathSpec(key, name, opened, default, reach=reach)
 
 
-def with_profile(route: Route, profile: Profile | None) -> Route:
-    """A route of which this is expected; None: nothing is."""
+def with_profile(spec: PathSpec, profile: Profile | None) -> PathSpec:
+    """A path of which this is expected; None: nothing is."""
     if profile is None:
-        return route
-    version = family_of(route.name.target).version
-    known = profile.on_kernel(kernel.features()).for_target(route.name.name).for_version(version)
-    return replace(route, expects=profile.name, expect=lambda train, _: known.expectation(train))
+        return spec
+    version = family_of(spec.name.target).version
+    known = profile.on_kernel(kernel.features()).for_target(spec.name.name).for_version(version)
+    return replace(spec, expects=profile.name, expect=lambda train, _: known.expectation(train))
 
 
 @contextmanager
-def _open_lab(spec: LabSpec, seed: int) -> Generator[Lab]:
+def _open_lab(lab_spec: LabSpec, seed: int) -> Generator[Lab]:
     from pytest_hdp.lab.requirements import LabUnavailable
     from pytest_hdp.lab.topology import Lab
 
     try:
-        lab = Lab(spec, seed=seed)
+        lab = Lab(lab_spec, seed=seed)
         lab.__enter__()
     except LabUnavailable as error:
         raise PathUnavailable(str(error)) from None
@@ -215,28 +229,28 @@ def _open_lab(spec: LabSpec, seed: int) -> Generator[Lab]:
 
 
 @contextmanager
-def _lab_path(spec: LabSpec, name: PathName, seed: int) -> Generator[OpenPath]:
-    with _open_lab(spec, seed) as lab, _between_nodes(lab, name, lab.client, lab.client_address) as path:
+def _lab_path(lab_spec: LabSpec, name: PathInfo, seed: int) -> Generator[OpenPath]:
+    with _open_lab(lab_spec, seed) as lab, _between_nodes(lab, name, lab.client, lab.client_address) as path:
         yield path
 
 
 @contextmanager
-def _second_path(spec: LabSpec, name: PathName, default: plan.Plan) -> Generator[OpenPath]:
+def _second_path(lab_spec: LabSpec, name: PathInfo, default: plan.Plan) -> Generator[OpenPath]:
     """From the second host, after the first one has sent a packet of each number."""
-    link = spec.layout.second_link
+    link = lab_spec.layout.second_link
     if link is None:
-        raise PathUnavailable(f"lab {spec.name} has no second host behind a NAT: no box translates")
+        raise PathUnavailable(f"lab {lab_spec.name} has no second host behind a NAT: no box translates")
     second = link.left.address
-    with _open_lab(spec, default.seed) as lab, _between_nodes(lab, name, lab.client, lab.client_address) as first:
+    with _open_lab(lab_spec, default.seed) as lab, _between_nodes(lab, name, lab.client, lab.client_address) as first:
         Measurement(first, once(default, range(256))).run()
         with _between_nodes(lab, replace(name, source=second), link.left.node, second) as path:
             yield path
 
 
 @contextmanager
-def _between_nodes(lab: Lab, name: PathName, node: str, address: str) -> Generator[OpenPath]:
+def _between_nodes(lab: Lab, name: PathInfo, node: str, address: str) -> Generator[OpenPath]:
     with _station(lab, node) as near, _station(lab, lab.target) as far:
-        ends = End(near, address, "eth0"), End(far, lab.target_address, "eth0")
+        ends = Endpoint(near, address, "eth0"), Endpoint(far, lab.target_address, "eth0")
         with OpenPath(name, *ends) as path:
             path.lab = lab
             yield path

@@ -1,4 +1,4 @@
-"""From the settings to the route of a box, and what can't be asked of one."""
+"""From the settings to the path of a box, and what can't be asked of one."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_hdp.judge.result import PathName
+from pytest_hdp.judge.result import PathInfo
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.campaign import routes
-from pytest_hdp.measure.campaign.contained import Places, contained
+from pytest_hdp.measure.campaign import path_specs
+from pytest_hdp.measure.campaign.contained import BoxVantages, contained
 from pytest_hdp.plugin.boxes import CONTAINMENT, NO_BOX, allowed
-from pytest_hdp.plugin.collection import route_of, skip_reason
-from pytest_hdp.plugin.spots import HERE, place
-from pytest_hdp.vantage.places import PlaceError
+from pytest_hdp.plugin.collection import path_key_of, skip_reason
+from pytest_hdp.plugin.vantage_specs import HERE, vantage_point
+from pytest_hdp.vantage.points import VantageError
 
 if TYPE_CHECKING:
-    from pytest_hdp.measure.campaign.campaign import Route
+    from pytest_hdp.measure.campaign.campaign import PathSpec
     from pytest_hdp.plugin.boxes import Box
     from pytest_hdp.plugin.options import Settings
 
@@ -28,27 +28,27 @@ def refuse_no_box(settings: Settings, items: Sequence[pytest.Item]) -> None:
     """Raise pytest.UsageError where nothing but a box is asked for, and none is named, or it may pass unmeasured."""
     if items and all(skip_reason(item) == NO_BOX for item in items):
         raise pytest.UsageError(NO_BOX)
-    if settings.unmeasured == "skip" and any((route_of(item) or "").endswith(f"#{CONTAINMENT}") for item in items):
+    if settings.unmeasured == "skip" and any((path_key_of(item) or "").endswith(f"#{CONTAINMENT}") for item in items):
         raise pytest.UsageError("--hdp-unmeasured=skip lets a box pass that nobody could measure: leave it out")
 
 
-def box_route(settings: Settings, box: Box, plan_at: Callable[[plan.Pace], plan.Plan]) -> Route:
-    """The route of a box. `plan_at`: makes a plan at a pace of the user's."""
+def box_path(settings: Settings, box: Box, plan_at: Callable[[plan.Pace], plan.Plan]) -> PathSpec:
+    """The path of a box. `plan_at`: makes a plan at a pace of the user's."""
     source = settings.source[0] if settings.source else HERE
     agent, twin = settings.agent or HERE, settings.twin
     try:
-        places = Places(
-            partial(place, source),
-            partial(place, twin) if twin is not None else None,
-            place(agent),
-            tuple(map(place, settings.witness)),
+        places = BoxVantages(
+            partial(vantage_point, source),
+            partial(vantage_point, twin) if twin is not None else None,
+            vantage_point(agent),
+            tuple(map(vantage_point, settings.witness)),
             box.target,
             box.twins,
             box.family,
         )
-    except PlaceError as error:
-        there = PathName("netns", f"{box.target or 'agent'} containment", source.name, box.family.anywhere, agent.name)
-        return routes.out_of_reach(box.key, there, plan_at(plan.CONTAINED), str(error))
+    except VantageError as error:
+        there = PathInfo("netns", f"{box.target or 'agent'} containment", source.name, box.family.anywhere, agent.name)
+        return path_specs.out_of_reach(box.key, there, plan_at(plan.CONTAINED), str(error))
     default = plan_at(plan.CONTAINED_FAR if places.remote else plan.CONTAINED)
     if settings.bound is not None:
         default = replace(default, pace=plan.bounded(default.pace, settings.bound), bound=settings.bound)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_hdp.packet.family import Family
-    from pytest_hdp.vantage.places import Place
+    from pytest_hdp.vantage.points import VantagePoint
     from pytest_hdp.vantage.remote.far_host import FarHost
 
 FORMS = (
@@ -18,7 +18,7 @@ _HERE = ("netns", "popen")
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class VantageSpec:
     """Where a vantage point is: `how` to reach it ("ssh", "docker", "netns", "popen" ...), and its name there."""
 
     how: str
@@ -30,39 +30,41 @@ class Spot:
         return self.how not in _HERE
 
 
-HERE = Spot("popen")
+HERE = VantageSpec("popen")
 """This host."""
 
 
-def spot(text: str) -> Spot:
+def parse_vantage(text: str) -> VantageSpec:
     """A vantage point. Raises ValueError, one line."""
     from pytest_hdp.vantage.remote import specs
 
     how, _, name = specs.plain(text).partition("=")
     if how in specs.PARSERS:
         specs.parse(how, name)
-        return Spot(how, name)
+        return VantageSpec(how, name)
     if (how == "netns" and name) or text == "popen":
-        return Spot(how, name)
+        return VantageSpec(how, name)
     raise ValueError(f"{text!r} is not one of {FORMS}")
 
 
-def several(text: str) -> tuple[Spot, ...]:
+def parse_vantages(text: str) -> tuple[VantageSpec, ...]:
     """Vantage points, one in each line. Raises ValueError."""
-    return tuple(dict.fromkeys(spot(line.strip()) for line in text.splitlines()))
+    return tuple(dict.fromkeys(parse_vantage(line.strip()) for line in text.splitlines()))
 
 
-def place(spot: Spot | None, peers: tuple[str, ...] = (), family: Family | None = None) -> Place | FarHost:
+def vantage_point(
+    spec: VantageSpec | None, peers: tuple[str, ...] = (), family: Family | None = None
+) -> VantagePoint | FarHost:
     """Where that is; None is this host. `peers`: addresses that may be sent to from there before anything came.
 
     `family`: the version of IP that is all that is wanted of it.
 
-    Raises PlaceError, one line, for a namespace that can't be had; a far host is reached later.
+    Raises VantageError, one line, for a namespace that can't be had; a far host is reached later.
     """
-    if spot is not None and spot.is_far:
+    if spec is not None and spec.is_far:
         from pytest_hdp.vantage.remote.specs import far_host
 
-        return far_host(spot.how, spot.name, peers, family)
-    from pytest_hdp.vantage.places import here, netns
+        return far_host(spec.how, spec.name, peers, family)
+    from pytest_hdp.vantage.points import Host, Namespace
 
-    return netns(spot.name) if spot is not None and spot.how == "netns" else here()
+    return Namespace(spec.name) if spec is not None and spec.how == "netns" else Host()
