@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 from collections import Counter
+from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
 
@@ -16,16 +17,23 @@ pytest_plugins = ["pytester"]
 BRIEF = os.environ.get("TESTS_PROFILE") == "brief"
 """CI, as a second user: only what may depend on who runs it; fewer numbers and instants in some of that."""
 collect_ignore = (
-    ["unit", "browser", "world", "kernel/ssh", "kernel/reach", "kernel/ipv6/test_path6.py"]
+    ["unit", "browser", "world", "kernel/ssh", "kernel/reach"]
+    + [
+        f"kernel/ipv6/test_{name}.py"
+        for name in ["facts_filters6", "facts_target6", "filters6", "link_local6", "path6"]
+    ]
     + [
         f"kernel/test_{name}.py"
         for name in [
             "agentless",
+            "agentless_run",
             "aimed",
             "capture_run",
             "ci_command",
             "ci_workflow",
             "compositions",
+            "containment",
+            "containment_gone",
             "control",
             "dissector",
             "eyes",
@@ -37,8 +45,11 @@ collect_ignore = (
             "latency_coverage",
             "latency_paths",
             "leisure",
+            "locate",
             "order",
+            "places",
             "provider_profiles",
+            "second_source",
             "shared_limit",
             "strangers",
             "translators",
@@ -95,8 +106,23 @@ def pytest_configure(config: pytest.Config) -> None:
     for number in (signal.SIGINT, signal.SIGQUIT):
         if signal.getsignal(number) is signal.SIG_IGN:  # a shell's background: what is started here would ignore it too
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-    config.addinivalue_line("markers", "night: a test that .ci/night runs, or whoever asks for such tests alone")
+    config.addinivalue_line(
+        "markers",
+        "night(*ids): a test that .ci/night runs, or whoever asks for such tests alone; with ids (as fnmatch takes"
+        " them) only those of its parameters",
+    )
     config.addinivalue_line("markers", "long: a test of ten seconds and more begins before all others, on its worker")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Take the mark `night` from parameters that it does not name: of some tests a commit needs one kind of each."""
+    if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+        given = item.callspec.id
+        item.own_markers[:] = [
+            mark
+            for mark in item.own_markers
+            if mark.name != "night" or not mark.args or any(fnmatchcase(given, each) for each in mark.args)
+        ]
 
 
 @pytest.hookimpl(trylast=True)

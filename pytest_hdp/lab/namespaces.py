@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _SIOCETHTOOL = 0x8946
 _ETHTOOL_GLINK = 0x0A
 _ETHTOOL_STXCSUM = 0x17
-_PATIENCE = 10.0
+_PATIENCE = 60.0
 _GLANCE = 0.0005
 
 _OFF = ("disable_ipv6", "accept_dad", "accept_ra", "autoconf")  # 0: used at once, and no addresses but a lab's own

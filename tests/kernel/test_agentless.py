@@ -105,6 +105,7 @@ REJECTED = (47, 253)
 
 
 @pytest.mark.long
+@pytest.mark.night
 def test_a_router_that_rejects_under_a_stock_limit_is_heard():
     """By its routes, as Linux does: an error in two seconds, and none for who asks again and again within these."""
     started = time.monotonic()
@@ -224,6 +225,7 @@ def test_a_target_that_drops_echoes_is_measured_by_what_it_answers():
 
 
 @pytest.mark.long
+@pytest.mark.night
 def test_where_echoes_are_dropped_what_the_path_loses_is_known_all_the_same():
     """A third is lost each way. The answers that came say nothing of that: none of them is missing."""
     numbers = {*range(180, 220)}

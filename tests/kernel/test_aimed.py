@@ -163,6 +163,7 @@ class Forger:
 
 
 @pytest.mark.parametrize("body", [zeros, elsewhere])
+@pytest.mark.night("*elsewhere")
 def test_who_knows_no_mac_aims_nothing(path_through, body):
     lab, path = path_through(SLOW)
     few = tuple(each for each in TRAINS if each.protocol < 110)
@@ -181,6 +182,7 @@ def drop_at_router1(lab: Lab, what: str) -> None:
 
 
 @pytest.mark.parametrize("body", [zeros, elsewhere])
+@pytest.mark.night("*elsewhere")
 def test_who_knows_no_mac_is_no_control(path_through, body):
     """The path lets no datagram through, and somebody behind it makes up all that should have come."""
     lab, path = path_through(make("transparent"))
@@ -189,6 +191,7 @@ def test_who_knows_no_mac_is_no_control(path_through, body):
         assert try_path(path, 3, 0.3).came == 0
 
 
+@pytest.mark.night("in this process")
 def test_a_copy_in_anothers_name_aims_but_a_few(path_through):
     lab, path = path_through(SLOW)
     said = f"nothing of {MOST} packets sent to {STRANGER}, the address that the far end saw, came back; "
@@ -226,6 +229,7 @@ class Crowd(Forger):
                 self._raw.sendto(packet, (target, 0))
 
 
+@pytest.mark.night("in this process")
 def test_copies_of_probes_in_the_names_of_many_aim_no_more(path_through):
     """To each number its own stranger: 64 packets go to all of them together."""
     lab, path = path_through(SLOW)

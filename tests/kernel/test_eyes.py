@@ -107,6 +107,7 @@ ip netns exec {host} nft 'table inet t {{ chain c {{ type filter hook {hook} pri
     ],
     ids=["a router", "the sender", "the target drops", "the target rejects"],
 )
+@pytest.mark.night("the target drops", "the sender")
 def test_what_firewalls_do_to_number_0_is_told(run: Run, host: str, hook: str, word: str, verdicts: Any) -> None:
     rules = FIREWALL.format(host=host, hook=hook, word=word)
     printed, records = run(LINE + rules, *WATCHED, "--hdp-protocols=0,253")
@@ -223,6 +224,7 @@ WITH_CHECKSUMS = (1, 6, 17, 33, 132)
 
 
 @pytest.mark.parametrize("rules", ["", MASQUERADE, NO_UDP_CHECKSUM], ids=["routers", "a NAT", "UDP without a checksum"])
+@pytest.mark.night("a NAT", "UDP without a checksum")
 def test_what_a_real_stack_finds_in_the_transport_checksum_is_told(run: Run, rules: str) -> None:
     """DCCP's covers the addresses, and a NAT that does not know DCCP leaves it as it was (Linux since 6.17)."""
     asked = f"--hdp-protocols={','.join(map(str, WITH_CHECKSUMS))},50"
@@ -270,6 +272,7 @@ add rule ip f c udp dport 5555 @th,168,8 47 drop'
 @pytest.mark.parametrize(
     ("lab", "moved", "became"), [("cut-front", -4, None), ("insert-front", 8, None), ("renumber", None, 200)]
 )
+@pytest.mark.night("cut-front*", "renumber*")
 def test_what_a_box_does_to_the_front_is_told(tmp_path: Path, lab: str, moved: int | None, became: int | None) -> None:
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", SWEEP, f"--hdp-lab={lab}", "--hdp-form=both"]
     arguments = ["--hdp-protocols=17,47,132,200,253", f"--hdp-report={tmp_path}"]

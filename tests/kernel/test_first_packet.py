@@ -59,6 +59,7 @@ def found(path: OpenPath, *, longest_idle: float = 2.0) -> FirstPacket:
 
 
 @pytest.mark.parametrize("first", [1, 4, 8])
+@pytest.mark.night("4", "8")
 def test_the_first_few_of_a_flow_pass_again_after_a_silence(first):
     """Bursts of 4 to 8 are the first packets too, where nothing but silence fills them again."""
     with a_path(
@@ -76,6 +77,7 @@ def test_the_first_few_of_a_flow_pass_again_after_a_silence(first):
 
 
 @pytest.mark.parametrize(("rate", "burst"), [(4, 4), (4, 8), (1, 5)])
+@pytest.mark.night("4-8", "4-4")
 def test_a_limit_earns_packets_while_they_keep_coming(rate, burst):
     with a_path(Counting(f"ip protocol 253 limit rate over {rate}/second burst {burst} packets drop")) as path:
         seen = found(path)

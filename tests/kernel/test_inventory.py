@@ -114,6 +114,7 @@ HOSTS = ("--hdp-source=netns=client", "--hdp-inventory=hosts.toml")
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["serial", "2 workers"])
+@pytest.mark.night("2 workers")
 def test_each_target_has_its_own_name_eyes_and_profile(run, workers):
     done = run(SWEEP, *HOSTS, "--hdp-protocols=47,253", "-v", *workers)
     assert done.status == 0, done.printed
@@ -139,6 +140,7 @@ def test_each_target_has_its_own_name_eyes_and_profile(run, workers):
         (("-k", "three or four"), {"three", "four"}),
     ],
 )
+@pytest.mark.night("choice1*", "choice0*")
 def test_tags_are_marks_and_names_are_in_the_ids(run, choice, left):
     done = run(SWEEP, str(SUITES / "test_control.py"), *HOSTS, "--hdp-protocols=253", *choice, "--strict-markers", "-v")
     assert done.status == 0, done.printed

@@ -221,6 +221,7 @@ SENT_SLOWLY = "--hdp-rate=2000"  # a few packets between two looks
 
 
 @pytest.mark.parametrize("call", [1, 2, 50])
+@pytest.mark.night("2", "50")
 def test_ctrl_c_between_tests_keeps_every_record_so_far(start, tmp_path, call):
     run = start(*SWEEP, before=interrupting(tmp_path, "pytest_hdp.plugin.outcome:Observed.check", call))
     printed = interrupted(run)
@@ -234,6 +235,7 @@ def test_ctrl_c_between_tests_keeps_every_record_so_far(start, tmp_path, call):
 
 
 @pytest.mark.parametrize(("call", "known"), [(1, False), (150, False), (200, True)], ids=["1st", "150th", "200th"])
+@pytest.mark.night("150th", "1st")
 def test_ctrl_c_while_measuring_keeps_what_is_known_by_then(start, tmp_path, call, known):
     """Two packets of three, as there are at the 150th call, prove of none that it gets through."""
     run = start(*SWEEP, SENT_SLOWLY, before=interrupting(tmp_path, LOOK, call))
@@ -256,6 +258,7 @@ def test_ctrl_c_while_measuring_keeps_what_is_known_by_then(start, tmp_path, cal
     ],
 )
 @pytest.mark.usefixtures("lab_allowed")
+@pytest.mark.night("*Keeper.ask-9", "*OpenPath.look-30")
 def test_ctrl_c_in_a_lab_leaves_nothing(start, tmp_path, where, call):
     before = host()
     lab = ("--hdp-lab=home-nat-loss-5", "--hdp-protocols=47,253", "-p", "ctrl_c")
@@ -289,6 +292,7 @@ def test_ctrl_c_while_a_worker_measures_keeps_what_is_known_by_then(start, tmp_p
 
 
 @pytest.mark.parametrize("everybody", [True, False], ids=["terminal", "kill -INT"])
+@pytest.mark.night("kill -INT")
 def test_ctrl_c_between_the_workers_tests_keeps_what_was_measured(start, everybody):
     run = start(LOOPBACK, "--hdp-protocols=0-255", "-v", *WORKERS)
     run.hear(rb"(?s)(PASSED delivered.*){5}")  # measured for all, and most tests are to come
@@ -307,6 +311,7 @@ def test_ctrl_c_before_anything_was_measured_leaves_no_results(start, tmp_path):
 
 @pytest.mark.parametrize("batch", range(INSTANTS // AT_ONCE))
 @pytest.mark.usefixtures("lab_allowed")
+@pytest.mark.night("1", "2")
 def test_kill_9_at_any_instant_leaves_nothing(start, batch):
     dice = random.Random(batch)
     before = host()
@@ -338,6 +343,7 @@ def test_kill_9_at_any_instant_leaves_nothing(start, batch):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.usefixtures("lab_allowed")
+@pytest.mark.night("1")
 def test_any_other_signal_leaves_nothing_either(start, number):
     run = start(INTERNET, "--hdp-lab=home-nat-loss-5", "--hdp-protocols=1-100")
     run.find("relay.py")
@@ -348,6 +354,7 @@ def test_any_other_signal_leaves_nothing_either(start, number):
 
 @pytest.mark.parametrize("arguments", [(LOOPBACK,), (INTERNET, "--hdp-lab=transparent")], ids=["loopback", "lab"])
 @pytest.mark.usefixtures("lab_allowed")
+@pytest.mark.night("lab")
 def test_a_worker_killed_in_mid_measurement_is_replaced_and_its_lock_with_it(start, tmp_path, arguments):
     """The worker that measures dies once, at its 20th look; another one measures, and every other verdict is right."""
     (tmp_path / "dies_once.py").write_text(f"""

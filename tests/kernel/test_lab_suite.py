@@ -77,6 +77,7 @@ def documented(language: str, mark: str) -> str:
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["serial", "2 workers"])
+@pytest.mark.night("2 workers")
 def test_a_lab_from_a_file_is_what_its_file_says(run, tmp_path, workers):
     (tmp_path / "office.toml").write_text(documented("toml", 'name = "office"'))
     done = run(SWEEP, "--hdp-lab=office.toml", "--hdp-protocols=41,47,89,253", *workers)
@@ -146,6 +147,7 @@ def test_without_nft_only_the_labs_that_need_it_are_skipped(run):
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["serial", "2 workers"])
+@pytest.mark.night("2 workers")
 def test_without_ip_no_lab_is_measured(run, workers):
     arguments = ("--hdp-lab=transparent,loss-5", "--hdp-protocols=253", *workers)
     done = run(SWEEP, *arguments, before=without("ip"))
@@ -163,6 +165,7 @@ def test_a_setting_that_the_kernel_does_not_take_is_named(run, tmp_path):
     assert "lab x needs the settings ipv4/ip_forward = banana of box y: [Errno 22]" in done.printed
 
 
+@pytest.mark.night
 def test_many_labs_in_one_run_are_not_all_open_at_once(run):
     """Each sweep takes 510 sockets; with 900 files only one at a time can be open."""
     labs = ["transparent", "allowlist", "host-firewall"]

@@ -100,6 +100,7 @@ def test_where_there_is_no_time_for_all_the_most_telling_are_asked_and_the_rest_
         assert each.shared_limit == limit
 
 
+@pytest.mark.night
 def test_where_time_is_no_matter_all_are_asked():
     found = measured(
         (SharedLimiter(per_second=40, burst=5),), OTHERS[:80], (Direction.FORWARD,), unhurried=True

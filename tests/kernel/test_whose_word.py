@@ -104,6 +104,7 @@ def test_a_firewalls_answer_serves_to_tell_silence():
 
 
 @pytest.mark.long
+@pytest.mark.night
 def test_all_numbers_before_a_firewall_that_rejects_what_it_can_check():
     """Those that it answers are told, and of all others silence, which these answers prove (as firewalld comes).
 

@@ -26,6 +26,7 @@ def lines(printed: str) -> list[str]:
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+@pytest.mark.night("xdist")
 def test_one_block_and_one_line_for_each_group_of_equal_failures(sweep, workers):
     result = sweep.run("--hdp-expect=none", *workers)
     printed = result.stdout.str()

@@ -54,6 +54,7 @@ def test_quiet_shows_no_grid_but_the_surprises(sweep):
 
 
 @pytest.mark.parametrize("columns", [40, 60, 200])
+@pytest.mark.night("60", "200")
 def test_fits_the_terminal(sweep, monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
     printed = text(sweep.run("--hdp-expect=none", "--tb=no", "-rN", "--no-header"))

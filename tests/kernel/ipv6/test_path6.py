@@ -138,6 +138,7 @@ def test_a_stock_target_by_itself_reaches_246_numbers(run):
 
 
 @pytest.mark.parametrize("ms", [100, 250])
+@pytest.mark.night("100")
 def test_a_target_that_limits_its_errors_is_asked_at_the_pace_that_it_shows(run, ms):
     """Kernels of 2026 give one each 100 ms, older ones by the prefix of the route back: 250 ms for a /64."""
     numbers = [*range(100, 136), *range(137, 160)]
@@ -225,6 +226,7 @@ END
 """
 
 
+@pytest.mark.night
 def test_what_a_translator_does_to_each_number(run):
     """Which are translated is what is known of Linux; the far end sees the router's address, or that of the inside."""
     untranslated = {1, 6, 17, 43, 51, 58, 59, 60, 132, 136}

@@ -123,6 +123,7 @@ def start_owner(mark: str) -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.parametrize("number", range(INSTANTS))
+@pytest.mark.night("[1-46-9]", "1[1-46-9]")
 def test_kill_9_leaves_nothing(number: int):
     mark = f"{MARK}={uuid.uuid4()}"
     _, sysctls = host_state()

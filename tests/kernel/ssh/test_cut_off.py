@@ -137,6 +137,7 @@ def test_the_way_of_ssh_vanishes(started):
 
 
 @pytest.mark.long
+@pytest.mark.night
 def test_the_clients_own_link_goes_down(hosts_of):
     """What can't be sent then, as the control can't, says nothing of its number."""
     hosts = hosts_of("transparent")
