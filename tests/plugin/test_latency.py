@@ -79,7 +79,10 @@ def test_a_margin_makes_it_a_gate(project, monkeypatch, how):
         monkeypatch.setenv("HDP_LATENCY_MARGIN", "100")
     else:
         project.pytester.makeini("[pytest]\nhdp_latency_margin = 100")
-    result = project.run("--hdp-lab=slow.toml", FEW, *given)
+    for _ in range(5):  # a machine that is busy for a second makes a run that claims nothing, and says so
+        result = project.run("--hdp-lab=slow.toml", FEW, *given)
+        if "not valid" not in result.stdout.str():
+            break
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["forward: *more than the margin of 100 us"])
     assert "Traceback" not in result.stdout.str()
