@@ -6,8 +6,10 @@ import contextlib
 import signal
 import sys
 from collections.abc import Iterator
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from pytest_hdp.judge.alike import alike
 from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.lab.boxes import Traffic, Where
 from pytest_hdp.packet.numbers import format_protocols
@@ -170,17 +172,13 @@ def _told(box: Box) -> str:
 def _truths(spec: LabSpec) -> Iterator[str]:
     """One line for each direction and form: the verdicts and the numbers that get them; equal ones together."""
     layout = spec.layout
-    lines: dict[str, list[str]] = {}
-    for direction in Direction:
-        for form in Form:
-            groups: dict[str, list[int]] = {}
-            for number in range(256):
-                truth = layout.expected(number, direction, form, Traffic())
-                groups.setdefault(_said(truth), []).append(number)
-            told = "; ".join(f"{said} {format_protocols(numbers)}" for said, numbers in groups.items())
-            lines.setdefault(told, []).append(f"{direction} {form}")
-    for told, which in lines.items():
-        yield f"{_either(which)}: {told}"
+
+    def of_all(way: tuple[Direction, Form]) -> str:
+        groups = alike(range(256), lambda number: _said(layout.expected(number, *way, Traffic())))
+        return "; ".join(f"{said} {format_protocols(numbers)}" for said, numbers in groups.items())
+
+    for told, which in alike(product(Direction, Form), of_all).items():
+        yield f"{_either([f'{direction} {form}' for direction, form in which])}: {told}"
 
 
 def _either(which: list[str]) -> str:

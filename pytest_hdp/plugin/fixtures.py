@@ -155,11 +155,11 @@ class Path:
 
     def hops(self) -> str:
         """The routers between here and the target, in words."""
-        from pytest_hdp.measure.location.hops import hops, told
+        from pytest_hdp.measure.location.hops import format_hops, hops
 
         pace = self._campaign.specs[self._key].plan.pace
         echo, stand_in = (self._tried.echo, self._tried.stand_in) if self._tried is not None else (False, None)
-        return told(self.name.target, hops(self.open, pace.least_timeout, echo=echo, stand_in=stand_in))
+        return format_hops(self.name.target, hops(self.open, pace.least_timeout, echo=echo, stand_in=stand_in))
 
 
 def _contents(measurement: Measurement, encoding: Encoding) -> tuple[bytes | None, ...]:

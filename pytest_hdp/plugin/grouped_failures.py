@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest._code.code import ReprFileLocation, TerminalRepr
 
+from pytest_hdp.judge.alike import alike
 from pytest_hdp.plugin.attachments import COUNT, EvidenceRepr, attached, result_of
 from pytest_hdp.report import fields
 from pytest_hdp.report.groups import cause, example_of, headline, hops_by_train
@@ -103,12 +104,14 @@ def show(reporter: pytest.TerminalReporter, whole: Sequence[Any], *, each: bool)
 def one_for_each_group(reports: Sequence[Any]) -> list[Any]:
     """Return reports in order, equal failures at the place of the first of them; what is not ours stays as it is."""
     hops = hops_by_train([result for report in reports if (result := result_of(report)) is not None])
-    groups: dict[object, list[Any]] = {}
-    for report in reports:
+
+    def why(report: Any) -> object:
         result = result_of(report)
-        alike = None if result is None or hasattr(report, "_pdbshown") else (*_failed_in(report), *cause(result, hops))
-        groups.setdefault(alike or id(report), []).append(report)
-    return [group[0] if len(group) == 1 else _standing_for(group) for group in groups.values()]
+        if result is None or hasattr(report, "_pdbshown"):
+            return id(report)
+        return (*_failed_in(report), *cause(result, hops))
+
+    return [group[0] if len(group) == 1 else _standing_for(group) for group in alike(reports, why).values()]
 
 
 def _failed_in(report: Any) -> tuple[object, ...]:

@@ -24,8 +24,8 @@ from pytest_hdp.plugin.fixtures import UNAVAILABLE
 from pytest_hdp.plugin.header import HEADER, header, system
 from pytest_hdp.plugin.vantage_points import vantage_of_report
 from pytest_hdp.report import fields, letters
+from pytest_hdp.report.expected import own_reason
 from pytest_hdp.report.runfiles import RunFiles
-from pytest_hdp.report.summary import own_reason
 from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pytest_hdp.judge.alike import alike
 from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.plugin.collection import RESULT, SETTINGS, asked_of
 from pytest_hdp.plugin.vantage_points import vantage_of_report
@@ -48,11 +49,8 @@ def unmeasured(sights: Iterable[Sight]) -> tuple[str, ...]:
     Where trains were asked for they decide: that a control came through says nothing of any of them. One that is
     inconclusive is no outage; where that befell most of those of one direction and form, little else came through.
     """
-    by_path: dict[str, list[Sight]] = {}
-    for sight in sights:
-        by_path.setdefault(sight.path, []).append(sight)
     lines = []
-    for path, seen in by_path.items():
+    for path, seen in alike(sights, lambda sight: sight.path).items():
         decisive = [sight for sight in seen if sight.trains] or seen
         if not any(sight.measured for sight in decisive):
             lines.append(f"{path} could not be measured: {_why(decisive)}")
@@ -62,11 +60,8 @@ def unmeasured(sights: Iterable[Sight]) -> tuple[str, ...]:
 
 
 def _hardly(path: str, sights: Iterable[Sight]) -> list[str]:
-    courses: dict[str, list[Sight]] = {}
-    for sight in sights:
-        courses.setdefault(sight.course, []).append(sight)
     said = []
-    for course, seen in courses.items():
+    for course, seen in alike(sights, lambda sight: sight.course).items():
         open_ = [sight for sight in seen if sight.trains and not sight.measured]
         if len(open_) >= OUTAGE and 2 * len(open_) > len(seen):
             trains = f"{len(open_)} of {len(seen)} trains, {course}, are inconclusive"

@@ -16,6 +16,7 @@ from pytest_hdp.judge.verdict import Containment, Form, Outcome
 from pytest_hdp.packet.carrier import carriers
 from pytest_hdp.packet.family import IPV4, IPV6
 from pytest_hdp.report import fields
+from pytest_hdp.report.groups import by_course
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -74,7 +75,7 @@ def _unasked(results: Iterable[Result], version: int) -> list[str]:
 
 def claims(results: Iterable[Result]) -> list[str]:
     """Return a sentence for each box, form and version of IP; none where no box was asked."""
-    return [_claim(group) for group in fields.by_course(claimed(results))]
+    return [_claim(group) for group in by_course(claimed(results))]
 
 
 def _of(results: Iterable[Result], word: Containment) -> list[Result]:

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
+from pytest_hdp.judge.alike import alike
 from pytest_hdp.judge.compare import Comparison, Gone, Pair
 from pytest_hdp.judge.record import to_record
 from pytest_hdp.judge.result import Result
 from pytest_hdp.report import fields
+from pytest_hdp.report.groups import by_course
 from pytest_hdp.report.letters import words
 from pytest_hdp.report.lines import wrapped
 from pytest_hdp.report.markdown import escaped, table
@@ -91,7 +93,7 @@ def text(found: Comparison, before: Side, after: Side, width: int = 80) -> list[
                 lines += wrapped(f"      {why}", width, "      ")
             lines.append("")
     for title, results in (("only in A", found.only_before), ("only in B", found.only_after)):
-        for course in fields.by_course(results):
+        for course in by_course(results):
             where = fields.course_title(course[0], unicode=False)
             lines += [*wrapped(f"{title}: {where}: {fields.subjects(course)}", width, "  "), ""]
     for gone in found.gone:
@@ -108,7 +110,7 @@ def markdown(found: Comparison, before: Side, after: Side) -> str:
         for group in _courses(pairs):
             lines += [f"## {title}: {escaped(_title(group))}", "", *table(heads, _rows(group)), ""]
     for title, results in (("Only in A", found.only_before), ("Only in B", found.only_after)):
-        for course in fields.by_course(results):
+        for course in by_course(results):
             where = fields.course_title(course[0], unicode=False)
             lines += [f"## {title}: {escaped(where)}", "", escaped(fields.subjects(course)), ""]
     if found.gone:
@@ -164,7 +166,7 @@ def _pair(pair: Pair) -> dict[str, Any]:
 def _courses(pairs: Sequence[Pair]) -> list[list[Pair]]:
     """Return the pairs of one path, direction and form together."""
     by_result = {id(pair.after): pair for pair in pairs}
-    return [[by_result[id(result)] for result in group] for group in fields.by_course(p.after for p in pairs)]
+    return [[by_result[id(result)] for result in group] for group in by_course(p.after for p in pairs)]
 
 
 def _title(group: Sequence[Pair]) -> str:
@@ -172,20 +174,16 @@ def _title(group: Sequence[Pair]) -> str:
 
 
 def _rows(group: Iterable[Pair]) -> list[Row]:
-    alike: dict[tuple[str, str], list[Pair]] = {}
-    for pair in group:
-        old = "; ".join(_said(change.what, change.before) for change in pair.changes) or pair.before.verdict
-        new = "; ".join(_said(change.what, change.after) for change in pair.changes) or pair.after.verdict
-        alike.setdefault((safe(words(old)), safe(words(new))), []).append(pair)
     return [
-        (
-            fields.subjects([pair.after for pair in pairs]),
-            old,
-            new,
-            _why(pairs),
-        )
-        for (old, new), pairs in alike.items()
+        (fields.subjects([pair.after for pair in pairs]), old, new, _why(pairs))
+        for (old, new), pairs in alike(group, _before_and_after).items()
     ]
+
+
+def _before_and_after(pair: Pair) -> tuple[str, str]:
+    old = "; ".join(_said(change.what, change.before) for change in pair.changes) or pair.before.verdict
+    new = "; ".join(_said(change.what, change.after) for change in pair.changes) or pair.after.verdict
+    return safe(words(old)), safe(words(new))
 
 
 def _why(pairs: Sequence[Pair]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_hdp.judge.alike import alike
 from pytest_hdp.report import fields
 
 if TYPE_CHECKING:
@@ -29,10 +30,7 @@ def doubles(results: Iterable[Result]) -> list[str]:
 
     Of more than a few different ones, the least is told.
     """
-    counted: dict[int, list[Result]] = {}
-    for result in results:
-        if (count := times(result)) > 0:
-            counted.setdefault(count, []).append(result)
+    counted = alike(filter(times, results), times)
     if len(counted) > 2:
         everyone = [result for those in counted.values() for result in those]
         return [f"{fields.subjects(everyone)}: packets came {often(min(counted))}, or more often"]

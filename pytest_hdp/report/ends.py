@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pytest_hdp.judge.alike import alike
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.report import fields
 from pytest_hdp.untrusted.text import safe
@@ -67,11 +68,9 @@ def course_of(results: Sequence[Result]) -> Course:
     """Return the picture of results of one path, direction and form."""
     nodes = _nodes(results)
     lasts = _last_hops(results, nodes)
-    ended: dict[tuple[Verdict, float | None], list[int]] = {}
-    for each in results:
-        ended.setdefault((each.verdict, _at(each, nodes, lasts)), []).append(fields.protocol(each))
+    ended = alike(results, lambda each: (each.verdict, _at(each, nodes, lasts)))
     rungs = list(Verdict)
-    ends = [End(verdict, at, len(numbers), tuple(numbers)) for (verdict, at), numbers in ended.items()]
+    ends = [End(verdict, at, len(those), tuple(map(fields.protocol, those))) for (verdict, at), those in ended.items()]
     ends.sort(key=lambda end: (end.at if end.at is not None else 1e9, rungs.index(end.verdict)))
     return Course(nodes, tuple(ends))
 
@@ -85,11 +84,16 @@ def _nodes(results: Sequence[Result]) -> tuple[Node, ...]:
     if results[0].judgement.train.direction is Direction.REVERSE:
         ends.reverse()
         whos.reverse()
-    control = [hop for result in results for hop in result.judgement.hops]
     lasts = [hop for result in results if (hop := result.judgement.last_hop) is not None]  # may stand on another way
-    found = {hop.ttl: safe(hop.address) for hop in control or lasts if 0 < hop.ttl <= MOST_HOPS}
+    known = hops_of_control(results) or {hop.ttl: safe(hop.address) for hop in lasts}
+    found = {ttl: address for ttl, address in known.items() if 0 < ttl <= MOST_HOPS}
     hops = [Node(found.get(ttl, ""), f"hop {ttl}") for ttl in range(1, max(found, default=0) + 1)]
     return Node(ends[0], whos[0]), *(hops or [Node("", "the path")]), Node(ends[1], whos[1])
+
+
+def hops_of_control(results: Iterable[Result]) -> dict[int, str]:
+    """Return the routers that the control found beside any of these, by TTL."""
+    return {hop.ttl: safe(hop.address) for result in results for hop in result.judgement.hops}
 
 
 def _last_hops(results: Sequence[Result], nodes: Sequence[Node]) -> dict[int, int]:
@@ -136,7 +140,5 @@ def _on_path(result: Result, nodes: tuple[Node, ...], lasts: dict[int, int]) -> 
                 return names.index(source, 1)
     if last == 2 and not nodes[1].name:
         return 1
-    climb = result.judgement.climb
-    by = climb.by if climb is not None else None
-    after = lasts.get(fields.protocol(result) if by is None else by)
+    after = lasts.get(fields.located_by(result))
     return None if after is None else min(after, last - 1) + 0.5

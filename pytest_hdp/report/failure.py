@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_hdp.report import fields
+from pytest_hdp.report.expected import expected_and_got
 from pytest_hdp.report.letters import words
 from pytest_hdp.report.lines import wrapped
-from pytest_hdp.report.summary import expected_and_got
 from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ A result may come from a file that somebody else wrote: every string that leaves
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 from typing import TypeAlias
 
 from pytest_hdp.judge.explain import icmp_text
@@ -129,10 +128,10 @@ def course_key(result: Result) -> tuple[str, ...]:
     return (*(safe(each) for each in where), str(result.ip_version), train.form, train.direction)
 
 
-def by_course(results: Iterable[Result]) -> list[list[Result]]:
-    """Return the results grouped by path, direction, form and IP version, groups and numbers in order."""
-    ordered = sorted(results, key=lambda result: (course_key(result), protocol(result)))
-    return [list(group) for _, group in groupby(ordered, course_key)]
+def located_by(result: Result) -> int:
+    """Return the number whose packets looked for where it died: its own, or the one that stands for it."""
+    climb = result.judgement.climb
+    return protocol(result) if climb is None or climb.by is None else climb.by
 
 
 def folded(numbers: Iterable[int]) -> str:

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_hdp.judge.alike import alike
 from pytest_hdp.judge.verdict import Containment, Outcome, Verdict
 from pytest_hdp.report import fields
 from pytest_hdp.report.claim import claimed, is_proven, verdict_line
+from pytest_hdp.report.expected import expected_and_got
 from pytest_hdp.report.letters import words
-from pytest_hdp.report.summary import by_rung, expected_and_got
+from pytest_hdp.report.summary import by_rung
 from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
@@ -61,11 +63,8 @@ def commands(results: Iterable[Result], unmeasured: Sequence[str] = ()) -> list[
 
     There is one for each such verdict, with its numbers and one reason.
     """
-    wrong: dict[Verdict | Containment, list[Result]] = {}
     results = list(results)
-    for result in results:
-        if result.outcome == Outcome.FAILED:
-            wrong.setdefault(fields.finding(result), []).append(result)
+    wrong = alike((result for result in results if result.outcome == Outcome.FAILED), fields.finding)
     verdicts = sorted(wrong, key=lambda verdict: by_rung((verdict, Outcome.FAILED)))[:MOST]
     missing = [f"::warning title=not measured::{_message(line)}" for line in unmeasured[:MOST]]
     if asked := claimed(results):

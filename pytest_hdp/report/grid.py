@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.verdict import Containment, Outcome, Verdict
 from pytest_hdp.report import fields
 from pytest_hdp.report.fields import Cell
+from pytest_hdp.report.groups import by_course
 from pytest_hdp.report.letters import colour, letter, words
 from pytest_hdp.report.lines import Line, beside, encodable, flowed, length, wrapped
 
@@ -111,7 +112,7 @@ def grids(results: Iterable[Result], *, width: int = 80, unicode: bool = True) -
 
     Empty for no results. Pictures one below the other are parted by an empty line.
     """
-    groups = fields.by_course(results)
+    groups = by_course(results)
     if len(groups) < 2 or width < SIDE_BY_SIDE:
         blocks = [grid(group, width=width, unicode=unicode) for group in groups]
         return _stacked(blocks)

@@ -1,22 +1,32 @@
-"""Failures that are alike: one cause, many protocol numbers. One of them is shown in full, and the numbers of all."""
+"""Blocks of equal failures, and which results belong together: one course, one cause, many protocol numbers.
+
+Of equal failures one is shown in full, and the numbers of all.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_hdp.judge.alike import alike
 from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.report import fields
+from pytest_hdp.report.expected import expected_and_got
 from pytest_hdp.report.lines import wrapped
-from pytest_hdp.report.summary import expected_and_got
 from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_hdp.judge.result import Result
 
 Cause = tuple[object, ...]
 Hops = dict[tuple[object, ...], str]
+
+
+def by_course(results: Iterable[Result]) -> list[list[Result]]:
+    """Return the results grouped by path, direction, form and IP version, groups and numbers in order."""
+    ordered = sorted(results, key=lambda result: (fields.course_key(result), fields.protocol(result)))
+    return list(alike(ordered, fields.course_key).values())
 
 
 def hops_by_train(results: Sequence[Result]) -> Hops:
@@ -33,14 +43,12 @@ def cause(result: Result, hops: Mapping[tuple[object, ...], str]) -> Cause:
     `hops_by_train` found; a train that did not look for its hop itself died where the one did that looked for it.
     """
     course, judgement = fields.course_key(result), result.judgement
-    asker = judgement.climb.by if judgement.climb is not None else None
-    own = fields.protocol(result)
     errors = sorted(
         (error.source, str(error.type), str(error.code))
         for error in judgement.icmp
         if error.authenticated and result.verdict is Verdict.REJECTED
     )
-    hop = hops.get((*course, own)) or hops.get((*course, asker), "")
+    hop = hops.get((*course, fields.located_by(result)), "")
     return (*course, expected_and_got(result), *judgement.modified, hop, *errors)
 
 

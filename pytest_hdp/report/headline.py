@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from pytest_hdp.judge.alike import alike
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Verdict
 from pytest_hdp.report import fields
 from pytest_hdp.report.ends import course_of
 from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
-    from pytest_hdp.judge.result import PathInfo, Result
+    from pytest_hdp.judge.result import Result
 
 SEVERAL = 3
 """Of so many paths a headline tells; of the rest how many they are."""
@@ -31,10 +32,8 @@ _TO_DO: dict[str, str] = {
 
 def of_several(groups: Sequence[Sequence[Result]]) -> str:
     """Return a headline of courses over more than one path: "GRE lost on the way to paris; tokyo: all through."."""
-    by_path: dict[PathInfo, list[Sequence[Result]]] = {}
-    for group in groups:
-        by_path.setdefault(group[0].path, []).append(group)
-    told = sorted((_of_path(courses) for courses in by_path.values()), key=lambda each: each[0])
+    by_path = alike(groups, lambda group: group[0].path).values()
+    told = sorted(map(_of_path, by_path), key=lambda each: each[0])
     clauses = [clause for _, clause in told[:SEVERAL]]
     if len(told) > SEVERAL:
         rest = len(told) - SEVERAL
@@ -53,11 +52,9 @@ def _of_path(courses: Sequence[Sequence[Result]]) -> tuple[int, str]:
         if not still_open:
             return 2, f"{name}: all through"
         return 1, f"{name}: {'no answer' if still_open == len(everything) else f'{still_open} undecided'}"
-    ways: dict[str, list[str]] = {}
-    for course in courses:
-        if _has_broken(course):
-            ways.setdefault(_broken(course, alone=len(courses) == 1), []).append(_way(course[0]))
-    return 0, ", ".join(f"{what} {' and '.join(dict.fromkeys(way))} {name}" for what, way in ways.items())
+    said = alike(filter(_has_broken, courses), lambda course: _broken(course, alone=len(courses) == 1))
+    ways = {what: dict.fromkeys(_way(course[0]) for course in those) for what, those in said.items()}
+    return 0, ", ".join(f"{what} {' and '.join(way)} {name}" for what, way in ways.items())
 
 
 def _has_broken(course: Iterable[Result]) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from typing import TYPE_CHECKING
 
+from pytest_hdp.judge.alike import alike
 from pytest_hdp.judge.verdict import Direction, Outcome
 from pytest_hdp.report import fields
 from pytest_hdp.report.doubles import often, times
+from pytest_hdp.report.groups import by_course
 from pytest_hdp.report.headline import missing
 from pytest_hdp.report.letters import words
 from pytest_hdp.report.lines import text_of
@@ -118,11 +119,11 @@ def _control(results: Sequence[Result]) -> str:
 
 def _counted(results: Sequence[Result]) -> list[str]:
     """Return the table of counts: verdict, outcome, how many, which numbers."""
-    cells = Counter(map(fields.cell, results))
-    rows = []
-    for cell in sorted(cells, key=by_rung):
-        those = [result for result in results if fields.cell(result) == cell]
-        rows.append((words(cell[0]), cell[1], cells[cell], fields.folded(map(fields.protocol, those))))
+    cells = alike(results, fields.cell)
+    rows = [
+        (words(cell[0]), cell[1], len(cells[cell]), fields.folded(map(fields.protocol, cells[cell])))
+        for cell in sorted(cells, key=by_rung)
+    ]
     heads = (("Verdict", False), ("Outcome", False), ("Trains", True), ("Protocol numbers", False))
     return table(heads, rows)
 
@@ -153,7 +154,7 @@ def headline(results: Sequence[Result], unmeasured: Iterable[str] = ()) -> str:
 
 def brief(results: Iterable[Result], unmeasured: Iterable[str] = ()) -> str:
     """Return the run in a few lines of Markdown, to be pasted into an issue or a chat."""
-    everything = [result for group in fields.by_course(results) for result in group]
+    everything = [result for group in by_course(results) for result in group]
     told = story(everything, unmeasured)
     lines = [f"**{escaped(told.headline)}** {escaped(told.status)}{'.' if told.status else ''}", ""]
     lines += [f"- {escaped(line)}" for line in told.lines]
@@ -179,7 +180,7 @@ def markdown(
     `command`: what repeats the run. `system`: the machine it ran on, in words. `unmeasured`: a line for each path that
     could not be measured.
     """
-    groups, unmeasured = fields.by_course(results), list(unmeasured)
+    groups, unmeasured = by_course(results), list(unmeasured)
     everything = [result for group in groups for result in group]
     lines = [f"# pytest-hdp: {escaped(headline(everything, unmeasured))}", ""]
     times = sorted(filter(None, (safe(result.time) for result in everything)))

@@ -12,7 +12,8 @@ from pytest_hdp.report import fields
 from pytest_hdp.report.claim import claimed, claims, is_proven, verdict_line
 from pytest_hdp.report.doubles import doubles
 from pytest_hdp.report.ends import course_of
-from pytest_hdp.report.headline import advice, missing, of_several
+from pytest_hdp.report.groups import by_course
+from pytest_hdp.report.headline import OPEN, THROUGH, advice, missing, of_several
 from pytest_hdp.report.letters import words
 from pytest_hdp.report.limits import shared_limits
 from pytest_hdp.untrusted.text import safe
@@ -31,8 +32,6 @@ SEVERAL = 6
 LONGEST_LIST = 80
 """Characters of a list of numbers that still reads as one."""
 
-_THROUGH = (Verdict.DELIVERED, Verdict.REACHED)
-_OPEN = (Verdict.SILENT, Verdict.INCONCLUSIVE)
 _FATES: dict[str, str] = {
     Verdict.REFUSED_AT_SOCKET: "{n} refused by the sender's own kernel",
     Verdict.REFUSED_AT_SEND: "{n} refused when sent, by the sender's own kernel or firewall",
@@ -70,7 +69,7 @@ def story(results: Iterable[Result], unmeasured: Iterable[str] = ()) -> Story:
 
     `unmeasured`: a line for each path that could not be measured; where there is one not all is as expected.
     """
-    groups, left_out = fields.by_course(results), missing(unmeasured)
+    groups, left_out = by_course(results), missing(unmeasured)
     if not groups:
         return Story("Nothing was measured.", (), "", surprised=bool(left_out))
     if asked := claimed(result for group in groups for result in group):
@@ -145,19 +144,19 @@ def _in_header(group: Sequence[Result]) -> Sequence[Result]:
 
 
 def _through(group: Sequence[Result]) -> int:
-    return sum(result.verdict in _THROUGH for result in group)
+    return sum(result.verdict in THROUGH for result in group)
 
 
 def _undecided(group: Sequence[Result]) -> int:
     """Return how many are left open where nothing is known to have got through; then "0 got through" says too much."""
-    return 0 if _through(group) else sum(result.verdict in _OPEN for result in group)
+    return 0 if _through(group) else sum(result.verdict in OPEN for result in group)
 
 
 def _sentence(group: Sequence[Result]) -> str:
     """Return "6 of 255 protocol numbers got through; 249 stopped after the first packet"."""
     group = _in_header(group)
     through, total = _through(group), len(group)
-    fates = Counter(each.verdict for each in group if each.verdict not in _THROUGH)
+    fates = Counter(each.verdict for each in group if each.verdict not in THROUGH)
     if total == 1:
         name = f"Protocol {fields.subject(group[0])}"
         return f"{name} got through" if through else f"{name}: {words(group[0].verdict)}"
@@ -202,7 +201,7 @@ def _line(group: Sequence[Result], *, alone: bool) -> str:
     course = course_of(inside)
     fates = []
     for end in sorted(course.ends, key=lambda end: -end.count):
-        if end.verdict not in _THROUGH:
+        if end.verdict not in THROUGH:
             place = course.where(end)
             elsewhere = any(each.verdict == end.verdict and course.where(each) for each in course.ends)
             if not place and elsewhere:
@@ -210,7 +209,7 @@ def _line(group: Sequence[Result], *, alone: bool) -> str:
             fates.append(f"{_fate(end.verdict, end.count)}{f', {place}' if place else ''}")
     undecided = _undecided(inside)
     through = f"{undecided or _through(inside)} of {len(inside)} {'undecided' if undecided else 'got through'}"
-    through += "" if undecided else _which([each for each in inside if each.verdict in _THROUGH], len(inside))
+    through += "" if undecided else _which([each for each in inside if each.verdict in THROUGH], len(inside))
     way = fields.course(group[0])
     ends = f"{course.nodes[0].name} \u2192 {course.nodes[-1].name}"
     title = f"{way[:1].upper()}{way[1:]}, {ends}" if alone else fields.course_title(group[0])

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from pytest_hdp.judge.alike import alike
 from pytest_hdp.judge.verdict import Containment, Outcome, Verdict
 from pytest_hdp.report import fields
 from pytest_hdp.report.doubles import doubles
+from pytest_hdp.report.expected import expected_and_got
+from pytest_hdp.report.groups import by_course
 from pytest_hdp.report.letters import colour, words
 from pytest_hdp.report.limits import shared_limits
 from pytest_hdp.report.lines import encodable, wrapped
-from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 SEVERAL = 4
 """Of so many different sentences about one verdict, all are printed; of more, one as an example."""
 
-_NO_FAILURES = frozenset(verdict for verdict in Verdict if verdict.outcome is not Outcome.FAILED)
 _EXAMPLES = {number: rank for rank, number in enumerate((47, 50, 132, 51, 4, 41, 89, 112, 253))}
 """The numbers that say most about a path: GRE, ESP, SCTP, AH, IPIP, IPv6, OSPF, VRRP, and one for experiments."""
 _RUNGS: dict[Verdict | Containment, int] = {word: rung for rung, word in enumerate((*Verdict, *Containment))}
@@ -45,56 +46,6 @@ def by_rung(cell: Cell) -> tuple[int, str]:
     return _RUNGS[cell[0]], cell[1]
 
 
-def expected_and_got(result: Result) -> str:
-    """Return "expected delivered, got lost", or only "lost" where nothing was expected or the two are equal.
-
-    A verdict that was expected can still fail by its errno, or by the number under which it left: then both are said.
-    "delivered, but the test failed" is a test that failed for a reason of its own.
-    """
-    if result.judgement.containment is not None:
-        return words(result.judgement.containment)
-    got, judgement = words(result.verdict), result.judgement
-    got = f"{got} ({safe(judgement.errno)})" if judgement.errno else got
-    if own_reason(result):
-        return f"{got}, but the test failed"
-    if result.expected is None or _as_expected(result):
-        return got
-    expected = words(result.expected)
-    if result.expected_errno:
-        expected = f"{expected} ({safe(result.expected_errno)})"
-    if (number := result.expected_wire_protocol) is not None:
-        expected, got = f"{expected} to {number}", f"{got} to {judgement.wire_protocol}"
-    return f"expected {expected}, got {got}"
-
-
-def own_reason(result: Result) -> bool:
-    """Return whether a test failed although the verdict is no reason to: it passes, or is open, or was expected so."""
-    if result.outcome != Outcome.FAILED:
-        return False
-    if (found := result.judgement.containment) is not None:
-        return found.outcome is not Outcome.FAILED
-    if result.expected is None:
-        return result.verdict in _NO_FAILURES
-    return _as_expected(result)
-
-
-def _as_expected(result: Result) -> bool:
-    """Return whether the verdict is the expected one, and what was stated beside it, too."""
-    return (
-        result.verdict is result.expected
-        and result.expected_errno in {None, result.judgement.errno}
-        and result.expected_wire_protocol in {None, result.judgement.wire_protocol}
-    )
-
-
-def _grouped(results: Iterable[Result]) -> list[list[Result]]:
-    """Return results together that say the same of different numbers."""
-    groups: dict[tuple[str, str], list[Result]] = {}
-    for result in results:
-        groups.setdefault((expected_and_got(result), fields.reason(result)), []).append(result)
-    return list(groups.values())
-
-
 def telling(results: Sequence[Result]) -> Result:
     """Return the result to show as an example: of a number that people know, and that no host treats as its own."""
     return min(results, key=lambda result: _EXAMPLES.get(fields.protocol(result), len(_EXAMPLES)))
@@ -102,15 +53,12 @@ def telling(results: Sequence[Result]) -> Result:
 
 def _sentences(results: Iterable[Result]) -> list[tuple[Result, str]]:
     """Return a sentence for each group of equal results, with one of them; few even if many differ."""
-    by_head: dict[str, list[list[Result]]] = {}
-    for group in _grouped(results):
-        by_head.setdefault(expected_and_got(group[0]), []).append(group)
     said = []
-    for head, groups in by_head.items():
+    for head, everyone in alike(results, expected_and_got).items():
+        groups = alike(everyone, fields.reason).values()
         if len(groups) <= SEVERAL:
             said += [(g[0], f"{fields.subjects(g)}: {head}: {_beyond(head, g[0])}") for g in groups]
             continue
-        everyone = [result for group in groups for result in group]
         example = telling(everyone)
         of_one = f"for example {fields.subject(example)}: {_beyond(head, example)}"
         said.append((example, f"{fields.subjects(everyone)}: {head}; {of_one}"))
@@ -131,7 +79,7 @@ def surprises(results: Iterable[Result], *, width: int = 80, unicode: bool = Tru
     One line says so if all was as expected, unless something could not be measured (`whole`: nothing of that kind is
     known); no lines at all for no results.
     """
-    groups = fields.by_course(results)
+    groups = by_course(results)
     everything = [result for group in groups for result in group]
     if not everything:
         return []

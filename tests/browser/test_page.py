@@ -192,7 +192,8 @@ FACTS = "[...document.querySelectorAll('#evidence .facts div')].map(d => [...d.c
 
 def test_what_is_drawn_is_what_was_recorded(shown):
     """Every cell and every drawer, for runs with most verdicts: the letter, the verdict in words, the counts."""
-    from pytest_hdp.report.fields import by_course, observed, protocol
+    from pytest_hdp.report.fields import observed, protocol
+    from pytest_hdp.report.groups import by_course
     from pytest_hdp.report.letters import letter, words
 
     few = {1, 6, 17, 47, 50, 132, 253}

@@ -212,6 +212,22 @@ def test_the_rule_of_private_names_sees_what_it_should():
     assert borrowed(tree) == {"_b", "_of_base", "_i"}
 
 
+def grouping(tree: ast.AST) -> list[int]:
+    """Return the lines at which things are grouped by hand: `groups.setdefault(key, []).append(thing)`."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [each.lineno for each in calls if re.search(r"\.setdefault\(.*\[\]\)\.append$", ast.unparse(each.func))]
+
+
+@pytest.mark.parametrize("module", [path for path in MODULES if room_of(path) in {"report", "cli"}], ids=name_of)
+def test_what_people_read_is_grouped_in_one_way(module: Path):
+    """By `judge/alike.py`, so that a table, a picture and a sentence never disagree about what belongs together."""
+    assert not grouping(parsed(module))
+
+
+def test_the_rule_of_grouping_sees_what_it_should():
+    assert grouping(ast.parse("a = {}\na.setdefault(b, []).append(c)\nd.append(c)")) == [2]
+
+
 def test_importing_the_plugin_imports_nothing_slow():
     program = "import sys, pytest_hdp.plugin; print(*sorted({m.split('.')[0] for m in sys.modules}))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

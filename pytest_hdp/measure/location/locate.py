@@ -1,4 +1,4 @@
-"""Where did it die? A ladder of TTLs, test packet beside control, to the last router that still answers.
+"""Where did it die? The one climb: a ladder of TTLs, test packet beside control, to the last router that answers.
 
 Silence of the test packet alone says nothing: the control must have been answered from the same place. A stock Linux
 router sends one ICMP error a second to each peer, after a burst of six (icmp_ratelimit, icmp(7)), so few are asked for
@@ -39,6 +39,7 @@ BUDGET = 1.05  # seconds in which such a router earns one more ICMP error
 WAITS = 2  # for the budget, in a row without any answer, before what is in doubt stays so
 USUAL_TTL = 64
 GIVES_UP = 2  # TTLs in a row at which nobody answers on a way that the control does not take
+ALONE_TRIES, ALONE_GIVES_UP = 2, 4  # controls at each TTL, and TTLs in a row without an answer, where no train climbs
 
 
 class Locator:
@@ -83,22 +84,36 @@ class Locator:
     ) -> Waiting[None]:
         """Raise the TTL until the control arrives or all trains are silent; `timeout`: seconds for an answer.
 
+        Without trains the control climbs alone: to the target, or till nobody answers any more.
+
         `spread`: seconds by which a later packet may overtake an earlier one. `own`: where trains go that do not go to
         the control's address.
         """
         self.control.aim(self.direction, address, port)
         self._address, self._own, self._timeout, self._spread = address, own or {}, timeout, spread
         alive = list(trains)
+        alone = not alive
         for ttl in range(1, HIGHEST_TTL + 1):
             rung = Rung(ttl, alive, needed=self.needed)
             self.rungs.append(rung)
-            yield from self.ask(rung, TRIES)
+            yield from self.ask(rung, ALONE_TRIES if alone else TRIES)
             alive = [train for train in alive if self._goes_on(train, rung)]
-            if not alive or self.path.gone is not None or self._late():
+            if not (alive or (alone and self._goes_on_alone())) or self.path.gone is not None or self._late():
                 return
 
     def _late(self) -> bool:
         return self.path.clock.monotonic() > self.until
+
+    def _goes_on_alone(self) -> bool:
+        """Whether a higher TTL may show one more hop of the control's."""
+        rung = self.rungs[-1]
+        if rung.control_arrived or rung.control_answered_by() == self._receiver_address():
+            return False
+        if rung.attempts[-1].control is None:
+            return False  # none can be sent
+        return len(self.rungs) < ALONE_GIVES_UP or any(
+            each.control_answered_by() is not None for each in self.rungs[-ALONE_GIVES_UP:]
+        )
 
     def _goes_on(self, train: Train, rung: Rung) -> bool:
         """Whether a higher TTL may bring more."""
@@ -114,8 +129,8 @@ class Locator:
     def ask(self, rung: Rung, tries: int) -> Waiting[bool]:
         """Ask for those in doubt, until so many attempts in a row brought nothing. Whether any brought something."""
         fruitless, fruitful = 0, False
-        while fruitless < tries and not (fruitless and self._late()) and (trains := self.doubts(rung)):
-            attempt = Attempt(self._send(rung.ttl, trains[:AT_ONCE]))
+        while fruitless < tries and not (fruitless and self._late()) and self._is_open(rung):
+            attempt = Attempt(self._send(rung.ttl, self.doubts(rung)[:AT_ONCE]))
             rung.attempts.append(attempt)
             yield from self._wait(min(self._spread, self._timeout), attempt.probes_heard_of)
             attempt.control = self._send_control(rung.ttl)
@@ -126,6 +141,10 @@ class Locator:
 
     def _wait(self, seconds: float, known: Callable[[], bool]) -> Waiting[bool]:
         return look_until(self.path.clock, self.path.clock.monotonic() + seconds, known)
+
+    def _is_open(self, rung: Rung) -> bool:
+        """Whether some train is in doubt there; where none climbs, the control that nobody has answered."""
+        return bool(self.doubts(rung)) if rung.trains else not any(each.fruitful for each in rung.attempts)
 
     def doubts(self, rung: Rung) -> list[Train]:
         """Those that were not answered, without that meaning anything."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from pytest_hdp.judge.alike import alike
 from pytest_hdp.judge.explain import icmp_text, probed_with
 from pytest_hdp.judge.result import Climb
 from pytest_hdp.judge.verdict import Form, Place, Verdict
@@ -140,10 +141,8 @@ def _answers(judgement: Judgement) -> tuple[tuple[str, int, int], ...]:
 
 def in_turn(judgements: Iterable[Judgement], group_of: Callable[[Judgement], object]) -> list[Judgement]:
     """One of each group, then the next of each: what there is time for is known of all of them."""
-    groups: dict[object, list[Judgement]] = {}
-    for judgement in judgements:
-        groups.setdefault(group_of(judgement), []).append(judgement)
-    return [each for one_of_each in zip_longest(*groups.values()) for each in one_of_each if each is not None]
+    turns = zip_longest(*alike(judgements, group_of).values())
+    return [each for one_of_each in turns for each in one_of_each if each is not None]
 
 
 def spent_by(address: str, judgement: Judgement, why: str) -> Judgement:

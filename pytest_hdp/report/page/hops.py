@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_hdp.judge.explain import icmp_text
 from pytest_hdp.packet.icmp import Meaning
+from pytest_hdp.report.ends import hops_of_control
 from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
@@ -34,8 +35,7 @@ def of_courses(groups: Iterable[Sequence[Result]]) -> list[list[Row]]:
     ways: list[tuple[PathInfo, Direction]] = []
     for group in groups:
         ways.append((group[0].path, group[0].judgement.train.direction))
-        hops = found.setdefault(ways[-1], {})
-        hops.update((hop.ttl, safe(hop.address)) for result in group for hop in result.judgement.hops)
+        found.setdefault(ways[-1], {}).update(hops_of_control(group))
     rows = {
         way: [[ttl, *_NOT_ASKED, f"answered by {hops[ttl]}", "seen"] for ttl in sorted(hops)][:MOST]
         for way, hops in found.items()

@@ -12,13 +12,16 @@ from dataclasses import asdict
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from pytest_hdp.judge.alike import alike
 from pytest_hdp.judge.trace import Trace, traces
 from pytest_hdp.judge.verdict import Containment, Outcome, Verdict
 from pytest_hdp.report import fields
 from pytest_hdp.report.ends import course_of
+from pytest_hdp.report.expected import expected_and_got
+from pytest_hdp.report.groups import by_course
 from pytest_hdp.report.letters import letter, words
 from pytest_hdp.report.page import hops, latency
-from pytest_hdp.report.summary import by_rung, expected_and_got, surprises
+from pytest_hdp.report.summary import by_rung, surprises
 from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
@@ -74,7 +77,7 @@ MEANINGS: dict[str, str] = {
 
 def data(results: Iterable[Result], made: Sequence[Made], histograms: Iterable[latency.Histogram]) -> dict[str, Any]:
     """Return all that the page draws, as JSON values. `made`: of each run that the results come from."""
-    groups = fields.by_course(results)
+    groups = by_course(results)
     texts: dict[str, int] = {}
     return {
         "verdicts": _legend([result for group in groups for result in group]),
@@ -220,9 +223,7 @@ def _differing(groups: Sequence[Sequence[Result]]) -> list[dict[str, Any]]:
             row = cells.setdefault(fields.protocol(result), [None] * len(groups))
             keywords[fields.protocol(result)] = fields.subject(result)
             row[column] = fields.cell(result)
-    patterns: dict[tuple[Cell | None, ...], list[int]] = {}
-    for number, row in sorted(cells.items()):
-        patterns.setdefault(tuple(row), []).append(number)
+    patterns = alike(sorted(cells), lambda number: tuple(cells[number]))
     rows: list[tuple[int, dict[str, Any]]] = []
     for pattern, numbers in patterns.items():
         if len({cell[0] for cell in pattern if cell}) > 1:  # one that was not asked everywhere differs in nothing

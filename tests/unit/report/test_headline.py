@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_hdp.judge.result import Result
-from pytest_hdp.report import fields
+from pytest_hdp.report.groups import by_course
 from pytest_hdp.report.headline import advice, of_several
 from pytest_hdp.report.story import story
 
@@ -16,7 +16,7 @@ def to(name: str, each: Result, **path: Any) -> Result:
 
 
 def told(*records: Result) -> str:
-    return of_several(fields.by_course(records))
+    return of_several(by_course(records))
 
 
 def test_what_broke_and_where_comes_first(record: Any):
@@ -53,11 +53,11 @@ def test_what_one_can_do_names_the_hops_and_the_agent(record: Any):
     lost = record(47, "lost", "failed", hops=HOPS, last_hop=HOPS[0])
     held = record(50, "held_by_receiver", "failed")
     silent = to("office", record(51, "silent", "skipped"), agent=None)
-    said = advice(fields.by_course([lost, held, silent]))
+    said = advice(by_course([lost, held, silent]))
     assert any("between 192.0.2.1 (hop 1) and 100.64.0.1 (hop 2)" in each for each in said)
     assert any(each.startswith("50 held back at the receiver") for each in said)
     assert any("--hdp-agent=ssh=USER@HOST" in each for each in said)
-    assert advice(fields.by_course([record(6), record(0, "lost", "xfailed")])) == ()
+    assert advice(by_course([record(6), record(0, "lost", "xfailed")])) == ()
 
 
 def test_one_that_ended_nobody_knows_where_is_named(record: Any):
@@ -70,6 +70,6 @@ def test_one_that_ended_nobody_knows_where_is_named(record: Any):
 
 
 def test_hostile_results_make_a_harmless_headline(hostile_result: Result, record: Any):
-    groups = fields.by_course([hostile_result, record(6)])
+    groups = by_course([hostile_result, record(6)])
     assert of_several(groups).isprintable()
     assert all(each.isprintable() for each in advice(groups))

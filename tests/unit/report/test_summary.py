@@ -7,9 +7,10 @@ import pytest
 
 from pytest_hdp.judge.result import Result
 from pytest_hdp.judge.verdict import Outcome, Verdict
+from pytest_hdp.report.expected import expected_and_got
 from pytest_hdp.report.fields import folded, reason
 from pytest_hdp.report.lines import text_of
-from pytest_hdp.report.summary import expected_and_got, surprises
+from pytest_hdp.report.summary import surprises
 
 
 def said(records: list[Result], **how: Any) -> list[str]:
