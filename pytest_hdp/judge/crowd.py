@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.explain import counted, subject
@@ -30,6 +31,8 @@ LEAST_SPAN = 0.005
 """Seconds: in less than that one packet more or less makes thousands of a rate."""
 LEAST_EARNED = 3
 """Packets that a limit has let through one by one, before that tells of its rate."""
+NEAR = 1.4
+"""A limit is told as "about" what came if it lets no more than so many times that through."""
 SLOWER = 0.8
 """Of the rate that was found, so much is asked for: neither clock is the other's."""
 
@@ -113,6 +116,45 @@ def rate_of(sent: Sequence[tuple[float, bool]]) -> float:
     return max(0, between - 1) / (gone[-1] - gone[0])  # one may have been saved up, but for a little
 
 
+def closest_of(sent: Sequence[tuple[float, bool]]) -> float:
+    """Return the least time between two that came: a limit that saves up but one earns another in that."""
+    times = [time for time, came in sent if came]
+    return min((later - time for time, later in pairwise(times)), default=math.inf)
+
+
+def rates_while_spent(sent: Sequence[tuple[float, bool]], closest: float) -> tuple[float, float]:
+    """Return how many a second a limit lets through at least and at most, by a stretch in which it was always spent.
+
+    `sent`: as for `rate_of`; `closest`: as of all that was ever sent. At each loss a limit has less than one. So from a
+    loss to another it has earned what came between, but for one, unless it was full meanwhile, and earned no more. If
+    it saves up two, it was not where never more than one came between two losses. If but one, it may have been from the
+    last loss before each that came until this. 0 and infinity: it was never spent long enough to tell.
+    """
+    came, seconds, full = _longest_while_spent(sent)
+    if came < LEAST_EARNED or seconds < LEAST_SPAN:
+        return 0.0, math.inf
+    most = (came + 1) / (seconds - full)
+    return (came - 1) / seconds, (came + 1) / seconds if closest * most < 1 else most
+
+
+def _longest_while_spent(sent: Sequence[tuple[float, bool]]) -> tuple[int, float, float]:
+    """Of the stretch in which most came: how many, its seconds, and those between a loss and the next that came."""
+    best, came, began, last = (0, 0.0, 0.0), 0, 0.0, -math.inf
+    full, between = 0.0, list[float]()
+    for time, passed in sent:
+        if passed:
+            between.append(time - last)
+            continue
+        if len(between) > 1 or last == -math.inf:
+            began, came, full = time, 0, 0.0
+        else:
+            came, full = came + len(between), full + sum(between)
+            best = max(best, (came, time - began, full))
+        last = time
+        between.clear()
+    return best
+
+
 def steady_rate(sent: Sequence[tuple[float, bool]]) -> float:
     """Return how many a second came of what was sent evenly, faster than the limit lets through; 0 for unknown.
 
@@ -126,8 +168,17 @@ def steady_rate(sent: Sequence[tuple[float, bool]]) -> float:
 
 def limit_text(limit: SharedLimit, count: int) -> str:
     """Return "28 numbers share a limit of about 190 packets a second, burst 5"."""
-    rate = f"about {_number(limit.rate)} packets a second" if limit.rate >= 1 else "less than one packet a second"
-    return f"{counted(count, 'number')} {'shares' if count == 1 else 'share'} a limit of {rate}, burst {limit.burst}"
+    sharing = f"{counted(count, 'number')} {'shares' if count == 1 else 'share'}"
+    return f"{sharing} a limit of {rate_text(limit)}, burst {limit.burst}"
+
+
+def rate_text(limit: SharedLimit) -> str:
+    """Return "about 190 packets a second"; "at least", where the sender itself may have been slower than the limit."""
+    if limit.most is not None and limit.most < 1:
+        return "less than one packet a second"
+    if limit.most is not None and limit.most <= NEAR * limit.rate:
+        return f"about {_number(limit.rate)} packets a second"
+    return f"at least {_number(limit.rate)} packets a second" if limit.rate else "an unknown rate"
 
 
 def _number(value: float) -> str:

@@ -105,13 +105,17 @@ class Climb:
 class SharedLimit:
     """A limit that numbers share, so that what the one sends takes from what the other may."""
 
-    rate: Annotated[float, About("packets a second that it let through, once its burst was spent")]
+    rate: Annotated[float, About("packets a second that it let through, once its burst was spent: it lets no fewer")]
     burst: Annotated[Count, About("packets that came through in a row after a rest")]
     interval: Annotated[
         float | None,
         About("seconds between two packets, as they were asked again; null where there was no time for that"),
     ]
     numbers: Annotated[str, About("which numbers share it: 2-5,7-16")]
+    most: Annotated[
+        float | None,
+        About("packets a second that it lets through at most; null where it was never kept spent long enough to tell"),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,8 +107,28 @@ def shared_text(facts: Facts, shared: Sequence[SharedLoss]) -> str:
 def control_text(facts: Facts) -> str:
     """Return how the control fared: "all 70 control packets arrived", "the control lost 1 of 70", and what it was."""
     lost, sent = facts.control
+    if not sent:
+        return f"no round counts in which it was sent{in_brackets(spoiled_of(facts))}"
     said = f"all {sent} control packets arrived" if sent > 1 and not lost else f"the control lost {lost} of {sent}"
     return said + reference_text(facts)
+
+
+def losses_text(facts: Facts) -> str:
+    """Return why it is passed although some did not come: the control loses, too, or nobody can say what was lost."""
+    if facts.control[1]:
+        return f"no fewer than chance explains: {control_text(facts)}"
+    return f"the others in rounds that tell nothing of what did not come{in_brackets(spoiled_of(facts))}"
+
+
+def spoiled_of(facts: Facts) -> list[str]:
+    """Return by what the rounds were spoiled in which it was sent."""
+    mine = {probe.round for probe in facts.accepted}
+    return sorted({plain(eye) for c in facts.circumstances.control if c.round in mine for eye in c.spoiled})
+
+
+def in_brackets(said: Sequence[str]) -> str:
+    """Return texts as an aside, if there are any."""
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def reference_text(facts: Facts) -> str:

@@ -219,13 +219,13 @@ def _unanswered(facts: Facts) -> tuple[str, bool]:
 
 def _none_counts(facts: Facts) -> str:
     """Return why no round says anything about this train, though rounds of others do."""
-    mine = {probe.round for probe in facts.accepted}
     if beside := [probe for probe in facts.accepted if probe.round in facts.counting_rounds]:
         sent = explain.counted(len(beside), "probe")
         return f"of {sent} sent in rounds whose control came through, none was seen leaving"
-    spoiled = sorted({plain(eye) for c in facts.circumstances.control if c.round in mine for eye in c.spoiled})
-    if spoiled:
-        return f"every round in which it was sent was spoiled ({'; '.join(spoiled)}), so its silence means nothing"
+    if spoiled := explain.spoiled_of(facts):
+        return (
+            f"every round in which it was sent was spoiled{explain.in_brackets(spoiled)}, so its silence means nothing"
+        )
     return "in no round in which it was sent did the control come through"
 
 

@@ -282,7 +282,7 @@ def _passed(facts: Facts, verdict: Verdict, place: Place, where: str) -> Finding
         return Finding(verdict, place, said + _errors(facts) * (verdict is Verdict.REACHED), facts.enough or final)
     if facts.circumstances.agent_gone or not facts.counting_rounds or not inference.compatible(facts):
         return None
-    said += f", no fewer than chance explains: {explain.control_text(facts)}"
+    said += f", {explain.losses_text(facts)}"
     return Finding(verdict, place, _journey(facts, said), inference.settled(facts) or final)
 
 

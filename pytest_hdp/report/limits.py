@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_hdp.judge.crowd import rate_text
 from pytest_hdp.packet.numbers import parse_protocols
 
 if TYPE_CHECKING:
@@ -18,10 +19,9 @@ def shared_limits(results: Iterable[Result]) -> list[str]:
     sharing = [limit for result in results if (limit := result.judgement.shared_limit) is not None]
     if not sharing:
         return []
-    rate = max(limit.rate for limit in sharing)
-    how = f"about {float(f'{rate:.2g}'):g} packets a second" if rate >= 1 else "less than one packet a second"
+    fastest = max(sharing, key=lambda each: each.rate)
     numbers = max(map(_count, sharing))
-    return [f"{'1 number shares' if numbers == 1 else f'{numbers} numbers share'} a limit of {how}"]
+    return [f"{'1 number shares' if numbers == 1 else f'{numbers} numbers share'} a limit of {rate_text(fastest)}"]
 
 
 def _count(limit: SharedLimit) -> int:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import pytest
 
+from pytest_hdp.judge.crowd import rate_text
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.lab.boxes import Box, Router, Where, filter_chain
@@ -75,13 +76,16 @@ def test_all_other_protocols_share_a_limit_and_all_are_delivered():
     both = limits(found)
     assert len(both) == 2  # one was measured each way
     for limit in both:
-        assert 400 <= limit.rate <= 2200, limit  # what came through of a crowd, and a busy machine sends a thinner one
+        # what came through of a crowd: a busy machine sends a thinner one, and then it is told as "at least"
+        assert limit.rate <= 2200, limit
+        assert limit.rate >= 1000 or "at least" in rate_text(limit), limit
+        assert limit.most is None or limit.most >= 1900, limit
         assert limit.burst >= 40, limit
         assert set(parse_protocols(limit.numbers)) <= set(OTHERS)
         assert limit.interval >= 1 / 2200
     some = [each for each in found.values() if each.shared_limit is not None]
     assert len(some) > 100
-    assert all("share a limit of about" in each.explanation and each.sent > each.delivered for each in some)
+    assert all("share a limit of a" in each.explanation and each.sent > each.delivered for each in some)
 
 
 def test_where_there_is_no_time_for_all_the_most_telling_are_asked_and_the_rest_is_open():

@@ -161,6 +161,19 @@ FOUND = (
     ("replays", 60001805),
     # nothing came back to the address of the control; what did went to its number's own
     ("near-firewall-takes-udp", "nat-address-each", "routing-loop", "listeners-refused", 60002127),
+    # a router that had rejected others once had no error left for this one, and nobody said so
+    ("every-nth-lost", "prohibited-routes-watched", "number-zero", 50023664),
+    ("prohibited-routes-watched", "shifted-payload", "replays", 50060937),
+    (
+        "prohibited-routes-watched",
+        "nat-some",
+        "agent-far-away",
+        50071858,
+    ),  # no error comes through
+    ("routing-loop", "slow-routers", "dead-branch-of-control", 50084770),
+    ("established-outward", "small-socket-buffers", 50068264),  # 18 of 40, while the control lost 0 of 0
+    # silent where its TTL ends, since the router had earned the control's error in between
+    ("icmp-blocked", "several-firewalls", "number-zero", 50019146),
 )
 """Families and seed of the worlds that showed faults which are mended."""
 DIGESTS = """

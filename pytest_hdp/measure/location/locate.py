@@ -126,11 +126,14 @@ class Locator:
             return rung.ttl - way.last.ttl < GIVES_UP
         return not (rung.control_arrived or rung.silent(train))
 
-    def ask(self, rung: Rung, tries: int) -> Waiting[bool]:
-        """Ask for those in doubt, until so many attempts in a row brought nothing. Whether any brought something."""
+    def ask(self, rung: Rung, tries: int, *, rested: bool = False) -> Waiting[bool]:
+        """Ask for those in doubt, until so many attempts in a row brought nothing. Whether any brought something.
+
+        `rested`: routers have had the time to earn an error.
+        """
         fruitless, fruitful = 0, False
         while fruitless < tries and not (fruitless and self._late()) and self._is_open(rung):
-            attempt = Attempt(self._send(rung.ttl, self.doubts(rung)[:AT_ONCE]))
+            attempt = Attempt(self._send(rung.ttl, self.doubts(rung)[:AT_ONCE]), rested=rested and not fruitful)
             rung.attempts.append(attempt)
             yield from self._wait(min(self._spread, self._timeout), attempt.probes_heard_of)
             attempt.control = self._send_control(rung.ttl)
@@ -253,5 +256,5 @@ def ask_again(locators: Sequence[Locator], until: float = math.inf) -> Waiting[N
         for locator, rung in doubts:
             if locator.path.gone is not None:
                 return
-            fruitful = (yield from locator.ask(rung, 1)) or fruitful
+            fruitful = (yield from locator.ask(rung, 1, rested=True)) or fruitful
         fruitless = 0 if fruitful else fruitless + 1

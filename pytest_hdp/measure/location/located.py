@@ -13,7 +13,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.alike import alike
-from pytest_hdp.judge.explain import icmp_text, probed_with
+from pytest_hdp.judge.explain import icmp_text, packets_of, probed_with
 from pytest_hdp.judge.result import Climb
 from pytest_hdp.judge.verdict import Form, Place, Verdict
 from pytest_hdp.packet.icmp import Meaning
@@ -151,13 +151,25 @@ def spent_by(address: str, judgement: Judgement, why: str) -> Judgement:
     return replace(judgement, budget_spent=address, explanation=f"{judgement.explanation.rstrip('.')}; {said}.")
 
 
+def perhaps_rejected(address: str, judgement: Judgement, other: Train) -> Judgement:
+    """The judgement of a lost one, where a router rejected another one once, or a few times, and nobody since."""
+    said = (
+        f"{plain(address)} rejected {packets_of(other)} at times, and nothing when that was asked for again: if it has "
+        "few ICMP errors to send, it may reject this one, too"
+    )
+    return replace(judgement, budget_spent=address, explanation=f"{judgement.explanation.rstrip('.')}; {said}.")
+
+
 def answered_once(kind: Kind, judgement: Judgement) -> Judgement:
     """The judgement of a lost one of which a router said so only once, or a few times, and not when asked again."""
     source, type_, code = kind
     count = sum(each.count for each in judgement.icmp if (each.source, each.type, each.code) == kind)
+    expired = any(each.meaning is Meaning.EXPIRED for each in judgement.icmp if (each.source, each.type) == kind[:2])
+    moment = "it went in a circle for a moment" if expired else "it had no way on for a moment"
+    still = "that is a loop" if expired else "rejects it"
     said = (
         f"{plain(source)} answered {count} of them with {icmp_text(source, type_, code)}, and none when it was asked "
-        "again later: it had no way on for a moment, or has few ICMP errors to send, and rejects it"
+        f"again later: {moment}, or has few ICMP errors to send, and {still}"
     )
     return replace(judgement, budget_spent=source, explanation=f"{judgement.explanation.rstrip('.')}; {said}.")
 

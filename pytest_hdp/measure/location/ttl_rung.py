@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.attributes import counted
@@ -20,10 +21,14 @@ TRIES = 3  # silences beside an answered control that make one silence, if nothi
 
 @dataclass(slots=True)
 class Attempt:
-    """One packet of some trains, and after them the control: None before it is sent, or where none can be."""
+    """One packet of some trains, and after them the control: None before it is sent, or where none can be.
+
+    `probes`: in the order of sending. `rested`: nothing was asked for as long as a router takes to earn an error.
+    """
 
     probes: dict[Train, SentProbe]
     control: ControlEntry | None = None
+    rested: bool = False
 
     def answered_by(self, train: Train) -> str | None:
         """The router that let this train's TTL expire, by an authenticated error."""
@@ -56,6 +61,15 @@ class Attempt:
         return (self.arrived or self.expired_at is not None) and self.probes_heard_of()
 
     @property
+    def is_unanswered(self) -> bool:
+        """The control was sent, and nobody answered it: it was lost, or nobody had an error left for it."""
+        return self.control is not None and not self.arrived and self.expired_at is None
+
+    def is_first_with_an_error(self, train: Train) -> bool:
+        """Whether a router had earned an error before, and none of those sent before this train had it."""
+        return self.rested and not any(map(self.answered_by, takewhile(lambda each: each != train, self.probes)))
+
+    @property
     def fruitful(self) -> bool:
         """Anything was answered."""
         return self.arrived or self.expired_at is not None or any(map(self.answered_by, self.probes))
@@ -84,9 +98,14 @@ class Rung:
         return any(attempt.arrived for attempt in self.attempts)
 
     def silent(self, train: Train) -> bool:
-        """It was never answered, and often enough the control that was sent after it was."""
-        beside = sum(attempt.expired_at is not None for attempt in self.asked(train))
-        return beside >= self.needed and self.answered_by(train) is None
+        """It was never answered, and often enough the control that was sent after it was, and had no better luck.
+
+        Where errors are few, the router may have earned the control's between the two of them.
+        """
+        few = self.needed <= TRIES and any(attempt.is_unanswered for attempt in self.attempts)  # nothing else is lost
+        beside = [attempt for attempt in self.asked(train) if attempt.expired_at is not None]
+        counted = sum(not few or attempt.is_first_with_an_error(train) for attempt in beside)
+        return counted >= self.needed and self.answered_by(train) is None
 
     def heard_of(self, train: Train) -> bool:
         """Whether anything is known of where its packets with this TTL came to."""

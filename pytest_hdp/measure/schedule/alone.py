@@ -11,11 +11,12 @@ all passes, and one on which each number fares like itself, take none.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.crowd import both, burst_of, maybe_limited, rate_of, steady_rate
+from pytest_hdp.judge.crowd import both, burst_of, closest_of, maybe_limited, rate_of, rates_while_spent, steady_rate
 from pytest_hdp.judge.statistics import fisher
 from pytest_hdp.measure.path.waiting import Waiting, pause
 from pytest_hdp.measure.schedule.crowd import Crowd
@@ -61,7 +62,7 @@ def ask_alone(know: Knowledge, direction: Direction, send: Send, hear: Callable[
     try:
         if (yield from alone.share_a_limit(send, hear)):
             yield from alone.measure_evenly(send, hear)
-            paced = Paced(know, alone.crowd, alone.rate, alone.burst)
+            paced = Paced(know, alone.crowd, alone.rate, alone.burst, alone.most)
             yield from paced.ask(send, hear)
             know.settle_all(paced.judged())
         else:
@@ -79,7 +80,7 @@ def leave_open(know: Knowledge) -> None:
             continue
         if know.limits or alone.crowd.order()[0] <= know.plan.error_rate:
             alone.learn()
-            know.settle_all(Paced(know, alone.crowd, alone.rate, alone.burst).judged())
+            know.settle_all(Paced(know, alone.crowd, alone.rate, alone.burst, alone.most).judged())
         elif not alone.is_ruled_out():
             alone.undecided = True
             know.settle_all(alone.left_open())
@@ -88,16 +89,18 @@ def leave_open(know: Knowledge) -> None:
 class Alone:
     """Whether a crowd shares a limit, of `rate` packets a second, `burst` at once; both are no higher than it is.
 
+    `most`: packets a second that it lets through at most, inf where nobody knows.
     `undecided`: much speaks for a limit, or nothing against it, and not enough to tell.
     """
 
     def __init__(self, know: Knowledge, direction: Direction) -> None:
         self.know = know
         self.crowd = Crowd(know, direction)
-        self.burst, self.rate = 0, 0.0
+        self.burst, self.rate, self.most = 0, 0.0, math.inf
         self.undecided = False
         self._rest, self._fewer = REST, True  # before what is sent next, and whether some are left out of it
         self._fewer = True
+        self._closest = math.inf  # seconds between two that came
         self._shuffle = random.Random(know.plan.seed)
         self._through: int | None = None  # packets that came through after the last rest
         self._all_passed = False  # then, but for those of which nothing ever came
@@ -181,7 +184,8 @@ class Alone:
             yield from hear()
             timed = self.crowd.timed(sent)
             lost = not all(came for _, came in timed)
-            self.rate, pace = max(self.rate, steady_rate(timed)), TIMES * pace
+            self._learn_rates(timed, steady_rate(timed))
+            pace *= TIMES
 
     def _loses_by_pace(self, send: Send, hear: Callable[[], Waiting[None]]) -> Waiting[float]:
         """How likely some lose as much more beside all others as they do, by chance: the sweep's rounds of them alone.
@@ -214,8 +218,15 @@ class Alone:
         """Learn of rate and burst by all that was sent, and return it."""
         sent = self.crowd.timed(self.crowd.all_sent())
         self.burst = max(self.burst, burst_of(came for _, came in sent))
-        self.rate = max(self.rate, rate_of(sent))
+        self._learn_rates(sent)
         return sent
+
+    def _learn_rates(self, sent: Sequence[tuple[float, bool]], least: float = 0.0) -> None:
+        """By packets of which the limit was spent. `least`: what is known already of the rate."""
+        self._closest = min(self._closest, closest_of(sent))
+        slower, faster = rates_while_spent(sent, self._closest)
+        self.rate = max(self.rate, least, rate_of(sent), slower)
+        self.most = min(self.most, faster)
 
     def _recover(self, send: Send, hear: Callable[[], Waiting[None]]) -> Waiting[bool]:
         """Rest, send as many at once as the limit may let through and some more, and measure. Whether any came."""
@@ -239,7 +250,7 @@ class Alone:
         came = burst_of(each for _, each in after)
         rested = after[0][0] - before[-1][0] if after and before else self._rest
         self.burst = max(self.burst, came)
-        self.rate = max(self.rate, came / max(self._rest, rested), rate_of(after))
+        self._learn_rates(after, came / max(self._rest, rested))
         self._through = sum(each for _, each in after)
         self._all_passed = self._through == len(after)
         if several and self._through % len(several) == 0:

@@ -49,7 +49,7 @@ class Doubts:
     def _doubted(self, judgement: Judgement) -> frozenset[Kind]:
         """The kinds of errors on which alone it hangs that a train is rejected, or that tell of a lost one."""
         train = judgement.train
-        kinds, usual = self.said_of(train), self.know.circumstances(train, more_rounds=False)
+        kinds, usual = said_of(self.know, train), self.know.circumstances(train, more_rounds=False)
         self._general = usual.reference.general
         if judgement.verdict is Verdict.LOST:
             return kinds - self._general
@@ -59,13 +59,6 @@ class Doubts:
             return frozenset()  # it was judged beside another control than now
         without = self.know.judge(train, more_rounds=False, circumstances=replace(usual, momentary=kinds))
         return kinds if without.verdict is not Verdict.REJECTED else frozenset()
-
-    def said_of(self, train: Train) -> frozenset[Kind]:
-        """The kinds of errors by which others than the two ends rejected a train."""
-        target = self.know.control.address(self.direction)
-        sender = self.know.path.sender_end(self.direction).address
-        reports = (each for entry in self.know.ledger.trains.get(train, ()) for each in entry.icmp)
-        return frozenset({each.kind for each in reports if rejecting(each) and each.source not in {target, sender}})
 
     def ask(self, send: Send, until: float) -> Waiting[None]:
         """Ask for one train of each kind of error, then for another, until each came again or the time is over.
@@ -104,31 +97,40 @@ class Doubts:
                 know.momentary[train] = know.momentary.get(train, frozenset()) | {kind}
         know.forget_circumstances()
         for train in [each for each in {**self._asked, **know.momentary} if each in know.to_locate]:
-            judgement = judged_anew(know, know.to_locate[train])
-            said = sorted(know.momentary.get(train, frozenset()) - self._general)
-            if judgement.verdict is Verdict.LOST and said:
-                judgement = answered_once(said[0], judgement)
-            del know.to_locate[train]
-            know.settle(judgement, worth=know.path.routed)
+            know.settle(judged_anew(know, know.to_locate.pop(train)), worth=know.path.routed)
 
 
 def leave_doubts(know: Knowledge, direction: Direction) -> None:
     """Take back what hangs on errors that came of few of a number's probes, since nobody can be asked again."""
-    doubts = Doubts(know, direction)
     for train, judgement in list(know.to_locate.items()):
         if train.direction is not direction or judgement.verdict is not Verdict.REJECTED:
             continue
-        momentary = replace(know.circumstances(train, more_rounds=False), momentary=doubts.said_of(train))
+        momentary = replace(know.circumstances(train, more_rounds=False), momentary=said_of(know, train))
         before = replace(momentary, agent_gone=None)
         if know.judge(train, more_rounds=False, circumstances=before).verdict is not Verdict.REJECTED:
             know.to_locate[train] = know.judge(train, more_rounds=False, circumstances=momentary)
 
 
+def said_of(know: Knowledge, train: Train) -> frozenset[Kind]:
+    """The kinds of errors by which others than the two ends rejected a train."""
+    ends = {know.control.address(train.direction), know.path.sender_end(train.direction).address}
+    reports = (each for entry in know.ledger.trains.get(train, ()) for each in entry.icmp)
+    return frozenset({each.kind for each in reports if rejecting(each) and each.source not in ends})
+
+
 def judged_anew(know: Knowledge, judgement: Judgement) -> Judgement:
-    """What is known of a train now that it was asked again; as before, if beside what is the control now it is less."""
-    now = know.judge(judgement.train, more_rounds=False)
+    """What is known of a train now that it was asked again; as before, if beside what is the control now it is less.
+
+    Of what is lost, and was rejected a few times, that is told.
+    """
+    train = judgement.train
+    now = know.judge(train, more_rounds=False)
     came = now.arrived > judgement.arrived or now.delivered > judgement.delivered
-    return now if came or now.verdict is not Verdict.INCONCLUSIVE else judgement
+    found = now if came or now.verdict is not Verdict.INCONCLUSIVE else judgement
+    general = know.circumstances(train, more_rounds=False).reference.general
+    said = sorted(know.momentary.get(train, frozenset()) - general)
+    told = found.verdict is not Verdict.LOST or found.budget_spent is not None
+    return answered_once(said[0], found) if said and not told else found
 
 
 def ask_for(know: Knowledge, direction: Direction, trains: Sequence[Train], send: Send) -> Waiting[list[SentProbe]]:

@@ -4,6 +4,7 @@ A stock Linux router sends one error a second to each peer, one in two seconds w
 keeps asking within these (net/ipv4/route.c, ip_error). So what was lost, while a router that rejects had no error left
 for what it is known to reject, is asked again at the pace at which that one answers. A number is lost for all that this
 router says once it was silent twice right before something that was answered: then there was an error left for it.
+Who rejected a number once, and not again, is asked likewise: it had no way on for a moment, or has very few errors.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction, Place, Verdict
 from pytest_hdp.measure.interest import by_interest
-from pytest_hdp.measure.location.located import never_answered, spent_by
+from pytest_hdp.measure.location.located import never_answered, perhaps_rejected, spent_by
 from pytest_hdp.measure.path.waiting import Waiting, pause
-from pytest_hdp.measure.schedule.doubts import REST, Doubts, Send, ask_for, is_rejected, judged_anew
+from pytest_hdp.measure.schedule.doubts import REST, Doubts, Send, ask_for, is_rejected, judged_anew, said_of
 from pytest_hdp.measure.schedule.silence import rejecting
 
 if TYPE_CHECKING:
-    from pytest_hdp.judge.evidence import Train
+    from pytest_hdp.judge.evidence import Kind, Train
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.measure.ledger.probes import SentProbe
     from pytest_hdp.measure.schedule.knowledge import Knowledge
@@ -61,8 +62,8 @@ def ask_at_leisure(
 class Leisure:
     """What was lost in one direction, and by whom it may have been rejected.
 
-    `reference_probes`: by router, a number that it rejects, and had no error for at times. `spent`: those that had none
-    again.
+    `reference_probes`: by router, a number that it rejects, and had no error for at times, or has rejected once.
+    `spent`: those that had none again.
     """
 
     def __init__(self, know: Knowledge, direction: Direction) -> None:
@@ -72,7 +73,10 @@ class Leisure:
         lost = [train for train in waiting if known[train].verdict is Verdict.LOST]
         self.direction = direction
         self.suspects = by_interest(lost)
-        self.reference_probes = self._limited(known.values())
+        once = self._rejected_once()
+        self.reference_probes = once | self._limited(known.values())
+        self._once = set(once.values())
+        self._since = know.rounds
         self.spent: set[str] = set()
         self._asked: dict[Train, None] = {}
         self._beside: Counter[Train] = Counter()
@@ -86,6 +90,16 @@ class Leisure:
                 for address in sorted({each.source for entry in entries for each in filter(rejecting, entry.icmp)}):
                     if not all(_from(address, entry) for entry in entries):
                         found.setdefault(address, judgement.train)
+        return found
+
+    def _rejected_once(self) -> dict[str, Train]:
+        """Of each router a number that is lost for all that is known, and was rejected there, unlike the control."""
+        know = self.know
+        found: dict[str, Train] = {}
+        for train in self.suspects:
+            general = know.circumstances(train, more_rounds=False).reference.general
+            for source, *_ in sorted(said_of(know, train) - general):
+                found.setdefault(source, train)
         return found
 
     def ask(self, send: Send, until: float) -> Waiting[None]:
@@ -131,12 +145,33 @@ class Leisure:
         """Judge anew what was asked, and say of the rest whose budget was spent."""
         know = self.know
         know.forget_circumstances()
-        for train in [each for each in self._asked if each in know.to_locate]:  # the others have been told already
+        asked, again = dict(self._asked), self._said()
+        for train, kinds in know.momentary.items():
+            if train.direction is self.direction and kinds & again:
+                know.momentary[train] = kinds - again
+                asked[train] = None
+        for train in [each for each in asked if each in know.to_locate]:  # the others have been told already
             know.settle(judged_anew(know, know.to_locate.pop(train)), worth=know.path.routed)
         for train in self.suspects if self.reference_probes else ():
             judgement = know.to_locate.get(train)
-            if judgement is not None and judgement.verdict is Verdict.LOST:
-                know.to_locate[train] = spent_by(min(self.spent or self.reference_probes), judgement, "rejects others")
+            if judgement is not None and judgement.verdict is Verdict.LOST and judgement.budget_spent is None:
+                know.to_locate[train] = self._spent(judgement)
+
+    def _said(self) -> frozenset[Kind]:
+        """What routers said of numbers, and not of the control, when these were asked here: it meant the numbers."""
+        found: set[Kind] = set()
+        for train in self._asked:
+            general = self.know.circumstances(train, more_rounds=False).reference.general
+            entries = (each for each in self.know.ledger.trains[train] if each.round >= self._since)
+            found |= {each.kind for entry in entries for each in entry.icmp if rejecting(each)} - general
+        return frozenset(found)
+
+    def _spent(self, judgement: Judgement) -> Judgement:
+        """The judgement of a lost one that may be rejected, and by whom."""
+        address = min(self.spent or self.reference_probes)
+        if self.reference_probes.get(address) not in self._once:
+            return spent_by(address, judgement, "rejects others")
+        return perhaps_rejected(address, judgement, self.reference_probes[address])
 
 
 def _from(address: str, entry: SentProbe) -> bool:

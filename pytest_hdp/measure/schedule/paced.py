@@ -34,12 +34,15 @@ LONGEST_REST = 1.0  # seconds, then
 
 
 class Paced:
-    """A crowd that shares a limit of `rate` packets a second, `burst` at once, as measured so far."""
+    """A crowd that shares a limit of `rate` packets a second, `burst` at once, as measured so far.
 
-    def __init__(self, know: Knowledge, crowd: Crowd, rate: float, burst: int) -> None:
+    `most`: it is known to let no more than so many through; inf for unknown.
+    """
+
+    def __init__(self, know: Knowledge, crowd: Crowd, rate: float, burst: int, most: float = math.inf) -> None:
         self.know = know
         self.crowd = crowd
-        self._rate, self._burst = rate, burst
+        self._rate, self._burst, self._most = rate, burst, most
         self._shuffle = random.Random(know.plan.seed)
         self._asked: list[Train] = []
         self._interval: float | None = None
@@ -114,7 +117,8 @@ class Paced:
         lost = {train for train in asked if train not in passed and self._is_lost(whole[train], others)}
         numbers = {train.protocol for train in self.crowd.members if train not in lost}
         interval = float(f"{self._interval:.3g}") if self._interval is not None else None
-        limit = SharedLimit(float(f"{self._rate:.3g}"), self._burst, interval, format_protocols(numbers))
+        most = float(f"{self._most:.3g}") if self._rate <= self._most < math.inf else None  # less is others' losses
+        limit = SharedLimit(float(f"{self._rate:.3g}"), self._burst, interval, format_protocols(numbers), most)
         know.limits[self.crowd.direction] = limit
         found = []
         for train, judgement in whole.items():

@@ -14,19 +14,21 @@ from hypothesis import strategies as st
 from pytest_hdp.judge.crowd import (
     both,
     burst_of,
+    closest_of,
     front_loaded,
     left_open,
     limit_text,
     lost_alone,
     passed_alone,
     rate_of,
+    rates_while_spent,
 )
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.result import Judgement, SharedLimit
 from pytest_hdp.judge.verdict import Place, Verdict
 
 V = Verdict
-LIMIT = SharedLimit(9.87, 5, 0.127, "2-5,47")
+LIMIT = SharedLimit(9.87, 5, 0.127, "2-5,47", 11.2)
 SPACING, ONE = 0.02, 50e-6  # seconds between two rounds, and two packets
 
 
@@ -133,6 +135,37 @@ def test_of_too_short_a_time_no_rate_is_told():
     assert rate_of([(0.0, False), (0.0001, True), (0.0002, True), (0.0003, False)]) == 0
 
 
+@given(
+    st.floats(1, 5000),
+    st.integers(1, 60),
+    st.floats(0.4, 40),
+    st.lists(st.tuples(st.floats(0.3, 1.7), st.booleans()), min_size=20, max_size=100),
+    st.floats(0, 20),
+)
+@settings(max_examples=100)
+def test_no_rate_is_bounded_wrongly_however_thin_the_sender(rate, burst, over, packets, pause):
+    """`over`: times the limit's rate that is sent; `packets`: how far apart, and whether the sender then pauses."""
+    bucket, now, sent = Bucket(rate, burst), 0.0, []
+    for apart, pauses in packets:
+        now += apart / (over * rate) + (pause / rate if pauses and apart < 0.5 else 0)
+        sent.append((now, bucket.takes(now)))
+    least, most = rates_while_spent(sent, closest_of(sent))
+    assert least <= rate * 1.0001
+    assert most >= rate * 0.9999
+
+
+@pytest.mark.parametrize(("rate", "burst"), [(5, 5), (50, 1), (200, 20), (2000, 50)])
+def test_of_a_dense_crowd_the_rate_is_known_even_if_the_sender_pauses(rate, burst):
+    bucket, now, sent = Bucket(rate, burst), 0.0, []
+    for number in range(800):
+        now += 0.1 / rate + (5 * burst / rate if number == 100 else 0)
+        sent.append((now, bucket.takes(now)))
+    least, most = rates_while_spent(sent, closest_of(sent))
+    assert 0.9 * rate <= least <= rate * 1.0001
+    assert rate * 0.9999 <= most <= 1.15 * rate
+    assert rate_of(sent) < least or burst == 1, "the pause made it look slower"
+
+
 def judged(verdict, **more):
     counts = {"sent": 23, "left": 23, "arrived": 8, "delivered": 8} | more
     return Judgement(Train(47), verdict, Place.PATH, "47 (gre), forward: as it was.", True, bound="b", **counts)
@@ -156,7 +189,22 @@ def test_what_nobody_had_time_to_ask_is_open_and_says_what_to_do():
     assert "--hdp-rate=7" in found.explanation
     slow = SharedLimit(0.4, 1, None, "47")
     assert "--hdp-rate" not in left_open(judged(V.LOST), slow, 1).explanation
-    assert limit_text(slow, 1) == "1 number shares a limit of less than one packet a second, burst 1"
+    assert limit_text(slow, 1) == "1 number shares a limit of at least 0.4 packets a second, burst 1"
+
+
+@pytest.mark.parametrize(
+    ("rate", "most", "said"),
+    [
+        (9.87, 11.2, "about 9.9 packets a second"),
+        (9.87, 15.0, "at least 9.9 packets a second"),  # it may be half as much again
+        (9.87, None, "at least 9.9 packets a second"),  # as in results of older versions
+        (0.4, 0.9, "less than one packet a second"),
+        (0.4, 5.0, "at least 0.4 packets a second"),
+        (0.0, None, "an unknown rate"),
+    ],
+)
+def test_a_rate_is_told_as_what_it_is_known_to_be(rate, most, said):
+    assert limit_text(SharedLimit(rate, 5, None, "47", most), 2) == f"2 numbers share a limit of {said}, burst 5"
 
 
 def test_what_is_lost_alone_too_stays_so():

@@ -10,7 +10,7 @@ from pytest_hdp.report.summary import surprises
 @pytest.fixture
 def limited(record):
     def limited(number, verdict="delivered", **limit):
-        shared = {"rate": 9.87, "burst": 5, "interval": 0.1, "numbers": "2-5,47"} | limit
+        shared = {"rate": 9.87, "burst": 5, "interval": 0.1, "numbers": "2-5,47", "most": 11.0} | limit
         return record(number, verdict, shared_limit=shared)
 
     return limited
@@ -19,8 +19,11 @@ def limited(record):
 def test_one_sentence_for_a_course(limited, record):
     said = ["5 numbers share a limit of about 9.9 packets a second"]
     assert shared_limits([limited(47), limited(3, "inconclusive")]) == said
-    assert shared_limits([limited(47, rate=0.4)]) == ["5 numbers share a limit of less than one packet a second"]
-    assert shared_limits([limited(47, numbers="47", rate=1234)]) == [
+    slow = limited(47, rate=0.4, most=0.9)
+    assert shared_limits([slow]) == ["5 numbers share a limit of less than one packet a second"]
+    thin = limited(47, rate=400, most=None)
+    assert shared_limits([thin, slow]) == ["5 numbers share a limit of at least 400 packets a second"]
+    assert shared_limits([limited(47, numbers="47", rate=1234, most=1300)]) == [
         "1 number shares a limit of about 1200 packets a second"
     ]
     assert shared_limits([record(47)]) == []

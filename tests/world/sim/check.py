@@ -148,18 +148,20 @@ def _would_come_back(world: World, address: str) -> Iterator[bool]:
 def _unheard(world: World, judgement: Judgement, truth: Truth) -> bool:
     """Whether it is said to be lost, and that it may be rejected by who really rejects it.
 
-    Or that one has few errors, and those that it sent found no room in the sender's own eye, or it had none for
-    anything that was sent this way.
+    Or that one has few errors, and those that it sent found no room in the sender's own eye, or none came back of those
+    about what was sent this way: a translator lets none through about what it does not translate.
     """
-    if judgement.verdict is not Verdict.LOST or Verdict.REJECTED not in truth.verdicts or truth.hop is None:
+    if judgement.verdict is not Verdict.LOST or Verdict.REJECTED not in truth.verdicts:
         return False
+    if truth.hop is None:  # a loop, of whose routers each may have few
+        return "loop" in truth.why and judgement.budget_spent in {each.address for each in all_routers(world)}
     address = truth.hops[truth.hop - 1]
     sender = world.near if judgement.train.direction is Direction.FORWARD else world.far
     few = any(each.address == address and each.bucket.each for each in all_routers(world))
     if judgement.budget_spent == address or (few and any(each.overflowed for each in sender.stations)):
         return True
     expired = 3 if world.blueprint.six else 11
-    errors = world.network.errors.items()
+    errors = world.network.heard.items()
     told = [about for (source, type_, _), about in errors if source == address and type_ != expired]
     return few and not any(world.network.fates[number].sender == sender.name for about in told for number in about)
 

@@ -41,7 +41,7 @@ class Element(Protocol):
 class Network:
     """The way from the near host to the far one, and back through the same elements.
 
-    `errors`: about which packets ICMP errors were really sent, by source, type and code.
+    `errors`: about which packets ICMP errors were really sent, by source, type and code; `heard`: and came to a host.
     """
 
     clock: SimClock
@@ -51,6 +51,7 @@ class Network:
     notes: list[str] | None = None
     run_id: bytes = b""
     errors: dict[tuple[str, int, int], set[int]] = field(default_factory=dict)
+    heard: dict[tuple[str, int, int], set[int]] = field(default_factory=dict)
 
     def enter(self, packet: Packet, way: int) -> None:
         """Put a host's packet on the way, from its end."""
@@ -67,6 +68,7 @@ class Network:
             if held > 0:
                 self.clock.after(held, self.carry, packet, at, way)
                 return
+        _note(packet, self.heard)
         self.hosts[way].receive(packet)
 
     def send_back(self, packet: Packet, element: Element, way: int) -> None:
@@ -77,9 +79,7 @@ class Network:
 
     def note_error(self, error: Packet) -> None:
         """Note whom an ICMP error is about."""
-        if error.quote is not None:
-            key = error.source, error.payload[0], error.payload[1]
-            self.errors.setdefault(key, set()).add(error.quote.sent)
+        _note(error, self.errors)
 
     def position(self, element: Element) -> int:
         """Where in the chain an element is, or the one that it is part of."""
@@ -99,6 +99,12 @@ class Network:
         """Note anything else, if somebody wants to read it."""
         if self.notes is not None:
             self.notes.append(f"{self.clock.now / 1e6:12.3f} ms  {describe(packet)} {what}")
+
+
+def _note(error: Packet, found: dict[tuple[str, int, int], set[int]]) -> None:
+    if error.quote is not None:
+        key = error.source, error.payload[0], error.payload[1]
+        found.setdefault(key, set()).add(error.quote.sent)
 
 
 def describe(packet: Packet) -> str:

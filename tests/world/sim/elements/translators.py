@@ -17,11 +17,12 @@ ECHO_REQUEST = b"\x08"
 
 
 def flow_key(packet: Packet, way: int) -> tuple[object, ...]:
-    """What tells a flow, the same for both ways: number, the far peer, and ports or the echo's name."""
+    """What tells a flow, the same for both ways: number, the far peer, and ports, or the echo's name and who asks."""
     ports = packet.ports if packet.protocol == UDP else None
     peer, mine = (packet.destination, ports) if way == FORWARD else (packet.source, ports and ports[::-1])
     if packet.protocol == ICMP and packet.valid:
-        return packet.protocol, peer, packet.payload[4:8]
+        asks = packet.payload[:1] == ECHO_REQUEST
+        return packet.protocol, peer, (packet.payload[4:8], asks is (way == FORWARD))
     return packet.protocol, peer, mine
 
 
