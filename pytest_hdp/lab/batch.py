@@ -15,7 +15,7 @@ WIRES = "wires"
 _QUEUE_LENGTH = 1001  # any but the default, 1000
 
 
-def made(links: Sequence[Link], descriptors: Mapping[str, int]) -> Iterator[str]:
+def link_lines(links: Sequence[Link], descriptors: Mapping[str, int]) -> Iterator[str]:
     """Lines that make all veth pairs, each end right in its namespace, which is this descriptor of who runs them."""
     for number, link in enumerate(links):
         for one, other in _pairs(number, link):

@@ -260,7 +260,7 @@ class Lab:
         namespace of who asks, and not in the one that the interface is for (__rtnl_newlink in net/core/rtnetlink.c).
         """
         descriptors = {name: number for number, name in enumerate(self._namespaces, 3)}
-        jobs.ip(where, batch.made(links, descriptors), [each.descriptor for each in self._namespaces.values()])
+        jobs.ip(where, batch.link_lines(links, descriptors), [each.descriptor for each in self._namespaces.values()])
 
     def _start_relays(self) -> None:
         """Start a relay for each box on a wire. It may speak for the nodes beyond, over either version of IP."""

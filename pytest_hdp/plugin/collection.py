@@ -179,7 +179,7 @@ def _tags(settings: Settings, key: str) -> list[pytest.MarkDecorator]:
 
 def _by_interest(numbers: tuple[int, ...]) -> list[int]:
     """In the order in which a slow target is asked, so that the first tests are the first to know."""
-    from pytest_hdp.measure.interest import by_interest
+    from pytest_hdp.measure.order import by_interest
 
     return [train.protocol for train in by_interest(map(Train, numbers))]
 

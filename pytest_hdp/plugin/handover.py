@@ -68,7 +68,7 @@ def known(config: pytest.Config) -> tuple[list[Result], dict[str, str]]:
         records += json.loads(output.get(_KNOWN, "[]"))
         tests |= json.loads(output.get(_TESTS, "{}"))
     if config.stash.get(NODES, []):
-        from pytest_hdp.measure.campaign.share import finished
+        from pytest_hdp.measure.campaign.measured_once import finished
 
         records += [line["record"] for line in finished(shared_folder(config)) if "record" in line]
     return list(map(from_record, records)), tests

@@ -20,8 +20,8 @@ from pytest_hdp.judge.result import PathInfo
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.campaign import path_specs
 from pytest_hdp.measure.campaign.campaign import Campaign, PathSpec
+from pytest_hdp.measure.campaign.measured_once import measured_once
 from pytest_hdp.measure.campaign.second import SECOND_HOST, from_second
-from pytest_hdp.measure.campaign.share import measured_once
 from pytest_hdp.measure.path.capture import Capture
 from pytest_hdp.measure.path.waiting import GLANCE
 from pytest_hdp.measure.schedule.side_by_side import in_groups
@@ -218,10 +218,10 @@ def _from_source(
     source = vantage_point(start, (without_zone(target.address),), family)
     agent = vantage_point(target.agent, family=family) if target.agent is not None else None
     if isinstance(source, FarHost) or isinstance(agent, FarHost):
-        from pytest_hdp.measure.campaign.watched import watched
+        from pytest_hdp.measure.campaign.far_paths import path_with_agent
 
         pace = plan.AGENTLESS if agent is None else plan.REMOTE
-        return watched(source, agent, target.address, _plan(settings, pace), profile, name=name)
+        return path_with_agent(source, agent, target.address, _plan(settings, pace), profile, name=name)
     if agent is None:
         return path_specs.agentless(source, target.address, _plan(settings, plan.AGENTLESS), profile, name=name)
     return path_specs.between(source, agent, target.address, _plan(settings, plan.LAB), profile, name=name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.alike import alike
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Verdict
 from pytest_hdp.report import fields
-from pytest_hdp.report.ends import course_of
+from pytest_hdp.report.path_picture import picture_of
 from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def advice(groups: Sequence[Sequence[Result]], most: int = 3) -> tuple[str, ...]
     said: dict[str, None] = {}
     for group in groups:
         wrong = [result for result in group if result.outcome == Outcome.FAILED]
-        course = course_of(group)
+        course = picture_of(group)
         worrying = {result.verdict for result in wrong}
         for end in sorted(course.ends, key=lambda end: -end.count):
             if end.verdict in worrying and (where := course.where(end)):

@@ -11,11 +11,11 @@ from pytest_hdp.judge.verdict import Direction, Form, Outcome, Verdict
 from pytest_hdp.report import fields
 from pytest_hdp.report.claim import claimed, claims, is_proven, verdict_line
 from pytest_hdp.report.doubles import doubles
-from pytest_hdp.report.ends import course_of
 from pytest_hdp.report.groups import by_course
 from pytest_hdp.report.headline import OPEN, THROUGH, advice, missing, of_several
 from pytest_hdp.report.letters import words
 from pytest_hdp.report.limits import shared_limits
+from pytest_hdp.report.path_picture import picture_of
 from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ def _line(group: Sequence[Result], *, alone: bool) -> str:
     `alone`: there is only one path, and the page names it elsewhere.
     """
     inside = _in_header(group)
-    course = course_of(inside)
+    course = picture_of(inside)
     fates = []
     for end in sorted(course.ends, key=lambda end: -end.count):
         if end.verdict not in THROUGH:

@@ -31,7 +31,7 @@ from pytest_hdp.lab.stateful import Nat
 from pytest_hdp.lab.topology import LabSpec
 from pytest_hdp.lab.wires import Delay, Loss
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.campaign.watched import watched
+from pytest_hdp.measure.campaign.far_paths import path_with_agent
 from pytest_hdp.measure.schedule.engine import Measurement
 from pytest_hdp.vantage.points import Host
 from pytest_hdp.vantage.remote.specs import far_host
@@ -47,7 +47,7 @@ def sweep(agent: str, loss: float) -> None:
     """At the client: measure once."""
     trains = tuple(Train(number, direction) for direction in Direction for number in range(256))
     asked = replace(plan.Plan((), plan.REMOTE, seed=1), trains=trains)
-    path_spec = watched(Host(), far_host("ssh", agent.removeprefix("ssh=")), TARGET, asked, None)
+    path_spec = path_with_agent(Host(), far_host("ssh", agent.removeprefix("ssh=")), TARGET, asked, None)
     began = time.perf_counter()
     path_spec.reach()
     ready = time.perf_counter()

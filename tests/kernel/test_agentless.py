@@ -23,8 +23,8 @@ from pytest_hdp.lab.filters import Allowlist, HostFirewall
 from pytest_hdp.lab.topology import Lab, LabSpec
 from pytest_hdp.lab.wires import Delay, Loss
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.interest import COMMON, by_interest
 from pytest_hdp.measure.location.hops import hops
+from pytest_hdp.measure.order import COMMON, by_interest
 from pytest_hdp.measure.path.endpoints import Endpoint
 from pytest_hdp.measure.path.open_path import OpenPath
 from pytest_hdp.measure.schedule.agentless import Agentless

@@ -11,7 +11,7 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.expectations.profile import PASSES, Expectation, Profile, ProfileError, said
+from pytest_hdp.judge.expectations.profile import PASSES, Expectation, Profile, ProfileError, format_verdict
 from pytest_hdp.judge.expectations.profile_file import load_profile
 from pytest_hdp.judge.verdict import Containment, Direction, Form, Outcome, Verdict
 from pytest_hdp.packet.numbers import format_protocols
@@ -58,7 +58,7 @@ def assess(judgement: Judgement, expectation: Expectation | None) -> tuple[Outco
     if not expectation.stated:
         return _beyond(judgement, expectation)
     if not expectation.matches(judgement):
-        got = said(
+        got = format_verdict(
             verdict,
             judgement.errno,
             judgement.wire_protocol if expectation.wire_protocol is not None else None,

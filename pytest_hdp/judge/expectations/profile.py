@@ -68,7 +68,7 @@ class Expectation:
 
     def __str__(self) -> str:
         others = [verdict for verdict in Verdict if verdict in self.also]
-        return " or ".join([said(self.verdict, self.errno, self.wire_protocol), *others])
+        return " or ".join([format_verdict(self.verdict, self.errno, self.wire_protocol), *others])
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def _holds(kernel: str, features: frozenset[str] | None) -> bool:
     return kernel in features or (kernel.startswith(WITHOUT) and kernel.removeprefix(WITHOUT) not in features)
 
 
-def said(verdict: Verdict, errno: str | None, wire_protocol: int | None = None) -> str:
+def format_verdict(verdict: Verdict, errno: str | None, wire_protocol: int | None = None) -> str:
     """Return a verdict in words, with what was compared beside it: "refused_at_send EPERM", "renumbered to 0"."""
     text = verdict.value + (f" {plain(errno)}" if errno else "")
     return text if wire_protocol is None else f"{text} to {wire_protocol}"

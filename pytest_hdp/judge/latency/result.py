@@ -24,7 +24,7 @@ from pytest_hdp.judge.latency.differences import (
 )
 from pytest_hdp.judge.latency.gate import Compared, Gate
 from pytest_hdp.judge.latency.validity import Conduct
-from pytest_hdp.judge.latency.words import told, whereabouts
+from pytest_hdp.judge.latency.words import format_difference, whereabouts
 from pytest_hdp.judge.result import PathInfo
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.untrusted.marks import SINCE
@@ -190,7 +190,9 @@ def in_words(result: LatencyResult) -> list[str]:
     for other in dict.fromkeys(each.b for each in result.differences if each.b != UDP):
         user, kernel = result.against(other, Level.USER), result.against(other, Level.KERNEL)
         if min(user.pairs, kernel.pairs) >= ENOUGH:
-            said = "; ".join(told(each, _where(each.level, result.setup), subject=False) for each in (user, kernel))
+            said = "; ".join(
+                format_difference(each, _where(each.level, result.setup), subject=False) for each in (user, kernel)
+            )
             lines.append(f"{HDP} against {other} packets: {said}")
     return lines
 
@@ -228,7 +230,7 @@ def _too_few(setup: Setup, main: dict[Level, Difference], sides: Sequence[Side])
 
 def _sentence(setup: Setup, main: dict[Level, Difference]) -> str:
     user, kernel = main[Level.USER], main[Level.KERNEL]
-    parts = [told(each, _where(each.level, setup), subject=each is user) for each in (user, kernel)]
+    parts = [format_difference(each, _where(each.level, setup), subject=each is user) for each in (user, kernel)]
     return "; ".join(parts) + f" (n = {min(user.pairs, kernel.pairs):,} pairs)"
 
 

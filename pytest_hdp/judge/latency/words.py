@@ -10,7 +10,7 @@ EQUAL = 2.5
 """Microseconds: an interval that goes no further from 0 is called no difference. One of twice as much is not in it."""
 
 
-def told(each: Difference, where: str, *, subject: bool) -> str:
+def format_difference(each: Difference, where: str, *, subject: bool) -> str:
     """Return what is known of it. `subject`: name both sides, as a sentence's first part does."""
     bounds = interval(each)
     by, flows = f"{us(each.spread, each)} us", "pairs of their flows" if each.of_a > 1 else "UDP's own flows"

@@ -16,7 +16,7 @@ from pytest_hdp.judge.expectations.assess import assess
 from pytest_hdp.judge.record import from_record, to_record
 from pytest_hdp.judge.result import PathInfo, Result, Tool
 from pytest_hdp.judge.verdict import Verdict
-from pytest_hdp.measure.campaign.share import measured_once
+from pytest_hdp.measure.campaign.measured_once import measured_once
 from pytest_hdp.measure.latency.of_train import train_latency
 from pytest_hdp.measure.path.endpoints import PathUnavailable
 from pytest_hdp.measure.path.traffic import LINGERS, Traffic, lingering
@@ -225,7 +225,7 @@ class Campaign:
         """Measure one train by itself, now, over the path's open path."""
         path = self.path(key)
         measuring = Measurement(path, plan, strategy=rounds_for(path))  # as many as asked for, watched or not
-        return measuring, measuring.settle(plan.trains[0])
+        return measuring, measuring.judge_until_settled(plan.trains[0])
 
     def close(self) -> None:
         """Close every path that was opened."""

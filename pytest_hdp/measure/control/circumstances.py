@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Circumstances, Observers
 from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.measure.control.agent_location import agent_elsewhere
 from pytest_hdp.measure.control.counting import reference, rounds
-from pytest_hdp.measure.control.elsewhere import elsewhere
 from pytest_hdp.measure.control.ways_out import inner
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def shared_by(
         names["withheld"] = why
     if direction is Direction.REVERSE and (why := path.confirmed.refusal(address)) is not None:
         names["unconfirmed"] = why
-    if (told := elsewhere(path, control, ledger)) is not None:
+    if (told := agent_elsewhere(path, control, ledger)) is not None:
         names["elsewhere"] = names["withheld"] = told
     return Circumstances(
         control=rounds(control, direction, spoiled, *stand_in),

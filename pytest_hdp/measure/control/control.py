@@ -18,7 +18,7 @@ from pytest_hdp.measure.control.whereabouts import Probed
 from pytest_hdp.measure.ledger.likeness import HDP_SIZE, MAC_OFFSET, TAG_SIZE, as_sent
 from pytest_hdp.measure.ledger.probes import MOST_COPIES
 from pytest_hdp.measure.path.capture import CONTROL
-from pytest_hdp.measure.path.sending import echo_request, made, sealed, sender_in_mid_run
+from pytest_hdp.measure.path.sending import build_payload, echo_request, sealed, sender_in_mid_run
 from pytest_hdp.packet.family import of_one_host
 from pytest_hdp.packet.icmp import Meaning, error_in
 from pytest_hdp.packet.view import view
@@ -90,7 +90,7 @@ class Control:
         if stand_in is None:
             request = echo_request(entry.index, hdp, end.address, address)
         else:
-            request = made(self.path, stand_in, hdp, address)
+            request = build_payload(self.path, stand_in, hdp, address)
             entry.start = request.find(hdp)
             entry.data = request[entry.start :]
             self._starts.setdefault(entry.protocol, set()).add(entry.start)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.measure.control.counting import rounds, sent_in
-from pytest_hdp.measure.interest import by_interest
+from pytest_hdp.measure.order import by_interest
 from pytest_hdp.measure.path.traffic import on_the_wire
 
 if TYPE_CHECKING:

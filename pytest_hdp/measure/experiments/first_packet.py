@@ -19,8 +19,8 @@ from pytest_hdp.measure.control.control import Control
 from pytest_hdp.measure.ledger.ledger import Ledger
 from pytest_hdp.measure.path.sending import send_probe
 from pytest_hdp.measure.path.waiting import drive, look_until, pause
+from pytest_hdp.measure.schedule.dispatch import file_observation
 from pytest_hdp.measure.schedule.engine import Measurement
-from pytest_hdp.measure.schedule.filing import file
 from pytest_hdp.packet.hdp import DEFAULT_PORT, Header
 
 if TYPE_CHECKING:
@@ -67,11 +67,11 @@ def first_packet(
     if judgement.verdict not in STATEFUL or not judgement.arrived:
         return FirstPacket(judgement, used=used)
     asking = _Asking(path, plan)
-    path.subscribers.append(asking.file)
+    path.subscribers.append(asking.file_observation)
     try:
         return _characterised(asking, train, judgement, longest_idle, used)
     finally:
-        path.subscribers.remove(asking.file)
+        path.subscribers.remove(asking.file_observation)
 
 
 def _burst(path: OpenPath, plan: Plan, train: Train, known: Judgement | None, used: str | None) -> Judgement:
@@ -149,9 +149,9 @@ class _Asking:
         self.control = Control(self.path, self.plan.content)
         self.timeout = self.plan.timeout or 5 * self.plan.pace.least_timeout
 
-    def file(self, eye: Observer, observation: Observation) -> None:
+    def file_observation(self, eye: Observer, observation: Observation) -> None:
         """File what was seen."""
-        file(self.path, [(self.control, self.ledger)], eye, observation)
+        file_observation(self.path, [(self.control, self.ledger)], eye, observation)
 
     def ask(self, packets: list[tuple[Train, Header | None]]) -> Asked:
         """Send one packet of each of these, with controls before and after."""
@@ -209,7 +209,7 @@ class _Asking:
             return all(map(_came, sent)) and all(each.came for each in controls)
 
         drive(self.path, look_until(clock, clock.monotonic() + self.timeout + self.path.lag, all_came))
-        self.path.settle()
+        self.path.sync()
         kinds = [[each for each in controls if each.echo is echo and each.errno is None] for echo in (False, True)]
         counted = max(kinds, key=lambda kind: sum(each.came for each in kind))
         went = [each for each in sent if each.errno is None]

@@ -79,14 +79,14 @@ def try_path(path: OpenPath, count: int, timeout: float) -> Tried:
     """
     control = Control(path, bytes(CARRIER_HEADER))
 
-    def file(eye: Observer, observation: Observation) -> None:
+    def file_observation(eye: Observer, observation: Observation) -> None:
         control.observe(eye, observation, view(observation[3]))
 
-    path.subscribers.append(file)
+    path.subscribers.append(file_observation)
     try:
         return _try(control, count, timeout)
     finally:
-        path.subscribers.remove(file)
+        path.subscribers.remove(file_observation)
 
 
 def _try(control: Control, count: int, timeout: float) -> Tried:
@@ -125,7 +125,7 @@ def _send(
             yield from look_until(path.clock, deadline, lambda: bool(entry.errno) or came(entry))  # noqa: B023
 
     drive(path, work())
-    path.settle()
+    path.sync()
     return sent
 
 

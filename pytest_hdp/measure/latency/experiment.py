@@ -114,7 +114,7 @@ class Comparison:
             for each in (direction,) if self.one_way else Direction:
                 self.path.traffic.note(each, kind.protocol)
         trip = OneWay(self.ends, book, direction) if self.one_way else RoundTrip(self.ends, book, self.plan.content)
-        with _undisturbed(self.path, trip.file):
+        with _undisturbed(self.path, trip.file_observation):
             yield Run(self, direction, book, trip)
 
     def concluded(self, run: Run, beside: int = 0) -> LatencyResult:

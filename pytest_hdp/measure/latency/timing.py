@@ -88,7 +88,7 @@ class OneWay:
             known = self._book.departed
             self._ends.path.look(0)
 
-    def file(self, eye: Observer, observation: Observation) -> None:
+    def file_observation(self, eye: Observer, observation: Observation) -> None:
         """What a tap saw."""
         _, when, kind, data, _, _ = observation
         if eye.kind != "tap":
@@ -177,7 +177,7 @@ class RoundTrip:
         """Whether all that was sent has been answered."""
         return all(self._answers.received)
 
-    def file(self, eye: Observer, observation: Observation) -> None:
+    def file_observation(self, eye: Observer, observation: Observation) -> None:
         """What a tap saw."""
         _, when, kind, data, _, _ = observation
         if eye.kind != "tap":

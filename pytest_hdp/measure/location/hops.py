@@ -25,15 +25,15 @@ def hops(path: OpenPath, timeout: float, *, echo: bool = False, stand_in: Train 
     """
     locator = Locator(path, Direction.FORWARD, bytes(CARRIER_HEADER), echo=echo, stand_in=stand_in)
 
-    def file(eye: Observer, observation: Observation) -> None:
+    def file_observation(eye: Observer, observation: Observation) -> None:
         locator.control.observe(eye, observation, view(observation[3]))
 
     where = locator.control.address(Direction.FORWARD), locator.control.port(Direction.FORWARD)
-    path.subscribers.append(file)
+    path.subscribers.append(file_observation)
     try:
         drive(path, locator.climb((), *where, timeout))
     finally:
-        path.subscribers.remove(file)
+        path.subscribers.remove(file_observation)
     found = [path.name.target if rung.control_arrived else rung.control_answered_by() for rung in locator.rungs]
     while found and found[-1] is None:
         found.pop()

@@ -189,9 +189,9 @@ class Locator:
         found = [(rung.ttl, rung.control_answered_by()) for rung in self.rungs]
         return tuple(Hop(ttl, address) for ttl, address in found if address is not None)
 
-    def found(self, train: Train) -> TraceResult:
+    def result_of(self, train: Train) -> TraceResult:
         """All that climbing for a train has brought."""
-        rungs = tuple(rung.told(train) for rung in self.rungs if rung.asked(train))
+        rungs = tuple(rung.at_ttl(train) for rung in self.rungs if rung.asked(train))
         way = self.way(train)
         climbed = (rung for rung in self.rungs if train in rung.trains)  # of the others it was known where it ended
         open_ = (rung for rung in climbed if rung.leaves_open(train, elsewhere=way.elsewhere))

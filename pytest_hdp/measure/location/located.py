@@ -34,7 +34,7 @@ TOLD = 2  # of those whose ICMP error tells who rejected them
 
 @dataclass(frozen=True, slots=True)
 class TraceResult:
-    """What climbing for one train has brought: see `Way`, `Locator.hops` and `Rung.told`.
+    """What climbing for one train has brought: see `Way`, `Locator.hops` and `Rung.at_ttl`.
 
     `doubtful`: between `last` and `beyond` a router speaks, and the train's silence there is not proven.
     """

@@ -134,7 +134,7 @@ class Rung:
             return True
         return bool(self.asked(train)) and (self.control_arrived or self.silent(train))
 
-    def told(self, train: Train) -> AtTtl:
+    def at_ttl(self, train: Train) -> AtTtl:
         """All that this TTL brought to one train, and to the controls sent right after its packets."""
         asked = self.asked(train)
         errors = counted(report for attempt in asked for report in attempt.probes[train].icmp)

@@ -191,7 +191,7 @@ class OpenPath:
         asked = [(station, station.ask()) for station in self._remote]
         return lambda: all(station.answered(token) for station, token in asked)
 
-    def settle(self) -> None:
+    def sync(self) -> None:
         """Wait until the far ends have done all that was handed over, looking meanwhile."""
         done = self.ask()
         while not done():

@@ -38,7 +38,7 @@ def balanced(hdp: bytes) -> bytes:
     return even + checksum(even).to_bytes(2, "big")
 
 
-def made(path: OpenPath, train: Train, hdp: bytes, address: str) -> bytes:
+def build_payload(path: OpenPath, train: Train, hdp: bytes, address: str) -> bytes:
     """The IP payload of a train's packet to an address: HDP by itself, or inside the carrier of its number."""
     wrapped = None
     if train.form is Form.WELLFORMED:
@@ -85,7 +85,7 @@ def send_probe(
     index = path.next_index()
     hdp = sealed(path, train.protocol, index, content, now, ports or USUAL_PORTS)
     end = path.sender_end(train.direction)
-    data = made(path, train, hdp, address)
+    data = build_payload(path, train, hdp, address)
     entry = SentProbe(index, number, train, data, data.find(hdp), len(hdp), now, path.clock.monotonic())
     entry.handed, entry.heard = False, hears(path, train)
     ledger.add(entry)

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.measure.control.control import MEETING
-from pytest_hdp.measure.interest import by_interest
 from pytest_hdp.measure.location.locate import Locator, ask_again
 from pytest_hdp.measure.location.located import GroupTracker
+from pytest_hdp.measure.order import by_interest
 from pytest_hdp.measure.path.endpoints import Observer
 from pytest_hdp.measure.path.sending import USUAL_PORTS
 from pytest_hdp.measure.path.waiting import Waiting, pause
@@ -276,15 +276,15 @@ class Agentless:
             self.know.searches.clear()
             self.asking.climbed = Sent(self.know.clock.monotonic(), self.know.clock.monotonic())
             for train in climbers:
-                self.know.settled[train] = self._kinds.climbed(self.know.to_locate.pop(train), locator.found(train))
+                self.know.settled[train] = self._kinds.climbed(self.know.to_locate.pop(train), locator.result_of(train))
         for train in list(self.know.to_locate):
             self.know.settled[train] = self._kinds.stands_for(self.know.to_locate.pop(train))
 
     # As any strategy
 
-    def file(self, eye: Observer, observation: Observation) -> None:
+    def file_observation(self, eye: Observer, observation: Observation) -> None:
         """File what was seen."""
-        if not self.asking.file(eye, observation) and eye.kind == "tap":
+        if not self.asking.file_observation(eye, observation) and eye.kind == "tap":
             now = self.know.clock.monotonic()
             self.asking.overheard.file(observation[3], Sent(now - self.asking.wait - LEAST_WAIT, now))
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.control.control import MEETING
-from pytest_hdp.measure.interest import by_interest
+from pytest_hdp.measure.order import by_interest
 from pytest_hdp.measure.path.sending import send_probe
 from pytest_hdp.measure.path.waiting import Waiting, look_until
 from pytest_hdp.measure.schedule.meeting import TRIES, ask_patiently, until_free

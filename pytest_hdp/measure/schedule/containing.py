@@ -77,7 +77,7 @@ class Containing:
         for train in know.plan.trains:
             path.listener(train.direction, train.protocol)
             path.sender(train.direction, train.protocol, train.form)
-        path.settle()
+        path.sync()
         path.new_drops()  # what overflowed before anything was sent says nothing about what will be
 
     def _box(self) -> Waiting[None]:
@@ -180,15 +180,15 @@ class Containing:
 
     # As any strategy
 
-    def file(self, eye: Observer, observation: Observation) -> None:
+    def file_observation(self, eye: Observer, observation: Observation) -> None:
         """File what was seen: at an end of theirs, by a witness, or at the far end, where either may come to."""
         ends = {id(side.know.path.near): side for side in self._sides}
         if (own := ends.get(id(eye.end))) is not None:
-            own.know.file(eye, observation)
+            own.know.file_observation(eye, observation)
             return
         there = eye.end is self.know.path.far
         for side in self._sides:
-            (side.know.file if there else side.witness)(eye, observation)
+            (side.know.file_observation if there else side.witness)(eye, observation)
 
     def seconds_left(self) -> float | None:
         """Seconds that it will still take, at the pace so far."""

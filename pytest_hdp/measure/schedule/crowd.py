@@ -10,7 +10,7 @@ from pytest_hdp.judge.crowd import ACCUSED, front_loaded
 from pytest_hdp.judge.statistics import fisher
 from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.measure.control.control import NANOSECONDS
-from pytest_hdp.measure.interest import by_interest
+from pytest_hdp.measure.order import by_interest
 from pytest_hdp.measure.path.traffic import on_the_wire
 
 if TYPE_CHECKING:

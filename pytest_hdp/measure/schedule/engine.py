@@ -37,7 +37,7 @@ class Strategy(Protocol):
     def script(self) -> Waiting[None]:
         """The whole measurement, from opening sockets to the last judgement."""
 
-    def file(self, eye: Observer, observation: Observation) -> None:
+    def file_observation(self, eye: Observer, observation: Observation) -> None:
         """File what was seen at the path's ends."""
 
     def judge_now(self, train: Train) -> Judgement:
@@ -84,7 +84,7 @@ class Measurement:
         self._failure: Exception | None = None
         self._progress = Teller(on_progress, path.clock)
         self._work = self.strategy.script()
-        path.subscribers.append(self.strategy.file)
+        path.subscribers.append(self.strategy.file_observation)
 
     @property
     def ledger(self) -> Ledger:
@@ -96,7 +96,7 @@ class Measurement:
         """How many rounds were begun."""
         return self.know.rounds
 
-    def settle(self, train: Train) -> Judgement:
+    def judge_until_settled(self, train: Train) -> Judgement:
         """The judgement of one train of the plan, measuring until it is settled.
 
         Raises RuntimeError if the measurement ended in an error before it was.
@@ -140,7 +140,7 @@ class Measurement:
 
     def run(self) -> dict[Train, Judgement]:
         """All judgements, in the plan's order."""
-        return {train: self.settle(train) for train in self.plan.trains}
+        return {train: self.judge_until_settled(train) for train in self.plan.trains}
 
     @property
     def done(self) -> bool:
@@ -164,8 +164,8 @@ class Measurement:
         return dict(know.settled)
 
     def _leave(self) -> None:
-        if self.strategy.file in self.path.subscribers:
-            self.path.subscribers.remove(self.strategy.file)
+        if self.strategy.file_observation in self.path.subscribers:
+            self.path.subscribers.remove(self.strategy.file_observation)
 
     def _report(self, *, over: bool = False) -> None:
         """Tell whoever asked how far it got; `over`: nothing more will come."""

@@ -23,7 +23,7 @@ from pytest_hdp.measure.ledger.ledger import Ledger
 from pytest_hdp.measure.location.located import worth_locating
 from pytest_hdp.measure.path.sending import hears, send_probe
 from pytest_hdp.measure.path.traffic import on_the_wire
-from pytest_hdp.measure.schedule.filing import file
+from pytest_hdp.measure.schedule.dispatch import file_observation
 from pytest_hdp.packet.encoding import encode
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Knowledge:
         for train in self.plan.trains:
             if isinstance(self.path.sender(train.direction, train.protocol, train.form), str):
                 self.settled[train] = self.judge(train, more_rounds=False)
-        self.path.settle()
+        self.path.sync()
         self.path.new_drops()  # what overflowed before anything was sent says nothing about what will be
 
     def send(self, train: Train, number: int) -> SentProbe:
@@ -111,9 +111,9 @@ class Knowledge:
 
     # Seeing
 
-    def file(self, eye: Observer, observation: Observation) -> bool:
+    def file_observation(self, eye: Observer, observation: Observation) -> bool:
         """File what was seen: the path's subscriber. False if it is of nothing that was sent here."""
-        return file(self.path, [(self.control, self.ledger), *self.searches], eye, observation)
+        return file_observation(self.path, [(self.control, self.ledger), *self.searches], eye, observation)
 
     def spoil(self, number: int, why: str, protocol: int | None = None) -> None:
         """Take a round for no evidence against anything: of one protocol number, or of all."""

@@ -103,7 +103,7 @@ def meet(path: OpenPath) -> None:
     """Find out for a latency's packets where the far end sees us, and that we are there. Raises Unconfirmed."""
     control = Control(path, bytes(CARRIER_HEADER))
 
-    def file(eye: Observer, observation: Observation) -> None:
+    def file_observation(eye: Observer, observation: Observation) -> None:
         control.observe(eye, observation, view(observation[3]))
 
     def work() -> Waiting[None]:
@@ -115,11 +115,11 @@ def meet(path: OpenPath) -> None:
                 break
         yield from ask_patiently(control, patience)
 
-    path.subscribers.append(file)
+    path.subscribers.append(file_observation)
     try:
         drive(path, work())
     finally:
-        path.subscribers.remove(file)
+        path.subscribers.remove(file_observation)
     if (why := path.confirmed.refusal(control.address(Direction.REVERSE))) is not None:
         raise Unconfirmed(why)
 

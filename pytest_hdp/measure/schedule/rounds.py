@@ -169,9 +169,9 @@ class Rounds:
 
     # As any strategy
 
-    def file(self, eye: Observer, observation: Observation) -> None:
+    def file_observation(self, eye: Observer, observation: Observation) -> None:
         """File what was seen."""
-        self.know.file(eye, observation)
+        self.know.file_observation(eye, observation)
 
     def judge_now(self, train: Train) -> Judgement:
         """Judge a train by what is known when it has to end early."""

@@ -98,7 +98,7 @@ class Places:
         yield from ask_again([locator], until)
         know.searches.remove(search)
         hidden = self._translated(direction) or enough > MOST_SILENCES
-        found = [locator.found(each.train) for each in chosen]
+        found = [locator.result_of(each.train) for each in chosen]
         self._kinds.note_rejecting(chosen, found)
         told = [self._kinds.climbed(each, place, hidden=hidden) for each, place in zip(chosen, found, strict=True)]
         know.settle_all([each for each in told if each.train in know.to_locate])

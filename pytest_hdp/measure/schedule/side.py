@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.containment import Launched, Side, Sight
-from pytest_hdp.measure.schedule.filing import is_reply
+from pytest_hdp.measure.schedule.dispatch import is_reply
 from pytest_hdp.packet.view import view
 
 if TYPE_CHECKING:

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 def settle_beside(measurement: Measurement, train: Train, others: Iterable[Measurement]) -> Judgement:
-    """The judgement of one train, as `Measurement.settle`; whenever that has to wait, the others get their turns.
+    """The judgement of one train, as `Measurement.judge_until_settled`; while that waits, the others get their turns.
 
     An error that ends one of the others is raised to whoever asks that one, not here.
     """
     if measurement.knows(train):
-        return measurement.settle(train)
+        return measurement.judge_until_settled(train)
     going = [other for other in others if other is not measurement and not other.done]
     if not going:
-        return measurement.settle(train)
+        return measurement.judge_until_settled(train)
     with closing(measurement.path.clock.waiter()) as waiter:
         for each in (measurement, *going):
             waiter.register(each.path.fileno(), select.EPOLLIN)
@@ -37,7 +37,7 @@ def settle_beside(measurement: Measurement, train: Train, others: Iterable[Measu
                 elif _ended(each):
                     going.remove(each)
                     waiter.unregister(each.path.fileno())
-    return measurement.settle(train)
+    return measurement.judge_until_settled(train)
 
 
 def go_on_while(condition: Callable[[], bool], measurements: Iterable[Measurement]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_hdp.judge.explain import icmp_text
 from pytest_hdp.packet.icmp import Meaning
-from pytest_hdp.report.ends import hops_of_control
+from pytest_hdp.report.path_picture import hops_of_control
 from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:

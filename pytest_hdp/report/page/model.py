@@ -16,11 +16,11 @@ from pytest_hdp.judge.alike import alike
 from pytest_hdp.judge.trace import Trace, traces
 from pytest_hdp.judge.verdict import Containment, Outcome, Verdict
 from pytest_hdp.report import fields
-from pytest_hdp.report.ends import course_of
 from pytest_hdp.report.expected import expected_and_got
 from pytest_hdp.report.groups import by_course
 from pytest_hdp.report.letters import letter, words
 from pytest_hdp.report.page import hops, latency
+from pytest_hdp.report.path_picture import picture_of
 from pytest_hdp.report.summary import by_rung, surprises
 from pytest_hdp.untrusted.text import safe
 
@@ -129,7 +129,7 @@ def _surprises(groups: Sequence[Sequence[Result]]) -> list[dict[str, Any]]:
 
 
 def _course(group: Sequence[Result], found: list[hops.Row], texts: dict[str, int]) -> dict[str, Any]:
-    first, drawn = group[0], course_of(group)
+    first, drawn = group[0], picture_of(group)
     path, direction = first.path, first.judgement.train.direction
     return {
         "path": fields.path_title(path),

@@ -124,7 +124,7 @@ class RemoteStation:
         """As `Station.send`, waiting for the answer."""
         packet = Alone()
         self.send_later(handle, data, address, port, packet, label)
-        self.settle()
+        self.sync()
         return packet.errno
 
     def poll(self, timeout: float) -> list[Observation]:
@@ -184,7 +184,7 @@ class RemoteStation:
             self._lose(f"it has not answered for {PATIENCE:g} s")
         return self.gone is not None or token not in self._asked
 
-    def settle(self) -> None:
+    def sync(self) -> None:
         """Wait until all that was handed over is done, and what was seen until then has come."""
         token = self.ask()
         while not self.answered(token):

@@ -100,7 +100,7 @@ def test_sends_taps_and_listens_as_a_station(start):
     listeners = {number: far.listen(socket.AF_INET, number, PROGRAM) for number in range(1, 256)}
     for handle in listeners.values():
         far.send_later(handle, PAYLOAD, HERE, 0, Packet())
-    far.settle()
+    far.sync()
     observed = far.poll(0)
     assert sorted(each[3][9] for each in observed if each[0] == tap and each[2] == 4) == list(range(1, 256))
     delivered = {each[0]: each[3][9] for each in observed if each[0] != tap}
@@ -119,7 +119,7 @@ def test_refusals_come_later_and_for_the_right_packet(start, space):
     for at, packet in enumerate(packets):
         far.send_later(handles[at % 2], PAYLOAD, HERE, 0, packet)
     assert not any(packet.errno for packet in packets)
-    far.settle()
+    far.sync()
     assert [packet.errno for packet in packets] == [None, "EPERM"] * 5
     assert far.send(handles[1], PAYLOAD, HERE) == "EPERM"
 
@@ -144,7 +144,7 @@ def test_a_burst_is_spread_as_it_was_meant(start, beside):
     for _ in range(50):
         far.send_later(handle, PAYLOAD, HERE, 0, Packet())
         far.pause(0.01)
-    far.settle()
+    far.sync()
     times = [each[1] for each in beside.poll(1) if each[2] == 4]
     assert len(times) == 50
     assert times[-1] - times[0] >= 0.49 * 1e9 - 2e6
@@ -186,7 +186,7 @@ def test_64_packets_go_to_all_of_those_together(start, space, beside):
     handle = far.sender(socket.AF_INET, 254)
     for number in range(100):
         far.send_later(handle, PAYLOAD, (OTHER, "127.0.0.5")[number % 2], 0, Packet())
-    far.settle()
+    far.sync()
     assert far.gone == f"64 packets went to {OTHER}, 127.0.0.5, and nothing is known to have come back"
     assert len([each for each in beside.poll(1) if each[2] == 4 and each[3][9] == 254]) == 64
 
@@ -207,7 +207,7 @@ def test_64_packets_go_to_whom_nobody_has_confirmed(start, space, beside):
     handle = far.sender(socket.AF_INET, 254)
     for _ in range(100):
         far.send_later(handle, PAYLOAD, OTHER, 0, Packet())
-    far.settle()
+    far.sync()
     assert far.gone == f"64 packets went to {OTHER}, and nothing is known to have come back"
     assert len([each for each in beside.poll(1) if each[2] == 4 and each[3][9] == 254]) == 64
 
@@ -222,7 +222,7 @@ def test_once_something_came_back_more_may_go(start, space, beside):
     for count in (64, 100):
         for _ in range(count):
             far.send_later(handle, PAYLOAD, OTHER, 0, Packet())
-        far.settle()
+        far.sync()
         assert far.gone is None
         far.came_back(OTHER)
         sent += len([each for each in beside.poll(1) if each[2] == 4 and each[3][9] == 254])
@@ -320,7 +320,7 @@ def test_a_budget_is_never_exceeded(start, beside):
     handle = far.sender(socket.AF_INET, 253)
     for _ in range(25):
         far.send_later(handle, PAYLOAD, HERE, 0, Packet())
-    far.settle()
+    far.sync()
     assert far.gone == "its budget of 10 packets is spent"
     assert len([each for each in beside.poll(1) if each[2] == 4]) == 10
 

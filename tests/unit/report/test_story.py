@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from pytest_hdp.judge.result import PathInfo
-from pytest_hdp.report.ends import End, Node, course_of
+from pytest_hdp.report.path_picture import Ending, Node, picture_of
 from pytest_hdp.report.story import story
 from pytest_hdp.report.summary import surprises
 
@@ -29,36 +29,36 @@ def test_where_they_died_by_the_one_that_climbed(record):
     )
     assert told.status == "2 of 3 not as expected: 47 (gre), 50"
     assert told.surprised
-    course = course_of([record(6), one, lost(record, 50, climb={"with": 47})])
+    course = picture_of([record(6), one, lost(record, 50, climb={"with": 47})])
     assert course.nodes == (
         Node("192.0.2.2", "source"),
         Node("192.0.2.1", "hop 1"),
         Node("100.64.0.1", "hop 2"),
         Node("198.51.100.2", "target"),
     )
-    assert course.ends == (End("lost", 1.5, 2), End("delivered", 3, 1))
+    assert course.ends == (Ending("lost", 1.5, 2), Ending("delivered", 3, 1))
 
 
 def test_what_nobody_looked_for_or_on_another_way_has_no_place_on_the_path(record):
     one = lost(record, 47, last_hop={"ttl": 1, "address": "192.0.2.1"})
     other_way = lost(record, 50, last_hop={"ttl": 2, "address": "172.16.0.1"})
-    course = course_of([record(6), one, other_way, lost(record, 51)])
+    course = picture_of([record(6), one, other_way, lost(record, 51)])
     assert [node.name for node in course.nodes][1:-1] == ["192.0.2.1", "100.64.0.1"]
-    assert course.ends == (End("lost", 1.5, 1), End("delivered", 3, 1), End("lost", None, 2))
+    assert course.ends == (Ending("lost", 1.5, 1), Ending("delivered", 3, 1), Ending("lost", None, 2))
 
 
 def test_a_rejection_is_at_who_sent_it_if_that_is_proven(record):
     icmp = {"from": "100.64.0.1", "type": 3, "code": 13, "count": 1}
     proven = record(47, "rejected", "failed", hops=HOPS, icmp=[{**icmp, "authenticated": True}])
     doubtful = record(50, "rejected", "failed", hops=HOPS, icmp=[{**icmp, "authenticated": False}])
-    course = course_of([proven, doubtful])
-    assert course.ends == (End("rejected", 2, 1), End("rejected", None, 1))
+    course = picture_of([proven, doubtful])
+    assert course.ends == (Ending("rejected", 2, 1), Ending("rejected", None, 1))
 
 
 def test_unknown_hops_are_not_made_up(record):
-    course = course_of([record(47, "lost", "failed")])
+    course = picture_of([record(47, "lost", "failed")])
     assert course.nodes[1] == Node("", "the path")
-    assert course.ends == (End("lost", 1, 1),)
+    assert course.ends == (Ending("lost", 1, 1),)
     assert "between" not in story([record(47, "lost", "failed")]).lines[0]
 
 
@@ -66,11 +66,11 @@ def test_a_loss_that_nobody_looked_for_is_at_no_hop(record):
     """Hops are known of this path, since others were looked for; of this train nothing is known but its end."""
     located = lost(record, 47, last_hop={"ttl": 1, "address": "192.0.2.1"})
     lossy = record(50, "lossy", "failed")
-    assert End("lossy", None, 1) in course_of([located, lossy]).ends
+    assert Ending("lossy", None, 1) in picture_of([located, lossy]).ends
     [line] = story([located, lossy]).lines
     assert line.endswith("1 lost far more packets than the control.")
     never_asked = lost(record, 1)  # under 1 it reads as an ICMP error, and no router answers about one
-    assert set(course_of([located, never_asked]).ends) == {End("lost", 1.5, 1), End("lost", None, 1)}
+    assert set(picture_of([located, never_asked]).ends) == {Ending("lost", 1.5, 1), Ending("lost", None, 1)}
 
 
 def test_a_stranger_is_told_what_was_done_and_what_the_words_mean(record):
@@ -100,7 +100,7 @@ def test_silence_is_not_called_a_failure_to_get_through(record):
     told = story([record(n, "silent", "skipped") for n in (47, 50)])
     assert told.headline == "What becomes of 2 of 2 protocol numbers is open; 2 brought no answer."
     assert "0 of 2 got through" not in "".join(told.lines)
-    assert course_of([record(47, "silent", "skipped")]).ends == (End("silent", None, 1),)
+    assert picture_of([record(47, "silent", "skipped")]).ends == (Ending("silent", None, 1),)
 
 
 def test_numbers_that_no_header_holds_are_told_apart(record):

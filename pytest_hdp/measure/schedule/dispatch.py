@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from pytest_hdp.vantage.station import Observation
 
 
-def file(path: OpenPath, books: Sequence[tuple[Control, Ledger]], eye: Observer, observation: Observation) -> bool:
+def file_observation(
+    path: OpenPath, books: Sequence[tuple[Control, Ledger]], eye: Observer, observation: Observation
+) -> bool:
     """File one observation in the books of a measurement; the first are its own, the others those of its searches.
 
     False if it is of nothing that this measurement sent.

@@ -29,7 +29,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class Ending:
     """So many trains with one verdict ended `at` a node (its index), between two (and a half), or who knows (None).
 
     `numbers`: which they were.
@@ -42,13 +42,13 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class PathPicture:
     """One path in one direction, drawn: its nodes from the sender on, and where trains ended."""
 
     nodes: tuple[Node, ...]
-    ends: tuple[End, ...]
+    ends: tuple[Ending, ...]
 
-    def where(self, end: End) -> str:
+    def where(self, end: Ending) -> str:
         """Return where an end is, in words: "between 192.0.2.1 (hop 1) and 100.64.0.1 (hop 2)", or nothing."""
         if end.at is None or end.verdict not in _ON_PATH:
             return ""
@@ -64,15 +64,17 @@ def _named(node: Node) -> str:
     return f"{node.name} ({node.what})"
 
 
-def course_of(results: Sequence[Result]) -> Course:
+def picture_of(results: Sequence[Result]) -> PathPicture:
     """Return the picture of results of one path, direction and form."""
     nodes = _nodes(results)
     lasts = _last_hops(results, nodes)
     ended = alike(results, lambda each: (each.verdict, _at(each, nodes, lasts)))
     rungs = list(Verdict)
-    ends = [End(verdict, at, len(those), tuple(map(fields.protocol, those))) for (verdict, at), those in ended.items()]
+    ends = [
+        Ending(verdict, at, len(those), tuple(map(fields.protocol, those))) for (verdict, at), those in ended.items()
+    ]
     ends.sort(key=lambda end: (end.at if end.at is not None else 1e9, rungs.index(end.verdict)))
-    return Course(nodes, tuple(ends))
+    return PathPicture(nodes, tuple(ends))
 
 
 def _nodes(results: Sequence[Result]) -> tuple[Node, ...]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.path.open_path import OpenPath
 
 
-def elsewhere(path: OpenPath, control: Control, ledger: Ledger) -> str | None:
+def agent_elsewhere(path: OpenPath, control: Control, ledger: Ledger) -> str | None:
     """Why the far end may not be the target's: one sentence, as long as nothing of ours came to it.
 
     Of a namespace that has the address there is no doubt.

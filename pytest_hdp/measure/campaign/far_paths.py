@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_hdp.vantage.station import Station
 
 
-def watched(
+def path_with_agent(
     source: VantagePoint | FarHost,
     agent: VantagePoint | FarHost | None,
     target: str,
