@@ -17,10 +17,10 @@ pytest_plugins = ["pytester"]
 BRIEF = os.environ.get("TESTS_PROFILE") == "brief"
 """CI, as a second user: only what may depend on who runs it; fewer numbers and instants in some of that."""
 collect_ignore = (
-    ["unit", "browser", "world", "kernel/ssh", "kernel/reach"]
+    ["unit", "browser", "world", "kernel/ssh", "kernel/reach", "kernel/lab/test_uplinks.py"]
     + [
         f"kernel/ipv6/test_{name}.py"
-        for name in ["facts_filters6", "facts_target6", "filters6", "link_local6", "path6"]
+        for name in ["facts_filters6", "facts_target6", "filters6", "latency_labels6", "link_local6", "path6"]
     ]
     + [
         f"kernel/test_{name}.py"
@@ -43,9 +43,12 @@ collect_ignore = (
             "inventory",
             "latency",
             "latency_coverage",
+            "latency_equal_cost",
             "latency_paths",
+            "latency_together",
             "leisure",
             "locate",
+            "netns_path",
             "order",
             "places",
             "provider_profiles",
@@ -70,6 +73,7 @@ collect_ignore = (
             "hints",
             "hostile",
             "latency",
+            "needs",
             "options",
             "other_plugins",
             "packaging",
