@@ -181,7 +181,7 @@ def test_wellformed_every_number_that_has_a_form_gets_through(run):
 NO_OPTIONS = """
 ip netns exec r2 nft -f - <<'END'
 table ip6 t { chain f { type filter hook forward priority 0
-  ip6 daddr 2001:db8:b::2 ip6 nexthdr hopopt drop
+  ip6 daddr 2001:db8:b::2 ip6 nexthdr 0 drop
 }
 }
 END
