@@ -49,20 +49,30 @@ def capture(
     ordered = sorted(packets.kept, key=lambda kept: kept.time)
     told = [safe(command), *(f"of path {safe(name)} the first packets only" for name in sorted(packets.full))]
     taps: dict[tuple[str, ...], int] = {}
+    texts, said = _Texts(), _Said(verdicts, tests)
     blocks = [pcapng.section(application=f"{MARK} {__version__}", system=safe(system), comment="; ".join(told))]
-    for kept in sorted(ordered, key=lambda kept: (json.dumps(kept.path), kept.vantage != "near")):
-        key = _tap(kept)
+    for kept in sorted(ordered, key=lambda kept: (texts.of(kept), kept.vantage != "near")):
+        key = texts.of(kept), kept.vantage
         if key not in taps:
             taps[key] = len(taps)
             blocks.append(pcapng.interface(*_named(kept)))
     for kept in ordered:
-        comment = _comment(kept, verdicts, tests)
-        blocks.append(pcapng.packet(taps[_tap(kept)], kept.time, kept.data, outgoing=kept.outgoing, comment=comment))
+        tap = taps[texts.of(kept), kept.vantage]
+        blocks.append(pcapng.packet(tap, kept.time, kept.data, outgoing=kept.outgoing, comment=said.of(kept)))
     return b"".join(blocks)
 
 
-def _tap(kept: CapturedPacket) -> tuple[str, ...]:
-    return json.dumps(kept.path), kept.vantage
+class _Texts:
+    """Paths as text, each made once: thousands of packets are of one path."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, tuple[object, str]] = {}  # by id, with the path, so that no other gets its id
+
+    def of(self, kept: CapturedPacket) -> str:
+        """The path of a packet."""
+        if (known := self._made.get(id(kept.path))) is None:
+            known = self._made[id(kept.path)] = kept.path, json.dumps(kept.path)
+        return known[1]
 
 
 def _named(kept: CapturedPacket) -> tuple[str, str]:
@@ -77,18 +87,30 @@ def _named(kept: CapturedPacket) -> tuple[str, str]:
     return f"{label} {kept.vantage}", described
 
 
-def _comment(kept: CapturedPacket, verdicts: Mapping[str, str], tests: Mapping[str, str]) -> str:
-    """One line: "pytest-hdp: TEST: delivered, probe, index 17, round 0, protocol 253, forward, bare"."""
-    key = key_of(kept.path, kept.direction, kept.form, kept.protocol)
-    said = [_role(kept), f"index {kept.index}", _when(kept)]
-    if kept.role in _OF_A_TRAIN and key in verdicts:
-        said = [safe(verdicts[key]), *said]
-    said.append(f"protocol {kept.protocol}, {kept.direction}, {kept.form}")
-    if kept.changed is not None:
-        said.append(f"{kept.changed} changed on the way")
-    if kept.role in _OF_A_TRAIN and key in tests:
-        return f"{MARK}: {safe(tests[key])}: {', '.join(said)}"
-    return f"{MARK}: {', '.join(said)}"
+class _Said:
+    """What a packet's comment says of its train: begun and ended alike for all of its packets, and made once."""
+
+    def __init__(self, verdicts: Mapping[str, str], tests: Mapping[str, str]) -> None:
+        self._verdicts, self._tests = verdicts, tests
+        self._made: dict[tuple[int, str, str, int], tuple[object, str, str, str]] = {}
+
+    def of(self, kept: CapturedPacket) -> str:
+        """One line: "pytest-hdp: TEST: delivered, probe, index 17, round 0, protocol 253, forward, bare"."""
+        train = id(kept.path), kept.direction, kept.form, kept.protocol
+        if (known := self._made.get(train)) is None:
+            known = self._made[train] = self._of_train(kept)
+        _, test, verdict, ended = known
+        if kept.role not in _OF_A_TRAIN:
+            test = verdict = ""
+        changed = "" if kept.changed is None else f", {kept.changed} changed on the way"
+        return f"{MARK}: {test}{verdict}{_role(kept)}, index {kept.index}, {_when(kept)}, {ended}{changed}"
+
+    def _of_train(self, kept: CapturedPacket) -> tuple[object, str, str, str]:
+        """The path, test and verdict with what parts them from the rest, and which train it is."""
+        key = key_of(kept.path, kept.direction, kept.form, kept.protocol)
+        test = f"{safe(self._tests[key])}: " if key in self._tests else ""
+        verdict = f"{safe(self._verdicts[key])}, " if key in self._verdicts else ""
+        return kept.path, test, verdict, f"protocol {kept.protocol}, {kept.direction}, {kept.form}"
 
 
 def _role(kept: CapturedPacket) -> str:
