@@ -49,21 +49,21 @@ def measured(item: pytest.Item, key: str, plan: Callable[[OpenPath], LatencyPlan
 def _try_together(campaign: Campaign, keys: list[str], plan: Callable[[OpenPath], LatencyPlan], tried: Any) -> None:
     """Measure over as many of these routes as may be beside each other, unless that is one alone."""
     from pytest_hdp.measure.latency.experiment import Comparison
-    from pytest_hdp.measure.latency.together import MOST, may_be_beside, run_together, undisturbed
+    from pytest_hdp.measure.latency.together import may_be_beside, most_beside, run_together, undisturbed
     from pytest_hdp.measure.path.endpoints import PathUnavailable
 
     with ExitStack() as stack:
         together: dict[Key, Comparison] = {}
         for key in keys:
-            if len(together) == MOST or campaign.specs[key].pending():
+            if campaign.specs[key].pending():
                 continue
             with suppress(PathUnavailable):  # told to the test that asks for it
                 campaign.measure_first(key)
                 path = campaign.path(key)
-                if may_be_beside(path) and (wanted := (key, plan(path))) not in tried:
+                if may_be_beside(path) and (wanted := (key, plan(path))) not in tried and most_beside(wanted[1]) > 1:
                     together[wanted] = stack.enter_context(Comparison(path, wanted[1]))
-            if not together:
-                return
+            if not together or len(together) == most_beside(next(iter(together))[1]):
+                break
         if len(together) > 1:
             found = run_together(list(together.values()))
             for number, wanted in enumerate(together):

@@ -12,7 +12,7 @@ from pytest_hdp.measure import plan
 from pytest_hdp.measure.campaign import path_specs
 from pytest_hdp.measure.latency import together
 from pytest_hdp.measure.latency.experiment import LONE, WARM_UP, Comparison, LatencyPlan
-from pytest_hdp.measure.latency.together import SPACE, may_be_beside, run_together, undisturbed
+from pytest_hdp.measure.latency.together import SPACE, may_be_beside, most_beside, run_together, undisturbed
 from pytest_hdp.vantage.points import can_open_raw, can_unshare
 
 pytestmark = pytest.mark.skipif(
@@ -95,6 +95,12 @@ def test_what_the_others_may_have_done_is_measured_alone(two):
     assert not undisturbed(replace(result, trouble="not valid: ...", enough=True, sides=sides))
     assert undisturbed(replace(result, trouble="too few", enough=False, sides=sides))
     assert not undisturbed(replace(result, trouble="too few", enough=False, sides=fewer))
+
+
+def test_so_many_at_a_time_that_their_packets_have_room():
+    assert [most_beside(replace(PLAN, pairs=pairs)) for pairs in (1, 300, 1000, 6000, 10_000, 1_000_000)] == [
+        12, 12, 12, 2, 1, 0,
+    ]  # fmt: skip
 
 
 def test_one_way_packets_follow_too_fast_for_others_between_them(two):

@@ -24,11 +24,12 @@ from pytest_hdp.measure.path.waiting import GLANCE
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.latency.result import LatencyResult
-    from pytest_hdp.measure.latency.experiment import Comparison, Run
+    from pytest_hdp.measure.latency.experiment import Comparison, LatencyPlan, Run
     from pytest_hdp.measure.path.open_path import OpenPath
     from pytest_hdp.vantage.clock import Waiter
 
 MOST = 12  # paths at a time: of 200 packets a second, 100 bytes each, that is 2 Mbit/s
+MOST_ROUNDS = 12_000  # of all together, since each keeps its packets, 5 kB a round, until it is over
 SPACE = 200_000  # ns between two packets of different paths: at 4 Mbit/s, 100 bytes have left by then
 TOO_LATE = 2_000_000  # ns after it was due: if most packets of a round leave later, fewer go on at a time
 
@@ -36,6 +37,11 @@ TOO_LATE = 2_000_000  # ns after it was due: if most packets of a round leave la
 def may_be_beside(path: OpenPath) -> bool:
     """Whether a latency over this path may be measured beside others: there and back, ordered packet by packet here."""
     return path.far is not None and not path.shared_clock and path.near.remote is None
+
+
+def most_beside(plan: LatencyPlan) -> int:
+    """How many paths such a plan may be carried out over at a time."""
+    return min(MOST, MOST_ROUNDS // plan.pairs)
 
 
 def run_together(comparisons: Sequence[Comparison]) -> dict[int, LatencyResult]:
