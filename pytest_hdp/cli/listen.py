@@ -90,7 +90,7 @@ def _listen(options: argparse.Namespace) -> int:
         if not listening:
             return 1
         try:
-            keep = stack.enter_context(_writer(options)) if options.write is not None else _keep_nothing
+            keep = stack.enter_context(writer(options)) if options.write is not None else _keep_nothing
         except FileExistsError:
             return arguments.complain(
                 f"{options.write} exists already: give --write another name", arguments.USAGE_ERROR
@@ -213,7 +213,7 @@ def _keep_nothing(_: Heard) -> None:
 
 
 @contextlib.contextmanager
-def _writer(options: argparse.Namespace) -> Iterator[Callable[[Heard], None]]:
+def writer(options: argparse.Namespace) -> Iterator[Callable[[Heard], None]]:
     """Open a new pcapng file; each packet is handed to the kernel at once, so that a `kill -9` loses none.
 
     Raises FileExistsError, OSError.

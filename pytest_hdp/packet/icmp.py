@@ -54,7 +54,7 @@ class Meaning(Enum):
 
 
 # RFC 792, RFC 1122 section 3.2.2.1, RFC 1812 section 5.2.7.1.
-_V4 = {
+V4 = {
     (3, 0): ("network unreachable", Meaning.NO_ROUTE),
     (3, 1): ("host unreachable", Meaning.NO_HOST),
     (3, 2): ("protocol unreachable", Meaning.PROTOCOL),
@@ -74,7 +74,7 @@ _V4 = {
     (11, 1): ("reassembly time exceeded", Meaning.BAD_HEADER),
 }
 # RFC 4443 section 3, RFC 7112 section 4, RFC 8883 section 2.
-_V6 = {
+V6 = {
     (1, 0): ("no route to destination", Meaning.NO_ROUTE),
     (1, 1): ("communication administratively prohibited", Meaning.PROHIBITED),
     (1, 2): ("beyond scope of source address", Meaning.UNREACHABLE),
@@ -171,7 +171,7 @@ def _has_extensions(quote: bytes) -> bool:
 
 
 def _known(type_: int, code: int, version: int) -> tuple[str, Meaning]:
-    exact = (_V6 if version == 6 else _V4).get((type_, code))
+    exact = (V6 if version == 6 else V4).get((type_, code))
     return exact or _TYPES[6 if version == 6 else 4].get(type_, _NEITHER)
 
 

@@ -44,7 +44,7 @@ MARKER = (
     "eyes=True: only where there is an agent; "
     "needs=True: the numbers of --hdp-needs, well-formed where they have a form."
 )
-_ARGUMENTS = frozenset({"protocols", "default", "form", "direction", "path", "variant", "eyes", "needs"})
+ARGUMENTS = frozenset({"protocols", "default", "form", "direction", "path", "variant", "eyes", "needs"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def marked(node: pytest.Item | Any) -> dict[str, Any]:
     """The marker's arguments for a test: a closer marker's win over a farther one's (module, class)."""
     merged: dict[str, Any] = {}
     for marker in node.iter_markers("hdp"):
-        unknown = marker.kwargs.keys() - _ARGUMENTS
+        unknown = marker.kwargs.keys() - ARGUMENTS
         if marker.args or unknown:
             what = f"takes no {', '.join(sorted(unknown))}" if unknown else "takes keyword arguments only"
             raise pytest.Collector.CollectError(f"the marker hdp {what}; it is {MARKER}")

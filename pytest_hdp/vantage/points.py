@@ -135,11 +135,11 @@ class PrivateNamespace:
             try:
                 namespace = stack.enter_context(Keeper()).namespace()
                 with namespace.open_socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
-                    _bring_up(opened, "lo")
+                    bring_up(opened, "lo")
             except NamespacesUnavailable as error:
                 raise VantageError(str(error)) from error
             except OSError as error:
-                raise VantageError(f"no private network namespace: {error.strerror}; {_how_to_allow()}") from error
+                raise VantageError(f"no private network namespace: {error.strerror}; {how_to_allow()}") from error
             opener = stack.enter_context(Opener(namespace))
             yield stack.enter_context(Station(opener))
 
@@ -153,7 +153,7 @@ def loopback_point() -> VantagePoint:
         return PrivateNamespace()
     raise VantageError(
         "raw sockets need CAP_NET_RAW, and this system allows no private network namespace: "
-        f'run as root (sudo "$(command -v pytest)" ...), or {_how_to_allow()}'
+        f'run as root (sudo "$(command -v pytest)" ...), or {how_to_allow()}'
     )
 
 
@@ -215,7 +215,7 @@ _FORBIDDING = (
 )
 
 
-def _how_to_allow(settings: Path = Path("/proc/sys")) -> str:
+def how_to_allow(settings: Path = Path("/proc/sys")) -> str:
     """What lets ordinary users have namespaces on this system."""
     changes = []
     for name, forbidding, allowing in _FORBIDDING:
@@ -283,7 +283,7 @@ def _not_allowed(name: str) -> VantageError:
     return VantageError(f'network namespace {name} may not be entered: run as root (sudo "$(command -v pytest)" ...)')
 
 
-def _bring_up(opened: socket.socket, interface: str) -> None:
+def bring_up(opened: socket.socket, interface: str) -> None:
     """Bring an interface of the socket's namespace up: netdevice(7). Raises OSError."""
     request = struct.pack("16sh22x", interface.encode(), 0)
     answer = fcntl.ioctl(opened.fileno(), _SIOCGIFFLAGS, request)

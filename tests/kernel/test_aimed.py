@@ -131,12 +131,12 @@ class Forger:
     """
 
     def __init__(self, lab: Lab, run_id: bytes, body: Callable[[bytes], bytes]) -> None:
-        self._run_id, self._body = run_id, body
-        self._tap = lab.socket_factory(lab.client)(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
-        self._tap.bind(("eth0", 3))
-        self._tap.settimeout(0.05)
-        self._raw = lab.socket_factory("router2")(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-        self._ended = threading.Event()
+        self.run_id, self._body = run_id, body
+        self.tap = lab.socket_factory(lab.client)(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+        self.tap.bind(("eth0", 3))
+        self.tap.settimeout(0.05)
+        self.raw = lab.socket_factory("router2")(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        self.ended = threading.Event()
         self._thread = threading.Thread(target=self._forge)
 
     def __enter__(self) -> Forger:
@@ -144,22 +144,22 @@ class Forger:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ended.set()
+        self.ended.set()
         self._thread.join()
-        self._tap.close()
-        self._raw.close()
+        self.tap.close()
+        self.raw.close()
 
     def _forge(self) -> None:
-        while not self._ended.is_set():
+        while not self.ended.is_set():
             try:
-                data, (_, _, direction, *_) = self._tap.recvfrom(2048)
+                data, (_, _, direction, *_) = self.tap.recvfrom(2048)
             except TimeoutError:
                 continue
-            if direction == OUTGOING and data[9] == UDP and data[40:48] == self._run_id:
+            if direction == OUTGOING and data[9] == UDP and data[40:48] == self.run_id:
                 body, target = self._body(data[28:]), socket.inet_ntoa(data[16:20])
                 datagram = data[20:24] + struct.pack("!HH", 8 + len(body), 0) + body
                 packet = build_ipv4(datagram, source=STRANGER, destination=target, protocol=UDP)
-                self._raw.sendto(packet, (target, 0))
+                self.raw.sendto(packet, (target, 0))
 
 
 @pytest.mark.parametrize("body", [zeros, elsewhere])
@@ -218,15 +218,15 @@ class Crowd(Forger):
     """It copies probes instead, each in the name of another stranger of one network."""
 
     def _forge(self) -> None:
-        while not self._ended.is_set():
+        while not self.ended.is_set():
             try:
-                data, (_, _, direction, *_) = self._tap.recvfrom(2048)
+                data, (_, _, direction, *_) = self.tap.recvfrom(2048)
             except TimeoutError:
                 continue
-            if direction == OUTGOING and data[9] in range(100, 180) and self._run_id in data:
+            if direction == OUTGOING and data[9] in range(100, 180) and self.run_id in data:
                 name, target = f"203.0.113.{data[9] - 20}", socket.inet_ntoa(data[16:20])
                 packet = build_ipv4(data[20:], source=name, destination=target, protocol=data[9])
-                self._raw.sendto(packet, (target, 0))
+                self.raw.sendto(packet, (target, 0))
 
 
 @pytest.mark.night("in this process")

@@ -291,7 +291,7 @@ def test_what_is_kept_belongs_to_who_called_sudo(bench, tmp_path, monkeypatch):
     program = (
         "import sys, types, pathlib; from pytest_hdp.cli import listen as cli_listen; "
         "options = types.SimpleNamespace(write=pathlib.Path(sys.argv[1]), all=False)\n"
-        "with cli_listen._writer(options): pass"
+        "with cli_listen.writer(options): pass"
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path / "a.pcapng")], check=True, cwd=TOP)
     assert (tmp_path / "a.pcapng").stat().st_uid == 65534

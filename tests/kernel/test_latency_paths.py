@@ -14,7 +14,7 @@ from pytest_hdp.lab.links import EqualCost, Shaper
 from pytest_hdp.lab.topology import LabSpec
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.campaign import path_specs
-from pytest_hdp.measure.latency.experiment import Comparison, LatencyPlan
+from pytest_hdp.measure.latency.experiment import Comparison, LatencyPlan, Run
 from pytest_hdp.measure.latency.packets import Packets
 from pytest_hdp.measure.latency.sockets import FLOWS
 from pytest_hdp.vantage.points import can_open_raw, can_unshare
@@ -60,10 +60,10 @@ def test_what_comes_in_a_batch_is_read_without_preference(direction):
             packets = Packets(path, comparison.kinds, range(rounds), b"a batch")
             for flow in range(rounds):
                 for number, kind in enumerate(comparison.kinds):
-                    handle, address, port = ends.sending(kind, flow, sender)
+                    handle, address, port, label = ends.sending(kind, flow, sender)
                     at = flow * width + number
                     data = ends.wire(packets, kind, flow, sender)[at]
-                    assert sender.station.send(handle, data, address, port) is None
+                    assert sender.station.send(handle, data, address, port, label) is None
             for place, (data, datagram) in enumerate(_read(receiver, rounds * width)):
                 number = packets.position(data, datagram=datagram)
                 places[comparison.kinds[number % width].socket_key].append(place)
@@ -78,7 +78,7 @@ def test_what_sends_is_watched_alike_for_every_kind():
         for post in (comparison.ends.near, comparison.ends.far):
             senders = [*post.raw.values(), *(handle for each in post.datagrams.values() for handle, _ in each)]
             assert len(senders) == 4 + 2 * (FLOWS if post is comparison.ends.near else 1)
-            assert {post._own.opened(handle).fileno() for handle in senders} == set(post._receivers)
+            assert {post.station.opened(handle).fileno() for handle in senders} == set(post.receivers)
 
 
 def _read(receiver, count: int) -> list[tuple[bytes, bool]]:
@@ -100,10 +100,10 @@ def test_a_queue_of_our_own_is_no_measurement():
     assert any(each in result.sentence for each in reasons)
 
 
-def test_a_slow_shaper_without_loss_is_a_queue_of_our_own():
+def test_a_slow_shaper_without_loss_is_a_queue_of_our_own(monkeypatch):
+    monkeypatch.setattr(Run, "patience", lambda _: 20)
     route = lab(Shaper(rate=60_000, longest_us=60_000_000))
     with route.open() as path, Comparison(path, LatencyPlan(pairs=100)) as comparison:
-        comparison._patience = lambda _book: 20
         result = comparison.run()
     assert result.enough
     assert not result.valid

@@ -124,7 +124,7 @@ def test_nothing_is_as_expected_where_nothing_was_expected(project, profile, sai
 def test_markers_and_the_documentation_name_the_same_arguments(project):
     from pathlib import Path
 
-    arguments = collection._ARGUMENTS
+    arguments = collection.ARGUMENTS
     signature = re.match(r"hdp\((.*?)\): ", collection.MARKER)
     assert {each.partition("=")[0].strip() for each in signature[1].split(",")} == arguments
     for argument in arguments:

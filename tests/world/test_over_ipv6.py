@@ -57,5 +57,5 @@ def test_worlds_of_ipv6(beside: str) -> None:
 
 
 def test_an_engine_that_takes_4_1_for_a_bad_header_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(icmp._V6, (4, 1), ("unrecognized Next Header", icmp.Meaning.BAD_HEADER))
+    monkeypatch.setitem(icmp.V6, (4, 1), ("unrecognized Next Header", icmp.Meaning.BAD_HEADER))
     assert any(measured(seed, ["over-ipv6"])[1].found for seed in range(FEW))

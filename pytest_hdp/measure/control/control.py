@@ -191,7 +191,7 @@ class Control:
         outgoing, icmp = kind == PACKET_OUTGOING, packet.family
         if entry.protocol == icmp.icmp and entry.start and packet.payload[0] != icmp.echo_request:
             if packet.is_echo_reply and not outgoing and eye.end is self.path.sender_end(entry.direction):
-                self._replied(entry, when)
+                self.note_reply(entry, when)
         elif outgoing and eye.end is self.path.sender_end(entry.direction):
             entry.left_at = entry.left_at or when
             entry.left_by += [(packet.hop_limit, interface)] * (len(entry.left_by) < MOST_COPIES)
@@ -234,7 +234,8 @@ class Control:
             self.source_seen[Direction.FORWARD] = likeliest[0], 0
             self.path.learn_address(self.path.far, likeliest[1])
 
-    def _replied(self, entry: ControlEntry, when: int) -> None:
+    def note_reply(self, entry: ControlEntry, when: int) -> None:
+        """Take an echo's reply, which came at this time (ns): the first one counts."""
         if entry.replied_at:
             return
         entry.replied_at = when

@@ -109,7 +109,7 @@ class LatencySockets:
             self._own = Station(end.station.factory)
         self.station: Sockets = self._own or end.station
         self._waiter = path.clock.waiter()
-        self._receivers: dict[int, tuple[Receive, int]] = {}
+        self.receivers: dict[int, tuple[Receive, int]] = {}
         self._chance = random.Random(0)
         self._of_datagrams: set[int] = set()
         try:
@@ -145,7 +145,7 @@ class LatencySockets:
             self._path.deliver_to(self.end, handle, self.inbox)
             return
         opened = self._own.opened(handle)
-        self._receivers[opened.fileno()] = opened.recvmsg, key
+        self.receivers[opened.fileno()] = opened.recvmsg, key
         self._waiter.register(opened.fileno(), select.EPOLLIN)
 
     def is_datagram(self, handle: int) -> bool:
@@ -166,7 +166,7 @@ class LatencySockets:
         Only where the sockets are apart. One recvmsg(2) brings one packet, as in any program. Where several wait, as
         behind a path that delivers in batches, the turn of each is drawn: one of each kind, whichever socket it has.
         """
-        ready = [self._receivers[descriptor] for descriptor, _ in self._waiter.poll(timeout)]
+        ready = [self.receivers[descriptor] for descriptor, _ in self._waiter.poll(timeout)]
         if len(ready) > 1:
             self._chance.shuffle(ready)
             ready = list({key: (receive, key) for receive, key in ready}.values())

@@ -89,7 +89,7 @@ class SentProbe:
         )  # fmt: skip
         counts = tuple(map(len, kept))
         if self._told is None or self._told[0] != (self.errno, counts):  # a far end refuses what was handed over, later
-            self._told = (self.errno, counts), _probe_evidence(self)
+            self._told = (self.errno, counts), evidence_of(self)
         return self._told[1]
 
     @property
@@ -150,7 +150,8 @@ def _checksum(train: Train, packet: PacketView) -> str | None:
     return transport_checksum(packet.protocol, packet.source_bytes, packet.destination_bytes, packet.payload)
 
 
-def _probe_evidence(entry: SentProbe) -> Probe:
+def evidence_of(entry: SentProbe) -> Probe:
+    """What has been seen of a probe so far, made anew: see `SentProbe.evidence`."""
     reference = entry.left[0] if entry.left else None
     seen = entry.left or entry.arrived or entry.delivered or any(each.authenticated for each in entry.icmp)
     return Probe(

@@ -76,7 +76,7 @@ class Agent:
     def __init__(self, channel: Any, station: Station, sockets: Ahead, terms: dict[str, Any]) -> None:
         self._channel = channel
         self._sockets = sockets
-        self._station = station
+        self.station = station
         self._peers = set(terms["peers"])
         self._unconfirmed: collections.Counter[str] = collections.Counter()  # packets, by address beside them
         self._confirmed: set[str] = set()
@@ -105,15 +105,14 @@ class Agent:
         self._still_alive()
         self._channel.setcallback(self._receive, endmarker=None)
         waiting = select.epoll()
-        waiting.register(self._station.fileno(), select.EPOLLIN)
+        waiting.register(self.station.fileno(), select.EPOLLIN)
         waiting.register(wakeup, select.EPOLLIN)
         while True:
-            pause = self._work()
-            for descriptor, _ in waiting.poll(pause):
+            for descriptor, _ in waiting.poll(self.work()):
                 if descriptor == wakeup:
                     os.read(wakeup, 4096)
                 else:
-                    self._see()
+                    self.see()
 
     # In execnet's receiving thread
 
@@ -121,7 +120,7 @@ class Agent:
         if batch is None:
             os._exit(0)  # the connection is gone, and with the process go its sockets
         self._still_alive()
-        self._take(batch)
+        self.take_orders(batch)
         with contextlib.suppress(BlockingIOError):
             os.write(self._waking, b".")
 
@@ -133,11 +132,12 @@ class Agent:
     def _now(self) -> float:
         return time.monotonic()
 
-    def _take(self, batch: Any) -> None:
+    def take_orders(self, batch: Any) -> None:
+        """Take a message of the controller's."""
         now = self._now()
         self._todo.extend((now, tuple(each)) for each in batch)
 
-    def _work(self) -> float:
+    def work(self) -> float:
         """Do all that is due. Returns the seconds until there is more to do."""
         if self._now() >= self._ends:
             self._end(f"its lifetime of {self._lifetime:g} s is over")
@@ -154,22 +154,22 @@ class Agent:
         if self._replies or flush_at <= now or len(self._seen) >= _MOST_TOGETHER:
             self._flush()
             flush_at = self._ends
-        next_due = self._due if self._todo else self._ends
-        wake_at: float = min(flush_at, next_due, self._ends)
+        wake_at: float = min(flush_at, self._due if self._todo else self._ends, self._ends)
         return max(0.0, wake_at - now)
 
     def _flush(self) -> None:
         seen, self._seen = self._seen, []
         replies, self._replies = self._replies, []
-        for together in _parts(seen):
+        for together in parts(seen):
             self._channel.send([("seen", together)])
         if replies:
             self._channel.send(replies)
 
-    def _see(self) -> None:
+    def see(self) -> None:
+        """Read what the station has for the controller."""
         if not self._seen:
             self._seen_first = self._now()
-        for handle, when, kind, data, address, interface in self._station.poll(0):
+        for handle, when, kind, data, address, interface in self.station.poll(0):
             if handle in self._theirs:
                 self._seen.append((self._theirs[handle], when, kind, data, address, interface))
             if kind == 0 and len(self._sources) < _MOST_SOURCES:
@@ -207,7 +207,7 @@ class Agent:
 
     def _route(self, target: str) -> tuple[str, str, int]:
         check_numeric(target)
-        return self._station.route(target)
+        return self.station.route(target)
 
     def _do_open(self, token: int, handle: int, how: str, arguments: Sequence[Any]) -> None:
         """Open a socket as the station's method `how` does, for the controller to know as `handle`."""
@@ -225,7 +225,7 @@ class Agent:
         check(how not in ("listen", "sender", "sender_of_zero") or arguments[0] in _FAMILIES)
         for address in arguments[:1] if how == "datagram" else arguments[4:5] if how == "listen" else ():
             check_numeric(address or "0.0.0.0")  # noqa: S104 (as a station reads it)
-        opened = getattr(self._station, how)(*arguments)
+        opened = getattr(self.station, how)(*arguments)
         ours, port = opened if how == "datagram" else (opened, 0)
         self._ours[handle], self._theirs[ours] = ours, handle
         self._silent |= {handle} if how == "tap" else set()
@@ -234,16 +234,16 @@ class Agent:
     def _do_discard(self, handle: int) -> None:
         ours = self._ours.pop(handle)
         del self._theirs[ours]
-        self._station.discard(ours)
+        self.station.discard(ours)
 
     def _do_ttl(self, handle: int, ttl: int) -> None:
-        self._station.set_ttl(self._ours[handle], ttl)
+        self.station.set_ttl(self._ours[handle], ttl)
 
     def _do_source(self, address: str) -> None:
         """As its controller saw a packet come in; that it has this address is for its own kernel to say."""
         with contextlib.suppress(OSError):
             check_numeric(address)
-            self._station.send_from(address)
+            self.station.send_from(address)
 
     def _do_pause(self, seconds: float) -> None:
         self._due = max(self._due, self._now() - _CATCH_UP) + seconds
@@ -256,7 +256,7 @@ class Agent:
         if not self._left:
             self._end(f"its budget of {self._budget} packets is spent")
         self._left -= 1
-        refused = self._station.send(self._ours[handle], data, address, port, label)
+        refused = self.station.send(self._ours[handle], data, address, port, label)
         if refused is not None:
             self._replies.append(("refused", number, refused))
 
@@ -264,7 +264,7 @@ class Agent:
         if address in self._confirmed:
             return
         if address not in self._sources:
-            self._see()
+            self.see()
             if address not in self._sources:
                 self._end(f"it was asked to send to {address}, from where nothing of this session came")
         if sum(self._unconfirmed.values()) >= MOST_UNCONFIRMED:
@@ -282,12 +282,12 @@ class Agent:
 
         held: seconds for which the question waited for its turn.
         """
-        self._see()
-        drops = [(self._theirs[ours], count) for ours, count in self._station.drops().items() if count]
+        self.see()
+        drops = [(self._theirs[ours], count) for ours, count in self.station.drops().items() if count]
         self._replies.append(("answer", token, 0, (held, drops)))
 
 
-def _parts(seen: list[Observation]) -> Iterator[list[Observation]]:
+def parts(seen: list[Observation]) -> Iterator[list[Observation]]:
     """Observations in order, in lists that a controller takes as one message each."""
     start = size = 0
     for end, observation in enumerate(seen):

@@ -77,7 +77,7 @@ class RemoteStation:
         wanted = [each for each in protocols if (int(family), int(kind), each) not in self._ahead]
         if wanted:
             read = partial(exchange.told_errnos, count=len(wanted))
-            told = self._ask("ahead", read, int(family), int(kind), wanted)
+            told = self.call("ahead", read, int(family), int(kind), wanted)
             self._ahead.update(((int(family), int(kind), one), each) for one, each in zip(wanted, told, strict=True))
 
     def tap(self, interface: str | None, program: Program, buffer: int | None = None) -> int:
@@ -118,7 +118,7 @@ class RemoteStation:
 
     def route(self, target: str) -> tuple[str, str, int]:
         """As `Station.route`."""
-        return self._ask("route", exchange.told_route, target)
+        return self.call("route", exchange.told_route, target)
 
     def send(self, handle: int, data: bytes, address: str, port: int = 0, label: int = 0) -> str | None:
         """As `Station.send`, waiting for the answer."""
@@ -208,9 +208,9 @@ class RemoteStation:
 
     def _open(self, how: str, *arguments: Any) -> tuple[int, int]:
         handle = self._number = self._number + 1
-        return handle, self._ask("open", exchange.told_port, handle, how, list(arguments))
+        return handle, self.call("open", exchange.told_port, handle, how, list(arguments))
 
-    def _ask(self, word: str, read: Callable[[Any], Told], *arguments: Any) -> Told:
+    def call(self, word: str, read: Callable[[Any], Told], *arguments: Any) -> Told:
         """Ask, wait for the answer, and `read` it. Raises OSError: the far kernel's; AgentGone, also for nonsense."""
         token = self._request(word, *arguments)
         self._answers[token] = None

@@ -55,25 +55,25 @@ class Inbox:
     def __init__(self, bell: Bell) -> None:
         self.bell = bell
         self._items: list[tuple[object, int]] = []
-        self._cost = 0
+        self.cost = 0
         self._closed = False
         self._changed = threading.Condition()
 
     def put(self, item: object, cost: int = 0) -> None:
         """Add something that takes `cost` bytes of memory, once there is room; nothing if it is closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._cost < MOST_WAITING or self._closed)
+            self._changed.wait_for(lambda: self.cost < MOST_WAITING or self._closed)
             if self._closed:
                 return
             self._items.append((item, cost))
-            self._cost += cost
+            self.cost += cost
         self.bell.ring()
 
     def take(self) -> list[tuple[object, int]]:
         """Return all that is there by now, each with its cost."""
         self.bell.hush()
         with self._changed:
-            items, self._items, self._cost = self._items, [], 0
+            items, self._items, self.cost = self._items, [], 0
             self._changed.notify_all()
         return items
 

@@ -33,9 +33,9 @@ class FarHost:
 
     def __init__(self, access: Access, peers: tuple[str, ...] = (), family: Family | None = None) -> None:
         self._access = access
-        self._terms = replace(access.terms, peers=peers)
+        self.terms = replace(access.terms, peers=peers)
         if family is not None:
-            self._terms = replace(self._terms, families=(family.socket_family,))
+            self.terms = replace(self.terms, families=(family.socket_family,))
         self._ready: RemoteStation | None = None
         self._trying: threading.Thread | None = None
         self._refused: VantageError | None = None
@@ -91,12 +91,12 @@ class FarHost:
         """Log in, and again where a host that has too many at a time ends it at once."""
         for pause in BUSY_PAUSES:
             try:
-                return start(self._access.command, name, self._terms)
+                return start(self._access.command, name, self.terms)
             except NotStarted as error:
                 if not self._access.is_busy(error.printed):
                     raise
             time.sleep(pause * random.uniform(0.5, 1.5))
-        return start(self._access.command, name, self._terms)
+        return start(self._access.command, name, self.terms)
 
     def route(self, target: str) -> tuple[str, str, int]:
         """As `Station.route`, asked of the one that the next `station` gives. Raises VantageError and OSError."""

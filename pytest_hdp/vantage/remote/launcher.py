@@ -29,10 +29,10 @@ from pytest_hdp.vantage.remote.wire import NOISE, Wire
 BEAT = 5.0  # seconds between two words to an agent
 START_PATIENCE = 30.0  # seconds from the command's start to the agent's first word
 OLDEST = (3, 8)
-_UNSTARTED = 45  # seconds in which an agent begins, and sets its own alarm, or its Python ends
+UNSTARTED = 45  # seconds in which an agent begins, and sets its own alarm, or its Python ends
 _END_PATIENCE = 1.0
 _ROOM = Path(__file__).parents[1]
-_SHIPPED = ("rtnetlink", "station", "kernel", "remote.preopened", "remote.agent")
+SHIPPED = ("rtnetlink", "station", "kernel", "remote.preopened", "remote.agent")
 _EXEC = "import sys;exec(sys.argv[1])"
 BEGUN = "[hdp: the agent begins]"
 """What is printed first of all there: what stands before it is not ours, whatever it looks like."""
@@ -69,7 +69,7 @@ if os.getpid() == 1:
         os._exit(0)
 import signal
 signal.signal(signal.SIGALRM, signal.SIG_DFL)
-signal.alarm({_UNSTARTED})
+signal.alarm({UNSTARTED})
 exec(eval(sys.stdin.readline()))
 """
 
@@ -189,7 +189,7 @@ class _Connection:
         deadline = time.monotonic() + START_PATIENCE
         self._wire.start(_UNPACK, deadline)
         parents = [(each, "") for each in ("pytest_hdp", "pytest_hdp.vantage", "pytest_hdp.vantage.remote")]
-        files = {each: _ROOM / f"{each.replace('.', '/')}.py" for each in _SHIPPED}
+        files = {each: _ROOM / f"{each.replace('.', '/')}.py" for each in SHIPPED}
         sources = [(f"pytest_hdp.vantage.{each}", file.read_text("utf-8")) for each, file in files.items()]
         self._wire.send((asdict(terms), [*parents, *sources]))
         return self._wire.receive(deadline)

@@ -12,7 +12,7 @@ from pytest_hdp.packet.family import IPV6
 from pytest_hdp.vantage import bpf
 from pytest_hdp.vantage.netns.socket_pool import Opener
 from pytest_hdp.vantage.netns.supervisor import Keeper
-from pytest_hdp.vantage.points import _bring_up
+from pytest_hdp.vantage.points import bring_up
 from pytest_hdp.vantage.station import Station
 
 NEEDLE = b"run id 8"
@@ -69,7 +69,7 @@ def space():
     with Keeper() as keeper:
         namespace = keeper.namespace()
         with namespace.open_socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
-            _bring_up(opened, "lo")
+            bring_up(opened, "lo")
         yield namespace
 
 

@@ -21,11 +21,11 @@ class Fleet(Hosts):
         self.names = [f"h{number}" for number in range(1, count + 1)]
         self.addresses = {name: f"198.51.100.{10 + number}" for number, name in enumerate(self.names, 1)}
         self.known = (*self.names, *self.addresses.values())
-        self._runs = 0
+        self.runs = 0
         self._sshd: dict[str, Running] = {}
 
     def __enter__(self) -> Fleet:
-        self._write_files()
+        self.write_files()
         hosts = "".join(f"Host {name}\n  HostName {address}\n" for name, address in self.addresses.items())
         (self.folder / "ssh_config").write_text(hosts + SSH_CONFIG.format(folder=self.folder))
         self.keeper = Keeper()

@@ -90,10 +90,10 @@ class Hosts:
         self.folder = folder
         self.lab = Lab(make(lab) if isinstance(lab, str) else lab, seed=seed)
         self.known: tuple[str, ...] = (self.lab.target_address,)
-        self._runs = 0
+        self.runs = 0
 
     def __enter__(self) -> Hosts:
-        self._write_files()
+        self.write_files()
         self.lab.__enter__()
         try:
             self.serve()
@@ -140,8 +140,8 @@ class Hosts:
 
     def start(self, *arguments: str, env: dict[str, str] | None = None) -> tuple[Running, Callable[[], Done]]:
         """Start a pytest run at the client; the second value waits for its end."""
-        self._runs += 1
-        report, output = self.folder / f"report{self._runs}", self.folder / f"output{self._runs}"
+        self.runs += 1
+        report, output = self.folder / f"report{self.runs}", self.folder / f"output{self.runs}"
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("HDP_", "PYTEST_"))}
         argv = [
             sys.executable, "-mpytest", "-pno:cacheprovider", "-pno:hypothesispytest",
@@ -163,7 +163,7 @@ class Hosts:
 
     def wait_for_results(self) -> None:
         """Until the run that was started last has settled something."""
-        results = self.folder / f"report{self._runs}" / "results.jsonl"
+        results = self.folder / f"report{self.runs}" / "results.jsonl"
         wait_until(lambda: results.exists() and "\n" in results.read_text(), 40)
 
     def run(self, *arguments: str, env: dict[str, str] | None = None) -> Done:
@@ -183,7 +183,7 @@ class Hosts:
     def sweep(self, agent: str, *arguments: str) -> Done:
         return self.run(SWEEP, f"--hdp-target={self.address}", f"--hdp-agent={agent}", *arguments)
 
-    def _write_files(self) -> None:
+    def write_files(self) -> None:
         for name in ("host_key", "user_key"):
             keygen("-q", "-t", "ed25519", "-N", "", "-f", str(self.folder / name))
         public = (self.folder / "host_key.pub").read_text()

@@ -262,7 +262,7 @@ def test_what_is_no_socket_of_ip_or_no_address_is_refused(start, word, arguments
     """A name would be looked up: a packet to whoever answers for it."""
     far = start()
     with pytest.raises(OSError, match=r"Invalid argument|illegal IP address"):
-        far._ask(word, print, *arguments)
+        far.call(word, print, *arguments)
     assert far.gone is None
 
 
@@ -298,7 +298,7 @@ def test_number_0_goes_in_a_header_that_its_controller_has_no_say_in(start, spac
 def test_a_sender_of_0_takes_no_argument(start):
     far = start(peers=(HERE,))
     with pytest.raises(AgentGone, match="argument"):
-        far._ask("open", print, 99, "sender_of_zero", [INET, 253])
+        far.call("open", print, 99, "sender_of_zero", [INET, 253])
 
 
 def test_a_quoted_packet_makes_no_peer_of_a_router(start, space):
@@ -344,7 +344,7 @@ def test_one_that_never_begins_ends_by_itself(space):
     enter = [f"--net=/proc/{os.getpid()}/fd/{space.descriptor}"]
     if space.keeper.private:
         enter = [f"--user=/proc/{space.keeper.pid}/ns/user", "--preserve-credentials", *enter]
-    soon = program.replace(f"alarm({shipping._UNSTARTED})", "alarm(1)")
+    soon = program.replace(f"alarm({shipping.UNSTARTED})", "alarm(1)")
     assert soon != program
     waiting = subprocess.Popen(["nsenter", *enter, sys.executable, "-u", "-c", soon], stdin=subprocess.PIPE)
     try:
@@ -417,7 +417,7 @@ def test_where_too_few_files_may_be_open_it_is_said_in_one_line(enter):
 
 @pytest.mark.parametrize("family", [IPV4, IPV6])
 def test_a_target_has_its_agent_open_sockets_of_its_version_alone(family):
-    assert vantage_point(parse_vantage("ssh=root@far drop"), family=family)._terms.families == (family.socket_family,)
+    assert vantage_point(parse_vantage("ssh=root@far drop"), family=family).terms.families == (family.socket_family,)
 
 
 def test_what_it_leaves_is_nothing(start, space):

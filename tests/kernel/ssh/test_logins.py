@@ -47,7 +47,7 @@ def test_a_slow_login_costs_its_own_time_and_a_hung_one_ends_alone(fleet: Fleet)
     assert done.printed.count(" could not be measured") == 1
     assert "timed out" in " ".join(done.printed.split()).partition("h4 could not be measured")[2]
     assert set(done.verdicts.values()) == {"delivered"}
-    assert "h4 not measured" in (fleet.folder / f"report{fleet._runs}" / "results.md").read_text()
+    assert "h4 not measured" in (fleet.folder / f"report{fleet.runs}" / "results.md").read_text()
 
 
 def test_the_others_are_measured_while_one_is_still_logging_in(fleet: Fleet):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.measure.ledger.ledger import Ledger
-from pytest_hdp.measure.ledger.probes import SentProbe, content_of
+from pytest_hdp.measure.ledger.probes import SentProbe, content_of, evidence_of
 from pytest_hdp.packet.carrier import wrap
 from pytest_hdp.packet.hdp import Header
 from pytest_hdp.packet.ip import build_ipv4
@@ -106,7 +106,7 @@ def test_a_carriers_changed_header_is_a_change_and_a_translators_is_none():
         (sent[:6] + b"\0\0" + sent[8:], SOURCE, True),
     ):
         entry.arrived = [book.probe(2, view(ip(data, protocol=33, source=source)), "eth0")[1]]
-        (seen,) = _evidence_anew(entry).arrived
+        (seen,) = evidence_of(entry).arrived
         assert seen.genuine is genuine, data
         assert ("payload" in seen.changed) is not genuine
 
@@ -138,11 +138,6 @@ def test_the_checksum_is_told_as_a_stack_would_find_it(protocol, change, source,
         data[change:][:2] = data[change : change + 2 or None] = bytes(len(data[change:][:2]))
     entry.arrived.append(book.probe(2, view(ip(bytes(data), protocol=protocol, source=source)), "eth0")[1])
     assert [each.checksum for each in entry.evidence().arrived] == [state]
-
-
-def _evidence_anew(entry):
-    entry._told = None
-    return entry.evidence()
 
 
 @pytest.mark.parametrize(

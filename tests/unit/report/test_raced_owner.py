@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_hdp.cli.listen import _writer
+from pytest_hdp.cli.listen import writer
 from pytest_hdp.report.files import make_folder, write_whole
 from pytest_hdp.report.jsonl import LineWriter
 
@@ -81,7 +81,7 @@ def append(path: Path) -> None:
 def listen(path: Path) -> None:
     with suppress(FileNotFoundError):
         path.unlink()
-    with _writer(SimpleNamespace(write=path, all=False)):
+    with writer(SimpleNamespace(write=path, all=False)):
         pass
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_hdp.vantage.points import _how_to_allow
+from pytest_hdp.vantage.points import how_to_allow
 
 
 @pytest.mark.parametrize(
@@ -26,5 +26,5 @@ def test_the_settings_that_forbid_are_named_with_what_allows(tmp_path, settings,
     for name, value in settings.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(value + "\n")
-    assert _how_to_allow(tmp_path).startswith("allow user namespaces")
-    assert _how_to_allow(tmp_path).endswith(says)
+    assert how_to_allow(tmp_path).startswith("allow user namespaces")
+    assert how_to_allow(tmp_path).endswith(says)

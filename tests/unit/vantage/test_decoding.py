@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_hdp.vantage.remote.agent import _parts
+from pytest_hdp.vantage.remote.agent import parts
 from pytest_hdp.vantage.remote.decoding import DEEPEST, MOST_BYTES, MOST_VALUES, VALUE_COST, Nonsense, decode
 
 SMALL = st.none() | st.booleans() | st.integers(-(2**31), 2**63) | st.text() | st.binary()
@@ -97,7 +97,7 @@ def test_the_cost_of_packets_is_no_less_than_they_take():
 @pytest.mark.parametrize("size", [20, 1500, 65535])
 def test_an_agent_sends_what_a_controller_takes(size):
     seen = [(1, 10**18 + each, 4, bytes(size), "192.0.2.1", "a" * 15) for each in range(4096)]
-    parts = list(_parts(seen))
-    assert [each for part in parts for each in part] == seen
-    for part in parts:
+    found = list(parts(seen))
+    assert [each for part in found for each in part] == seen
+    for part in found:
         decode(dumped([("seen", part)]))

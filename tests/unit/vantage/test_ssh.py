@@ -64,7 +64,7 @@ def test_the_loader_survives_any_shell():
     assert not set(word) & set("'!\n"), "each means something to some login shell, even in quotes"
 
 
-@pytest.mark.parametrize("name", shipping._SHIPPED)
+@pytest.mark.parametrize("name", shipping.SHIPPED)
 def test_what_is_shipped_is_python_3_8_and_needs_nothing(name):
     source = (VANTAGE / f"{name.replace('.', '/')}.py").read_text(encoding="utf-8")
     tree = ast.parse(source, feature_version=shipping.OLDEST)
@@ -72,7 +72,7 @@ def test_what_is_shipped_is_python_3_8_and_needs_nothing(name):
         if isinstance(node, ast.Import):
             assert {each.name for each in node.names} <= sys.stdlib_module_names
         elif isinstance(node, ast.ImportFrom):
-            assert node.module in sys.stdlib_module_names | {f"pytest_hdp.vantage.{each}" for each in shipping._SHIPPED}
+            assert node.module in sys.stdlib_module_names | {f"pytest_hdp.vantage.{each}" for each in shipping.SHIPPED}
 
 
 class Wire:

@@ -58,9 +58,9 @@ def test_what_nobody_takes_stays_in_the_pipe():
         connected.receive(time.monotonic() + 30)
         connected.setcallback(inbox.put)
         waiting, ends = -1, time.monotonic() + 30
-        while waiting != inbox._cost or not waiting:
+        while waiting != inbox.cost or not waiting:
             assert time.monotonic() < ends
-            waiting = inbox._cost
+            waiting = inbox.cost
             time.sleep(0.2)
         assert MOST_WAITING <= waiting < MOST_WAITING + (1 << 20)
         assert sum(cost for _, cost in inbox.take()) == waiting

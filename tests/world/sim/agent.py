@@ -156,7 +156,7 @@ class SimAgent(Agent):
     def hear(self, batch: list[Any]) -> None:
         """A message of the controller's has come."""
         if not self.over:
-            self._take(batch)
+            self.take_orders(batch)
             self.wake()
 
     def wake(self) -> None:
@@ -166,7 +166,7 @@ class SimAgent(Agent):
     def die(self, *, silently: bool = False) -> None:
         """Its process is gone, or its host: then nobody says so."""
         self.over = True
-        self._station.close()
+        self.station.close()
         if not silently:
             self.pipe.end()
 
@@ -195,9 +195,9 @@ class SimAgent(Agent):
             return
         self._next = None
         try:
-            if self._station.readable():  # type: ignore[attr-defined]
-                self._see()
-            pause = self._work()
+            if self.station.readable():  # type: ignore[attr-defined]
+                self.see()
+            pause = self.work()
         except Ended:
             self.die()
         else:

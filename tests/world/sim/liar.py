@@ -38,7 +38,7 @@ class Liar:
         if self._will("refuses"):
             self.agent.pipe.say([("refused", number, self.chance.choice(("EPERM", "EAGAIN", "ENETUNREACH", "x")))])
         if self._will("pretends"):
-            mine = self.agent.pipe.agent._station.host.address  # type: ignore[union-attr, attr-defined]
+            mine = self.agent.pipe.agent.station.host.address  # type: ignore[union-attr, attr-defined]
             self.agent.pipe.say([("seen", [self._tapped(OUTGOING, Packet(mine, address, 253, data))])])
             return False
         return True
@@ -100,7 +100,7 @@ class Liar:
 
     def _other(self, data: bytes) -> bytes:
         """A packet of another probe, made of one that came: it knows the run id, and which index comes next."""
-        run_id = self.agent.pipe.agent._station.host.network.run_id  # type: ignore[union-attr, attr-defined]
+        run_id = self.agent.pipe.agent.station.host.network.run_id  # type: ignore[union-attr, attr-defined]
         at = data.find(run_id)
         changed = bytearray(data)
         if at >= 0:
