@@ -1,4 +1,4 @@
-"""Loss that the sweep itself makes, where many numbers share a limit: who comes through is no matter of the number.
+"""Loss that the sweep itself makes, where many numbers share a limit: whether that is so, and the sentences about it.
 
 A limit of one number at a time, a first packet that passes, chance: all of that is the same for a number wherever it
 stands in the order of a round, and each round is shuffled. A limit that numbers share fills up between two rounds and
@@ -168,8 +168,13 @@ def steady_rate(sent: Sequence[tuple[float, bool]]) -> float:
 
 def limit_text(limit: SharedLimit, count: int) -> str:
     """Return "28 numbers share a limit of about 190 packets a second, burst 5"."""
+    return f"{sharing_text(limit, count)}, burst {limit.burst}"
+
+
+def sharing_text(limit: SharedLimit, count: int) -> str:
+    """Return "28 numbers share a limit of about 190 packets a second"."""
     sharing = f"{counted(count, 'number')} {'shares' if count == 1 else 'share'}"
-    return f"{sharing} a limit of {rate_text(limit)}, burst {limit.burst}"
+    return f"{sharing} a limit of {rate_text(limit)}"
 
 
 def rate_text(limit: SharedLimit) -> str:

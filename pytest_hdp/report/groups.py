@@ -1,6 +1,6 @@
-"""Blocks of equal failures, and which results belong together: one course, one cause, many protocol numbers.
+"""Which results are told together: one course, one cause, many protocol numbers; the headline of each, and an example.
 
-Of equal failures one is shown in full, and the numbers of all.
+On the terminal each is a block, which `plugin/grouped_failures.py` makes: the example in full, and the numbers of all.
 """
 
 from __future__ import annotations

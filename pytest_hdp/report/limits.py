@@ -1,10 +1,10 @@
-"""Trains of which the sweep itself lost packets, by a limit that numbers share."""
+"""Which results of a run tell of a limit that numbers share; the words for it are those of `judge/crowd.py`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.crowd import rate_text
+from pytest_hdp.judge.crowd import sharing_text
 from pytest_hdp.packet.numbers import parse_protocols
 
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ def shared_limits(results: Iterable[Result]) -> list[str]:
     if not sharing:
         return []
     fastest = max(sharing, key=lambda each: each.rate)
-    numbers = max(map(_count, sharing))
-    return [f"{'1 number shares' if numbers == 1 else f'{numbers} numbers share'} a limit of {rate_text(fastest)}"]
+    return [sharing_text(fastest, max(map(_count, sharing)))]
 
 
 def _count(limit: SharedLimit) -> int:

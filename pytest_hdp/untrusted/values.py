@@ -1,4 +1,4 @@
-"""Kinds of JSON values: how each is written, how it is read from somebody else's file, and its JSON Schema."""
+"""Kinds of JSON values: how each is written, read from somebody else's file, or refused, and its JSON Schema."""
 
 from __future__ import annotations
 

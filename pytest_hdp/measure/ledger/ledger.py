@@ -1,8 +1,7 @@
 """Which probe is it? Untrusted packets in, evidence out; no I/O.
 
 The ledger remembers the bytes of every probe that was sent. A packet that carries the run id and the index of a probe
-is compared with them: equal bytes are *genuine* (nobody else knows the keyed MAC among them); bytes that differ are
-attributed to the probe only if most of the MAC is as sent, which a stranger cannot guess; all else is a stranger's.
+is compared with them (`likeness`): equal bytes are *genuine*, for nobody else knows the keyed MAC among them.
 """
 
 from __future__ import annotations

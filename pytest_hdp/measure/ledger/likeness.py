@@ -1,4 +1,7 @@
-"""What became of a probe's bytes on the way: as sent, changed, shifted, or inside a tunnel's packet. No I/O."""
+"""What became of a probe's bytes on the way: as sent, changed, shifted, inside a tunnel's packet, or a stranger's.
+
+Bytes that differ are attributed to a probe only if most of the MAC is as sent, which a stranger cannot guess. No I/O.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 A packet's source is whatever somebody on the path makes of it, also that of a copy of our own. So what goes to such
 an address is counted, over all that a run sends, until a packet of this run's that was sent there has arrived, byte
-for byte, at the near end. The agent keeps a count of its own (`Agent._do_send`). No I/O.
+for byte, at the near end. No more may go there than `MOST_UNCONFIRMED` in
+`vantage/remote/agent.py`: an agent, which trusts nobody who tells it what to send, keeps a count of its own. No I/O.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What all ways to have a Python far away share: words of ours before the name, and what is said when there is none."""
+"""What all ways to have a Python far away share: words of ours before the name, and which refusal becomes the line."""
 
 from __future__ import annotations
 
