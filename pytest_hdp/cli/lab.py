@@ -10,14 +10,17 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from pytest_hdp.judge.alike import alike
+from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.lab.boxes import Traffic, Where
+from pytest_hdp.lab.versions import VERSIONS
 from pytest_hdp.packet.numbers import format_protocols
 
 if TYPE_CHECKING:
     import argparse
 
     from pytest_hdp.lab.boxes import Box
+    from pytest_hdp.lab.layout import Layout
     from pytest_hdp.lab.topology import LabSpec
     from pytest_hdp.lab.truth import Truth
 
@@ -125,10 +128,11 @@ def _interrupts_left_to_the_command() -> Iterator[None]:
 
 
 def _listing() -> Iterator[str]:
-    from pytest_hdp.lab.catalogue import LABS
+    from pytest_hdp.lab.catalogue import LABS, SANDBOXES
 
-    width = max(map(len, LABS))
-    for name, spec in LABS.items():
+    labs = {**LABS, **SANDBOXES}
+    width = max(map(len, labs))
+    for name, spec in labs.items():
         yield f"{name:<{width}}  {spec.description}"
         for line in _truths(spec):
             yield f"{'':<{width}}    {line}"
@@ -141,7 +145,8 @@ def _drawing(spec: LabSpec) -> Iterator[str]:
     yield ""
     yield from _end("client", layout.client_address, spec, Where.CLIENT)
     if layout.second_link:
-        yield f"  second      {layout.second_link.left.address}, at the first router too"
+        twin = ", the client's twin" if spec.has_twin else ""
+        yield f"  second      {layout.second_link.left.address}, at the first router too{twin}"
     yield from (f"    > {_told(box)}" for box in spec.boxes if box.where is Where.BESIDE)
     for number, link in enumerate(layout.links):
         yield "    |"
@@ -171,6 +176,9 @@ def _told(box: Box) -> str:
 
 def _truths(spec: LabSpec) -> Iterator[str]:
     """One line for each direction and form: the verdicts and the numbers that get them; equal ones together."""
+    if spec.has_twin:
+        yield from _truths_of_a_box(spec)
+        return
     layout = spec.layout
 
     def of_all(way: tuple[Direction, Form]) -> str:
@@ -179,6 +187,22 @@ def _truths(spec: LabSpec) -> Iterator[str]:
 
     for told, which in alike(product(Direction, Form), of_all).items():
         yield f"{_either([f'{direction} {form}' for direction, form in which])}: {told}"
+
+
+def _truths_of_a_box(spec: LabSpec) -> Iterator[str]:
+    """One line for each version of IP: what gets out of which numbers; where forms differ, one for each."""
+    from pytest_hdp.lab.sandboxes import contained
+
+    for version in VERSIONS:
+        layout = spec.over(version).layout
+
+        def of_all(form: Form, layout: Layout = layout) -> str:
+            groups = alike(range(256), lambda number: contained(layout, Train(number, form=form)).read)
+            return "; ".join(f"{word} {format_protocols(numbers)}" for word, numbers in groups.items())
+
+        told = alike(Form, of_all)
+        for said, forms in told.items():
+            yield f"IPv{version}{''.join(f' {form}' for form in forms) if len(told) > 1 else ''}: {said}"
 
 
 def _either(which: list[str]) -> str:

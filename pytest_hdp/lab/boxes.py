@@ -69,6 +69,7 @@ class Box:
     `translates`, `translates6`: over IPv4, over IPv6: nobody outside has a route to what is inside.
     `announced`: the network, over IPv6, to which those outside have a route instead.
     `answers_ttl`: a train that ends here still brings a time exceeded from here when its TTL ends here.
+    `contains`: it is the policy of the client, and not of the second client beside it (see `sandboxes`).
     `features`: what the kernel must have, in words, for the message when it has not.
     """
 
@@ -79,6 +80,7 @@ class Box:
     translates6: ClassVar[bool] = False
     announced: ClassVar[str | None] = None
     answers_ttl: ClassVar[bool] = True
+    contains: ClassVar[bool] = False
 
     @property
     def description(self) -> str:

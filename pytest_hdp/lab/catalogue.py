@@ -6,7 +6,7 @@ import difflib
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from pytest_hdp.lab.boxes import AH, COMMON, ESP, GRE, ICMP, OSPF, TCP, UDP, Box, Router
+from pytest_hdp.lab.boxes import AH, COMMON, ESP, GRE, ICMP, OSPF, SCTP, TCP, UDP, Box, Router
 from pytest_hdp.lab.extensions import (
     ConntrackOnly,
     ExtensionDeep,
@@ -28,6 +28,7 @@ from pytest_hdp.lab.filters import (
 )
 from pytest_hdp.lab.limits import RateLimited, SharedLimiter
 from pytest_hdp.lab.mangling import ClearDscp, CutFront, InsertFront, MangleByte, RaiseTtl, Renumber, Truncate
+from pytest_hdp.lab.sandboxes import DeadEnd, NeverArmed, Policy, Related
 from pytest_hdp.lab.stateful import CarrierNat, CloudNat, FirstOnly, Home, Nat, SecurityGroup, Ufw
 from pytest_hdp.lab.topology import LabSpec
 from pytest_hdp.lab.uplinks import Multipath, Uplink
@@ -112,6 +113,21 @@ def _labs() -> dict[str, LabSpec]:
     return {name: LabSpec(name, describe(boxes), boxes) for name, boxes in paths}
 
 
+def _sandboxes() -> dict[str, LabSpec]:
+    router, closed = Router(), Policy()
+    boxes: list[tuple[str, tuple[Box, ...]]] = [
+        ("sandbox-closed", (closed, router)),
+        ("sandbox-tcp-udp", (Policy(frozenset({TCP, UDP})), router)),
+        ("sandbox-v4-only", (Policy(ip6=False), router)),
+        ("sandbox-leaks-132", (Policy(frozenset({SCTP})), router)),
+        ("sandbox-never-armed", (NeverArmed(), router)),
+        ("sandbox-related", (Related(), router)),
+        ("sandbox-blackhole-far-end", (closed, DeadEnd())),
+        ("sandbox-twin-behind-one-nat", (NeverArmed(), Nat())),
+    ]
+    return {name: LabSpec(name, describe(path), path) for name, path in boxes}
+
+
 def describe(boxes: Sequence[Box]) -> str:
     """Return the descriptions of all boxes that do something, in one line."""
     told = [box.description for box in boxes if type(box) is not Router]
@@ -119,11 +135,14 @@ def describe(boxes: Sequence[Box]) -> str:
 
 
 LABS: Mapping[str, LabSpec] = MappingProxyType(_labs())
-"""Every lab of the catalogue, in the order in which it is listed."""
+"""Every path of the catalogue, in the order in which it is listed."""
+SANDBOXES: Mapping[str, LabSpec] = MappingProxyType(_sandboxes())
+"""Every box of the catalogue beside its twin."""
+_ALL = {**LABS, **SANDBOXES}
 
 
 def names() -> list[str]:
-    """Return the names of all labs, in the order in which they are listed."""
+    """Return the names of all labs that are paths, in the order in which they are listed."""
     return list(LABS)
 
 
@@ -148,8 +167,8 @@ def make(name: str) -> LabSpec:
 
 
 def _named(name: str) -> LabSpec:
-    if name in LABS:
-        return LABS[name]
-    near = difflib.get_close_matches(name, LABS, n=3, cutoff=0.5)
+    if name in _ALL:
+        return _ALL[name]
+    near = difflib.get_close_matches(name, _ALL, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else "see `hdp lab list`"
     raise ValueError(f"no lab is called {name!r}: {hint}")

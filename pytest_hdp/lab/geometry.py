@@ -36,6 +36,13 @@ class Geometry:
         if self.uplink is not None and any(type(box) not in {Router, type(self.uplink)} for box in self.boxes):
             raise ValueError(f"box {self.uplink.name} is a second way beside plain routers: leave other boxes out")
 
+        if any(box.contains for box in self.boxes) and (translator := self._translator_before_a_policy()):
+            raise ValueError(f"box {translator} hides whose packets they are from the policy behind it: put it behind")
+
+    def _translator_before_a_policy(self) -> str | None:
+        last = max(number for number, box in enumerate(self.boxes) if box.contains)
+        return next((box.name for box in self.boxes[:last] if box.translates or box.translates6), None)
+
     def over(self, ip_version: int) -> Self:
         """Return the same path over this version of IP."""
         return replace(self, ip_version=ip_version)

@@ -173,5 +173,5 @@ def _at_the_end(truth: Truth, version: Version) -> Truth:
 
 
 def layout(boxes: Sequence[Box]) -> Layout:
-    """Lay out these boxes, with a second client where one of them translates."""
-    return Layout(tuple(boxes), second_client=any(box.translates or box.translates6 for box in boxes))
+    """Lay out these boxes, with a second client where one of them translates, or is the policy of the first alone."""
+    return Layout(tuple(boxes), second_client=any(box.translates or box.translates6 or box.contains for box in boxes))

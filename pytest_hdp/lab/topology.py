@@ -57,6 +57,11 @@ class LabSpec:
         return replace(self, ip_version=ip_version)
 
     @property
+    def has_twin(self) -> bool:
+        """Whether it is a box beside its twin, of which `suites/containment` asks what gets out."""
+        return any(box.contains for box in self.boxes)
+
+    @property
     def layout(self) -> Layout:
         """Where everything is. Raises ValueError if the boxes make no path."""
         return layout(self.boxes).over(self.ip_version)

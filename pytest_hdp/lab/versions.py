@@ -18,7 +18,7 @@ class Version:
 
     `family`: of nftables' tables; `selector`: what reads the number that was sent out of the fixed header there.
     `time_exceeded`, `prohibited`: type and code of those errors. `header`: bytes of the fixed header.
-    `rate_mask`: the setting that names the types of ICMP that are limited.
+    `rate_mask`: the setting that names the types of ICMP that are limited. `address_type`: in nftables' sets.
     """
 
     number: int
@@ -29,6 +29,7 @@ class Version:
     time_exceeded: tuple[int, int]
     prohibited: tuple[int, int]
     rate_mask: str
+    address_type: str
 
     def of(self, numbers: frozenset[int]) -> frozenset[int]:
         """Return the numbers that are meant over this version, where its own ICMP stands for the other's.
@@ -41,8 +42,8 @@ class Version:
         return frozenset(other.get(number, number) for number in numbers)
 
 
-V4 = Version(4, "ip", "ip protocol", _ICMP, 20, (11, 0), (3, 13), "ipv4/icmp_ratemask")
-V6 = Version(6, "ip6", "ip6 nexthdr", _ICMPV6, 40, (3, 0), (1, 1), "ipv6/icmp/ratemask")
+V4 = Version(4, "ip", "ip protocol", _ICMP, 20, (11, 0), (3, 13), "ipv4/icmp_ratemask", "ipv4_addr")
+V6 = Version(6, "ip6", "ip6 nexthdr", _ICMPV6, 40, (3, 0), (1, 1), "ipv6/icmp/ratemask", "ipv6_addr")
 VERSIONS: Mapping[int, Version] = MappingProxyType({4: V4, 6: V6})
 
 

@@ -19,7 +19,9 @@ from pytest_hdp.plugin.vantage_specs import HERE, vantage_point
 from pytest_hdp.vantage.points import VantageError
 
 if TYPE_CHECKING:
+    from pytest_hdp.judge.expectations.assess import Profile
     from pytest_hdp.measure.campaign.campaign import PathSpec
+    from pytest_hdp.packet.family import Family
     from pytest_hdp.plugin.boxes import Box
     from pytest_hdp.plugin.options import Settings
 
@@ -50,7 +52,33 @@ def box_path(settings: Settings, box: Box, plan_at: Callable[[plan.Pace], plan.P
         there = PathInfo("netns", f"{box.target or 'agent'} containment", source.name, box.family.anywhere, agent.name)
         return path_specs.out_of_reach(box.key, there, plan_at(plan.CONTAINED), str(error))
     default = plan_at(plan.CONTAINED_FAR if places.remote else plan.CONTAINED)
+    return contained(box.key, places, _of_a_box(settings, default, box.family))
+
+
+def lab_paths(
+    settings: Settings, asked: str, plan_at: Callable[[plan.Pace], plan.Plan], profile: Profile | None, *, stated: bool
+) -> list[PathSpec]:
+    """The paths of a lab, by each version of IP: those through it, or out of its box. `stated`: its truth is expected.
+
+    `asked`: what it was asked for by.
+    """
+    from pytest_hdp.lab.catalogue import make
+    from pytest_hdp.measure.campaign.boxed import boxed
+
+    found: list[PathSpec] = []
+    for family in settings.families:
+        lab_spec = make(asked).over(family.version)
+        if not lab_spec.has_twin:
+            found += path_specs.in_lab(lab_spec, plan_at(plan.LAB), profile, expect_truth=stated, asked=asked)
+            continue
+        default = _of_a_box(settings, plan_at(plan.CONTAINED), family)
+        known = profile.of_boxes() if profile is not None else None
+        found.append(path_specs.with_profile(boxed(lab_spec, default, expect_truth=stated, asked=asked), known))
+    return found
+
+
+def _of_a_box(settings: Settings, default: plan.Plan, family: Family) -> plan.Plan:
+    """A plan that asks what leaves."""
     if settings.bound is not None:
         default = replace(default, pace=plan.bounded(default.pace, settings.bound), bound=settings.bound)
-    default = replace(default, contain=True, allow=allowed(settings, box.family), locate="none")
-    return contained(box.key, places, default)
+    return replace(default, contain=True, allow=allowed(settings, family), locate="none")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 CONTAINMENT = "containment"
 NO_BOX = (
     "no box: say what is not to let anything out, what is like it without the policy, and who watches outside: "
-    "--hdp-source=SPEC --hdp-twin=SPEC --hdp-agent=SPEC"
+    "--hdp-source=SPEC --hdp-twin=SPEC --hdp-agent=SPEC; or emulate one: --hdp-lab=sandbox-closed"
 )
 
 

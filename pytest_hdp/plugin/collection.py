@@ -30,6 +30,7 @@ BY_HAND: pytest.StashKey[Result] = pytest.StashKey()
 LOOPBACK = "loopback"
 NO_TARGET = "no target: give --hdp-lab=NAME, or --hdp-target=ADDR"
 NO_SECOND_HOST = "no box of this lab translates, so there is no second host behind it"
+ONLY_BOXES = "this lab is a box beside its twin: pytest suites/containment asks what gets out of it"
 NO_EYES = "this test needs an agent at the target: give --hdp-agent, or --hdp-lab=NAME instead"
 NO_LAB = "this test needs a path on which nothing has been sent before: give --hdp-lab=NAME, or a second --hdp-source"
 DEFAULT_PROTOCOLS = tuple(range(256))
@@ -120,25 +121,30 @@ def path_keys(settings: Settings, arguments: dict[str, Any]) -> list[str]:
     asked = arguments.get("path")
     if asked not in {None, "loopback", "target"}:
         raise pytest.Collector.CollectError(f"the marker hdp: path {asked!r} is not one of 'loopback', 'target'")
-    labs = [path_key(f"lab:{name}", family) for name in settings.lab for family in settings.families]
-    keys = labs + [target.key for target in settings.targets]
-    if asked == "loopback" or (asked is None and not keys):
+    variant = arguments.get("variant")
+    if variant == CONTAINMENT:
+        return [*_in_labs(settings, CONTAINMENT), *(box.key for box in boxes(settings))]
+    keys = _in_labs(settings) + [target.key for target in settings.targets]
+    if asked == "loopback" or (asked is None and not keys and not settings.lab):
         return [path_key(LOOPBACK, family) for family in settings.families]
     if arguments.get("eyes"):
         keys = [key for key in keys if not _nobody_watches(settings, key)]
-    variant = arguments.get("variant")
-    if variant == CONTAINMENT:
-        return [box.key for box in boxes(settings)]
     if variant is None:
         return keys
-    emulated = [
-        path_key(f"lab:{name}#{variant}", family)
-        for name in settings.lab
-        if variant != "second" or _has_second_host(name)
-        for family in settings.families
-    ]
+    emulated = _in_labs(settings, variant)
     again = keys if variant in {"first", "latency"} else [f"{key}#{variant}" for key in keys if settings.second]
     return emulated or again
+
+
+def _in_labs(settings: Settings, variant: str = "") -> list[str]:
+    """The paths in labs: a box beside its twin is asked what gets out of it, and every other lab is a path."""
+    of = f"#{variant}" if variant else ""
+    return [
+        path_key(f"lab:{name}{of}", family)
+        for name in settings.lab
+        if _has_twin(name) is (variant == CONTAINMENT) and (variant != "second" or _has_second_host(name))
+        for family in settings.families
+    ]
 
 
 def _cases(settings: Settings, arguments: dict[str, Any]) -> list[Case]:
@@ -220,6 +226,12 @@ def _untouched_for(key: str, form: Form) -> str:
     return wellformed_key(key) if form is Form.WELLFORMED else key
 
 
+def _has_twin(lab: str) -> bool:
+    from pytest_hdp.lab.catalogue import make
+
+    return make(lab).has_twin
+
+
 def _has_second_host(lab: str) -> bool:
     from pytest_hdp.lab.catalogue import make
 
@@ -230,6 +242,7 @@ def _skipped(settings: Settings, arguments: dict[str, Any]) -> Any:
     """One skip in the place of all tests."""
     watched = any(target.agent is not None for target in settings.targets)
     reason = NO_SECOND_HOST if settings.lab else NO_LAB if watched else NO_EYES if settings.targets else NO_TARGET
+    reason = ONLY_BOXES if settings.lab and all(map(_has_twin, settings.lab)) else reason
     reason = NO_BOX if arguments.get("variant") == CONTAINMENT else reason
     return pytest.param(None, id="no-target", marks=pytest.mark.skip(reason=reason))
 

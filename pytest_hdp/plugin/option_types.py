@@ -50,13 +50,13 @@ def inventory(text: str) -> tuple[Target, ...]:
 
 def labs(text: str) -> tuple[str, ...]:
     """Labs with commas between them, or all of them."""
-    from pytest_hdp.lab.catalogue import make, names
+    from pytest_hdp.lab.catalogue import SANDBOXES, make, names
 
     if text == "all":
-        return tuple(names())
+        return (*names(), *SANDBOXES)
     labs = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in labs:
-        make(name)
+        _ = make(name).layout  # raises where the boxes make no path
     return labs
 
 

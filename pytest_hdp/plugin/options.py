@@ -111,7 +111,12 @@ OPTIONS = (
         "where probes start: as --hdp-agent (default: this host); twice: from a second host behind the NAT too",
         values.sources,
     ),
-    _Option("lab", "NAME", "emulate the path instead: one or more names, or all; see hdp lab list", values.labs),
+    _Option(
+        "lab",
+        "NAME",
+        "emulate the path instead, or a box beside its twin: one or more names, or all; see hdp lab list",
+        values.labs,
+    ),
     _Option(
         "protocols",
         "LIST",

@@ -26,7 +26,7 @@ from pytest_hdp.measure.path.capture import Capture
 from pytest_hdp.measure.path.waiting import GLANCE
 from pytest_hdp.measure.schedule.side_by_side import in_groups
 from pytest_hdp.packet.family import family_of, without_zone
-from pytest_hdp.plugin.box_paths import box_path, refuse_no_box
+from pytest_hdp.plugin.box_paths import box_path, lab_paths, refuse_no_box
 from pytest_hdp.plugin.boxes import boxes
 from pytest_hdp.plugin.collection import CAMPAIGN, LOOPBACK, SETTINGS, case_of, path_key_of, uses_path
 from pytest_hdp.plugin.earlier import Earlier, state_folder
@@ -167,15 +167,8 @@ def _specs(settings: Settings, vantage: str | None) -> list[PathSpec]:
         except VantageError as error:
             key, own_kernel = path_key(LOOPBACK, family), path_specs.own_kernel(family)
             found.append(path_specs.out_of_reach(key, own_kernel, local, str(error)))
-    if settings.lab:
-        from pytest_hdp.lab.catalogue import make
-
-        for name in settings.lab:
-            for family in settings.families:
-                lab_spec = make(name).over(family.version)
-                found += path_specs.in_lab(
-                    lab_spec, _plan(settings, plan.LAB), profile, expect_truth=stated, asked=name
-                )
+    for name in settings.lab:
+        found += lab_paths(settings, name, partial(_plan, settings), profile, stated=stated)
     for target in settings.targets:
         own = _from(vantage, target.profile) if stated else profile
         try:

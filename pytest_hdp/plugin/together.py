@@ -40,10 +40,10 @@ def _check_box(settings: Settings) -> None:
     given = next((name for name in ("twin", "witness", "allow", "bound") if getattr(settings, name)), None)
     if given is None:
         return
-    if settings.lab or settings.inventory:
+    if settings.inventory or (settings.lab and (settings.twin or settings.witness)):
         other = "--hdp-lab" if settings.lab else "--hdp-inventory"
         raise pytest.UsageError(f"--hdp-{given} is about one box, and {other} about other places: leave one out")
-    if settings.agent is None:
+    if settings.agent is None and not settings.lab:
         raise pytest.UsageError(f"--hdp-{given} is about what leaves a box: who watches outside? --hdp-agent=SPEC")
     if settings.bound is not None and settings.count is not None:
         raise pytest.UsageError("--hdp-bound says how many packets are sent: leave --hdp-count out")
@@ -52,7 +52,7 @@ def _check_box(settings: Settings) -> None:
     box = settings.source[0] if settings.source else HERE
     if settings.twin == box:
         raise pytest.UsageError("--hdp-twin is the box itself: name a place like it that lets everything out")
-    if settings.agent in (settings.twin, box):
+    if settings.agent is not None and settings.agent in (settings.twin, box):
         raise pytest.UsageError("--hdp-agent is the far end: it can be neither the box nor its twin")
     if box in settings.witness:
         raise pytest.UsageError("--hdp-witness is the box itself: only what eyes outside see is a proof")

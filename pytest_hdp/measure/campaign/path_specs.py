@@ -148,7 +148,7 @@ def in_lab(
     name = PathInfo(kind="lab", name=lab_spec.name, source=client, target=target, agent="netns=target")
     key = path_key(f"lab:{asked or lab_spec.name}", family_of(target))
     usual = PathSpec(
-        key, name, lambda: _lab_path(lab_spec, name, default.seed), default, privilege="emulated", reach=_may_emulate
+        key, name, lambda: _lab_path(lab_spec, name, default.seed), default, privilege="emulated", reach=may_emulate
     )
     unsolicited, first, latency = (_variant(lab_spec, usual, each) for each in (UNSOLICITED, FIRST_PACKET, LATENCY))
     second = _variant(lab_spec, usual, SECOND_HOST)
@@ -180,7 +180,7 @@ def in_lab(
     ]
 
 
-def _may_emulate() -> None:
+def may_emulate() -> None:
     """Raise VantageError where an ordinary user can't have namespaces: no lab can be built there."""
     loopback_point()
 
@@ -213,7 +213,8 @@ def with_profile(spec: PathSpec, profile: Profile | None) -> PathSpec:
 
 
 @contextmanager
-def _open_lab(lab_spec: LabSpec, seed: int) -> Generator[Lab]:
+def open_lab(lab_spec: LabSpec, seed: int) -> Generator[Lab]:
+    """Build a lab. Raises PathUnavailable, one line."""
     from pytest_hdp.lab.requirements import LabUnavailable
     from pytest_hdp.lab.topology import Lab
 
@@ -230,7 +231,7 @@ def _open_lab(lab_spec: LabSpec, seed: int) -> Generator[Lab]:
 
 @contextmanager
 def _lab_path(lab_spec: LabSpec, name: PathInfo, seed: int) -> Generator[OpenPath]:
-    with _open_lab(lab_spec, seed) as lab, _between_nodes(lab, name, lab.client, lab.client_address) as path:
+    with open_lab(lab_spec, seed) as lab, _between_nodes(lab, name, lab.client, lab.client_address) as path:
         yield path
 
 
@@ -240,16 +241,15 @@ def _second_path(lab_spec: LabSpec, name: PathInfo, default: plan.Plan) -> Gener
     link = lab_spec.layout.second_link
     if link is None:
         raise PathUnavailable(f"lab {lab_spec.name} has no second host behind a NAT: no box translates")
-    second = link.left.address
-    with _open_lab(lab_spec, default.seed) as lab, _between_nodes(lab, name, lab.client, lab.client_address) as first:
+    with open_lab(lab_spec, default.seed) as lab, _between_nodes(lab, name, lab.client, lab.client_address) as first:
         Measurement(first, once(default, range(256))).run()
-        with _between_nodes(lab, replace(name, source=second), link.left.node, second) as path:
+        with _between_nodes(lab, replace(name, source=link.left.address), link.left.node, link.left.address) as path:
             yield path
 
 
 @contextmanager
 def _between_nodes(lab: Lab, name: PathInfo, node: str, address: str) -> Generator[OpenPath]:
-    with _station(lab, node) as near, _station(lab, lab.target) as far:
+    with station_at(lab, node) as near, station_at(lab, lab.target) as far:
         ends = Endpoint(near, address, "eth0"), Endpoint(far, lab.target_address, "eth0")
         with OpenPath(name, *ends) as path:
             path.lab = lab
@@ -257,7 +257,8 @@ def _between_nodes(lab: Lab, name: PathInfo, node: str, address: str) -> Generat
 
 
 @contextmanager
-def _station(lab: Lab, node: str) -> Generator[Station]:
+def station_at(lab: Lab, node: str) -> Generator[Station]:
+    """What opens sockets at a node of a lab."""
     with Opener(lab.namespace(node)) as opener, Station(opener) as station:
         yield station
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from pytest_hdp.cli import lab as command
-from pytest_hdp.lab.catalogue import names
+from pytest_hdp.lab.catalogue import SANDBOXES, names
 
 
 def hdp(*argv: str) -> int:
@@ -23,8 +23,9 @@ def test_list_has_every_lab_with_its_truth(capsys):
     assert hdp("list") == 0
     printed = capsys.readouterr().out
     lines = printed.splitlines()
-    assert [line.split()[0] for line in lines if not line.startswith(" ")] == names()
+    assert [line.split()[0] for line in lines if not line.startswith(" ")] == [*names(), *SANDBOXES]
     assert "both ways: lost 0,2-5,7-16,18-255; delivered 1,6,17" in printed
+    assert "    IPv4: contained 0-131,133-255; got out 132" in printed
     assert "delivered (leaked) 1,6,17,58,132,136" in printed
     assert "refused_at_send (EPERM) 0,2-5" in printed
 
