@@ -224,7 +224,10 @@ def _too_few(setup: Setup, main: dict[Level, Difference], sides: Sequence[Side])
                 if min(one.arrived for one in sides if one.label in {HDP, UDP}) < ENOUGH
                 else f" and {_where(each.level, setup)} seen"
             )
-            return f"too few pairs arrived{seen} to compare latencies: {counts} (at least {ENOUGH} pairs are needed)"
+            lost = [one for one in sides if one.label == UDP and 2 * one.arrived < one.sent]
+            slower = "; UDP is lost as well: send slower, with --hdp-rate" if lost else ""
+            few = f"too few pairs arrived{seen} to compare latencies: {counts} (at least {ENOUGH} pairs are needed)"
+            return few + slower
     return ""
 
 

@@ -57,6 +57,14 @@ def test_a_steady_path_is_valid_and_the_sentence_says_what_that_means() -> None:
     )
 
 
+@pytest.mark.parametrize(("kinds", "said"), [((HDP, UDP, RAW_UDP), True), ((HDP,), False)])
+def test_where_nearly_all_is_lost_and_udp_too_a_slower_rate_may_help(kinds: tuple[str, ...], said: bool) -> None:
+    found = judged(lambda kind, _at, chance: 100.0 if kind not in kinds or chance.random() < 0.15 else None)
+    assert not found.enough
+    assert found.sentence.startswith("too few pairs arrived to compare latencies")
+    assert ("UDP is lost as well: send slower, with --hdp-rate" in found.sentence) is said
+
+
 @pytest.mark.parametrize(
     ("took", "said"),
     [
