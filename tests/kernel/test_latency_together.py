@@ -95,6 +95,8 @@ def test_what_the_others_may_have_done_is_measured_alone(two):
     assert not undisturbed(replace(result, trouble="not valid: ...", enough=True, sides=sides))
     assert undisturbed(replace(result, trouble="too few", enough=False, sides=sides))
     assert not undisturbed(replace(result, trouble="too few", enough=False, sides=fewer))
+    none = tuple(replace(side, arrived=0) for side in sides)
+    assert undisturbed(replace(result, trouble="too few", enough=False, sides=none)), "a host that has an outage"
 
 
 def test_so_many_at_a_time_that_their_packets_have_room():

@@ -70,9 +70,9 @@ def run_together(comparisons: Sequence[Comparison]) -> dict[int, LatencyResult]:
 
 
 def undisturbed(result: LatencyResult) -> bool:
-    """Whether nothing came out that the others may have done: it is valid, or what is missing was not UDP."""
+    """Whether nothing came out that the others may have done: it is valid, or of UDP all came, or nothing at all."""
     of_udp = [side for side in result.sides if side.label in {UDP, RAW_UDP}]
-    return result.valid or (not result.enough and all(side.arrived == side.sent for side in of_udp))
+    return result.valid or (not result.enough and all(side.arrived in {0, side.sent} for side in of_udp))
 
 
 class _Going:
