@@ -94,6 +94,11 @@ def extension_headers(facts: Facts) -> tuple[int, ...]:
     return _commonest([s.extension_headers for f in facts.fates for s in f.intact or f.copies]) or ()
 
 
+def delivered_under(facts: Facts) -> int | None:
+    """Return the number behind the extension headers, if its socket got what is behind them."""
+    return _commonest([probe.under for probe in facts.probes if probe.under is not None])
+
+
 def read_as(facts: Facts) -> ReadAs | None:
     """Return as which extension header most of the bare packets were read where they were seen, if as any."""
     seen = (s.read_as for p in facts.accepted for s in (*p.left, *p.arrived, *p.delivered))

@@ -9,9 +9,10 @@ from typing import Annotated, TypeAlias
 
 from pytest_hdp.judge.pattern import SharedLoss
 from pytest_hdp.judge.verdict import Direction, Form
+from pytest_hdp.packet.chain import Chain, chain_text, read_chain
 from pytest_hdp.packet.family import family_of
 from pytest_hdp.packet.icmp import Meaning, meaning
-from pytest_hdp.untrusted.marks import About, Whole
+from pytest_hdp.untrusted.marks import About, LeftOut, Longest, Whole
 
 SocketNumber: TypeAlias = Annotated[int, Whole(-(2**31), 2**31 - 1)]
 """A number as socket() is asked for it."""
@@ -19,13 +20,39 @@ SocketNumber: TypeAlias = Annotated[int, Whole(-(2**31), 2**31 - 1)]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Train:
-    """All probes of one protocol number in one direction and form: the unit that gets a verdict."""
+    """All probes of one protocol number in one direction and form: the unit that gets a verdict.
+
+    `chain`: over IPv6, the extension headers that it is sent with, and what is behind them ("dst64/6"); "" for none of
+    the experiment's. Its number is that of the first header then, as the packet's, and its form well-formed.
+    """
 
     protocol: Annotated[
         SocketNumber, About("the number that socket() was asked for; not always one that fits the header")
     ]
     direction: Direction = Direction.FORWARD
     form: Form = Form.BARE
+    chain: Annotated[
+        Annotated[str, Longest(100)],
+        LeftOut(),
+        About("over IPv6: extension headers, each with its bytes, and the transport behind them, as in dst64/6"),
+    ] = ""
+
+    @property
+    def behind(self) -> Chain | None:
+        """The extension headers in front of what it carries, where these are the question."""
+        known = read_chain(self.chain)
+        return known[0] if known is not None else None
+
+    @property
+    def transport(self) -> int:
+        """The number of what it carries: behind extension headers that of the transport, else its own."""
+        known = read_chain(self.chain)
+        return known[1] if known is not None else self.protocol
+
+
+def behind(chain: Chain, transport: int, direction: Direction = Direction.FORWARD) -> Train:
+    """Return the train of a transport behind a chain of extension headers."""
+    return Train(chain.numbers[0], direction, Form.WELLFORMED, chain_text(chain, transport))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +142,7 @@ class Probe:
     """One packet and what became of it. `errno`: the name ("EPERM") if sendto() refused it, then nothing was sent.
 
     `carried`: the numbers of the packets inside which it came to the receiver's interface: a tunnel, and no arrival.
+    `under`: the number behind its extension headers, if the socket of that got it.
     """
 
     index: int
@@ -127,6 +155,7 @@ class Probe:
     icmp: tuple[IcmpReport, ...] = ()
     replies: tuple[Reply, ...] = ()
     carried: tuple[int, ...] = ()
+    under: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

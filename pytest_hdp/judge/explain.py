@@ -39,6 +39,8 @@ def subject(train: Train) -> str:
 
 def packets_of(train: Train) -> str:
     """Return what a train's packets are, whatever their direction: "132 (sctp), wellformed"."""
+    if train.behind is not None:
+        return f"{numbered(train.transport)} behind {train.behind.words}"
     form = "" if train.form is Form.BARE else f", {train.form}"
     return f"{numbered(train.protocol)}{form}"
 

@@ -160,7 +160,7 @@ class Facts:
         """
         if self.has_agent:
             return []
-        by_firewall = self.circumstances.firewall_says_port or self.train.protocol not in WITH_A_PORT
+        by_firewall = self.circumstances.firewall_says_port or self.train.transport not in WITH_A_PORT
         told = {Meaning.PROTOCOL} if by_firewall else {Meaning.PROTOCOL, Meaning.PORT}
         return [(p, r) for p, r in self.rejections if self.from_target(r.source) and r.meaning in told]
 
@@ -168,7 +168,7 @@ class Facts:
     def ambiguous(self) -> list[tuple[Probe, IcmpReport]]:
         """Without an agent: the target's "port unreachable" that either its firewall sends or the stack behind it."""
         firewall = self.circumstances.firewall_says_port
-        if self.has_agent or self.train.protocol not in (WITH_A_PORT if firewall else OF_A_TUNNEL):
+        if self.has_agent or self.train.transport not in (WITH_A_PORT if firewall else OF_A_TUNNEL):
             return []
         return [(p, r) for p, r in self.rejections if self.from_target(r.source) and r.meaning is Meaning.PORT]
 

@@ -84,6 +84,7 @@ def judge(evidence: TrainEvidence, circumstances: Circumstances, ladder: Sequenc
         transport_checksum=checksum,
         flow_label=attributes.arrival_flow_label(facts),
         extension_headers=attributes.extension_headers(facts),
+        delivered_under=attributes.delivered_under(facts),
         read_as=attributes.read_as(facts),
         sent_to=circumstances.names.get("answers_to"),
         control_sent_to=circumstances.names.get("control_answers_to"),

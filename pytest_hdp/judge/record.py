@@ -55,6 +55,8 @@ FIRST = (
     "flow_label",
     "extension_headers",
     "read_as",
+    "delivered_under",
+    "chain",
     "sent_to",
     "control_sent_to",
     "hops",

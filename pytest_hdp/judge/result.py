@@ -187,6 +187,11 @@ class Judgement:
         LeftOut(),
         About("over IPv6, of a well-formed packet: the extension headers with which it arrived, in order"),
     ] = ()
+    delivered_under: Annotated[
+        Octet | None,
+        LeftOut(),
+        About("over IPv6: the number behind the extension headers, whose socket got what is behind them, too"),
+    ] = None
     read_as: Annotated[
         ReadAs | None,
         LeftOut(),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_hdp.judge.verdict import Direction, Form
+    from pytest_hdp.packet.chain import Chain
 
 ICMP, IGMP, TCP, UDP, DCCP, GRE, ESP, AH, ICMPV6 = 1, 2, 6, 17, 33, 47, 50, 51, 58
 OSPF, PIM, VRRP, SCTP, UDPLITE = 89, 103, 112, 132, 136
@@ -43,7 +44,8 @@ class Traffic:
     `size`: of each packet in bytes, IP header included. `solicited`: of packets to the client: it sent packets of
     the same number and form to the target a moment ago, and they came past the box that is asked. `spoiled`: a box
     before this one has left a checksum wrong that the tracker verifies. `reset`: of well-formed TCP: what the target's
-    own stack answers to a SYN, a reset, has come to this box; with loss it may not have. `ip_version`: of IP.
+    own stack answers to a SYN, a reset, has come to this box; with loss it may not have. `ip_version`: of IP. `chain`:
+    the extension headers in front of it, where these are the question.
     """
 
     size: int = 64
@@ -51,6 +53,7 @@ class Traffic:
     spoiled: bool = False
     reset: bool = True
     ip_version: int = 4
+    chain: Chain | None = None
 
     @property
     def version(self) -> Version:
@@ -71,6 +74,7 @@ class Box:
     `answers_ttl`: a train that ends here still brings a time exceeded from here when its TTL ends here.
     `contains`: it is the policy of the client, and not of the second client beside it (see `sandboxes`).
     `features`: what the kernel must have, in words, for the message when it has not.
+    `states_chains`: whether its truth is stated for chains of extension headers too (`Traffic.chain`).
     """
 
     name: ClassVar[str] = "router"
@@ -81,6 +85,7 @@ class Box:
     announced: ClassVar[str | None] = None
     answers_ttl: ClassVar[bool] = True
     contains: ClassVar[bool] = False
+    states_chains: ClassVar[bool] = False
 
     @property
     def description(self) -> str:
@@ -144,6 +149,7 @@ class Router(Box):
     """A transparent router. `icmp_limit`: it limits its ICMP errors as Linux does, to about one a second."""
 
     icmp_limit: bool = True
+    states_chains: ClassVar[bool] = True
 
     @property
     def description(self) -> str:

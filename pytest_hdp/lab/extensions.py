@@ -43,6 +43,7 @@ class ExtensionDrop(Box):
     headers: frozenset[int] = _ASSIGNED
     name: ClassVar[str] = "eh-drop"
     features: ClassVar[str] = "a kernel with nftables filters"
+    states_chains: ClassVar[bool] = True
 
     @property
     def description(self) -> str:
@@ -79,6 +80,11 @@ class FragmentDrop(ExtensionDrop):
         """Ruleset of the box's namespace."""
         return filter_chain("forward", "exthdr frag exists drop", version=version) if version.number == 6 else ""
 
+    def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
+        """Lost if there is one, wherever it stands."""
+        within = traffic.chain is not None and FRAGMENT in traffic.chain.numbers
+        return ExtensionDrop.expected(self, FRAGMENT if within else protocol, direction, form, traffic)
+
 
 @dataclass(frozen=True, slots=True)
 class ExtensionDeep(Box):
@@ -90,6 +96,7 @@ class ExtensionDeep(Box):
     longest: int = 24
     name: ClassVar[str] = "eh-deep"
     features: ClassVar[str] = "a kernel with nftables filters"
+    states_chains: ClassVar[bool] = True
 
     @property
     def description(self) -> str:
@@ -103,6 +110,7 @@ class ExtensionDeep(Box):
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Lost where it reads as too long."""
         length = _length(protocol, form) if traffic.ip_version == 6 else 0
+        length = traffic.chain.length if traffic.chain is not None else length
         return Truth(Verdict.LOST, box=self.name) if length > self.longest else DELIVERED
 
 
@@ -159,6 +167,7 @@ class SmallLink(Box):
 
     mtu: int = 1280
     name: ClassVar[str] = "mtu-1280"
+    states_chains: ClassVar[bool] = True
 
     @property
     def description(self) -> str:

@@ -24,6 +24,11 @@ _LOCATED = {Verdict.LOST, Verdict.REJECTED, Verdict.FIRST_ONLY}
 class Layout(Geometry):
     """A path of boxes, and what is true of a train that goes along it."""
 
+    @cached_property
+    def states_chains(self) -> bool:
+        """Whether it is stated what becomes of chains of extension headers along it."""
+        return self.uplink is None and all(box.states_chains for box in self.boxes)
+
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Truth about a train of this number as asked of socket(), -1 to 263 say, from end to end."""
         traffic = replace(traffic, ip_version=self.ip_version)

@@ -17,6 +17,8 @@ from pytest_hdp.packet._ipv6 import EXTENSION_HEADERS, IPV6_ONLY
 from pytest_hdp.packet._routing import ROUTING
 from pytest_hdp.packet._transports import TRANSPORTS
 from pytest_hdp.packet._tunnels import TUNNELS
+from pytest_hdp.packet.chain import CHAINS, in_front, read_chain
+from pytest_hdp.packet.chain import TRANSPORTS as BEHIND_CHAINS
 from pytest_hdp.packet.family import IPV4, IPV6, family_of, packed
 from pytest_hdp.packet.hdp import DEFAULT_PORT, HEADER_SIZE
 
@@ -38,6 +40,7 @@ __all__ = [
     "run_id_places",
     "unwrap",
     "wrap",
+    "wrap_behind",
 ]
 
 CARRIERS: Mapping[int, Carrier] = MappingProxyType(
@@ -84,6 +87,17 @@ def wrap(
         raise ValueError(f"{len(hdp)} bytes of HDP, or {ports}, do not fit {carrier.message}") from error
 
 
+def wrap_behind(text: str, hdp: bytes, *, source: str, destination: str) -> bytes:
+    """Return the IPv6 payload of what a chain's text says ("dst64/6"): its headers, and HDP in the transport's message.
+
+    Under a transport without a message of its own HDP is bare. ValueError where the text is none of ours.
+    """
+    if (known := read_chain(text)) is None:
+        raise ValueError(f"{text!r} is no chain of extension headers")
+    chain, transport = known
+    return in_front(chain, transport, hdp) + (wrap(transport, hdp, source=source, destination=destination) or hdp)
+
+
 def hdp_offset(protocol: int, family: Family = IPV4) -> int:
     """Return where HDP starts in what `wrap` makes, in bytes behind the IP header; 0 without a carrier."""
     carrier = carriers(family).get(protocol)
@@ -91,8 +105,16 @@ def hdp_offset(protocol: int, family: Family = IPV4) -> int:
 
 
 def run_id_offsets(protocol: int, family: Family) -> tuple[int, ...]:
-    """Return where the run id stands behind the IP header, bare and in this number's carrier."""
-    return RUN_ID_AT, RUN_ID_AT + hdp_offset(protocol, family)
+    """Return where the run id stands behind the IP header, bare, in this number's carrier, and behind chains of it."""
+    usual = RUN_ID_AT, RUN_ID_AT + hdp_offset(protocol, family)
+    return (*usual, *(place for place in _behind_chains(protocol) if place not in usual)) if family is IPV6 else usual
+
+
+def _behind_chains(protocol: int | None = None) -> list[int]:
+    """Where it stands behind chains that begin with this number; None: behind any."""
+    lengths = {chain.length for chain in CHAINS.values() if protocol in {None, chain.numbers[0]}}
+    within = {hdp_offset(each, IPV6) for each in BEHIND_CHAINS}
+    return sorted(RUN_ID_AT + length + place for length in lengths for place in within)
 
 
 @cache
@@ -104,7 +126,8 @@ def run_id_places(family: Family) -> tuple[int, ...]:
     """
     usual = sorted({RUN_ID_AT, *(RUN_ID_AT + carrier.offset for carrier in carriers(family).values())})
     shifted = (place + shift for place in usual for shift in range(-12, 17))
-    return tuple(dict.fromkeys([*usual, *(place for place in shifted if place >= 0)]))
+    behind = _behind_chains() if family is IPV6 else []
+    return tuple(dict.fromkeys([*usual, *behind, *(place for place in shifted if place >= 0)]))
 
 
 def unwrap(protocol: int, ip_payload: bytes) -> bytes | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_hdp.plugin import collection, handover, latency, selection, unmeasured
-from pytest_hdp.plugin.collection import BY_HAND, CAMPAIGN, MARKER, RESULT, SETTINGS
+from pytest_hdp.plugin.collection import BY_HAND, CAMPAIGN, RESULT, SETTINGS
 from pytest_hdp.plugin.fixtures import (
     hdp_campaign,
     hdp_case,
@@ -25,6 +25,8 @@ from pytest_hdp.plugin.fixtures import (
     hdp_route,
     hdp_sender,
 )
+from pytest_hdp.plugin.headers import hdp_without_headers
+from pytest_hdp.plugin.marker import MARKER
 from pytest_hdp.plugin.options import Settings, add_options, read_settings
 from pytest_hdp.plugin.outcome import UnexpectedVerdict
 from pytest_hdp.plugin.together import check_together
@@ -53,6 +55,7 @@ __all__ = [
     "hdp_protocol",
     "hdp_route",
     "hdp_sender",
+    "hdp_without_headers",
 ]
 
 REPORTING: pytest.StashKey[Reporting] = pytest.StashKey()

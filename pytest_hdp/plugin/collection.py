@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.evidence import Train, behind
 from pytest_hdp.judge.path_keys import bare_key, family_in, path_key, wellformed_key
 from pytest_hdp.judge.verdict import Direction, Form
+from pytest_hdp.packet.chain import TRANSPORTS
 from pytest_hdp.packet.family import IPV6
 from pytest_hdp.packet.numbers import parse_protocols
 from pytest_hdp.plugin.boxes import CONTAINMENT, NO_BOX, boxes
+from pytest_hdp.plugin.chains import HEADERS, NO_IPV6, NOT_ASKED, UNSTATED, asked_chains, takes_part
 from pytest_hdp.plugin.ids import case_id, only_route_id, path_id
+from pytest_hdp.plugin.marker import marked
 from pytest_hdp.plugin.options import Settings
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.result import Result
+    from pytest_hdp.lab.topology import LabSpec
     from pytest_hdp.measure.campaign.campaign import Campaign
     from pytest_hdp.plugin.inventory import Target
 
@@ -34,18 +38,6 @@ ONLY_BOXES = "this lab is a box beside its twin: pytest suites/containment asks 
 NO_EYES = "this test needs an agent at the target: give --hdp-agent, or --hdp-lab=NAME instead"
 NO_LAB = "this test needs a path on which nothing has been sent before: give --hdp-lab=NAME, or a second --hdp-source"
 DEFAULT_PROTOCOLS = tuple(range(256))
-MARKER = (
-    "hdp(protocols=None, default=None, form=None, direction='forward', path=None, variant=None, eyes=False, "
-    "needs=False): "
-    "one test for each protocol number. protocols: exactly these (--hdp-protocols can only leave some out); "
-    "default: these unless --hdp-protocols says otherwise; form: 'bare', 'wellformed', 'both' (default: --hdp-form); "
-    "direction: 'forward', 'reverse', 'both'; path: 'loopback', or 'target' for what the command line names; "
-    "variant: a path on which nothing has been sent before, in a lab or from a second --hdp-source: 'unsolicited', "
-    "'second' (a second host behind the NAT), 'first', 'latency'; or 'containment': out of a box; "
-    "eyes=True: only where there is an agent; "
-    "needs=True: the numbers of --hdp-needs, well-formed where they have a form."
-)
-ARGUMENTS = frozenset({"protocols", "default", "form", "direction", "path", "variant", "eyes", "needs"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +46,6 @@ class Case:
 
     path_key: str
     train: Train
-
-
-def marked(node: pytest.Item | Any) -> dict[str, Any]:
-    """The marker's arguments for a test: a closer marker's win over a farther one's (module, class)."""
-    merged: dict[str, Any] = {}
-    for marker in node.iter_markers("hdp"):
-        unknown = marker.kwargs.keys() - ARGUMENTS
-        if marker.args or unknown:
-            what = f"takes no {', '.join(sorted(unknown))}" if unknown else "takes keyword arguments only"
-            raise pytest.Collector.CollectError(f"the marker hdp {what}; it is {MARKER}")
-        merged = {**marker.kwargs, **merged}
-    return merged
 
 
 def generate(metafunc: pytest.Metafunc) -> None:
@@ -80,6 +60,10 @@ def generate(metafunc: pytest.Metafunc) -> None:
         return
     settings = metafunc.config.stash[SETTINGS]
     arguments = marked(metafunc.definition)
+    chosen, module = settings.extension_headers, metafunc.definition.path
+    if arguments.get("variant") == HEADERS and not takes_part(metafunc.config, chosen, module):
+        metafunc.parametrize("hdp_case", [_left_out(NOT_ASKED)], indirect=True)
+        return
     try:
         cases = list(_cases(settings, arguments))
     except ValueError as error:
@@ -132,6 +116,8 @@ def path_keys(settings: Settings, arguments: dict[str, Any]) -> list[str]:
     if variant is None:
         return keys
     emulated = _in_labs(settings, variant)
+    if variant == HEADERS:
+        return emulated or [key for key in keys if family_in(key) is IPV6 and not key.startswith("lab:")]
     again = keys if variant in {"first", "latency"} else [f"{key}#{variant}" for key in keys if settings.second]
     return emulated or again
 
@@ -142,15 +128,28 @@ def _in_labs(settings: Settings, variant: str = "") -> list[str]:
     return [
         path_key(f"lab:{name}{of}", family)
         for name in settings.lab
-        if _has_twin(name) is (variant == CONTAINMENT) and (variant != "second" or _has_second_host(name))
+        if _spec(name).has_twin is (variant == CONTAINMENT)
+        if variant != "second" or _spec(name).layout.second_link is not None
+        if variant != HEADERS or _spec(name).layout.states_chains
         for family in settings.families
+        if variant != HEADERS or family is IPV6
     ]
 
 
 def _cases(settings: Settings, arguments: dict[str, Any]) -> list[Case]:
-    numbers, needs = _numbers(settings, arguments), bool(arguments.get("needs"))
+    numbers = _numbers(settings, arguments)
+    needs = bool(arguments.get("needs")) or arguments.get("variant") == HEADERS
     forms = tuple(Form) if needs else _forms(settings, arguments)
     directions = _directions(str(arguments.get("direction", "forward")))
+    if arguments.get("chains"):
+        return [
+            Case(key, behind(chain, number, direction))
+            for key in path_keys(settings, arguments)
+            for direction in directions
+            if direction is Direction.FORWARD or not _nobody_watches(settings, key)
+            for chain in asked_chains(settings.extension_headers)
+            for number in TRANSPORTS
+        ]
     return [
         Case(_untouched_for(key, form), Train(number, direction, form))
         for key in path_keys(settings, arguments)
@@ -226,24 +225,24 @@ def _untouched_for(key: str, form: Form) -> str:
     return wellformed_key(key) if form is Form.WELLFORMED else key
 
 
-def _has_twin(lab: str) -> bool:
+def _spec(lab: str) -> LabSpec:
     from pytest_hdp.lab.catalogue import make
 
-    return make(lab).has_twin
-
-
-def _has_second_host(lab: str) -> bool:
-    from pytest_hdp.lab.catalogue import make
-
-    return make(lab).layout.second_link is not None
+    return make(lab)
 
 
 def _skipped(settings: Settings, arguments: dict[str, Any]) -> Any:
     """One skip in the place of all tests."""
     watched = any(target.agent is not None for target in settings.targets)
     reason = NO_SECOND_HOST if settings.lab else NO_LAB if watched else NO_EYES if settings.targets else NO_TARGET
-    reason = ONLY_BOXES if settings.lab and all(map(_has_twin, settings.lab)) else reason
+    reason = ONLY_BOXES if settings.lab and all(_spec(name).has_twin for name in settings.lab) else reason
     reason = NO_BOX if arguments.get("variant") == CONTAINMENT else reason
+    if arguments.get("variant") == HEADERS and reason != NO_TARGET:
+        reason = UNSTATED if settings.lab and IPV6 in settings.families else NO_IPV6
+    return _left_out(reason)
+
+
+def _left_out(reason: str) -> Any:
     return pytest.param(None, id="no-target", marks=pytest.mark.skip(reason=reason))
 
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.schedule.engine import Measurement
     from pytest_hdp.plugin.collection import Case
 
-
 UNAVAILABLE = "hdp_unavailable"
 """A property of a test's report: why its path can't be had."""
 
@@ -216,7 +215,8 @@ def hdp_probe(hdp_case: Case, hdp_campaign: Campaign, request: pytest.FixtureReq
 @pytest.fixture
 def hdp_route(request: pytest.FixtureRequest) -> str:
     """The key of this test's path: what it was parametrised with, else the only one there is."""
-    from pytest_hdp.plugin.collection import SETTINGS, marked, path_key_of, path_keys
+    from pytest_hdp.plugin.collection import SETTINGS, path_key_of, path_keys
+    from pytest_hdp.plugin.marker import marked
 
     return path_key_of(request.node) or path_keys(request.config.stash[SETTINGS], marked(request.node))[0]
 

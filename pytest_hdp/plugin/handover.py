@@ -100,7 +100,7 @@ def tests_by_train(session: pytest.Session) -> dict[str, str]:
         if campaign is not None and (case := case_of(item)) is not None:
             train = case.train
             path = asdict(campaign.name(case.path_key))
-            found.setdefault(key_of(path, train.direction, train.form, train.protocol), item.nodeid)
+            found.setdefault(key_of(path, train.direction, train.form, train.protocol, train.chain), item.nodeid)
     return found
 
 

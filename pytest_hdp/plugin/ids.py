@@ -20,9 +20,13 @@ def path_id(key: str) -> str:
 
 def case_id(key: str, train: Train, named: list[bool]) -> str:
     """The id of a train's test. `named`: whether its path, its direction and its form are parts of it."""
-    parts = [*([path_id(key)] if named[0] else []), test_id(train.protocol)]
+    parts = [*([path_id(key)] if named[0] else []), test_id(train.transport)]
+    if train.behind is not None:
+        parts += ["behind", train.behind.name]
     if named[1]:
         parts.append(train.direction)
+    if train.behind is not None:  # all of them are well-formed
+        return "-".join([*parts, *_of_ipv6(key)])
     if named[2] or train.form is Form.WELLFORMED:
         parts.append(train.form)
     return "-".join([*parts, *_of_ipv6(key)])

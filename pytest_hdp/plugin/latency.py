@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_hdp.plugin.collection import SETTINGS, marked
+from pytest_hdp.plugin.collection import SETTINGS
 from pytest_hdp.plugin.latency_beside import measured
+from pytest_hdp.plugin.marker import marked
 from pytest_hdp.report.runfiles import LATENCY
 
 if TYPE_CHECKING:

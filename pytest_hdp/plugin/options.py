@@ -16,6 +16,7 @@ from pytest_hdp.packet.encoding import Encoding
 from pytest_hdp.packet.family import IPV4, Family
 from pytest_hdp.packet.numbers import parse_needs, parse_protocols
 from pytest_hdp.plugin import option_types as values
+from pytest_hdp.plugin.chains import parse_chains
 from pytest_hdp.plugin.inventory import Target
 from pytest_hdp.plugin.vantage_specs import VantageSpec, parse_vantage, parse_vantages
 from pytest_hdp.untrusted.text import safe
@@ -54,6 +55,7 @@ class Settings:
     witness: tuple[VantageSpec, ...] = ()
     allow: tuple[tuple[int, int | None], ...] = ()
     bound: float | None = None
+    extension_headers: tuple[str, ...] | None = None
 
     @property
     def families(self) -> tuple[Family, ...]:
@@ -171,6 +173,13 @@ OPTIONS = (
         "4|6|both",
         "versions of IP (default: the target's; 4 on loopback and in labs)",
         values.ip_version,
+    ),
+    _Option(
+        "extension-headers",
+        "LIST",
+        "over IPv6, also ask what passes behind extension headers: all, or some of hbh, dst, rt, frag, dst64, ... "
+        "(suites/internet/test_extension_headers.py; named by itself, it asks all)",
+        parse_chains,
     ),
     _Option(
         "twin",

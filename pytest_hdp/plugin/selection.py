@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_hdp.plugin.collection import NO_TARGET, SETTINGS, case_of, marked
+from pytest_hdp.packet.family import IPV6
+from pytest_hdp.plugin.chains import NOT_ASKED
+from pytest_hdp.plugin.collection import NO_TARGET, SETTINGS, case_of, skip_reason
+from pytest_hdp.plugin.marker import marked
 
 
 def select(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tests of numbers that --hdp-protocols does not list, and of a suite without a target but one."""
-    items[:] = _needed(config, _one_skip_each(items))
+    items[:] = _needed(config, _asked(config, _one_skip_each(items)))
     wanted = config.stash[SETTINGS].protocols
     if wanted is None:
         return
-    kept = [item for item in items if (case := case_of(item)) is None or case.train.protocol in wanted]
+    kept = [item for item in items if (case := case_of(item)) is None or case.train.transport in wanted]
     if len(kept) < len(items):
         keep = set(map(id, kept))
         config.hook.pytest_deselected(items=[item for item in items if id(item) not in keep])
@@ -31,6 +34,15 @@ def _needed(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
     return [item for item in items if id(item) in asking or item.path.parent not in folders]
+
+
+def _asked(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item]:
+    """Leave out the experiment of extension headers where nobody asked for it; by IPv6 that is told."""
+    left_out = [item for item in items if skip_reason(item) == NOT_ASKED]
+    settings = config.stash[SETTINGS]
+    if left_out and IPV6 in {*settings.families, *(target.family for target in settings.targets)}:
+        config.hook.pytest_deselected(items=left_out)
+    return [item for item in items if item not in left_out] if left_out else items
 
 
 def _one_skip_each(items: list[pytest.Item]) -> list[pytest.Item]:

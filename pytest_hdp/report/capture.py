@@ -25,16 +25,16 @@ _OF_A_TRAIN = frozenset({"probe", "locate", "first packet"})
 _ROLES = {"locate": "looking for the hop"}
 
 
-def key_of(path: Mapping[str, str | None], direction: str, form: str, protocol: int) -> str:
+def key_of(path: Mapping[str, str | None], direction: str, form: str, protocol: int, chain: str = "") -> str:
     """What a result, a test and the packets of one train have in common; `path` as in a record."""
     named = {part: value for part, value in path.items() if part != "vantage" or value is not None}
-    return json.dumps([named, direction, form, protocol], sort_keys=True)
+    return json.dumps([named, direction, form, protocol, chain], sort_keys=True)
 
 
 def train_key(result: Result) -> str:
     """The same, of a result."""
     train = result.judgement.train
-    return key_of(asdict(result.path), train.direction, train.form, train.protocol)
+    return key_of(asdict(result.path), train.direction, train.form, train.protocol, train.chain)
 
 
 def capture(
@@ -92,11 +92,11 @@ class _Said:
 
     def __init__(self, verdicts: Mapping[str, str], tests: Mapping[str, str]) -> None:
         self._verdicts, self._tests = verdicts, tests
-        self._made: dict[tuple[int, str, str, int], tuple[object, str, str, str]] = {}
+        self._made: dict[tuple[int, str, str, int, str], tuple[object, str, str, str]] = {}
 
     def of(self, kept: CapturedPacket) -> str:
         """One line: "pytest-hdp: TEST: delivered, probe, index 17, round 0, protocol 253, forward, bare"."""
-        train = id(kept.path), kept.direction, kept.form, kept.protocol
+        train = id(kept.path), kept.direction, kept.form, kept.protocol, kept.chain
         if (known := self._made.get(train)) is None:
             known = self._made[train] = self._of_train(kept)
         _, test, verdict, ended = known
@@ -107,10 +107,10 @@ class _Said:
 
     def _of_train(self, kept: CapturedPacket) -> tuple[object, str, str, str]:
         """The path, test and verdict with what parts them from the rest, and which train it is."""
-        key = key_of(kept.path, kept.direction, kept.form, kept.protocol)
+        key = key_of(kept.path, kept.direction, kept.form, kept.protocol, kept.chain)
         test = f"{safe(self._tests[key])}: " if key in self._tests else ""
         verdict = f"{safe(self._verdicts[key])}, " if key in self._verdicts else ""
-        return kept.path, test, verdict, f"protocol {kept.protocol}, {kept.direction}, {kept.form}"
+        return kept.path, test, verdict, f"protocol {kept.protocol}, {kept.direction}, {kept.chain or kept.form}"
 
 
 def _role(kept: CapturedPacket) -> str:

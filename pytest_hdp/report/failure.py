@@ -40,7 +40,7 @@ def _refusal(result: Result) -> str:
 
 def _at_sender(result: Result) -> str:
     wire = result.judgement.wire_protocol
-    return f"; as protocol {wire}" if wire not in {None, fields.protocol(result)} else ""
+    return f"; as protocol {wire}" if wire not in {None, result.judgement.train.protocol} else ""
 
 
 def _on_the_way(result: Result) -> str:

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
+from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.explain import icmp_text
 from pytest_hdp.judge.explain import subject as sentence_subject
 from pytest_hdp.judge.result import IcmpCount, PathInfo, Result
 from pytest_hdp.judge.verdict import Containment, Direction, Outcome, Verdict
+from pytest_hdp.packet.chain import CHAINS
+from pytest_hdp.packet.registry import lookup
 from pytest_hdp.untrusted.text import safe
 
 Cell: TypeAlias = tuple[Verdict | Containment, Outcome]
@@ -27,8 +30,14 @@ def word(text: str | None) -> str:
 
 
 def protocol(result: Result) -> int:
-    """Return the protocol number that was asked for."""
-    return result.judgement.train.protocol
+    """Return the protocol number that was asked for: behind extension headers the transport's."""
+    return result.judgement.train.transport
+
+
+def keyword(result: Result) -> str:
+    """Return that number's keyword, harmless to show; "" for none."""
+    train = result.judgement.train
+    return safe(result.keyword) if train.behind is None else lookup(train.transport).keyword
 
 
 def in_header(result: Result) -> bool:
@@ -59,8 +68,8 @@ def observed(result: Result) -> tuple[int, int, int | None, int | None]:
 
 def subject(result: Result) -> str:
     """Return the number with its keyword: "132 (sctp)"."""
-    keyword = safe(result.keyword)
-    return f"{protocol(result)} ({keyword})" if keyword else str(protocol(result))
+    word = keyword(result)
+    return f"{protocol(result)} ({word})" if word else str(protocol(result))
 
 
 def reason(result: Result) -> str:
@@ -118,14 +127,20 @@ def icmp_error(error: IcmpCount) -> str:
 def course(result: Result) -> str:
     """Return "forward, bare" (and "IPv6" where it is)."""
     train = result.judgement.train
-    return f"{train.direction}, {train.form}{', IPv6' if result.ip_version == 6 else ''}"
+    form = train.form if train.behind is None else f"behind {train.behind.words}"
+    return f"{train.direction}, {form}{', IPv6' if result.ip_version == 6 else ''}"
 
 
 def course_key(result: Result) -> tuple[str, ...]:
-    """Return what trains of one course have in common: path, IP version, form and direction."""
+    """Return what trains of one course have in common: path, IP version, form, extension headers and direction."""
     path, train = result.path, result.judgement.train
     where = (path.vantage, path.kind, path.name, path.source, path.target, path.agent)
-    return (*(safe(each) for each in where), str(result.ip_version), train.form, train.direction)
+    return (*(safe(each) for each in where), str(result.ip_version), train.form, _in_order(train), train.direction)
+
+
+def _in_order(train: Train) -> str:
+    """What sorts the chains of extension headers as they are asked, behind all that has none."""
+    return "" if train.behind is None else f"{list(CHAINS).index(train.behind.name):02}"
 
 
 def located_by(result: Result) -> int:

@@ -68,14 +68,15 @@ def _way(result: Result) -> str:
 def _broken(course: Sequence[Result], *, alone: bool) -> str:
     """Return "GRE, ESP lost on the way", or, of many, "only 3 of 255 got through"."""
     broken = [result for result in course if result.verdict not in THROUGH | OPEN]
-    form = course[0].judgement.train.form
-    shape = "" if alone or form is Form.BARE else f" {form}"
+    train = course[0].judgement.train
+    shape = "" if alone or train.form is Form.BARE else f" {train.form}"
+    shape = shape if train.behind is None else f" behind {train.behind.words}"
     if len(broken) > FEW:
         through = sum(result.verdict in THROUGH for result in course)
         return f"{f'only {through}' if through else 'none'} of {len(course)} got through{shape}"
     verdicts = {result.verdict for result in broken}
     fate = _FATES.get(verdicts.pop(), "stopped") if len(verdicts) == 1 else "stopped"
-    names = ", ".join(safe(result.keyword) or str(fields.protocol(result)) for result in broken)
+    names = ", ".join(fields.keyword(result) or str(fields.protocol(result)) for result in broken)
     return f"{names} {fate}{shape} on the way"
 
 

@@ -82,7 +82,7 @@ def _row(result: Result) -> tuple[object, ...]:
     received += f", {often(count)}" if (count := times(result)) else ""
     return (
         fields.protocol(result),
-        safe(result.keyword) or NOTHING,
+        fields.keyword(result) or NOTHING,
         words(fields.finding(result)),
         place,
         _seen_source(result) if delivered else NOTHING,

@@ -61,7 +61,8 @@ def trains(version: int = 4) -> tuple[Train, ...]:
 def truth_of(spec: LabSpec, train: Train) -> Truth:
     """Reverse trains follow forward ones of the same number and form, so they are answers."""
     asked = train.direction is Direction.REVERSE
-    return spec.expected(train.protocol, train.direction, train.form, Traffic(path_specs.SIZE, solicited=asked))
+    traffic = Traffic(path_specs.SIZE, solicited=asked, chain=train.behind)
+    return spec.expected(train.protocol, train.direction, train.form, traffic)
 
 
 def faults(train: Train, truth: Truth, judgement: Judgement) -> Iterable[str]:
@@ -118,7 +119,7 @@ def measure(spec: LabSpec, seed: int, chosen: tuple[Train, ...]) -> Comparison:
     for train, judgement in judgements.items():
         truth = truth_of(spec, train)
         found.counts[truth.verdict, judgement.verdict] += 1
-        where = f"{spec.name}, seed {seed}, {train.protocol} {train.direction} {train.form}"
+        where = f"{spec.name}, seed {seed}, {train.protocol} {train.direction} {train.chain or train.form}"
         found.wrong.extend(f"{where}: {fault}" for fault in faults(train, truth, judgement))
     return found
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pytest_hdp.plugin import collection
+from pytest_hdp.plugin import marker
 from pytest_hdp.plugin.hints import own_address, unknown_variables
 
 SWEEP = "import pytest\n\n@pytest.mark.hdp(default='40-60')\ndef test_sweep(hdp_probe): hdp_probe.check()\n"
@@ -124,13 +124,13 @@ def test_nothing_is_as_expected_where_nothing_was_expected(project, profile, sai
 def test_markers_and_the_documentation_name_the_same_arguments(project):
     from pathlib import Path
 
-    arguments = collection.ARGUMENTS
-    signature = re.match(r"hdp\((.*?)\): ", collection.MARKER)
+    arguments = marker.ARGUMENTS
+    signature = re.match(r"hdp\((.*?)\): ", marker.MARKER)
     assert {each.partition("=")[0].strip() for each in signature[1].split(",")} == arguments
     for argument in arguments:
-        assert re.search(rf"\b{argument}(:|=True:) ", collection.MARKER.partition("): ")[2]), argument
+        assert re.search(rf"\b{argument}(:|=True:) ", marker.MARKER.partition("): ")[2]), argument
     text = (Path(__file__).parents[2] / "docs" / "writing-tests.md").read_text(encoding="utf-8")
     table = text.partition("| argument of the marker |")[2].partition("\n\n")[0]
     assert set(re.findall(r"^\| `(\w+)=", table, re.MULTILINE)) == arguments
     project.write(test_sweep=SWEEP)
-    assert f"@pytest.mark.{collection.MARKER}" in project.run("--markers").stdout.str()
+    assert f"@pytest.mark.{marker.MARKER}" in project.run("--markers").stdout.str()

@@ -6,7 +6,7 @@ import platform
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, NoReturn
 
 from pytest_hdp.judge.expectations.assess import Expectation, Profile, for_system
@@ -50,6 +50,7 @@ _NEVER_PASS = frozenset(
 )
 LOOPBACK = "loopback"
 FIRST_PACKET = "first"
+HEADERS = "headers"
 LATENCY = "latency"
 
 
@@ -151,31 +152,29 @@ def in_lab(
         key, name, lambda: _lab_path(lab_spec, name, default.seed), default, privilege="emulated", reach=may_emulate
     )
     unsolicited, first, latency = (_variant(lab_spec, usual, each) for each in (UNSOLICITED, FIRST_PACKET, LATENCY))
-    second = _variant(lab_spec, usual, SECOND_HOST)
+    second, headers = _variant(lab_spec, usual, SECOND_HOST), _variant(lab_spec, usual, HEADERS)
     second = replace(second, open=lambda: _second_path(lab_spec, second.name, default))
     asked_in_both_forms = (usual, replace(usual, key=wellformed_key(usual.key)))
     unsolicited_in_both = (unsolicited, replace(unsolicited, key=wellformed_key(unsolicited.key)))
     if not expect_truth:
-        every = (*asked_in_both_forms, *unsolicited_in_both, first, second, latency)
+        every = (*asked_in_both_forms, *unsolicited_in_both, first, second, latency, headers)
         return [with_profile(spec, profile) for spec in every]
     told = f"the truth of {lab_spec.name}"
     known = _Known(lab_spec.name, cache(lab_spec.layout.expected))
+    answered, unasked = (partial(_truth, known, solicited=each) for each in (True, False))
     return [
         *(
             replace(
                 spec,
                 expects=told,
-                expect=lambda train, seen: _truth(known, train, seen, solicited=True),
+                expect=answered,
                 expect_nat=lambda train, seen: _nat_truth(known, train, seen),
             )
             for spec in asked_in_both_forms
         ),
-        replace(first, expects=told, expect=lambda train, seen: _truth(known, train, seen, solicited=True)),
+        *(replace(spec, expects=told, expect=answered) for spec in (first, headers)),
         latency,
-        *(
-            replace(spec, expects=told, expect=lambda train, seen: _truth(known, train, seen, solicited=False))
-            for spec in unsolicited_in_both
-        ),
+        *(replace(spec, expects=told, expect=unasked) for spec in unsolicited_in_both),
         replace(second, expects=told, expect=lambda train, seen: _second_truth(known, train, seen)),
     ]
 
@@ -277,7 +276,8 @@ def _truth(known: _Known, train: Train, seen: Verdict, *, solicited: bool) -> Ex
 
     if not 0 <= train.protocol < 256:
         return None
-    truth = known.expected(train.protocol, train.direction, train.form, Traffic(size=SIZE, solicited=solicited))
+    traffic = Traffic(size=SIZE, solicited=solicited, chain=train.behind)
+    truth = known.expected(train.protocol, train.direction, train.form, traffic)
     verdict = seen if seen in truth.also and seen is not Verdict.INCONCLUSIVE else truth.verdict
     return Expectation((train.protocol,), verdict, errno=truth.errno, reason=f"lab {known.name}: {truth.box or 'path'}")
 

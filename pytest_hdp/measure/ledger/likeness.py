@@ -111,7 +111,8 @@ def _carrier_alike(train: Train, sent: bytes, payload: bytes, start: int) -> boo
     if payload[:start] == sent[:start]:
         return True
     before, after = bytearray(sent[:start]), bytearray(payload[:start])
-    for first, end in _REWRITTEN.get(train.protocol, ()):
-        before[first:end] = after[first:end] = bytes(end - first)
-    reply = _ECHO_REPLIES.get(train.protocol)
-    return before == after and (reply is None or payload[0] in {reply, sent[0]})
+    at = train.behind.length if train.behind is not None else 0
+    for first, end in _REWRITTEN.get(train.transport, ()):
+        before[at + first : at + end] = after[at + first : at + end] = bytes(end - first)
+    reply = _ECHO_REPLIES.get(train.transport)
+    return before == after and (reply is None or payload[at] in {reply, sent[at]})

@@ -75,7 +75,7 @@ class SentProbe:
     icmp: list[IcmpReport] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
     under: int | None = None
-    _told: tuple[tuple[str | None, tuple[int, ...]], Probe] | None = None
+    _told: tuple[tuple[str | int | None, ...], Probe] | None = None
 
     def keep(self, copies: list[Arrival], copy: Arrival) -> None:
         """Add a copy to those seen at one place, if there are not too many; the first genuine one always."""
@@ -87,9 +87,9 @@ class SentProbe:
         kept: tuple[Sized, ...] = (
             self.left, self.arrived, self.delivered, self.carried, self.icmp, self.replies,
         )  # fmt: skip
-        counts = tuple(map(len, kept))
-        if self._told is None or self._told[0] != (self.errno, counts):  # a far end refuses what was handed over, later
-            self._told = (self.errno, counts), evidence_of(self)
+        known = self.errno, self.under, *map(len, kept)  # a far end refuses what was handed over, later
+        if self._told is None or self._told[0] != known:
+            self._told = known, evidence_of(self)
         return self._told[1]
 
     @property
@@ -165,6 +165,7 @@ def evidence_of(entry: SentProbe) -> Probe:
         carried=tuple(copy.protocol for copy in entry.carried),
         icmp=tuple(entry.icmp),
         replies=tuple(entry.replies),
+        under=entry.under,
     )
 
 

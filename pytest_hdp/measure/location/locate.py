@@ -210,7 +210,7 @@ class Locator:
         sender = self.path.sender_end(self.direction)
         probes = {}
         for train in trains:
-            handle = self.path.sender(self.direction, train.protocol)
+            handle = self.path.sender(self.direction, train.protocol, train.form)
             if isinstance(handle, int) and self._may_send(train):
                 sender.station.set_ttl(handle, ttl)
                 to = self._own.get(train, self._address)
@@ -220,8 +220,8 @@ class Locator:
 
     def _may_send(self, train: Train) -> bool:
         """Whether a packet can and may go where a train's go: what is not sent must not be taken for silence."""
-        if not isinstance(self.path.sender(self.direction, train.protocol), int):
-            return False  # no socket whose TTL could be set: number 0 over IPv6 leaves by a header of our own
+        if not isinstance(self.path.sender(self.direction, train.protocol, train.form), int):
+            return False  # bare 0 over IPv6: no socket sends it
         confirmed = self.path.confirmed
         to = self._own.get(train, self._address)
         return self.path.sender_end(self.direction) is self.path.near or confirmed.free(to) or confirmed.left > 0

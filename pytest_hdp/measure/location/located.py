@@ -84,9 +84,10 @@ class GroupTracker:
 
     @staticmethod
     def group_of(judgement: Judgement) -> object:
-        """What trains have in common that probably die at one place: direction, verdict, form and ICMP answer."""
+        """What trains have in common that probably die at one place: direction, verdict, form, headers, ICMP answer."""
         train = judgement.train
-        return train.direction, judgement.verdict, train.form, _answers(judgement)
+        headers = train.behind.name if train.behind is not None else ""
+        return train.direction, judgement.verdict, train.form, headers, _answers(judgement)
 
     def wants(self, judgement: Judgement, *, every: bool, apart: bool = False) -> bool:
         """Whether one more of this one's group is to climb, and count it then.
@@ -94,7 +95,7 @@ class GroupTracker:
         Who rejects says so to each; silence and loss may have many places. `apart`: all climb where two are known.
         """
         group = self.group_of(judgement)
-        few = TOLD if judgement.verdict is Verdict.REJECTED else FEW
+        few = TOLD if judgement.verdict is Verdict.REJECTED or judgement.train.chain else FEW
         wanted = every or self._climbed[group] < few or (apart and len(self._places(group)) > 1)
         self._climbed[group] += wanted
         return wanted
@@ -194,13 +195,13 @@ def located(judgement: Judgement, found: TraceResult, *, hidden: bool = False, o
     `others`: so many more climbed in its place, all to one end.
     """
     own, (last, beyond) = found.train == judgement.train, _not_before_who_rejected(judgement, found)
-    climb = Climb(found.rungs) if own else Climb(by=found.train.protocol)
+    climb = Climb(found.rungs) if own else Climb(by=found.train.transport)
     judgement = replace(judgement, hops=found.hops, climb=climb)
     hidden = (hidden and judgement.nat.state != "translated") or _unreadable(found.train)
     said = _ending(judgement, found, last, beyond, hidden=hidden)
     if said is None:
         return judgement
-    probed = "" if own else probed_with(found.train.protocol, others)
+    probed = "" if own else probed_with(found.train.transport, others)
     sentence = f"{judgement.explanation.rstrip('.')}; {said}{probed}."
     if not own:
         return replace(judgement, explanation=sentence)

@@ -43,7 +43,7 @@ class CapturedPacket:
 
     `path`: as in a result's record. `address`, `interface`: the tap's. `role`: what it was sent for ("probe", "locate",
     "first packet", "control", "by hand"). `icmp`: it is an ICMP error about such a packet. `index`, `round`, `protocol`
-    (as asked for), `direction`, `form`: of the packet that it is or is about. `changed`: what is not as it was sent.
+    (as asked for), `direction`, `form`, `chain`: of the packet that it is or is about. `changed`: what is not as sent.
     """
 
     path: dict[str, str | None]
@@ -61,6 +61,7 @@ class CapturedPacket:
     direction: str
     form: str
     changed: str | None
+    chain: str = ""
 
 
 @dataclass(slots=True)
@@ -211,6 +212,7 @@ class Watcher:
             direction=train.direction.value,
             form=train.form.value,
             changed=changed,
+            chain=train.chain,
         )
 
 

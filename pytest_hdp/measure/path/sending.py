@@ -41,6 +41,9 @@ def balanced(hdp: bytes) -> bytes:
 def build_payload(path: OpenPath, train: Train, hdp: bytes, address: str) -> bytes:
     """The IP payload of a train's packet to an address: HDP by itself, or inside the carrier of its number."""
     wrapped = None
+    if train.chain:
+        source = path.sender_end(train.direction).address
+        return carrier.wrap_behind(train.chain, hdp, source=source, destination=address)
     if train.form is Form.WELLFORMED:
         source = path.sender_end(train.direction).address
         wrapped = carrier.wrap(train.protocol & 255, hdp, source=source, destination=address) or balanced(hdp)

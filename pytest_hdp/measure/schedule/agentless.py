@@ -71,7 +71,7 @@ class Agentless:
         """Measure all of it."""
         know = self.know
         know.open_sockets()
-        if kinds := replying({train.protocol for train in know.plan.trains if train.form is Form.WELLFORMED}):
+        if kinds := replying({train.transport for train in know.plan.trains if train.form is Form.WELLFORMED}):
             near, answers = know.path.near, bpf.answers(know.path.name.target, kinds, USUAL_PORTS.source_port)
             know.path.watch(near, near.station.tap(None, answers, know.path.buffer), Observer(near, "answers"))
         yield from greet_unwatched(know)

@@ -10,10 +10,12 @@ from pytest_hdp.packet.replies import REPLYING, reply_to
 from pytest_hdp.packet.view import view
 
 if TYPE_CHECKING:
+    from pytest_hdp.judge.evidence import Train
     from pytest_hdp.measure.ledger.ledger import Ledger
-    from pytest_hdp.measure.ledger.probes import SentProbe
+    from pytest_hdp.measure.ledger.probes import Arrival, SentProbe
     from pytest_hdp.packet.view import PacketView
 
+_ECHO_HEADER = 8
 MOST_REPLIES = 8  # kept of one probe
 BY_TAG, BY_NUMBER = "our tag", "a number that only our packet told"
 
@@ -29,17 +31,30 @@ def read_answer(ledger: Ledger, time: int, packet: PacketView | None, target: st
     found = ledger.probe(time, packet, "")
     if found is not None:
         entry, copy = found
-        asked = packet.is_echo_reply and packet.protocol == entry.train.protocol and entry.train.form is Form.WELLFORMED
-        if not (asked and copy.genuine and packet.payload[1:2] == b"\0"):
+        asked = (
+            packet.is_echo_reply and packet.protocol == entry.train.transport and entry.train.form is Form.WELLFORMED
+        )
+        if not (asked and _brings_back(entry, copy) and packet.payload[1:2] == b"\0"):
             return None
         return entry, Reply(time, packet.source, packet.hop_limit, f"an {packet.family.icmp_name} echo reply", BY_TAG)
     for train, entries in ledger.trains.items():
-        if train.protocol == packet.protocol and train.form is Form.WELLFORMED:
+        if train.transport == packet.protocol and train.form is Form.WELLFORMED:
             for entry in reversed(entries):
-                told = reply_to(packet.protocol, entry.data, packet.payload)
+                told = reply_to(packet.protocol, entry.data[_length_before(train) :], packet.payload)
                 if told is not None:
                     return entry, Reply(time, packet.source, packet.hop_limit, f"a {told}", BY_NUMBER)
     return None
+
+
+def _length_before(train: Train) -> int:
+    """Bytes of the extension headers before what is answered: no answer has them."""
+    return train.behind.length if train.behind is not None else 0
+
+
+def _brings_back(entry: SentProbe, copy: Arrival) -> bool:
+    """Whether an echo reply holds all that the request did, behind the headers of either."""
+    at = _length_before(entry.train)
+    return copy.genuine if not at else copy.packet.payload[_ECHO_HEADER:] == entry.data[at + _ECHO_HEADER :]
 
 
 def file_answer(ledger: Ledger, time: int, data: bytes, target: str) -> bool:

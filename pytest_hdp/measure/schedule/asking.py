@@ -248,7 +248,7 @@ class Asking:
         return self._by_stack(entry) if self._stack_speaks else by_word_of(self.know.path.name.target, entry)
 
     def _by_stack(self, entry: SentProbe) -> bool:
-        datagram = entry.train.protocol in WITH_A_PORT and self.references.firewall_says_port
+        datagram = entry.train.transport in WITH_A_PORT and self.references.firewall_says_port
         return not datagram and by_stack_of(self.know.path.name.target, entry)
 
     def ask_references(self) -> Waiting[None]:

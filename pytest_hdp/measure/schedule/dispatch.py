@@ -12,6 +12,7 @@ from pytest_hdp.packet.view import view
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_hdp.judge.evidence import Train
     from pytest_hdp.measure.control.control import Control
     from pytest_hdp.measure.ledger.ledger import Ledger
     from pytest_hdp.measure.ledger.probes import Arrival, SentProbe
@@ -54,8 +55,9 @@ def _keep(path: OpenPath, control: Control, found: tuple[SentProbe, Arrival], ey
     elif is_reply(entry, copy.packet):
         return
     elif eye.kind == "socket":
-        if receiving and behind_extension(entry, eye.protocol):
-            entry.under = eye.protocol
+        inside = numbers_inside(entry.train)
+        if receiving and eye.protocol in inside:
+            entry.under = eye.protocol if eye.protocol == inside[-1] else entry.under
         elif receiving:
             entry.keep(entry.delivered, copy)
     elif outgoing and eye.end is path.sender_end(direction):
@@ -70,10 +72,11 @@ def _keep(path: OpenPath, control: Control, found: tuple[SentProbe, Arrival], ey
             path.came_back(entry.index)
 
 
-def behind_extension(entry: SentProbe, number: int | None) -> bool:
-    """Whether a socket got what was behind the extension header that was sent: its number is the inner one."""
-    train = entry.train
-    return number == INNER_PROTOCOL and train.form is Form.WELLFORMED and train.protocol in EXTENSION_HEADERS
+def numbers_inside(train: Train) -> tuple[int, ...]:
+    """The numbers behind a train's first extension header: their sockets get what is behind it, each by itself."""
+    if train.form is not Form.WELLFORMED or train.protocol not in EXTENSION_HEADERS:
+        return ()
+    return (INNER_PROTOCOL,) if train.behind is None else (*train.behind.numbers[1:], train.transport)
 
 
 def _is_error(

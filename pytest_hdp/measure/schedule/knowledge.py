@@ -23,7 +23,7 @@ from pytest_hdp.measure.ledger.ledger import Ledger
 from pytest_hdp.measure.location.located import worth_locating
 from pytest_hdp.measure.path.sending import hears, send_probe
 from pytest_hdp.measure.path.traffic import on_the_wire
-from pytest_hdp.measure.schedule.dispatch import file_observation
+from pytest_hdp.measure.schedule.dispatch import file_observation, numbers_inside
 from pytest_hdp.packet.encoding import encode
 
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ class Knowledge:
         """Open every socket before anything is sent; what socket() refuses is settled by that."""
         self.path.open_ahead(self.plan.trains)
         for train in self.plan.trains:
-            self.path.listener(train.direction, train.protocol)
+            for number in {train.protocol, *numbers_inside(train)[-1:]}:
+                self.path.listener(train.direction, number)
         for train in self.plan.trains:
             if isinstance(self.path.sender(train.direction, train.protocol, train.form), str):
                 self.settled[train] = self.judge(train, more_rounds=False)

@@ -42,7 +42,7 @@ def came_back(entry: SentProbe, own: str) -> bool:
 
 def by_stack_of(target: str, entry: SentProbe) -> bool:
     """Whether the target's own stack answered: protocol unreachable, or port unreachable to a datagram."""
-    told = {Meaning.PROTOCOL, Meaning.PORT} if entry.train.protocol in WITH_A_PORT else {Meaning.PROTOCOL}
+    told = {Meaning.PROTOCOL, Meaning.PORT} if entry.train.transport in WITH_A_PORT else {Meaning.PROTOCOL}
     return any(each.authenticated and each.source == target and each.meaning in told for each in entry.icmp)
 
 

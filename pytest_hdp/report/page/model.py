@@ -160,7 +160,7 @@ def _train(result: Result, found: list[hops.Row], texts: dict[str, int]) -> dict
     probes, hop, wire = traces(judgement.probes), judgement.last_hop, judgement.wire_protocol
     made: dict[str, Any] = {
         "p": fields.protocol(result),
-        "k": safe(result.keyword),
+        "k": fields.keyword(result),
         "v": fields.finding(result),
         "o": result.outcome,
         "x": texts.setdefault(fields.reason(result), len(texts)),
@@ -168,7 +168,7 @@ def _train(result: Result, found: list[hops.Row], texts: dict[str, int]) -> dict
         "place": words(judgement.place),
         "n": list(fields.observed(result)),
         "errno": fields.word(judgement.errno),
-        "wire": wire if wire != fields.protocol(result) else None,
+        "wire": wire if wire != judgement.train.protocol else None,
         "control": [judgement.control_delivered, judgement.control_sent],
         "bound": fields.word(judgement.bound),
         "changed": ", ".join(map(safe, judgement.modified)),

@@ -48,7 +48,7 @@ solicited earlier_run
 """
 
 ADDITIVE = ["expected_errno", "expected_wire_protocol", "moved", "changed_to", "transport_checksum"]
-ADDITIVE += ["flow_label", "extension_headers", "read_as"]
+ADDITIVE += ["flow_label", "extension_headers", "read_as", "delivered_under", "chain"]
 ADDITIVE += ["sent_to", "control_sent_to"]
 ADDED = [*ADDITIVE, "hops", "tool", "budget_spent", "shared_limit"]
 ADDED += ["containment", "containment_eye", "twin", "climb", "probes", "made"]
@@ -64,7 +64,7 @@ def written_schema() -> str:
 
 counts = st.integers(0, 2**40)
 texts = st.text(max_size=40)
-trains = st.builds(Train, st.integers(-5, 70000), st.sampled_from(Direction), st.sampled_from(Form))
+trains = st.builds(Train, st.integers(-5, 70000), st.sampled_from(Direction), st.sampled_from(Form), texts)
 octets = st.integers(0, 255)
 icmp_counts = st.lists(
     st.builds(IcmpCount, texts, octets, octets, st.integers(1, 10**6), st.booleans(), st.none() | counts), max_size=3
@@ -95,6 +95,7 @@ judgements = st.builds(
     flow_label=st.none() | st.integers(0, 0xFFFFF),
     extension_headers=st.lists(st.integers(0, 255), max_size=3).map(tuple),
     read_as=st.none() | st.builds(ReadAs, counts, st.integers(0, 255)),
+    delivered_under=st.none() | st.integers(0, 255),
     sent_to=st.none() | texts,
     control_sent_to=st.none() | texts,
     last_hop=st.none() | st.builds(Hop, st.integers(1, 255), texts),
@@ -198,8 +199,10 @@ def test_a_probe_keeps_when_each_eye_saw_it_first() -> None:
 @given(results)
 def test_fields_their_order_and_the_schema(result: Result) -> None:
     record = to_record(result)
-    held = {name: getattr(result, name, getattr(result.judgement, name, None)) for name in (*ADDITIVE, "tool", "made")}
-    stated = [name for name, value in held.items() if value not in (None, ())]
+    holders = (result, result.judgement, result.judgement.train)
+    names = (*ADDITIVE, "tool", "made")
+    held = {name: next((getattr(each, name) for each in holders if hasattr(each, name)), None) for name in names}
+    stated = [name for name, value in held.items() if value not in (None, (), "")]
     assert list(record) == [*FIELDS.split(), *stated]
     VALIDATOR.validate(record)
 
@@ -225,10 +228,10 @@ SAMPLE = to_record(
         "run", "2026-11-23T05:00:00Z", PathInfo("lab", "home-nat", "192.0.2.1", "198.51.100.2", None, "paris"),
         4, "GRE",
         Judgement(
-            Train(47), Verdict.REJECTED, Place.HOP, "why", final=True,
+            Train(47, chain="dst64/6"), Verdict.REJECTED, Place.HOP, "why", final=True,
             icmp=(IcmpCount("100.64.0.1", 3, 13, 1, True),), last_hop=Hop(2, "100.64.0.1"), modified=("payload",),
             moved=4, changed_to=17, transport_checksum="stale",
-            flow_label=0x12345, extension_headers=(43,), read_as=ReadAs(1320, 1),
+            flow_label=0x12345, extension_headers=(43,), read_as=ReadAs(1320, 1), delivered_under=6,
             sent_to="203.0.113.12", control_sent_to="203.0.113.11",
         ),
         Verdict.DELIVERED, Outcome.FAILED, LatencyUs(1.0, 2.0, 3.0),

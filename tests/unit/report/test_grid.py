@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from pytest_hdp.judge.evidence import behind
 from pytest_hdp.judge.result import PathInfo, Result
 from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.packet.chain import CHAINS
 from pytest_hdp.report.grid import grid, grids
 from pytest_hdp.report.lines import text_of
 
@@ -112,3 +114,28 @@ def test_hostile_strings_draw_harmlessly(hostile_result: Result):
         lines = drawn([hostile_result], unicode=unicode)
         assert all(line.isprintable() or not line for line in lines)
         assert unicode or all(line.isascii() for line in lines)
+
+
+def behind_headers(record: Any, chain: str, transport: int, *said: str) -> Result:
+    made = record(60, *said, form="wellformed", ip_version=6)
+    train = behind(CHAINS[chain], transport)
+    return replace(made, judgement=replace(made.judgement, train=train))
+
+
+def test_what_passes_behind_extension_headers_is_one_table(record: Any):
+    asked = [(chain, number) for chain in ("dst8", "hbh8-dst8-rt8-frag8", "hbh8") for number in (253, 6, 17)]
+    lost = ("lost", "failed")
+    run = [behind_headers(record, *each, *(lost if each == ("dst8", 17) else ())) for each in asked]
+    assert drawn([*run, record(6, ip_version=6)], width=80, unicode=False) == [
+        "lab home-nat, 192.0.2.2 -> 198.51.100.2, forward, bare, IPv6",
+        "          0 1 2 3 4 5 6 7 8 9 a b c d e f",
+        "0x0_   0              .",
+        ". 1 delivered",
+        "",
+        "lab home-nat, 192.0.2.2 -> 198.51.100.2, forward, behind extension headers, IPv6",
+        "                       6  17 253",
+        "hbh8                   .   .   .",
+        "dst8                   .   L   .",
+        "hbh8-dst8-rt8-frag8    .   .   .",
+        "L 1 lost (FAILED)   . 8 delivered",
+    ]

@@ -1,0 +1,88 @@
+"""The experiment of extension headers takes part where it is asked for, and moves nothing elsewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pytest_hdp.packet.chain import CHAINS
+from pytest_hdp.plugin.chains import NO_IPV6, UNSTATED, parse_chains
+
+SUITE = Path(__file__).parents[2] / "suites/internet/test_extension_headers.py"
+OTHER = "import pytest\n\n@pytest.mark.hdp(path='target', default='253')\ndef test_it(hdp_probe): hdp_probe.check()\n"
+V6 = ("--hdp-lab=transparent", "--hdp-ip-version=6")
+
+
+@pytest.fixture
+def collected(project):
+    project.write(test_extension_headers=SUITE.read_text(encoding="utf-8"), test_other=OTHER)
+
+    def collect(*arguments):
+        printed = project.run("--collect-only", "-q", *arguments).stdout.str()
+        return re.findall(r"::(\S+)", printed), printed
+
+    return collect
+
+
+def test_in_a_run_of_all_by_ipv4_nothing_moves(collected):
+    ids, printed = collected("--hdp-lab=transparent")
+    assert ids == ["test_it[p253-experimental-1]"]
+    assert "deselected" not in printed
+
+
+def test_in_a_run_of_all_by_ipv6_it_is_left_out_and_that_is_told(collected):
+    ids, printed = collected(*V6)
+    assert ids == ["test_it[p253-experimental-1-v6]"]
+    assert "2 deselected" in printed
+
+
+def test_named_it_asks_all_chains_both_ways_beside_controls(collected):
+    ids, _ = collected(*V6, "test_extension_headers.py")
+    assert len(ids) == 2 * 4 * (1 + len(CHAINS))
+    assert "test_behind_headers[p006-tcp-behind-dst64-forward-v6]" in ids
+    assert "test_without_headers[p006-tcp-reverse-wellformed-v6]" in ids
+
+
+def test_its_option_chooses_chains(collected):
+    ids, _ = collected(*V6, "--hdp-extension-headers=dst8,frag")
+    assert {each.partition("behind-")[2].partition("-")[0] for each in ids if "behind-" in each} == {"dst8", "frag8"}
+
+
+def test_numbers_are_those_of_the_transports(collected):
+    ids, _ = collected(*V6, "--hdp-extension-headers=all", "--hdp-protocols=17")
+    assert {each.partition("[")[2].partition("-")[0] for each in ids if "behind" in each} == {"p017"}
+
+
+def test_without_an_agent_one_way_only(collected):
+    ids, _ = collected("--hdp-target=2001:db8::2", "test_extension_headers.py")
+    assert len(ids) == 4 * (1 + len(CHAINS))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("--hdp-lab=transparent",), NO_IPV6),
+        (("--hdp-target=192.0.2.2",), NO_IPV6),
+        (("--hdp-lab=home-nat", "--hdp-ip-version=6"), UNSTATED),
+    ],
+)
+def test_where_nothing_can_be_asked_it_says_why(project, arguments, why):
+    project.write(test_extension_headers=SUITE.read_text(encoding="utf-8"))
+    printed = project.run("-rs", *arguments, "test_extension_headers.py").stdout.str()
+    assert " ".join(why.split()) in " ".join(printed.split())
+    assert "2 skipped" in printed
+
+
+def test_a_list_is_read_in_the_order_of_the_experiment():
+    assert parse_chains("frag, dst8,hbh8-dst8") == ("dst8", "frag8", "hbh8-dst8")
+    assert parse_chains("all") == tuple(CHAINS)
+
+
+@pytest.mark.parametrize("text", ["", "dst65", "dst,", "60", "dst-64", "all dst"])
+def test_a_wrong_word_is_one_line_and_nothing_is_sent(project, text):
+    done = project.run(f"--hdp-extension-headers={text}", *V6)
+    assert done.ret == 4
+    said = [line for line in done.stderr.lines if line.startswith("ERROR")]
+    assert len(said) == 1
+    assert "--hdp-extension-headers: " in said[0]
+    assert "hbh, dst, rt, frag" in said[0]
