@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 MOST_PROBES = 60
 """Of one train on the page; the rest are only counted."""
 _WIDE = 1_000_000
+HEADERS = frozenset({0, 43, 44, 50, 51, 60, 135, 139, 140, 253, 254})
+"""Numbers that are extension headers to IPv6 (IANA, IPv6 Extension Header Types): framed in its grids."""
 _FAMILIES: dict[str, str] = {
     Verdict.REFUSED_AT_SOCKET: "sender1",
     Verdict.REFUSED_AT_SEND: "sender2",
@@ -131,7 +133,7 @@ def _surprises(groups: Sequence[Sequence[Result]]) -> list[dict[str, Any]]:
 def _course(group: Sequence[Result], found: list[hops.Row], texts: dict[str, int]) -> dict[str, Any]:
     first, drawn = group[0], picture_of(group)
     path, direction = first.path, first.judgement.train.direction
-    return {
+    return _framed(group) | {
         "path": fields.path_title(path),
         "key": safe([safe(each) for each in (path.kind, path.name, path.source, path.target, path.agent)]),
         "course": fields.course(first),
@@ -146,6 +148,13 @@ def _course(group: Sequence[Result], found: list[hops.Row], texts: dict[str, int
         "hops": found,
         "trains": [_train(result, found, texts) for result in group],
     }
+
+
+def _framed(group: Sequence[Result]) -> dict[str, list[int]]:
+    """Return which numbers of a course are extension headers, if any may be: by IPv4 none is."""
+    plain = [each for each in group if each.ip_version == 6 and each.judgement.train.behind is None]
+    numbers = sorted(HEADERS & set(map(fields.protocol, plain)))
+    return {"framed": numbers} if numbers else {}
 
 
 def _control(group: Sequence[Result]) -> tuple[int, int]:

@@ -197,7 +197,7 @@
   function cellOf(number, train) {
     const look = looks(train);
     const link = make("a", {
-      class: `cell ${look.family}${train.o === "failed" ? " failed" : ""}`,
+      class: `cell ${look.family}${train.o === "failed" ? " failed" : ""}${(data.courses[number].framed || []).includes(train.p) ? " framed" : ""}`,
       href: `#t${number}-${train.p}`, tabindex: "-1", "aria-label": `${named(train)}: ${noted(look)}`,
     }, look.letter);
     cells.push({ link, train });
@@ -238,6 +238,7 @@
       }
       box.append(list);
     }
+    if (course.framed) box.append(make("p", { class: "soft framed-note" }, "Framed numbers are headers to IPv6: bare, their bytes are no valid one."));
     walk(box, links);
     return box;
   }
