@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from pytest_hdp.vantage.places import can_open_raw, can_unshare
 
 from pytest_hdp.judge.evidence import Train, behind
 from pytest_hdp.judge.verdict import Direction, Form, Verdict
 from pytest_hdp.lab import catalogue
 from pytest_hdp.packet.chain import CHAINS, TRANSPORTS
+from pytest_hdp.vantage.points import can_open_raw, can_unshare
 
 _spec = importlib.util.spec_from_file_location("truth", Path(__file__).with_name("truth.py"))
 truth = sys.modules.get("truth") or importlib.util.module_from_spec(_spec)
