@@ -1,4 +1,4 @@
-"""What a judgement says in detail: the source address, ICMP errors, hops and how they were found, a limit, times."""
+"""What a judgement says in detail, and the range of each field: address, ICMP errors, hops, a limit, times."""
 
 from __future__ import annotations
 

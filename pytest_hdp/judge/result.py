@@ -1,4 +1,4 @@
-"""A judgement, and the result record that is written, compared and shown.
+"""A judgement, and the result record that is written, compared and shown: its fields, and the range of each.
 
 The annotations say how a result is written as a line of `results.jsonl`, and how strictly it is read (`record`).
 """
@@ -131,7 +131,7 @@ class Judgement:
     ttl: Annotated[
         Octet | None,
         SINCE,
-        About("on arrival: at the receiver, or, where nobody watches, by the target's quotes; may be missing"),
+        About("on arrival: at the receiver, or, without an agent, by the target's quotes; may be missing"),
     ] = None
     changed: Annotated[
         tuple[str, ...],
@@ -180,7 +180,7 @@ class Judgement:
     flow_label: Annotated[
         Annotated[int, Whole(0, 0xFFFFF)] | None,
         LeftOut(),
-        About("over IPv6, on arrival at the receiver: all leave with label 0; missing where nobody watches"),
+        About("over IPv6, on arrival at the receiver: all leave with label 0; missing without an agent"),
     ] = None
     extension_headers: Annotated[
         tuple[Octet, ...],

@@ -113,7 +113,7 @@ class _Reader:
             own_name=name,
             at=where,
             masquerades=self.parameter(table.get("translates", False), "bool", f"{place}: translates"),
-            told=self.text(table, "description", f"{name}: rules of one's own", place),
+            told=self.text(table, "description", f"{name}: custom rules", place),
             own_rules=self.rules(table, place),
             settings=tuple(sysctls.items()),
             statements=tuple(self.statement(each, name, f"{place}: expect") for each in expectations),

@@ -36,7 +36,7 @@ class OwnBox(Box):
     own_name: str = "own"
     at: Where = Where.ROUTER
     masquerades: bool = False
-    told: str = "rules of one's own"
+    told: str = "custom rules"
     own_rules: str = ""
     settings: tuple[tuple[str, object], ...] = ()
     statements: tuple[Statement, ...] = ()

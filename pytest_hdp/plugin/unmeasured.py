@@ -1,4 +1,4 @@
-"""Which paths of a run could not be measured, or hardly, and why: nothing measured is not green.
+"""Exit status 4: which paths of a run could not be measured, or hardly, and why. Nothing measured is not green.
 
 A path counts if a test that was run is about it. The test's report says what it showed, also across xdist's processes.
 """
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_hdp.judge.alike import alike
+from pytest_hdp.judge.not_measured import not_measured
 from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.plugin.collection import RESULT, SETTINGS, asked_of
 from pytest_hdp.plugin.vantage_points import vantage_of_report
@@ -53,7 +54,7 @@ def unmeasured(sights: Iterable[Sight]) -> tuple[str, ...]:
     for path, seen in alike(sights, lambda sight: sight.path).items():
         decisive = [sight for sight in seen if sight.trains] or seen
         if not any(sight.measured for sight in decisive):
-            lines.append(f"{path} could not be measured: {_why(decisive)}")
+            lines.append(not_measured(path, _why(decisive)))
         else:
             lines += _hardly(path, decisive)
     return tuple(lines)
@@ -65,7 +66,7 @@ def _hardly(path: str, sights: Iterable[Sight]) -> list[str]:
         open_ = [sight for sight in seen if sight.trains and not sight.measured]
         if len(open_) >= OUTAGE and 2 * len(open_) > len(seen):
             trains = f"{len(open_)} of {len(seen)} trains, {course}, are inconclusive"
-            said.append(f"{path} could hardly be measured: {trains}; {open_[0].why}")
+            said.append(not_measured(path, f"{trains}; {open_[0].why}", hardly=True))
     return said
 
 

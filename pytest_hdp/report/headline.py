@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.alike import alike
+from pytest_hdp.judge.not_measured import path_of
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Verdict
 from pytest_hdp.report import fields
 from pytest_hdp.report.path_picture import picture_of
@@ -19,8 +20,6 @@ SEVERAL = 3
 FEW = 6
 """So many numbers have names in a headline."""
 THROUGH = frozenset({Verdict.DELIVERED, Verdict.REACHED})
-COULD = " could "
-"""Between a path's name and what could not be done with it, in the line of one that was not measured."""
 OPEN = frozenset({Verdict.SILENT, Verdict.INCONCLUSIVE})
 _FATES: dict[str, str] = {Verdict.LOST: "lost", Verdict.REJECTED: "rejected", Verdict.MODIFIED: "changed"}
 _TO_DO: dict[str, str] = {
@@ -89,9 +88,8 @@ def _name(result: Result) -> str:
 def missing(unmeasured: Iterable[str]) -> str:
     """Return what a headline adds of the lines of paths that could not be measured: "h2, h7 not measured", or ""."""
     ways: dict[str, dict[str, None]] = {"not": {}, "hardly": {}}
-    for line in unmeasured:
-        name, _, said = line.partition(COULD)
-        ways["hardly" if said.startswith("hardly") else "not"][name] = None
+    for name, hardly in map(path_of, unmeasured):
+        ways["hardly" if hardly else "not"][name] = None
     told = [
         f"{', '.join(names) if len(names) <= SEVERAL else f'{len(names)} paths'} {how} measured"
         for how, names in ways.items()

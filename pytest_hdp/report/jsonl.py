@@ -1,4 +1,4 @@
-"""`results.jsonl`: one result record a line, written as they come, read back in whatever state it is."""
+"""`results.jsonl`: one result record a line, written as they come, read back in whatever state it is: cut off, too."""
 
 from __future__ import annotations
 

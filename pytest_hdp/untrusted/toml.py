@@ -1,4 +1,4 @@
-"""TOML that somebody wrote by hand: what is wrong with it is told in one line, with the number of the line."""
+"""TOML that somebody wrote by hand, a profile say: what is wrong is told in one line, with the number of the line."""
 
 from __future__ import annotations
 

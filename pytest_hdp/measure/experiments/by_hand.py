@@ -50,7 +50,7 @@ class Listener:
     def __init__(self, path: OpenPath, protocol: int, encoding: Encoding = Encoding.PLAIN) -> None:
         end = path.receiver_end(Direction.FORWARD)
         if end is None:
-            raise ValueError("a listener needs eyes at the target: give --hdp-agent")
+            raise ValueError("a listener needs an agent at the target: give --hdp-agent")
         self.protocol = protocol
         self.encoding = encoding
         self._path = path

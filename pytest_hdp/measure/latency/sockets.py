@@ -219,7 +219,7 @@ class LatencyEnds:
 
     def __init__(self, path: OpenPath, wanted: tuple[Kind, ...], *, apart: bool) -> None:
         if path.far is None:
-            raise ValueError("a latency needs eyes at the far end: give --hdp-agent")
+            raise ValueError("a latency needs an agent at the far end: give --hdp-agent")
         self.path = path
         self.kinds = wanted
         self.flows = FLOWS if path.routed else 1

@@ -1,4 +1,4 @@
-"""Which trains climb to find where they died, whom they stand for, and what that adds to a judgement.
+"""Which numbers climb together to find where they died, whom they stand for, and what that adds to a judgement.
 
 More than one of each group climbs, and all of it where these die at different places, as far as there is time. What
 was not asked is not claimed: of the others it is said what became of those that were.

@@ -1,4 +1,4 @@
-"""The pace at which a target sends ICMP errors, measured by what it answered and what it did not. No I/O, no clock.
+"""The pace at which a silent target is asked: how often it sends ICMP errors, by its answers. No I/O, no clock.
 
 A stock Linux host earns one error a second for each peer and saves up six (icmp_ratelimit, icmp(7)); others earn ten or
 a thousand. To ask in vain costs nothing of it. So: after k answers since the bucket was empty, the time that one takes

@@ -67,7 +67,7 @@ MEANINGS: dict[str, str] = {
     Verdict.MODIFIED: "it arrived with bytes changed that nobody may change",
     Verdict.DELIVERED: "it arrived as sent",
     Verdict.REACHED: "the target itself answered",
-    Verdict.SILENT: "no answer came back, and nobody watches at the far end",
+    Verdict.SILENT: "no reply came back, and there is no agent at the target",
     Verdict.INCONCLUSIVE: "the measurement could not tell",
     Containment.CONTAINED: "it stayed in the box, while what its twin sent came",
     Containment.LEAKED: "it was seen outside the box, and may not leave it",

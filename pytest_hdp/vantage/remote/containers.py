@@ -1,4 +1,4 @@
-"""A container as a far host: `docker=NAME`, `podman=NAME`, `lxc=NAME`, and why no agent can be had in it."""
+"""A container as a far host: `docker=NAME`, `podman=NAME`, `lxc=NAME`, and why it refuses an agent."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def test_show_names_a_box_of_ones_own_once(tmp_path, capsys):
     lab = tmp_path / "office.toml"
     lab.write_text('[[box]]\nkind = "nftables"\nname = "office-firewall"\n')
     assert hdp("show", str(lab)) == 0
-    assert "    # office-firewall: rules of one's own" in capsys.readouterr().out.splitlines()
+    assert "    # office-firewall: custom rules" in capsys.readouterr().out.splitlines()
 
 
 @pytest.mark.parametrize(
