@@ -256,7 +256,8 @@ class Circumstances:
     bridge before its port: what was seen there has not left yet.
     `momentary`: kinds of ICMP errors of which it is in doubt that they tell of this number.
     `least_share`: the delivery probability above which a train is that gets through, at 95 %. `shared`: what nearly all
-    trains lost in the same place.
+    trains lost in the same place. `echo_ttls`: those that the target's echo replies had when they came, where nobody
+    watches it.
     """
 
     control: tuple[RoundControl, ...]
@@ -273,3 +274,4 @@ class Circumstances:
     firewall_says_port: bool = False
     inner: frozenset[str] = frozenset()
     momentary: frozenset[Kind] = frozenset()
+    echo_ttls: frozenset[int] = frozenset()

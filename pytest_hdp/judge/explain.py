@@ -207,6 +207,16 @@ def replies_text(facts: Facts) -> str:
     return f"replied to {len(replied)} of {len(facts.accepted)} with {plain(kind)}, which holds {plain(proof)}"
 
 
+def nearer_text(facts: Facts) -> str:
+    """Return what came in the target's name, and that it need not be the target's."""
+    replies = {reply.ttl for probe in facts.accepted for reply in probe.replies}
+    theirs, echoes = (" and ".join(map(str, sorted(ttls))) for ttls in (replies, facts.circumstances.echo_ttls))
+    return (
+        f"{receiver(facts)} {replies_text(facts)}, and that came with TTL {theirs}, its echoes with {echoes}: from "
+        "another distance, so that a firewall on the way may have sent it in its name"
+    )
+
+
 def arrival_text(facts: Facts) -> str:
     """Return what the target's quotes show of the way there: "; its TTL was 62 there: 2 routers on the way"."""
     said = ""

@@ -41,6 +41,9 @@ GOOD_FAITH = {"source", "destination", "ttl", "dscp", "ecn", "identification", "
 """Header fields that routers and translators rewrite for a living; a change there is reported and is no harm."""
 
 
+USUAL_TTLS = (64, 128, 255)
+"""With which systems send."""
+
 _SENDING_ORDER = attrgetter("index")
 _ICMP_ORDER = attrgetter("source", "type", "code", "time")
 
@@ -153,6 +156,16 @@ class Facts:
         return max(1, len(rounds) - self.circumstances.minimum_count + 1)
 
     @cached_property
+    def replied_nearer(self) -> bool:
+        """Whether all replies came from another distance than the target's echoes: another may have sent them.
+
+        A firewall that rejects TCP with a reset does so in the target's name (REJECT --reject-with tcp-reset).
+        """
+        distances = set(map(_distance, self.circumstances.echo_ttls))
+        replies = [reply for probe in self.probes for reply in probe.replies]
+        return bool(replies and distances) and distances.isdisjoint(_distance(reply.ttl) for reply in replies)
+
+    @cached_property
     def target_errors(self) -> list[tuple[Probe, IcmpReport]]:
         """Without an agent: the authenticated "protocol (or port) unreachable" that the target's own stack sends.
 
@@ -244,6 +257,11 @@ class Facts:
             last = probe.arrived or probe.delivered
         copies = last or probe.arrived
         return Fate(probe, last, copies, self.intact(copies))
+
+
+def _distance(ttl: int) -> int:
+    """How many routers a packet has passed, if it began with one of the usual TTLs."""
+    return next(usual for usual in USUAL_TTLS if ttl <= usual) - ttl
 
 
 def one_per_round(trials: Iterable[Trial]) -> tuple[Trial, ...]:

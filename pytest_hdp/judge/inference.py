@@ -210,6 +210,8 @@ def obstacle(facts: Facts) -> tuple[str, bool]:
 
 def _unanswered(facts: Facts) -> tuple[str, bool]:
     """Without an agent."""
+    if facts.replied_nearer:
+        return explain.nearer_text(facts), True
     if facts.ambiguous:
         return explain.either_text(facts), True
     if facts.rejections:

@@ -216,7 +216,7 @@ def delivered(facts: Facts) -> Finding | None:
 
 def reached(facts: Facts) -> Finding | None:
     """12: the target itself answered; or it was seen at the target's interface, with no eye at its socket."""
-    if facts.replied:
+    if facts.replied and not facts.replied_nearer:
         said = f"{explain.receiver(facts)} {explain.replies_text(facts)}"
         return Finding(Verdict.REACHED, Place.TARGET, said + explain.arrival_text(facts))
     if facts.target_errors:
@@ -234,7 +234,7 @@ def silent(facts: Facts) -> Finding | None:
     asked = [p for p in facts.accepted if p.round in facts.counting_rounds]
     if facts.circumstances.eyes.left:
         asked = [p for p in asked if p.left]
-    if facts.has_agent or facts.rejections or not asked or facts.circumstances.agent_gone:
+    if facts.has_agent or facts.rejections or facts.replied_nearer or not asked or facts.circumstances.agent_gone:
         return None
     said = (
         f"{explain.counted(len(facts.accepted), 'probe')} got no reply{explain.unproven_text(facts)} while the control "

@@ -85,6 +85,26 @@ def test_a_stock_target_is_asked_at_its_own_pace():
     assert "protocol unreachable" in found[253].explanation
 
 
+@dataclass(frozen=True, slots=True)
+class Resetting(Box):
+    """A router that rejects TCP with a reset, in the target's name."""
+
+    name: ClassVar[str] = "resetting"
+    description: ClassVar[str] = "rejects TCP with a reset"
+
+    @property
+    def rules(self):
+        return filter_chain("forward", 'iifname "inside" ip protocol tcp reject with tcp reset')
+
+
+def test_a_router_that_resets_in_the_targets_name_is_not_the_target():
+    found = measure((Router(), Resetting(), Router(), Router()), [6], QUICK, form=Form.WELLFORMED)[6]
+    assert found.verdict is Verdict.INCONCLUSIVE, found.explanation
+    assert "its echoes with 60: from another distance" in found.explanation
+    found = measure((Router(), Router()), [6], QUICK, form=Form.WELLFORMED)[6]
+    assert found.verdict is Verdict.REACHED, found.explanation
+
+
 def test_a_silent_drop_on_the_path_is_silent_and_the_last_hop_is_told():
     found = measure("allowlist", [47, 50, 253], QUICK)
     assert set(verdicts(found).values()) == {Verdict.SILENT}

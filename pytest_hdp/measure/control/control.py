@@ -191,6 +191,7 @@ class Control:
         outgoing, icmp = kind == PACKET_OUTGOING, packet.family
         if entry.protocol == icmp.icmp and entry.start and packet.payload[0] != icmp.echo_request:
             if packet.is_echo_reply and not outgoing and eye.end is self.path.sender_end(entry.direction):
+                entry.reply_ttl = packet.hop_limit
                 self.note_reply(entry, when)
         elif outgoing and eye.end is self.path.sender_end(entry.direction):
             entry.left_at = entry.left_at or when

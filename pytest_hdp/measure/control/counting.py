@@ -45,6 +45,7 @@ class ControlEntry:
     arrived_at: int = 0
     delivered_at: int = 0
     replied_at: int = 0
+    reply_ttl: int = 0
     expired_at: str | None = None
     error: tuple[str, int, int] | None = None
     left_by: list[tuple[int, str]] = field(default_factory=list)

@@ -90,7 +90,8 @@ class Alone:
     """Whether a crowd shares a limit, of `rate` packets a second, `burst` at once; both are no higher than it is.
 
     `most`: packets a second that it lets through at most, inf where nobody knows.
-    `undecided`: much speaks for a limit, or nothing against it, and not enough to tell.
+    `undecided`: much speaks for a limit, or nothing against it, and not enough to tell, as where rests brought what had
+    never come, and more of them did not.
     """
 
     def __init__(self, know: Knowledge, direction: Direction) -> None:
@@ -142,12 +143,15 @@ class Alone:
     def _rested(self, send: Send, hear: Callable[[], Waiting[None]]) -> Waiting[bool]:
         """Whether they do, by what comes through after rests."""
         crowd, kept = self.crowd, self._order_is_kept
+        living = len(crowd.living)
         failures, faster = 0, 1.0
-        chance = 1.0
+        chance, least, could = 1.0, 1.0, False
         for tries in range(MOST_RESTS):
             failures += not (yield from self._recover(send, hear))
-            # of what never comes, some may have taken what a limit had let others have
-            if failures >= (FAILURES if len(crowd.living) < len(crowd.members) else OF_LIVING):
+            # of what never comes, some may have taken what a limit had let others have, the more so if it came before
+            fruitful = tries + 1 - failures
+            if failures >= (FAILURES + fruitful if len(crowd.living) < len(crowd.members) else OF_LIVING):
+                could = fruitful > 0 and least > OPEN
                 break
             chance, least = crowd.order()
             if chance > CHANCE and tries == 0 and crowd.are_different_numbers():
@@ -158,7 +162,9 @@ class Alone:
                 break
             if self._all_passed or (chance > DOUBT and tries >= RESTS - 1):
                 break
-        self.undecided = CHANCE < chance <= OPEN or self.know.path.gone is not None
+        # where delays mix up the order, it tells that what the sweep lost each time comes after rests
+        could = could or (not kept and len(crowd.living) - living >= LEAST)
+        self.undecided = CHANCE < chance <= OPEN or could or self.know.path.gone is not None
         return chance <= CHANCE
 
     def left_open(self) -> list[Judgement]:

@@ -24,12 +24,13 @@ LEFT = Sighting(1, 47, True, SOURCE, TARGET, 64)
 SENT = Probe(1, 0, 1, left=(LEFT,))
 
 
-def judged(*probes: Probe, train: Train = TRAIN, firewall: bool = False):
+def judged(*probes: Probe, train: Train = TRAIN, firewall: bool = False, echoes: frozenset[int] = frozenset()):
     circumstances = Circumstances(
         control=tuple(RoundControl(probe.round, 1, 1, 1) for probe in probes),
         eyes=Observers(arrived=False, delivered=False),
         names={"source": SOURCE, "target": TARGET, "sender_interface": "eth0"},
         firewall_says_port=firewall,
+        echo_ttls=echoes,
     )
     return judge(TrainEvidence(train, probes=probes), circumstances)
 
@@ -56,6 +57,24 @@ def error(source: str = TARGET, kind: int = 3, code: int = 2, **more) -> Probe:
 def test_only_the_target_itself_is_reached(probe, verdict, place):
     found = judged(probe)
     assert (found.verdict, found.place) == (verdict, place)
+
+
+@pytest.mark.parametrize(
+    ("ttl", "echoes", "verdict"),
+    [
+        (61, {61}, Verdict.REACHED),
+        (61, {252}, Verdict.REACHED),  # 64 and 255 less three routers each: some stacks begin with two
+        (61, {125, 62}, Verdict.REACHED),  # on one of the ways
+        (63, set(), Verdict.REACHED),  # it answers no echo: nothing speaks against it
+        (63, {61}, Verdict.INCONCLUSIVE),
+        (63, {252}, Verdict.INCONCLUSIVE),
+    ],
+)
+def test_a_reset_from_another_distance_than_the_targets_echoes_may_be_a_firewalls(ttl, echoes, verdict):
+    probe = replace(SENT, replies=(Reply(2, TARGET, ttl, "a TCP RST", "our number"),))
+    found = judged(probe, echoes=frozenset(echoes))
+    assert found.verdict is verdict
+    assert ("may have sent it in its name" in found.explanation) is (verdict is Verdict.INCONCLUSIVE)
 
 
 @pytest.mark.parametrize(
