@@ -67,12 +67,12 @@ def address(text: str) -> str:
 
 def any_address(text: str) -> str:
     """A numeric address of either version of IP."""
-    from pytest_hdp.packet.family import canonical
+    from pytest_hdp.vantage.names import addresses_of, numeric
 
-    if ":" not in text:
+    if ":" not in text and not addresses_of(text):
         return address(text)
     try:
-        return canonical(text)
+        return numeric(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from pytest_hdp.judge.expectations.assess import Profile, ProfileError, builtin, builtin_names, load_profile
 from pytest_hdp.judge.verdict import Form
 from pytest_hdp.packet.encoding import Encoding
-from pytest_hdp.packet.family import IPV4, IPV6, Family, canonical
+from pytest_hdp.packet.family import IPV4, IPV6, Family
 from pytest_hdp.packet.numbers import parse_protocols
 from pytest_hdp.plugin.inventory import Parsers, Target, from_file
 from pytest_hdp.plugin.vantage_specs import VantageSpec, parse_vantage
 from pytest_hdp.report.files import make_folder, open_folder
+from pytest_hdp.vantage.names import numeric
 
 
 def addresses(text: str) -> tuple[str, ...]:
@@ -22,7 +23,7 @@ def addresses(text: str) -> tuple[str, ...]:
 
 def address(text: str) -> str:
     """One numeric address, of one host, as RFC 5952 writes it."""
-    return canonical(text)
+    return numeric(text)
 
 
 def sources(text: str) -> tuple[VantageSpec, ...]:

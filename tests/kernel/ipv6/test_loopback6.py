@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,15 +23,21 @@ NORMAL = {
 
 
 @pytest.fixture
+def run_in_mounts(run):
+    """As `run`, with mounts of its own."""
+    return partial(run, flags="-rnm")
+
+
+@pytest.fixture
 def run(tmp_path, monkeypatch):
     """Runs pytest where only loopback is up. Returns exit status, what was printed, and the records by version."""
     for variable in [name for name in os.environ if name.startswith(("HDP_", "PYTEST_"))]:
         monkeypatch.delenv(variable)
 
-    def start(*arguments, before="", environment=()):
+    def start(*arguments, before="", environment=(), flags="-rn"):
         report = tmp_path / "report"
         script = f'ip link set lo up && {before or "true"} && exec "$@"'
-        command = ["unshare", "-rn", "sh", "-c", script, "sh", sys.executable, "-mpytest", "-pno:cacheprovider"]
+        command = ["unshare", flags, "sh", "-c", script, "sh", sys.executable, "-mpytest", "-pno:cacheprovider"]
         command += ["-pno:hypothesispytest", f"--hdp-report={report}", *arguments]
         told = dict(os.environ) | dict(environment)
         done = subprocess.run(command, cwd=TOP, capture_output=True, text=True, timeout=300, check=False, env=told)
@@ -116,6 +123,23 @@ def test_what_is_missing_is_said_in_one_line(run, arguments, says):
     status, printed, found = run("suites/internet/test_sweep.py", *arguments)
     assert (status, found) == (4, {4: {}, 6: {}})
     assert says in printed
+    assert "Traceback" not in printed
+
+
+HOSTS = """
+printf '%s\\n' '2001:db8::2 Example.net other # third' '192.0.2.2 example.net' 'nonsense example.net' \
+  '2001:db8::2 example.net' > /tmp/hosts.$$ && mount --bind /tmp/hosts.$$ /etc/hosts && rm /tmp/hosts.$$
+"""
+
+
+@pytest.mark.parametrize("name", ["example.net", "EXAMPLE.NET"])
+def test_of_a_host_name_the_addresses_are_listed_and_nobody_is_asked(run_in_mounts, name):
+    """By the host's own list of hosts: in a namespace without a way out a name server could not be asked either."""
+    status, printed, found = run_in_mounts(
+        "suites/internet/test_sweep.py", f"--hdp-target={name}", before=HOSTS.strip()
+    )
+    assert (status, found) == (4, {4: {}, 6: {}}), printed
+    assert f"--hdp-target: {name} is 2001:db8::2 and 192.0.2.2: name the one you mean" in printed
     assert "Traceback" not in printed
 
 

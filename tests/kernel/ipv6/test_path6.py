@@ -188,11 +188,11 @@ END
 """
 
 
-def test_what_has_no_socket_to_climb_with_is_lost_without_a_place(run):
+def test_options_for_hops_climb_in_a_header_of_our_own(run):
     _, printed, records = run(SWEEP, *ENDS, "--hdp-form=wellformed", "--hdp-protocols=0,59", before=NO_OPTIONS)
     verdicts = {number: records[number, "forward"]["verdict"] for number in (0, 59)}
     assert verdicts == {0: "lost", 59: "delivered"}, printed
-    assert records[0, "forward"]["last_hop"] is None
+    assert records[0, "forward"]["last_hop"] == {"ttl": 2, "address": SECOND}
 
 
 def test_a_stock_target_answers_what_is_well_formed(run):
