@@ -7,7 +7,7 @@ that the others may have been what disturbed it, is measured by its own test onc
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -42,8 +42,17 @@ def measured(item: pytest.Item, key: str, plan: Callable[[OpenPath], LatencyPlan
         _try_together(campaign, [key, *_to_come(item)], plan, tried)
     if (found := tried.pop(wanted, None)) is not None:
         return (found,)
-    with Comparison(path, wanted[1]) as comparison:
+    with _turn(campaign, path), Comparison(path, wanted[1]) as comparison:
         return tuple(comparison.run(direction) for direction in comparison.directions)
+
+
+def _turn(campaign: Campaign, path: OpenPath) -> AbstractContextManager[None]:
+    """Wait for other processes' experiments over this host's interfaces; a lab has its own."""
+    if campaign.share is None or not path.routed or path.lab is not None:
+        return nullcontext()
+    from pytest_hdp.measure.campaign.measured_once import one_at_a_time
+
+    return one_at_a_time(campaign.share, "latency")
 
 
 def _try_together(campaign: Campaign, keys: list[str], plan: Callable[[OpenPath], LatencyPlan], tried: Any) -> None:

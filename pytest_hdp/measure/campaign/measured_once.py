@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,23 @@ def finished(folder: Path) -> Iterator[dict[str, Any]]:
     """The records of everything that any process has measured to its end in this folder."""
     for done in sorted(folder.glob("*.json")):
         yield from json.loads(done.read_text(encoding="utf-8"))
+
+
+@contextmanager
+def one_at_a_time(folder: Path, what: str) -> Iterator[None]:
+    """Wait until no other process of the run does this: flock(2) lets go of it, however a process ends.
+
+    Where there is no room for the lock, nobody waits.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / f"{what}.lock").open("w")
+    except OSError:
+        yield
+        return
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def measured_once(folder: Path, key: str, measure: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
