@@ -142,7 +142,9 @@ def _send_all(
 
 def _explained(name: str) -> str:
     number = getattr(errno, name, None)
-    words = "a local firewall rule does that" if name == "EPERM" else os.strerror(number) if number else ""
+    words = (
+        "a local firewall rule or IPsec policy does that" if name == "EPERM" else os.strerror(number) if number else ""
+    )
     return f"{name} ({words})" if words else name
 
 

@@ -53,7 +53,7 @@ def refused_at_send(facts: Facts) -> Finding | None:
         return None
     errnos = Counter(p.errno for p in refused)
     errno = min(errnos, key=lambda e: (-errnos[e], e or ""))
-    why = ": the sender's local firewall drops it on output" if errno == "EPERM" else ""
+    why = ": the sender's local firewall or IPsec policy drops it on output" if errno == "EPERM" else ""
     said = f"sendto() refused {len(refused)} of {tried} with {explain.errnos_text(refused)}{why}"
     if facts.accepted:
         said += f"; of the {len(facts.accepted)} it took: {explain.journey_text(facts)}"

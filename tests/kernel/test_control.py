@@ -87,7 +87,7 @@ def test_the_senders_own_firewall_may_refuse_the_control(run: Run) -> None:
     assert verdicts(records) == {(17, "forward"): "refused_at_send", (47, "forward"): "lost"}, printed
     assert status == 1
     assert "no path" not in printed
-    assert "sendto() refused UDP with EPERM (the sender's local firewall drops it on output)" in printed
+    assert "sendto() refused UDP with EPERM (the sender's local firewall or IPsec policy drops it on output)" in printed
     assert "ICMP echoes did, 10 of 10" in printed
     assert "since sendto() refused the control's UDP with EPERM" in records[47, "forward"]["explanation"]
 

@@ -211,7 +211,7 @@ def test_refusals_say_which_number_where_and_why(bench):
         "-1 (out-of-range): refused at socket: EINVAL (Invalid argument)",
         "0 (hopopt): refused at socket: EPROTONOSUPPORT (Protocol not supported)",
         "249 (unassigned): 1 sent, 15 bytes of HDP",
-        "250 (unassigned): refused at send: EPERM (a local firewall rule does that)",
+        "250 (unassigned): refused at send: EPERM (a local firewall rule or IPsec policy does that)",
         "256 (out-of-range): 1 sent (the field has 8 bits: as 0), 15 bytes of HDP",
         "263 (out-of-range): refused at socket: EINVAL (Invalid argument)",
     ]

@@ -87,22 +87,30 @@ def test_a_target_that_does_not_lead_to_the_agent_is_4_with_the_reason(run):
     assert said in " ".join(printed.split())
 
 
-def test_an_agent_need_not_own_the_address_that_leads_to_it(run):
-    """A floating address, a published port: a translator puts another destination on."""
-    before = """
+FLOATING = """
     ip -n router addr add 192.0.2.80/32 dev rc
     ip netns exec router nft -f - <<'END'
 table ip n { chain c { type nat hook prerouting priority -100; ip daddr 192.0.2.80 dnat to 198.51.100.2; }; }
 END
     """
+"""A floating address, a published port: a translator puts another destination on."""
+
+
+def test_an_agent_need_not_own_the_address_that_leads_to_it(run):
     arguments = ("--hdp-target=192.0.2.80", "--hdp-protocols=47,50,253,254", "-rs")
-    status, printed, records = run(SWEEP, *ENDS[:2], *arguments, before=before)
+    status, printed, records = run(SWEEP, *ENDS[:2], *arguments, before=FLOATING)
     assert status == 1, printed
     found = {key: record["verdict"] for key, record in records.items() if record["verdict"] != "delivered"}
     # GRE of an unknown version, which bare HDP is, the kernel gives no other destination (nf_nat_proto.c)
     assert found == {(47, "forward"): "lost", (50, "forward"): "rejected"}, printed
     assert len(records) == 8
     assert records[253, "forward"]["path"]["target"] == "192.0.2.80"
+
+
+def test_a_translator_that_speaks_in_the_targets_name_is_not_the_targets_hop(run):
+    control = "suites/internet/test_control.py"
+    _, printed, _ = run(control, *ENDS[:2], "--hdp-target=192.0.2.80", before=FLOATING)
+    assert "path to 192.0.2.80: 192.0.2.80 (a router in its name) - 192.0.2.80, 2 hops" in " ".join(printed.split())
 
 
 def test_no_path_is_said_once_and_accuses_nobody(run):

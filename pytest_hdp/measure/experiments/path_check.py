@@ -67,7 +67,7 @@ class Tried:
 
     @property
     def _refusal(self) -> str:
-        whose = " (the sender's local firewall drops it on output)" if self.errno == "EPERM" else ""
+        whose = " (the sender's local firewall or IPsec policy drops it on output)" if self.errno == "EPERM" else ""
         return f"sendto() refused UDP with {self.errno}{whose}"
 
 

@@ -12,6 +12,7 @@ from pytest_hdp.packet.view import view
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
+    from pytest_hdp.measure.location.ttl_rung import Rung
     from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.measure.path.open_path import OpenPath
     from pytest_hdp.vantage.station import Observation
@@ -34,10 +35,18 @@ def hops(path: OpenPath, timeout: float, *, echo: bool = False, stand_in: Train 
         drive(path, locator.climb((), *where, timeout))
     finally:
         path.subscribers.remove(file_observation)
-    found = [path.name.target if rung.control_arrived else rung.control_answered_by() for rung in locator.rungs]
+    found = [_router_at(rung, path.name.target) for rung in locator.rungs]
     while found and found[-1] is None:
         found.pop()
     return found
+
+
+def _router_at(rung: Rung, target: str) -> str | None:
+    """Who is there: a translator lets a TTL expire in the target's name, which is not there yet."""
+    if rung.control_arrived:
+        return target
+    router = rung.control_answered_by()
+    return f"{router} (a router in its name)" if router == target else router
 
 
 def format_hops(target: str, found: list[str | None]) -> str:

@@ -107,10 +107,8 @@ class Locator:
     def _goes_on_alone(self) -> bool:
         """Whether a higher TTL may show one more hop of the control's."""
         rung = self.rungs[-1]
-        if rung.control_arrived or rung.control_answered_by() == self._receiver_address():
-            return False
-        if rung.attempts[-1].control is None:
-            return False  # none can be sent
+        if rung.control_arrived or rung.attempts[-1].control is None:
+            return False  # or none can be sent
         return len(self.rungs) < ALONE_GIVES_UP or any(
             each.control_answered_by() is not None for each in self.rungs[-ALONE_GIVES_UP:]
         )

@@ -155,7 +155,7 @@ EXAMPLES = {
     "refused at send, agent soon gone": Example(
         "E", V.INCONCLUSIVE, UNKNOWN, options={"agent_gone": "ssh ended", "minimum_count": 5}, says=("too few to tell",)
     ),
-    "send": Example("EEE", V.REFUSED_AT_SEND, P.SENDER_SEND, says=("3 of 3 with EPERM", "local firewall")),
+    "send": Example("EEE", V.REFUSED_AT_SEND, P.SENDER_SEND, says=("3 of 3 with EPERM", "firewall or IPsec policy")),
     "send, too big": Example("MMM", V.REFUSED_AT_SEND, P.SENDER_SEND, says=("EMSGSIZE",)),
     "send, before the minimum": Example(
         "E", V.REFUSED_AT_SEND, P.SENDER_SEND, final=False, more=True, options={"minimum_count": 3}
