@@ -31,7 +31,7 @@ from pytest_hdp.measure.schedule.engine import Measurement
 from pytest_hdp.measure.schedule.meeting import Unconfirmed
 from pytest_hdp.packet.ip import build_ipv4
 from pytest_hdp.vantage.netns.socket_pool import Opener
-from pytest_hdp.vantage.remote import launcher as shipping
+from pytest_hdp.vantage.remote import launcher
 from pytest_hdp.vantage.remote.client import RemoteStation
 from pytest_hdp.vantage.remote.launcher import Terms
 from pytest_hdp.vantage.station import Station
@@ -74,8 +74,8 @@ def path_through(request, stack: ExitStack) -> Callable[[LabSpec], tuple[Lab, Op
         enter = [f"--net=/proc/{os.getpid()}/fd/{space.descriptor}"]
         if space.keeper.private:
             enter = [f"--user=/proc/{space.keeper.pid}/ns/user", "--preserve-credentials", *enter]
-        command = ["nsenter", *enter, *shipping.loader(sys.executable)]
-        return stack.enter_context(shipping.start(command, "the agent", Terms()))
+        command = ["nsenter", *enter, *launcher.loader(sys.executable)]
+        return stack.enter_context(launcher.start(command, "the agent", Terms()))
 
     return opened
 

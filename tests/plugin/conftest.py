@@ -5,12 +5,15 @@ import pkgutil
 import re
 import socket
 import subprocess
+import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
 import pytest_hdp
+
+sys.path.insert(0, str(Path(__file__).parent))  # what several modules of tests here share
 
 INSTALLED = any(point.value == "pytest_hdp.plugin" for point in entry_points(group="pytest11"))
 LOADED = () if INSTALLED else ("-p", "pytest_hdp.plugin")  # in a bare checkout there is no entry point

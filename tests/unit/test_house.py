@@ -42,6 +42,9 @@ OWN_MODULE = {"scapy": "scapy", "hypothesis": "strategies"}
 LONGER = {"vantage/station.py": 670}
 """One file on purpose: it is shipped as source to hosts that have nothing of ours."""
 
+LONGER_TESTS = {"kernel/test_kill.py": 410}
+"""All deaths beside each other: what is left of a run is asked of each in the same words."""
+
 FOREIGN = {"_SubParsersAction", "_tmp_path_factory", "_tw", "_file", "_active_nodes", "_exit", "_esctable"}
 """Private names of argparse, pytest, xdist and os, for which these have no public ones."""
 
@@ -160,6 +163,12 @@ def test_what_is_slow_to_import_is_imported_when_needed(module: Path):
 def test_a_module_can_be_read_in_one_sitting(module: Path):
     lines = module.read_text(encoding="utf-8").count("\n")
     assert lines <= LONGER.get(name_of(module), 300)
+
+
+@pytest.mark.parametrize("module", OF_TESTS, ids=lambda path: path.relative_to(TESTS).as_posix())
+def test_a_module_of_tests_has_one_subject(module: Path):
+    lines = module.read_text(encoding="utf-8").count("\n")
+    assert lines <= LONGER_TESTS.get(module.relative_to(TESTS).as_posix(), 400)
 
 
 @pytest.mark.parametrize("module", sorted((PACKAGE / "measure").rglob("*.py")), ids=name_of)

@@ -4,38 +4,28 @@ from __future__ import annotations
 
 import random
 import socket
-from collections.abc import Callable
 from ctypes import addressof, create_string_buffer
-from dataclasses import replace
-from typing import Any
 
 import pytest
-from sim import check, finding, world
-from sim.agent import Pipe
-from sim.blueprint import FAR, NEAR, Blueprint, FarEnd, plain
+from sim.blueprint import FAR, NEAR
 from sim.bpf import compiled
 from sim.clock import Endless, SimClock
-from sim.elements import Branches, Established, Link, Loop, Nat, NumberFilter, Router, SharedLimit, View, outages
+from sim.elements import Branches, Established, Link, Loop, Nat, Router, SharedLimit, outages
 from sim.elements.boxes import by_number
-from sim.finding import measured
 from sim.host import Bucket, Host, Tunnel
-from sim.liar import KINDS
 from sim.network import FORWARD, REVERSE, Network
 from sim.packet import Packet, error_about
 from sim.station import SimStation
-from sim.truth import truth_of
+from small_worlds import MS, SECOND
 
-from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.result import Hop
-from pytest_hdp.judge.verdict import Direction, Form, Place, Verdict
-from pytest_hdp.measure.plan import LAB, REMOTE
 from pytest_hdp.vantage import bpf
-from pytest_hdp.vantage.remote.client import RemoteStation
-from pytest_hdp.vantage.remote.wire import NO_AGENT
 
 NEEDLE = b"run id 8"
+
+
 SO_ATTACH_FILTER = 26
-SECOND, MS = 1_000_000_000, 1_000_000
+
+
 PROGRAMS = {
     "matching": bpf.matching(NEEDLE, [12])[3:],  # without the question for the EtherType, which a Unix socket has not
     "protocols": bpf.matching(NEEDLE, [12, 20, 40], protocols={1, 17, 253})[3:],
@@ -312,254 +302,3 @@ def test_a_buffer_that_is_full_drops_and_counts() -> None:
     assert station.overflowed
     wire.send(253)
     assert len(station.poll(0)) == 1
-
-
-# --- far ends behind a pipe
-
-
-def far_world(change: Callable[[FarEnd], None] = lambda _: None, *trains: Train) -> world.World:
-    """A small world whose far end is an agent's, measured."""
-
-    def put(print_: Blueprint) -> None:
-        print_.far_end = FarEnd(5 * MS, 2 * MS)
-        print_.pace = replace(REMOTE, control=12)
-        change(print_.far_end)
-
-    return world_of(put, *trains)
-
-
-BOTH = (Train(50), Train(253), Train(50, Direction.REVERSE))
-
-
-def test_an_honest_far_end_tells_what_a_station_here_would() -> None:
-    made = far_world(lambda _: None, *BOTH)
-    assert made.path.far is not None
-    assert isinstance(made.path.far.station, RemoteStation)
-    assert {each.verdict for each in made.judgements.values()} == {Verdict.DELIVERED}
-    assert not check.wrong(made, known=True)
-    assert made.path.lag >= 10 * MS / SECOND
-
-
-def test_a_pipe_keeps_the_order_and_takes_its_time() -> None:
-    clock, came = SimClock(), []
-    pipe = Pipe(clock, 5 * MS, 20 * MS, random.Random(1))
-    pipe.setcallback(lambda value, cost: came.append((value, cost > 0, clock.now)))
-    for number in range(20):
-        pipe.say([("answer", number)])
-    pipe.end()
-    clock.spend(SECOND)
-    assert [value for value, _, _ in came[:-1]] == [[("answer", number)] for number in range(20)]
-    assert came[-1][0] is None
-    assert all(5 * MS <= now <= 25 * MS for _, _, now in came)
-    assert pipe.why() == "the connection ended (status 255)"
-    with pytest.raises(BrokenPipeError):
-        pipe.send([])
-
-
-def test_bytes_that_no_agent_says_end_the_connection() -> None:
-    clock, came = SimClock(), []
-    pipe = Pipe(clock, 0, 0, random.Random(1))
-    pipe.setcallback(lambda value, _cost: came.append(value))
-    pipe.say_bytes(b"no message")
-    clock.spend(SECOND)
-    assert came == [None]
-    assert pipe.why() == NO_AGENT
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_liar_tells_lies_of_each_kind_and_gets_away_with_none_that_can_be_seen_through(kind: str) -> None:
-    def lie(far: FarEnd) -> None:
-        far.lies = (kind,)
-
-    made = far_world(lie, *BOTH)
-    honest = far_world(lambda _: None, *BOTH)
-    assert made.agent is not None
-    assert made.agent.pipe.said != honest.agent.pipe.said  # type: ignore[union-attr]
-    assert not check.wrong(made, known=True)
-
-
-LIED: dict[str, tuple[dict[str, Any], str]] = {
-    "arrived": ({"arrived": 40}, "a liar made arrived 40, and really 7"),
-    "delivered": ({"delivered": 40}, "a liar made delivered 40, and really 7"),
-    "sent": ({"sent": 40}, "a liar made sent 40, and really 7"),
-    "left": ({"left": 40}, "a liar made left 40, and really 7"),
-    "verdict": ({"verdict": Verdict.REFUSED_AT_SEND}, "a liar made it refused_at_send"),
-    "who answered": ({"explanation": "9.9.9.9 answered 1 with that (ICMP 3/13)"}, "9.9.9.9 answered 0 with 3/13"),
-    "hop": ({"last_hop": Hop(1, "9.9.9.9")}, "a liar made 9.9.9.9 a router"),
-}
-
-
-@pytest.mark.parametrize("name", LIED)
-def test_what_a_liar_must_not_bring_about_is_found(name: str) -> None:
-    def lie(far: FarEnd) -> None:
-        far.lies, far.often = ("doubles",), 0.4
-
-    made = far_world(lie, *BOTH)
-    changed, says = LIED[name]
-    made.judgements[Train(50)] = replace(made.judgements[Train(50)], **changed)
-    assert any(says in each for each in check.wrong(made)), check.wrong(made)
-
-
-def test_packets_that_a_far_end_is_asked_to_send_to_strangers_are_found() -> None:
-    made = far_world()
-    assert made.agent is not None
-    made.agent.pipe.asked["8.8.8.8"] = 65
-    assert any("to strangers" in each for each in check.wrong(made))
-
-
-def test_a_death_that_the_world_knows_nothing_of_is_found() -> None:
-    made = far_world()
-    made.blueprint.excuses.add("any")
-    gone = "the far end's eyes closed: the agent ssh=far is gone: its budget of 9 packets is spent"
-    said = replace(made.judgements[Train(50)], verdict=Verdict.INCONCLUSIVE, explanation=gone, place=Place.UNKNOWN)
-    made.judgements[Train(50)] = said
-    assert any("no agent has died of that" in each for each in check.wrong(made))
-    made.blueprint.gone = ("its budget of",)
-    assert not check.wrong(made)
-
-
-# --- the truth, and whether each check can fail
-
-
-def world_of(change: Callable[[Blueprint], None], *trains: Train) -> world.World:
-    """A small world with an agent, measured."""
-    print_ = plain(7, agent=True)
-    print_.trains = tuple(sorted(trains or (Train(50), Train(253))))
-    print_.pace = replace(LAB, control=12)
-    for router in print_.routers:
-        router.bucket = Bucket(0, 6)
-    change(print_)
-    made = world.build(print_, (), trace=False, ties=None)
-    made.run()
-    return made
-
-
-def drops(print_: Blueprint) -> None:
-    """The last router drops 50."""
-    print_.routers[-1].rules.append(NumberFilter(frozenset({50}), frozenset({FORWARD})))
-
-
-def test_the_truth_of_a_dropped_number_names_its_hop() -> None:
-    made = world_of(drops)
-    truth = truth_of(made, Train(50))
-    assert truth.verdicts == {Verdict.LOST}
-    assert truth.hop == len(made.blueprint.routers) == len(truth.hops)
-    assert truth_of(made, Train(253)).verdicts == {Verdict.DELIVERED}
-    assert not check.wrong(made, known=True)
-    assert made.judgements[Train(50)].verdict is Verdict.LOST
-
-
-WRONG: dict[str, tuple[dict[str, Any], str]] = {
-    "verdict": ({"verdict": Verdict.DELIVERED}, "delivered is not lost"),
-    "sent": ({"sent": 99}, "sent 99"),
-    "left": ({"left": 99}, "left 99"),
-    "arrived": ({"arrived": 1}, "arrived 1, and really 0"),
-    "delivered": ({"delivered": 1}, "delivered 1, and really 0"),
-    "duplicated": ({"duplicated": 1}, "duplicated 1"),
-    "place": ({"place": "receiver's kernel"}, "lost at"),
-    "bound": ({"bound": "0 of 5 arrived: delivery probability below 40 % at 95 %"}, "leaves 45.07 %"),
-    "no bound": ({"bound": None}, "without a bound"),
-    "sentence": ({"explanation": "4 of 5 left eth0, none reached it."}, "count differently"),
-    "control": ({"explanation": "while the control lost 0 of 9999"}, "the control lost 0 of 9999, and really"),
-    "control lost": ({"explanation": "while the control lost 1 of 9"}, "the control lost 1 of 9, and really 0"),
-    "who answered": ({"explanation": "9.9.9.9 answered 1 with that (ICMP 3/13)"}, "9.9.9.9 answered 0 with 3/13"),
-    "refused": ({"explanation": "sendto() refused 2 of 5"}, "0 were refused"),
-    "beyond": (
-        {"explanation": "lost between 1.1.1.1 (hop 0) and 1.1.1.2 (hop 1)"},
-        "it is said to have died before hop 1",
-    ),
-    "came first": ({"explanation": "the first came through and none of the 4 after"}, "more came first"),
-    "did not come": ({"explanation": "3 of 5 did not come through"}, "3 of 5 did not come through, and really"),
-}
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_each_check_of_a_judgement_can_fail(name: str) -> None:
-    made = world_of(drops)
-    changed, says = WRONG[name]
-    made.judgements[Train(50)] = replace(made.judgements[Train(50)], **changed)
-    assert any(says in each for each in check.wrong(made, known=True)), check.wrong(made, known=True)
-
-
-UNREASONABLE = {
-    "overflow": "every round was spoiled (the socket at 198.51.100.2 overflowed)",
-    "agent": "the far end's eyes closed: gone",
-    "control": "the control was lost too: none came through in any round",
-    "no control": "no control was sent",
-    "too few": "0 of 5 arrived, too few to tell from loss such as the control's",
-    "no way out": "the sending host had no way out for 5 probes",
-    "own counts": "no probe was seen leaving in a round whose control came through; 5 of 5 left eth0",
-}
-
-
-@pytest.mark.parametrize("name", UNREASONABLE)
-def test_a_reason_that_the_world_denies_is_found(name: str) -> None:
-    made = world_of(drops)
-    made.blueprint.excuses.add("any")
-    said = replace(made.judgements[Train(50)], verdict=Verdict.INCONCLUSIVE, explanation=UNREASONABLE[name])
-    if name == "too few":
-        made.blueprint.excuses.clear()
-        made.blueprint.heavy = 0.9
-    made.judgements[Train(50)] = replace(said, place="unknown")  # type: ignore[arg-type]
-    if name == "too few":
-        from sim import reasons
-
-        found = list(reasons.reasons(made, made.judgements[Train(50)], truth_of(made, Train(50))))
-    else:
-        found = check.wrong(made, known=True)
-    words = {"own counts": "contradicts its counts", "too few": "by chance", "no way out": "always had a route"}
-    assert any(words.get(name, UNREASONABLE[name][:12]) in each for each in found), found
-
-
-def test_a_place_of_the_wrong_router_is_found() -> None:
-    made = world_of(drops)
-    said = made.judgements[Train(50)]
-    assert said.last_hop is not None
-    for hop, says in ((replace(said.last_hop, address="10.9.9.9"), "is 10."), (replace(said.last_hop, ttl=9), "hop 9")):
-        made.judgements[Train(50)] = replace(said, last_hop=hop)
-        assert any(says in each for each in check.wrong(made)), says
-    made.judgements[Train(50)] = replace(said, hops=(*said.hops, replace(said.last_hop, ttl=9)))
-    assert any("hop 9 is said to be" in each for each in check.wrong(made))
-
-
-def test_a_packet_to_a_stranger_is_found() -> None:
-    made = world_of(drops)
-    made.near.send(Packet(NEAR, "8.8.8.8", 253, b""))
-    assert any("a stranger" in each for each in check.wrong(made))
-
-
-def test_a_train_of_which_nothing_is_said_is_found() -> None:
-    made = world_of(drops)
-    del made.judgements[Train(253)]
-    assert check.wrong(made) == ["nothing is said of 1 trains"]
-
-
-def test_a_translation_that_was_none_is_found() -> None:
-    made = world_of(drops)
-    said = made.judgements[Train(253)]
-    made.judgements[Train(253)] = replace(said, nat=replace(said.nat, state="leaked"))
-    assert any("NAT leaked is not none" in each for each in check.wrong(made))
-
-
-def test_reverse_is_an_answer_only_behind_a_translator() -> None:
-    print_ = plain(7, agent=True)
-    print_.trains = (Train(50, Direction.REVERSE),)
-    print_.extra.append((0, Nat("nat", "203.0.113.5", "address")))
-    made = world.build(print_, (), trace=False, ties=None)
-    assert truth_of(made, Train(50, Direction.REVERSE)).verdicts == {Verdict.LOST}
-    print_ = replace(print_, trains=(Train(50), Train(50, Direction.REVERSE)))
-    made = world.build(print_, (), trace=False, ties=None)
-    assert truth_of(made, Train(50, Direction.REVERSE)).verdicts == {Verdict.DELIVERED}
-
-
-def test_a_view_is_valid_by_number_and_form() -> None:
-    assert View(253, False, 1, 100).valid
-    assert not View(132, False, 1, 100).valid
-    assert View(132, True, 1, 100).valid
-    assert Form.BARE is Train(253).form
-
-
-def test_what_raises_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(finding, "LIMIT", 0)
-    _, outcome = measured(0)
-    assert outcome.found[0].startswith("Endless: ")

@@ -14,10 +14,15 @@ from typing import Any
 import pytest
 
 from pytest_hdp.lab.requirements import LabUnavailable
-from pytest_hdp.vantage.netns.supervisor import NamespacesUnavailable
+from pytest_hdp.vantage.netns.supervisor import Keeper, NamespacesUnavailable
+from pytest_hdp.vantage.remote import launcher
+from pytest_hdp.vantage.remote.client import RemoteStation
+from pytest_hdp.vantage.remote.launcher import Terms
+from pytest_hdp.vantage.station import Station
 
 sys.path.insert(0, str(Path(__file__).parent))  # as a script has it: tests/bench wants these hosts too
 
+from agents import PROGRAM
 from fleet import Fleet
 from ssh_hosts import SSHD, Hosts
 
@@ -53,3 +58,49 @@ def fleet_of(hosts_of) -> Callable[[int], Fleet]:
 def hosts(hosts_of) -> Hosts:
     """A client behind a home NAT, and a host with an sshd."""
     return hosts_of("home-nat")
+
+
+@pytest.fixture
+def space():
+    """A fresh network namespace with loopback up."""
+    try:
+        keeper = Keeper()
+    except NamespacesUnavailable as error:
+        pytest.skip(f"privilege: {error}")
+    with keeper:
+        namespace = keeper.namespace()
+        status, printed = namespace.run([shutil.which("ip") or "/sbin/ip", "link", "set", "lo", "up"])
+        assert status == 0, printed
+        yield namespace
+
+
+@pytest.fixture
+def enter(space) -> list[str]:
+    """What a command there begins with."""
+    enter = [f"--net=/proc/{os.getpid()}/fd/{space.descriptor}"]
+    if space.keeper.private:
+        enter = [f"--user=/proc/{space.keeper.pid}/ns/user", "--preserve-credentials", *enter]
+    return ["nsenter", *enter]
+
+
+@pytest.fixture
+def start(enter):
+    """Starts an agent there. The test is the controller."""
+    started: list[RemoteStation] = []
+
+    def launch(**terms: object) -> RemoteStation:
+        command = [*enter, *launcher.loader(sys.executable)]
+        started.append(launcher.start(command, "the agent", Terms(**terms)))
+        return started[-1]
+
+    yield launch
+    for station in started:
+        station.close()
+
+
+@pytest.fixture
+def beside(space):
+    """A station of our own in the same namespace, with a tap for what the agent sends."""
+    with Station(space.open_socket) as station:
+        station.tap("lo", PROGRAM)
+        yield station

@@ -19,6 +19,8 @@ import pytest
 from pytest_hdp.vantage.netns.supervisor import Keeper, Namespace, NamespacesUnavailable
 from pytest_hdp.vantage.station import Observation, Station
 
+sys.path.insert(0, str(Path(__file__).parent))  # what several modules of tests here share
+
 TOP = Path(__file__).parents[3]
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x20000, 0x10000000, 0x40000000
 MS_REC, MS_PRIVATE = 1 << 14, 1 << 18
@@ -170,3 +172,16 @@ def run(namespace: Namespace, *argv: str, text: str = "") -> str:
     status, printed = namespace.run([program, *argv[1:]], text)
     assert status == 0, printed
     return printed
+
+
+@pytest.fixture
+def opened(space):
+    """A station that also shows the sockets it has opened, in order."""
+    sockets = []
+
+    def factory(family, kind, protocol):
+        sockets.append(space.open_socket(family, kind, protocol))
+        return sockets[-1]
+
+    with Station(factory) as station:
+        yield station, sockets

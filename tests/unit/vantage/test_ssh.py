@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from pytest_hdp.vantage.points import VantageError
-from pytest_hdp.vantage.remote import launcher as shipping
+from pytest_hdp.vantage.remote import launcher
 from pytest_hdp.vantage.remote.client import RemoteStation
 from pytest_hdp.vantage.remote.exchange import AgentGone
 from pytest_hdp.vantage.remote.specs import far_host
 from pytest_hdp.vantage.remote.ssh import parse
 
-VANTAGE = Path(shipping.__file__).parents[1]
+VANTAGE = Path(launcher.__file__).parents[1]
 
 
 def test_everything_that_ssh_takes_goes_to_ssh():
@@ -60,19 +60,19 @@ def test_what_names_no_host_is_one_line(text):
 
 
 def test_the_loader_survives_any_shell():
-    (word,) = {each for each in shipping.loader("python3") if "version_info" in each}
+    (word,) = {each for each in launcher.loader("python3") if "version_info" in each}
     assert not set(word) & set("'!\n"), "each means something to some login shell, even in quotes"
 
 
-@pytest.mark.parametrize("name", shipping.SHIPPED)
+@pytest.mark.parametrize("name", launcher.SHIPPED)
 def test_what_is_shipped_is_python_3_8_and_needs_nothing(name):
     source = (VANTAGE / f"{name.replace('.', '/')}.py").read_text(encoding="utf-8")
-    tree = ast.parse(source, feature_version=shipping.OLDEST)
+    tree = ast.parse(source, feature_version=launcher.OLDEST)
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             assert {each.name for each in node.names} <= sys.stdlib_module_names
         elif isinstance(node, ast.ImportFrom):
-            assert node.module in sys.stdlib_module_names | {f"pytest_hdp.vantage.{each}" for each in shipping.SHIPPED}
+            assert node.module in sys.stdlib_module_names | {f"pytest_hdp.vantage.{each}" for each in launcher.SHIPPED}
 
 
 class Wire:
