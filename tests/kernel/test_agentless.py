@@ -1,7 +1,6 @@
 """Nothing at the far end: what can be known about a target, at the pace at which it answers, and no more than that."""
 
 import random
-import shutil
 import socket
 import sys
 import time
@@ -12,12 +11,13 @@ from typing import ClassVar
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+from agentless_boxes import Prohibiting, Quiet, Rejecting, Remarking, StockReject
 from agentless_forgeries import Outcome, run
 
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.result import Hop, PathInfo
 from pytest_hdp.judge.verdict import Form, Verdict
-from pytest_hdp.lab.boxes import Box, Router, Where, filter_chain
+from pytest_hdp.lab.boxes import Box, Router, filter_chain
 from pytest_hdp.lab.catalogue import make
 from pytest_hdp.lab.filters import Allowlist, HostFirewall
 from pytest_hdp.lab.topology import Lab, LabSpec
@@ -278,14 +278,6 @@ def test_a_host_that_rejects_by_its_firewall_was_not_called_reached():
     assert "198.51.100.2 answered 1 with communication administratively prohibited" in found[50].explanation
 
 
-class Quiet(Router):
-    """A router that lets a TTL expire without a word."""
-
-    @property
-    def rules(self):
-        return filter_chain("output", "icmp type time-exceeded drop")
-
-
 @pytest.mark.parametrize(
     ("boxes", "way"),
     [
@@ -363,50 +355,6 @@ def test_a_box_that_forges_changes_nothing():
     run(outcome, most=5000)
     assert outcome.forged > 1000
     assert not outcome.wrong
-
-
-@dataclass(frozen=True, slots=True)
-class Remarking(Box):
-    """Sets the DSCP of 253."""
-
-    @property
-    def rules(self):
-        return filter_chain("forward", "ip protocol 253 ip dscp set af11")
-
-
-@dataclass(frozen=True, slots=True)
-class StockReject(Box):
-    """A router whose firewall rejects these, with the system's own limit on ICMP errors."""
-
-    numbers: tuple[int, ...]
-
-    @property
-    def rules(self):
-        listed = ", ".join(map(str, self.numbers))
-        return filter_chain("forward", f"ip protocol {{ {listed} }} reject with icmp type admin-prohibited")
-
-
-@dataclass(frozen=True, slots=True)
-class Prohibiting(Box):
-    """A router that has a rule of its routes prohibit these, with the system's own limits. `prohibit` sets them."""
-
-    numbers: tuple[int, ...]
-
-    def prohibit(self, router):
-        for number in self.numbers:
-            status, printed = router.run([shutil.which("ip"), "rule", "add", "ipproto", str(number), "prohibit"])
-            assert status == 0, printed
-
-
-@dataclass(frozen=True, slots=True)
-class Rejecting(Box):
-    """A host whose firewall rejects aloud what netfilter's reject answers."""
-
-    where: ClassVar[Where] = Where.TARGET
-
-    @property
-    def rules(self):
-        return filter_chain("input", "ip protocol 50 reject with icmp type admin-prohibited")
 
 
 def test_wellformed_udp_to_a_closed_port_reaches():
