@@ -57,6 +57,15 @@ def test_a_steady_path_is_valid_and_the_sentence_says_what_that_means() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("beside", "said"), [(0, "late; of"), (1, "late, beside 1 other; "), (11, "beside 11 others; ")]
+)
+def test_what_was_measured_at_the_same_time_is_said(beside: int, said: str) -> None:
+    found = judged(steady, setup=replace(SETUP, beside=beside))
+    assert said in found.sentence
+    assert ("beside" in found.sentence) is (beside > 0)
+
+
 @pytest.mark.parametrize(("kinds", "said"), [((HDP, UDP, RAW_UDP), True), ((HDP,), False)])
 def test_where_nearly_all_is_lost_and_udp_too_a_slower_rate_may_help(kinds: tuple[str, ...], said: bool) -> None:
     found = judged(lambda kind, _at, chance: 100.0 if kind not in kinds or chance.random() < 0.15 else None)
