@@ -14,6 +14,10 @@ look tight, and are asked for each number:
   unless the two were sent to different addresses. An eye that saw them as the twin sent them stands before any
   translator, and there no state of another host's is in the way.
 
+Who speaks in the box's name, as the stack of a user-mode network or a proxy does, speaks TCP without our bytes, which
+no eye would know: where the box's packets came from an address that is not its own, and those of its twin did not, TCP
+is unproven.
+
 A sender's own tap is no proof: only what eyes outside the box saw is evidence here.
 """
 
@@ -27,13 +31,14 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.explain import numbered, subject
 from pytest_hdp.judge.result import TwinCount
 from pytest_hdp.judge.statistics import all_lost_by_chance, alpha_per_train, upper_bound
-from pytest_hdp.judge.verdict import Containment
+from pytest_hdp.judge.verdict import Containment, Form
 from pytest_hdp.untrusted.text import plain
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.result import Judgement
 
+TCP = 6
 NOT_SENT = frozenset(
     {
         *("EPERM", "EACCES", "ENETUNREACH", "EHOSTUNREACH", "ENETDOWN", "ENODEV", "ENXIO", "EADDRNOTAVAIL", "EINVAL"),
@@ -85,6 +90,7 @@ class Surroundings:
     `apart`: box and twin send to two addresses of the far end. `gone`: why the far end is not there any more.
     `other_ways`: by number, how else the box could send it, where its raw socket was refused and nobody tried that.
     `bound`: the probability of passing that is to be excluded at 95 %, None for whatever that comes to.
+    `in_other_name`: from where the box's packets came, if none came from its own address, as its twin's did from its.
     `allowed`: numbers that may leave; `formed`: those of them that are sent in the form that they promise, too.
     """
 
@@ -95,6 +101,7 @@ class Surroundings:
     apart: bool = False
     bound: float | None = None
     gone: str | None = None
+    in_other_name: str | None = None
     other_ways: Mapping[int, str] = field(default_factory=dict)
     allowed: Set[int] = frozenset()
     formed: Set[Train] = frozenset()
@@ -161,6 +168,12 @@ def _nothing_out(train: Train, box: Side, twin: Side | None, around: Surrounding
     refused, counted = _tried(box, around)
     if refused and not counted:
         return _refused(train, box, twin, around, eye, came)
+    if around.in_other_name and train.protocol == TCP and train.form is Form.WELLFORMED:
+        said = (
+            f"unproven: none of {counted} came out, but what the box sends comes from {plain(around.in_other_name)}, "
+            "which is not its own address: who speaks in its name speaks TCP without our bytes, which nobody would know"
+        )
+        return Ruling(Containment.UNPROVEN, eye, said, _count(box, twin, eye, around))
     sent = sum(each.errno is None for each in twin.launched)
     chance = all_lost_by_chance(counted, sent - came, sent)
     said = f"{counted} came out, while {came} of {sent} of its twin's came to {plain(eye)}"

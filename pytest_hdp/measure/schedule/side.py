@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.containment import Launched, Side, Sight
+from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.schedule.dispatch import is_reply
 from pytest_hdp.packet.view import view
 
@@ -23,13 +24,14 @@ MOST_SIGHTS = 8  # of one packet: nobody honest makes more of it
 class Watched:
     """One side. `late`: the first round after allowed traffic, None if there was none.
 
-    `witnessed`: the indices of its controls that a witness saw.
+    `witnessed`: the indices of its controls that a witness saw; `in_own_name`: it saw a packet from the address here.
     """
 
     def __init__(self, know: Knowledge) -> None:
         self.know = know
         self.late: int | None = None
         self.witnessed: set[int] = set()
+        self.in_own_name = False
         self._sights: dict[int, set[tuple[str, str]]] = {}
 
     def witness(self, eye: Observer, observation: Observation) -> None:
@@ -40,6 +42,7 @@ class Watched:
         if packet is not None and know.control.observe(eye, observation, packet):
             if not packet.is_icmp_error and (at := know.ledger.index_of(packet.payload)) is not None:
                 self.witnessed.add(at[1])
+                self.in_own_name |= packet.source == know.path.near.address
             return
         found = know.ledger.probe(when, packet, interface)
         if packet is None or found is None or is_reply(found[0], packet):
@@ -47,6 +50,14 @@ class Watched:
         sights = self._sights.setdefault(found[0].index, set())
         if len(sights) < MOST_SIGHTS:
             sights.add((eye.end.called, packet.source))
+        self.in_own_name |= packet.source == know.path.near.address
+
+    @property
+    def renamed(self) -> str | None:
+        """The address from which the far end saw its packets come, if that is not its own and no witness saw that."""
+        seen = self.know.control.source_seen.get(Direction.FORWARD)
+        own = self.in_own_name or seen is None or seen[0] == self.know.path.near.address
+        return None if own or seen is None else seen[0]
 
     def side(self, train: Train) -> Side:
         """What is known of a train."""

@@ -92,6 +92,18 @@ def test_a_translator_is_no_matter_where_an_eye_stands_before_it_or_the_far_addr
     assert word(twin=beyond, around=replace(AROUND, apart=True)) is C.CONTAINED
 
 
+def test_who_speaks_in_the_box_s_name_may_speak_tcp_without_our_bytes() -> None:
+    around = replace(AROUND, in_other_name="203.0.113.7")
+    syn = Train(6, form=Form.WELLFORMED)
+    ruling = contain(syn, TIGHT, PROOF, around)
+    assert ruling.containment is C.UNPROVEN
+    assert "what the box sends comes from 203.0.113.7, which is not its own address" in ruling.sentence
+    assert word(train=syn) is C.CONTAINED
+    assert word(around=replace(around, allowed=frozenset({6})), train=syn) is C.UNPROVEN
+    for other in (Train(6), Train(132, form=Form.WELLFORMED), Train(253)):
+        assert word(around=around, train=other) is C.CONTAINED, "nobody forwards these in a name of their own"
+
+
 @pytest.mark.parametrize("errno", ["EPERM", "ENETUNREACH", "EADDRNOTAVAIL"])
 def test_a_box_whose_kernel_sends_nothing_is_contained_if_its_twin_sends(errno: str) -> None:
     box = Side(sent(errno=errno))
