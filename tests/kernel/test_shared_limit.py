@@ -130,6 +130,15 @@ def test_a_limit_of_one_direction_tells_nothing_of_the_other():
     assert {train.direction for train, each in found.items() if each.shared_limit} == {Direction.FORWARD}
 
 
+def test_a_limit_that_rejects_what_it_does_not_let_through_makes_nothing_lossy():
+    limit = 'iifname "inside" limit rate over 20/second burst 10 packets reject with icmp type admin-prohibited'
+    found = measured((Chain((COMMON, limit)),), range(40, 71), (Direction.FORWARD,))
+    assert verdicts(found) <= {Verdict.DELIVERED, Verdict.INCONCLUSIVE}, [
+        each.explanation for each in found.values() if each.verdict not in {Verdict.DELIVERED, Verdict.INCONCLUSIVE}
+    ]
+    assert limits(found)
+
+
 def test_a_limit_of_the_targets_own_firewall_holds_nothing():
     found = measured(
         (Input((COMMON, "limit rate over 1000/second burst 20 packets drop")),), OTHERS[:100], (Direction.FORWARD,)

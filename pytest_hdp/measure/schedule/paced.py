@@ -14,16 +14,19 @@ from pytest_hdp.judge.result import SharedLimit
 from pytest_hdp.judge.statistics import all_lost_refutes, alpha_per_train
 from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.measure.path.waiting import Waiting, look_until, pause
-from pytest_hdp.packet.numbers import format_protocols
+from pytest_hdp.measure.schedule.doubts import said_of
+from pytest_hdp.packet.numbers import format_protocols, parse_protocols
 
 if TYPE_CHECKING:
-    from pytest_hdp.judge.evidence import Train
+    from pytest_hdp.judge.evidence import Kind, Train
     from pytest_hdp.judge.result import Judgement
+    from pytest_hdp.judge.verdict import Direction
     from pytest_hdp.measure.ledger.probes import SentProbe
     from pytest_hdp.measure.schedule.crowd import Crowd
     from pytest_hdp.measure.schedule.doubts import Send
     from pytest_hdp.measure.schedule.knowledge import Knowledge
 
+SOME_CAME, PASSED = frozenset({Verdict.LOSSY, Verdict.FIRST_ONLY}), frozenset({Verdict.DELIVERED, Verdict.REACHED})
 LONGEST = 10.0  # seconds in which they are asked again, unless time is no matter
 LEAST_ASKED, MOST_ASKED = 5, 7  # packets of each, then
 TOGETHER = 8  # packets that make up a round, beside whose control each of them counts
@@ -31,6 +34,24 @@ GLIMPSE = 0.5  # seconds after which the pace is looked at
 TOO_FAST = 0.001  # as likely as that is what it loses, if it loses as the control does
 FASTER = 1.5  # by so much the pace was too fast then
 LONGEST_REST = 1.0  # seconds, then
+
+
+def leave_limited(know: Knowledge, direction: Direction) -> None:
+    """Settle what a limit may have rejected, for it may reject what it does not let through.
+
+    That is what came through after all when it was asked again, and of which a router said what it also said of numbers
+    that pass. Who is rejected was none of the crowd that loses.
+    """
+    limit = know.limits.get(direction)
+    if limit is None:
+        return
+    passed = [train for train, each in know.settled.items() if each.shared_limit == limit and each.verdict in PASSED]
+    by_limit: set[Kind] = set().union(*(said_of(know, train) for train in passed))
+    count = len(parse_protocols(limit.numbers))
+    for train, judgement in list(know.to_locate.items()):
+        rejected = judgement.verdict is Verdict.REJECTED and not by_limit.isdisjoint(said_of(know, train))
+        if train.direction is direction and (rejected or judgement.verdict in SOME_CAME):
+            know.settle_all([left_open(judgement, limit, count)])
 
 
 class Paced:
@@ -112,7 +133,7 @@ class Paced:
         whole = {train: know.judge(train, more_rounds=False) for train in self.crowd.members}
         asked = [train for train in self._asked if len(self._alone(train)) >= LEAST_ASKED]
         alone = {train: self._judged_alone(train) for train in asked}
-        passed = {train for train, each in alone.items() if each.verdict in {Verdict.DELIVERED, Verdict.REACHED}}
+        passed = {train for train, each in alone.items() if each.verdict in PASSED}
         others = [self.crowd.came(entry) for train in passed for entry in self._alone(train)]
         lost = {train for train in asked if train not in passed and self._is_lost(whole[train], others)}
         numbers = {train.protocol for train in self.crowd.members if train not in lost}

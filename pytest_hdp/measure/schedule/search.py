@@ -14,6 +14,7 @@ from pytest_hdp.measure.location.ttl_rung import TRIES
 from pytest_hdp.measure.schedule.alone import ask_alone, leave_open
 from pytest_hdp.measure.schedule.doubts import leave_doubts
 from pytest_hdp.measure.schedule.leisure import Leisure, ask_at_leisure
+from pytest_hdp.measure.schedule.paced import leave_limited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -64,6 +65,7 @@ class Places:
         waiting = self._waiting(direction)
         know.settle_all([each for each in waiting if each.verdict is not Verdict.LOST and not self._worth(each)])
         yield from ask_at_leisure(know, direction, self._send, self._hear)
+        leave_limited(know, direction)
         every = know.plan.locate == "all"
         until = math.inf if every else clock.monotonic() + LONGEST
         while know.path.gone is None:
