@@ -34,8 +34,7 @@ class Fleet(Hosts):
             run(self.switch, "ip link add br0 type bridge; ip link set br0 up; ip link set lo up")
             self._client = self._host("c", CONTROLLER)
             self.hosts = {name: self._host(name, address) for name, address in self.addresses.items()}
-            for name in self.names:
-                self.serve_at(name)
+            self.serve_all()
         except BaseException:
             self.keeper.close()
             raise
@@ -52,6 +51,12 @@ class Fleet(Hosts):
         """Start the sshd of a host."""
         pid = [] if options else ["-o", f"PidFile={self.folder}/{name}.pid"]
         self._sshd[name] = self.start_sshd(self.hosts[name], *pid, *options)
+
+    def serve_all(self) -> None:
+        """Start the sshd of each host that has none."""
+        for name in self.names:
+            if name not in self._sshd:
+                self.serve_at(name)
 
     def stop(self, name: str) -> None:
         """End the sshd of a host, and wait until it has ended."""

@@ -122,6 +122,7 @@ def latencies(done: Done, report: Path) -> dict[str, LatencyResult]:
 def test_latencies_are_measured_side_by_side_and_an_agent_that_dies_costs_its_own(fleet: Fleet, tmp_path: Path):
     """Four hosts in one experiment. The next night one is skipped by its mark, and the agent of one is killed."""
     on_the_way(fleet)
+    fleet.serve_all()
     options = (f"--hdp-inventory={fleet.inventory()}", "--hdp-latency-pairs=100", "-rs")
     done = fleet.run(LATENCY, *options, f"--hdp-report={tmp_path / 'one'}")
     found = latencies(done, tmp_path / "one")
