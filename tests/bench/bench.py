@@ -156,14 +156,18 @@ def loopback(options: argparse.Namespace) -> list[Timings]:
     nmap = Timings("nmap", shlex.join([*NMAP, "127.0.0.1"]))
     ours = Timings("the sweep", f"pytest {arguments[0]}", "1 x nmap", nmap)
     beside = Timings("the sweep", against=empty)
+    both = Timings(
+        "the sweep by IPv4 and IPv6", f"pytest {arguments[0]} --hdp-ip-version=both", "1.8 x by one", against=ours
+    )
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "test_nothing.py").write_text(EMPTY.format(count=len(NUMBERS)))
         for _ in range(1 + options.runs):
             ours.process([*PYTEST, *arguments])
+            both.process([*PYTEST, *arguments, "--hdp-ip-version=both"])
             empty.process([*PYTEST, "-p", "no:hdp", "test_nothing.py"], Path(folder))
             if shutil.which("nmap"):
                 nmap.process([*NMAP, "127.0.0.1"])
-    rows = [ours, empty, *([nmap] if nmap.wall else [])]
+    rows = [ours, empty, both, *([nmap] if nmap.wall else [])]
     for row in rows:
         row.forget_first()
     if not nmap.wall:

@@ -170,6 +170,26 @@ def test_a_wellformed_header_is_heard_under_its_number_and_under_the_one_inside(
             )
 
 
+def test_options_that_are_padding_are_dropped_and_one_that_nobody_knows_is_skipped(plain):
+    """More than seven bytes of padding in a row are an attack to Linux; type 0x1e says "skip me"."""
+    padding, experimental = 0x01, 0x1E
+    with plain.raw("target", 253) as opened:
+        for header in (0, 60):
+            for kind, sizes in ((padding, (16, 64)), (experimental, (16, 24, 64, 256))):
+                for size in sizes:
+                    options = bytes([253, size // 8 - 1, kind, size - 4]) + bytes(size - 4)
+                    plain.ask((header, options + hdp(253)))
+                    heard = plain.delivered(opened)
+                    assert heard == ([hdp(253)] if kind == experimental else []), (header, kind, size)
+
+
+def test_wellformed_options_for_hops_bring_a_hop_limit_exceeded(plain):
+    for hops, router in enumerate(plain.routers, 1):
+        plain.came["client"].clear()
+        (answer,) = plain.ask((0, behind(0, 253)), hops=hops)
+        assert (answer.source, answer.kind, answer.quote[40:]) == (router, (3, 0), behind(0, 253))
+
+
 def test_a_datagram_without_a_checksum_is_dropped(plain):
     with plain.lab.socket_factory("target")(socket.AF_INET6, socket.SOCK_DGRAM, 0) as opened:
         opened.bind((plain.far, 0))
