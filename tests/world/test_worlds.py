@@ -174,6 +174,7 @@ FOUND = (
     ("established-outward", "small-socket-buffers", 50068264),  # 18 of 40, while the control lost 0 of 0
     # silent where its TTL ends, since the router had earned the control's error in between
     ("icmp-blocked", "several-firewalls", "number-zero", 50019146),
+    ("several-firewalls", "agent-stalls", 80003835),  # a control that stalled once left a silence open without end
     ("shared-limit-both-ways", 80001397),  # rests let those through first that another box drops
     ("shared-limit-both-ways", "jitter", 7003),
     ("shared-limit-both-ways", "jitter", 7020),  # delays mix up the order, and rests brought what had never come

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.control.counting import ControlEntry
     from pytest_hdp.measure.ledger.probes import SentProbe
 
+OFTEN = 4  # times as many answered controls as unanswered ones: the router has errors enough
 TRIES = 3  # silences beside an answered control that make one silence, if nothing is lost; attempts without any answer
 
 
@@ -102,7 +103,9 @@ class Rung:
 
         Where errors are few, the router may have earned the control's between the two of them.
         """
-        few = self.needed <= TRIES and any(attempt.is_unanswered for attempt in self.attempts)  # nothing else is lost
+        unanswered = sum(attempt.is_unanswered for attempt in self.attempts)
+        answered = sum(attempt.expired_at is not None for attempt in self.attempts)
+        few = self.needed <= TRIES and OFTEN * unanswered > answered  # nothing else is lost
         beside = [attempt for attempt in self.asked(train) if attempt.expired_at is not None]
         counted = sum(not few or attempt.is_first_with_an_error(train) for attempt in beside)
         return counted >= self.needed and self.answered_by(train) is None

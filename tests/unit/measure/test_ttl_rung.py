@@ -39,6 +39,19 @@ def test_a_router_that_speaks_leaves_a_silence_open_until_it_is_proven(
     assert asked.leaves_open(TRAIN) is leaves_open
 
 
+def test_where_errors_are_few_silence_counts_after_a_rest_alone() -> None:
+    few = rung(3, 1)
+    assert not few.silent(TRAIN), "the router may have earned the control's error after the train's packet"
+    few.attempts[:3] = [replace(each, rested=True) for each in few.attempts[:3]]
+    assert few.silent(TRAIN)
+    other = Train(98)
+    entry = SentProbe(1, 2, other, b"")
+    entry.icmp.append(IcmpReport(0, ROUTER, 11, 0, authenticated=True))
+    few.attempts[0] = replace(few.attempts[0], probes={other: entry, **few.attempts[0].probes})
+    assert not few.silent(TRAIN), "another one had the error that was earned"
+    assert rung(5, 1).silent(TRAIN), "one that was lost leaves nothing open for ever"
+
+
 def test_on_another_way_the_controls_routers_leave_nothing_open() -> None:
     asked = rung(1, 9)
     assert not asked.leaves_open(TRAIN, elsewhere=True), "it does not meet who answered the control"
