@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))  # what several modules of tests here share
+
 TOP = Path(__file__).parents[2]
 NAMESPACES = ("unshare", "-rnmpf", "--kill-child", "--mount-proc")
 """User, network, mounts and process ids: what would outlive the program, or a timeout, is killed by the kernel."""

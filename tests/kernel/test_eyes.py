@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from routed_line import routed_line
 
 from pytest_hdp.lab.trackers import checked_numbers
 
@@ -24,18 +25,7 @@ WATCHED = ("--hdp-source=netns=client", "--hdp-agent=netns=server", f"--hdp-targ
 ALONE = (WATCHED[0], WATCHED[2])
 
 # client - router - server
-LINE = """
-set -e
-for n in client router server; do ip netns add $n; ip -n $n link set lo up; done
-ip link add eth0 netns client type veth peer name in netns router
-ip link add eth0 netns server type veth peer name out netns router
-ip -n client addr add 192.0.2.2/24 dev eth0; ip -n client link set eth0 up
-ip -n router addr add 192.0.2.1/24 dev in; ip -n router link set in up
-ip -n router addr add 198.51.100.1/24 dev out; ip -n router link set out up
-ip -n server addr add 198.51.100.2/24 dev eth0; ip -n server link set eth0 up
-ip -n client route add default via 192.0.2.1; ip -n server route add default via 198.51.100.1
-ip netns exec router sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
-"""
+LINE = routed_line(client="eth0", server="eth0", inside="in", outside="out")
 
 Run = Callable[..., tuple[str, dict[tuple[int, str], dict[str, Any]]]]
 

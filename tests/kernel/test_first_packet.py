@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from routed_line import routed_line
 
 from pytest_hdp.judge.refill import FirstPacket, Refill
 from pytest_hdp.judge.result import PathInfo
@@ -118,21 +119,15 @@ def test_a_second_time_in_one_run_nothing_is_called_lost():
     assert "which may have used up what lets the first pass" in again.sentence
 
 
-TOPOLOGY = """
-set -e
-for n in client router server; do ip netns add $n; ip -n $n link set lo up; done
-ip link add c netns client type veth peer name rc netns router
-ip link add s netns server type veth peer name rs netns router
-ip -n client addr add 192.0.2.2/24 dev c; ip -n client link set c up
-ip -n router addr add 192.0.2.1/24 dev rc; ip -n router link set rc up
-ip -n router addr add 198.51.100.1/24 dev rs; ip -n router link set rs up
-ip -n server addr add 198.51.100.2/24 dev s; ip -n server link set s up
-ip -n client route add default via 192.0.2.1; ip -n server route add default via 198.51.100.1
-ip netns exec router sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/netfilter/nf_conntrack_acct'
+TOPOLOGY = (
+    routed_line()
+    + """
+ip netns exec router sh -c 'echo 1 >/proc/sys/net/netfilter/nf_conntrack_acct'
 ip netns exec router nft -f - <<'END'
 table ip t { chain f { type filter hook forward priority 0; ip protocol 253 ct original packets > 1 drop; }; }
 END
 """
+)
 ENDS = "--hdp-source=netns=client --hdp-agent=netns=server --hdp-target=198.51.100.2 --hdp-protocols=253"
 SUITES = "suites/internet/test_sweep.py suites/internet/test_the_first_packet.py"
 

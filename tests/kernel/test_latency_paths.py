@@ -6,6 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from routed_line import routed_line
 
 from pytest_hdp.judge.latency.differences import Level
 from pytest_hdp.judge.latency.result import RAW_UDP, Gate
@@ -110,19 +111,7 @@ def test_a_slow_shaper_without_loss_is_a_queue_of_our_own(monkeypatch):
     assert "queue of its own" in result.sentence
 
 
-TOPOLOGY = """
-set -e
-for n in client router server; do ip netns add $n; ip -n $n link set lo up; done
-ip link add c netns client type veth peer name rc netns router
-ip link add s netns server type veth peer name rs netns router
-ip -n client addr add 192.0.2.2/24 dev c; ip -n client link set c up
-ip -n router addr add 192.0.2.1/24 dev rc; ip -n router link set rc up
-ip -n router addr add 198.51.100.1/24 dev rs; ip -n router link set rs up
-ip -n server addr add 198.51.100.2/24 dev s; ip -n server link set s up
-ip -n server addr add 198.51.100.7/24 dev s
-ip -n client route add default via 192.0.2.1; ip -n server route add default via 198.51.100.1
-ip netns exec router sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
-"""
+TOPOLOGY = routed_line() + "ip -n server addr add 198.51.100.7/24 dev s\n"
 
 
 POOL = """

@@ -3,22 +3,15 @@
 from pathlib import Path
 
 import pytest
+from routed_line import routed_line
 
 TOP = Path(__file__).parents[2]
 SWEEP = "suites/internet/test_sweep.py"
 
 # a client and a server behind a router that drops GRE forward, rejects ESP, and lets no VRRP back
-TOPOLOGY = """
-set -e
-for n in client router server; do ip netns add $n; ip -n $n link set lo up; done
-ip link add c netns client type veth peer name rc netns router
-ip link add s netns server type veth peer name rs netns router
-ip -n client addr add 192.0.2.2/24 dev c; ip -n client link set c up
-ip -n router addr add 192.0.2.1/24 dev rc; ip -n router link set rc up
-ip -n router addr add 198.51.100.1/24 dev rs; ip -n router link set rs up
-ip -n server addr add 198.51.100.2/24 dev s; ip -n server link set s up
-ip -n client route add default via 192.0.2.1; ip -n server route add default via 198.51.100.1
-ip netns exec router sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
+TOPOLOGY = (
+    routed_line()
+    + """
 ip netns exec router nft -f - <<'END'
 table inet t { chain f { type filter hook forward priority 0
   ip daddr 198.51.100.2 ip protocol 47 drop
@@ -28,6 +21,7 @@ table inet t { chain f { type filter hook forward priority 0
 }
 END
 """
+)
 
 
 @pytest.fixture
