@@ -90,7 +90,7 @@ class Surroundings:
     `apart`: box and twin send to two addresses of the far end. `gone`: why the far end is not there any more.
     `other_ways`: by number, how else the box could send it, where its raw socket was refused and nobody tried that.
     `bound`: the probability of passing that is to be excluded at 95 %, None for whatever that comes to.
-    `in_other_name`: from where the box's packets came, if none came from its own address, as its twin's did from its.
+    `in_other_name`: from where the box's packets came, if none was seen that came from its own address.
     `allowed`: numbers that may leave; `formed`: those of them that are sent in the form that they promise, too.
     """
 

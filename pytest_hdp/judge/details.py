@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pytest_hdp.judge.evidence import SocketNumber, meaning_of
 from pytest_hdp.packet.icmp import Meaning
-from pytest_hdp.untrusted.marks import About, At, Count, LeftOut, Octet, OneOf, Whole
+from pytest_hdp.untrusted.marks import SINCE, About, At, Count, LeftOut, Octet, OneOf, Whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,7 @@ class SharedLimit:
     numbers: Annotated[str, About("which numbers share it: 2-5,7-16")]
     most: Annotated[
         float | None,
+        SINCE,
         About("packets a second that it lets through at most; null where it was never kept spent long enough to tell"),
     ] = None
 

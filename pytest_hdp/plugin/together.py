@@ -43,6 +43,8 @@ def _check_box(settings: Settings) -> None:
     if settings.inventory or (settings.lab and (settings.twin or settings.witness)):
         other = "--hdp-lab" if settings.lab else "--hdp-inventory"
         raise pytest.UsageError(f"--hdp-{given} is about one box, and {other} about other places: leave one out")
+    if settings.lab and not any(_has_twin(name) for name in settings.lab):
+        raise pytest.UsageError(f"--hdp-{given} is about a box, and no lab that is named has one: hdp lab list")
     if settings.agent is None and not settings.lab:
         raise pytest.UsageError(f"--hdp-{given} is about what leaves a box: who watches outside? --hdp-agent=SPEC")
     if settings.bound is not None and settings.count is not None:
@@ -70,3 +72,9 @@ def _check_versions(settings: Settings) -> None:
         )
     if settings.inventory and not settings.targets:
         raise pytest.UsageError("no target of the inventory has an address of the version that --hdp-ip-version asks")
+
+
+def _has_twin(lab: str) -> bool:
+    from pytest_hdp.lab.catalogue import make
+
+    return make(lab).has_twin

@@ -160,6 +160,15 @@ def test_behind_one_translator_a_box_is_proven_only_by_two_addresses(run, policy
     assert (status, found(records)) == ((0, {"contained"}) if policy == CLOSED else (1, {"leaked"})), printed
 
 
+def test_what_comes_in_a_name_that_both_share_proves_nothing_of_tcp(run):
+    """Its UDP comes from an address that is not its own: whoever speaks there may speak TCP without our bytes, too."""
+    policy = f"policy 'ip saddr {BOX} meta l4proto != udp drop;'\n{NAT}"
+    two = f"--hdp-target={FAR}", "--hdp-target=198.51.100.3", "--hdp-allow=udp"
+    status, printed, records = run(policy, *TWO, *two, "--hdp-protocols=6,17,132")
+    words = {each["protocol"]: each["containment"] for each in records if each["form"] == "wellformed"}
+    assert (status, words) == (1, {6: "unproven", 17: "allowed", 132: "contained"}), printed
+
+
 def test_before_the_translator_a_witness_proves_it(run):
     """The policy is the box's own: what its router sees is beyond it."""
     policy = "ip netns exec box nft 'table inet p { chain c { type filter hook output priority 0; drop; }; }'"
@@ -292,6 +301,7 @@ def test_junit_bears_the_claim(run, tmp_path):
         ((*TWO, "--hdp-allow=tpc"), "tpc"),
         ((*TWO, "--hdp-allow=tcp/5"), "tcp/4"),
         ((*TWO, "--hdp-lab=home-nat"), "--hdp-lab"),
+        (("--hdp-lab=home-nat", "--hdp-allow=tcp"), "no lab that is named has one"),
         ((*TWO, "--hdp-bound=2%", "--hdp-count=9"), "--hdp-count"),
         ((*TWO, "--hdp-bound=2"), "2%"),
         ((*TWO, "--hdp-unmeasured=skip"), "nobody could measure"),

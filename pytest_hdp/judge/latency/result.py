@@ -48,10 +48,11 @@ class Way(StrEnum):
 class Setup:
     """How it was measured. `size`: bytes of every packet, IP header included; `rounds`: after the warm-up.
 
-    `gap_us`: between two packets, on average; `seed`: of the order and the gaps; `late_us`: median and 99th percentile
-    of how late packets were sent after the time they were meant to be; `put_off`: rounds that began late, the
-    host being busy with something else. `margin_us`: what HDP may be slower, None for any. `flows`: in how many flows,
-    by source port, UDP was sent; numbers without ports have one. `beside`: other hosts, measured at the same time.
+    `gap_us`: between two packets, on average; `seed`: of the order and the gaps; `late_us`: median and 99th
+    percentile of how late packets were sent after the time they were meant to be; `put_off`: rounds that began late,
+    the host being busy with something else, or with another path's packets. `margin_us`: what HDP may be slower, None
+    for any. `flows`: in how many flows, by source port, UDP was sent, and over IPv6 all, by flow label; numbers
+    without either have one. `beside`: other hosts, measured at the same time.
     """
 
     path: PathInfo

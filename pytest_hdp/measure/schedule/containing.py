@@ -167,7 +167,7 @@ class Containing:
             bound=plan.bound,
             apart=path.twin is not None and path.twin.name.target != path.name.target,
             gone=path.gone,
-            in_other_name=self.box.renamed if self.twin is not None and self.twin.renamed is None else None,
+            in_other_name=self.box.renamed,
             allowed=frozenset(plan.allow),
             formed=frozenset(each for each in plan.trains if each.form is Form.BARE and each.protocol in both),
         )

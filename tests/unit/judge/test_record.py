@@ -303,6 +303,13 @@ def test_fields_that_older_files_lack_may_be_missing() -> None:
     assert (read.judgement.solicited, read.earlier_run) == (False, None)
 
 
+def test_a_limit_without_what_older_files_did_not_know_of_it_is_read() -> None:
+    limit = {"rate": 9.9, "burst": 5, "interval": 0.1, "numbers": "2-5"}
+    read = from_record({**SAMPLE, "shared_limit": limit}).judgement.shared_limit
+    assert read is not None
+    assert (read.rate, read.most) == (9.9, None)
+
+
 OPTIONAL = {("path", "vantage"), *((name,) for name in (*SINCE, *ADDITIVE))}  # older files do not have them
 
 

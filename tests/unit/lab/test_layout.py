@@ -88,15 +88,15 @@ def test_a_truth_is_complete(boxes, number, direction, form, solicited):
 def test_nobody_outside_a_nat_has_a_route_inside():
     found = layout([Nat(), CarrierNat(), Router()])
     inside = {"192.0.2.0/25", "192.0.2.128/25", "100.64.1.0/30"}
-    assert not inside & {route.network for route in found.path_specs("router3")}
-    assert "192.0.2.0/25" not in {route.network for route in found.path_specs("router2")}
+    assert not inside & {route.network for route in found.routes("router3")}
+    assert "192.0.2.0/25" not in {route.network for route in found.routes("router2")}
     assert found.outside_address == found.links[2].left.address == "203.0.113.9"
     assert found.links[1].left.address.startswith("100.64.")
 
 
 def test_a_router_before_the_nat_reaches_both_clients():
-    path_specs = {route.network: route.via for route in layout([Router(), Nat()]).path_specs("router2")}
-    assert path_specs["192.0.2.0/25"] == path_specs["192.0.2.128/25"] == "203.0.113.5"
+    routes = {route.network: route.via for route in layout([Router(), Nat()]).routes("router2")}
+    assert routes["192.0.2.0/25"] == routes["192.0.2.128/25"] == "203.0.113.5"
 
 
 @pytest.mark.parametrize(("direction", "ttl"), [(FORWARD, 2), (REVERSE, 2)], ids=["forward", "reverse"])
