@@ -57,7 +57,8 @@ def matching(
     needle: 8 bytes; offsets: where it may stand, in bytes from the end of the IP header.
     protocols: only these numbers of the Protocol field; None: all.
     icmp_errors_to: also accept, whatever `protocols` says, ICMP errors whose quoted packet was sent to this address or
-    quotes the needle at one of the offsets from the end of the quoted header.
+    quotes the needle at one of the offsets from the end of the quoted header. Over IPv4 what begins like such an error
+    is judged by its quote alone; bare HDP does not, for its source port begins with 1.
     Fragments other than the first are dropped: what stands at an offset there is not what was sent at it.
     Raises ValueError if the needle is not 8 bytes, or no offset, a negative one, or a malformed address is given.
     """

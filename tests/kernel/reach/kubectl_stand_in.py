@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 
 NODE_WAITS = 90  # seconds: longer than an agent hears nothing
 COMMON = ("--namespace", "--context", "--container")
@@ -77,6 +78,9 @@ def relay(command: list[str]) -> None:
         os.write(1, found)
         left -= len(found)
     if not left:
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # since Python 3.12: a fork beside a thread; ours only reads
         if os.fork() == 0:  # the node's end of the stream: nobody tells it that the client is gone
             for each in (0, 1, 2):
                 os.close(each)

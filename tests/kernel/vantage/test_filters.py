@@ -24,10 +24,8 @@ def accepts(packet: bytes, offsets: list[int], protocols: set[int] | None, error
     if len(packet) < 10 or packet[0] >> 4 != 4 or int.from_bytes(packet[6:8], "big") & 0x1FFF:
         return False
     start = 4 * (packet[0] & 15)
-    if (protocols is None or packet[9] in protocols) and needle_at(packet, start, offsets):
-        return True
     if errors_to is None or packet[9] != 1 or packet[start : start + 1] not in (b"\3", b"\4", b"\5", b"\x0b", b"\x0c"):
-        return False
+        return (protocols is None or packet[9] in protocols) and needle_at(packet, start, offsets)
     quote = packet[start + 8 :]
     if len(quote) < 20 or quote[0] >> 4 != 4:
         return False
@@ -127,6 +125,13 @@ def test_taps_pass_exactly_what_the_rule_says(holds, data, offsets, protocols, e
 @given(st.data(), OFFSETS, st.sampled_from([None, {17}]))
 def test_taps_pass_exactly_the_icmp_errors_that_the_rule_says(holds, data, offsets, protocols):
     holds(data.draw(st.lists(errors(offsets), min_size=1, max_size=8)), offsets, protocols, ADDRESS)
+
+
+def test_what_begins_like_an_icmp_error_is_judged_by_its_quote_alone(holds):
+    quote = ip(253, 6, "192.0.2.1", bytes(8), bytes(5) + NEEDLE)
+    errors_like, echo = (ip(1, 5, "192.0.2.1", bytes(8), bytes([kind, 1]) + bytes(6) + quote) for kind in (3, 8))
+    assert accepts(echo, [0, 37], None, ADDRESS)
+    holds([errors_like, echo], [0, 37], None, ADDRESS)
 
 
 def test_fragments_but_the_first_are_dropped(holds):
