@@ -5,8 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from pytest_hdp.judge.evidence import behind
+from pytest_hdp.judge.result import Judgement, PathInfo, Result
+from pytest_hdp.judge.verdict import Place, Verdict
 from pytest_hdp.packet.chain import CHAINS
 from pytest_hdp.plugin.chains import NO_IPV6, UNSTATED, parse_chains
+from pytest_hdp.plugin.headers import control_of
+from pytest_hdp.plugin.outcome import Observed
 
 SUITE = Path(__file__).parents[2] / "suites/internet/test_extension_headers.py"
 OTHER = "import pytest\n\n@pytest.mark.hdp(path='target', default='253')\ndef test_it(hdp_probe): hdp_probe.check()\n"
@@ -86,3 +91,17 @@ def test_a_wrong_word_is_one_line_and_nothing_is_sent(project, text):
     assert len(said) == 1
     assert "--hdp-extension-headers: " in said[0]
     assert "hbh, dst, rt, frag" in said[0]
+
+
+@pytest.mark.parametrize("control", [Verdict.INCONCLUSIVE, Verdict.LOST])
+def test_what_its_control_did_not_pass_either_is_a_skip_that_says_so(control):
+    def observed(verdict, train):
+        judgement = Judgement(train, verdict, Place.UNKNOWN, "", final=True)
+        path = PathInfo("internet", "there", "2001:db8::1", "2001:db8:b::2", "agent")
+        return Observed(Result("run", "now", path, 6, "", judgement, None, verdict.outcome), "none of 7 arrived")
+
+    train = behind(CHAINS["dst64"], 17)
+    with pytest.raises(pytest.skip.Exception) as skipped:
+        observed(Verdict.LOST, train).check_beside(observed(control, control_of(train)))
+    told = "without the headers, so it tells nothing of them: none of 7 arrived"
+    assert str(skipped.value) == f"{control} {told}"
