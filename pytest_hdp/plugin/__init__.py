@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_hdp.plugin import collection, handover, latency, selection, unmeasured
+from pytest_hdp.plugin import chains, collection, handover, latency, selection, unmeasured
 from pytest_hdp.plugin.collection import BY_HAND, CAMPAIGN, RESULT, SETTINGS
 from pytest_hdp.plugin.fixtures import (
     hdp_campaign,
@@ -125,7 +125,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what --hdp-protocols does not list."""
+    """Leave out what --hdp-protocols does not list; note an option that none of what was collected is about."""
+    if chains.nobody_asks(config, config.stash[SETTINGS].extension_headers, items):
+        config.stash.setdefault(MISFIT, chains.NOBODY_ASKS)
     selection.select(config, items)
 
 

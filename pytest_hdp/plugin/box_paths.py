@@ -14,7 +14,8 @@ from pytest_hdp.measure import plan
 from pytest_hdp.measure.campaign import path_specs
 from pytest_hdp.measure.campaign.contained import BoxVantages, contained
 from pytest_hdp.plugin.boxes import CONTAINMENT, NO_BOX, allowed
-from pytest_hdp.plugin.collection import path_key_of, skip_reason
+from pytest_hdp.plugin.collection import path_key_of
+from pytest_hdp.plugin.skips import skip_reason
 from pytest_hdp.plugin.vantage_specs import HERE, vantage_point
 from pytest_hdp.vantage.points import VantageError
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pytest_hdp.plugin.options import Settings
 
 CONTAINMENT = "containment"
+ONLY_BOXES = "this lab is a box beside its twin: pytest suites/containment asks what gets out of it"
 NO_BOX = (
     "no box: say what is not to let anything out, what is like it without the policy, and who watches outside: "
     "--hdp-source=SPEC --hdp-twin=SPEC --hdp-agent=SPEC; or emulate one: --hdp-lab=sandbox-closed"

@@ -13,15 +13,15 @@ from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.packet.chain import TRANSPORTS
 from pytest_hdp.packet.family import IPV6
 from pytest_hdp.packet.numbers import parse_protocols
-from pytest_hdp.plugin.boxes import CONTAINMENT, NO_BOX, boxes
-from pytest_hdp.plugin.chains import HEADERS, NO_IPV6, NOT_ASKED, UNSTATED, asked_chains, takes_part
+from pytest_hdp.plugin.boxes import CONTAINMENT, boxes
+from pytest_hdp.plugin.chains import HEADERS, NOT_ASKED, asked_chains, takes_part
 from pytest_hdp.plugin.ids import case_id, only_route_id, path_id
 from pytest_hdp.plugin.marker import marked
 from pytest_hdp.plugin.options import Settings
+from pytest_hdp.plugin.skips import LeftOut, left_out, one_skip, skipped, spec_of
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.result import Result
-    from pytest_hdp.lab.topology import LabSpec
     from pytest_hdp.measure.campaign.campaign import Campaign
     from pytest_hdp.plugin.inventory import Target
 
@@ -32,11 +32,6 @@ BY_HAND: pytest.StashKey[Result] = pytest.StashKey()
 """What became of the last train that a test sent by itself."""
 
 LOOPBACK = "loopback"
-NO_TARGET = "no target: give --hdp-lab=NAME, or --hdp-target=ADDR"
-NO_SECOND_HOST = "no box of this lab translates, so there is no second host behind it"
-ONLY_BOXES = "this lab is a box beside its twin: pytest suites/containment asks what gets out of it"
-NO_EYES = "this test needs an agent at the target: give --hdp-agent, or --hdp-lab=NAME instead"
-NO_LAB = "this test needs a path on which nothing has been sent before: give --hdp-lab=NAME, or a second --hdp-source"
 DEFAULT_PROTOCOLS = tuple(range(256))
 
 
@@ -62,14 +57,14 @@ def generate(metafunc: pytest.Metafunc) -> None:
     arguments = marked(metafunc.definition)
     chosen, module = settings.extension_headers, metafunc.definition.path
     if arguments.get("variant") == HEADERS and not takes_part(metafunc.config, chosen, module):
-        metafunc.parametrize("hdp_case", [_left_out(NOT_ASKED)], indirect=True)
+        metafunc.parametrize("hdp_case", [one_skip(NOT_ASKED)], indirect=True)
         return
     try:
         cases = list(_cases(settings, arguments))
     except ValueError as error:
         raise pytest.Collector.CollectError(f"the marker hdp of {metafunc.definition.name}: {error}") from None
-    if not path_keys(settings, arguments):
-        metafunc.parametrize("hdp_case", [_skipped(settings, arguments)], indirect=True)
+    if not (keys := path_keys(settings, arguments)):
+        metafunc.parametrize("hdp_case", [skipped(settings, arguments)], indirect=True)
         return
     tags = {key: _tags(settings, key) for key in {case.path_key for case in cases}}
     names = [(bare_key(case.path_key), case.train.direction, case.train.form) for case in cases]
@@ -78,7 +73,21 @@ def generate(metafunc: pytest.Metafunc) -> None:
     parameters = [
         pytest.param(case, id=case_id(case.path_key, case.train, named), marks=tags[case.path_key]) for case in cases
     ]
+    if arguments.get("variant") == HEADERS and LOOPBACK not in map(bare_key, keys):
+        parameters += _dropped(settings, keys)
     metafunc.parametrize("hdp_case", parameters, indirect=True)
+
+
+def _dropped(settings: Settings, keys: list[str]) -> list[Any]:
+    """One skip for each path that is named, and can't be asked of headers as the others are."""
+    return [
+        pytest.param(
+            each,
+            id=only_route_id(each.key, named=True),
+            marks=[*_tags(settings, each.key), pytest.mark.skip(reason=each.why)],
+        )
+        for each in left_out(settings, keys)
+    ]
 
 
 def _generate_routes(metafunc: pytest.Metafunc) -> None:
@@ -89,7 +98,7 @@ def _generate_routes(metafunc: pytest.Metafunc) -> None:
     arguments = marked(metafunc.definition)
     keys = path_keys(settings, arguments)
     if not keys:
-        metafunc.parametrize("hdp_route", [_skipped(settings, arguments)], indirect=True)
+        metafunc.parametrize("hdp_route", [skipped(settings, arguments)], indirect=True)
         return
     named = len({bare_key(key) for key in keys}) > 1 or (bool(settings.inventory) and bare_key(keys[0]) != LOOPBACK)
     if named or len(keys) > 1 or family_in(keys[0]) is IPV6:
@@ -128,9 +137,9 @@ def _in_labs(settings: Settings, variant: str = "") -> list[str]:
     return [
         path_key(f"lab:{name}{of}", family)
         for name in settings.lab
-        if _spec(name).has_twin is (variant == CONTAINMENT)
-        if variant != "second" or _spec(name).layout.second_link is not None
-        if variant != HEADERS or _spec(name).layout.states_chains
+        if spec_of(name).has_twin is (variant == CONTAINMENT)
+        if variant != "second" or spec_of(name).layout.second_link is not None
+        if variant != HEADERS or spec_of(name).layout.states_chains
         for family in settings.families
         if variant != HEADERS or family is IPV6
     ]
@@ -142,6 +151,8 @@ def _cases(settings: Settings, arguments: dict[str, Any]) -> list[Case]:
     forms = tuple(Form) if needs else _forms(settings, arguments)
     directions = _directions(str(arguments.get("direction", "forward")))
     if arguments.get("chains"):
+        if arguments.get("variant") != HEADERS:
+            raise ValueError("chains=True needs variant='headers'")
         return [
             Case(key, behind(chain, number, direction))
             for key in path_keys(settings, arguments)
@@ -225,32 +236,6 @@ def _untouched_for(key: str, form: Form) -> str:
     return wellformed_key(key) if form is Form.WELLFORMED else key
 
 
-def _spec(lab: str) -> LabSpec:
-    from pytest_hdp.lab.catalogue import make
-
-    return make(lab)
-
-
-def _skipped(settings: Settings, arguments: dict[str, Any]) -> Any:
-    """One skip in the place of all tests."""
-    watched = any(target.agent is not None for target in settings.targets)
-    reason = NO_SECOND_HOST if settings.lab else NO_LAB if watched else NO_EYES if settings.targets else NO_TARGET
-    reason = ONLY_BOXES if settings.lab and all(_spec(name).has_twin for name in settings.lab) else reason
-    reason = NO_BOX if arguments.get("variant") == CONTAINMENT else reason
-    if arguments.get("variant") == HEADERS and reason != NO_TARGET:
-        reason = UNSTATED if settings.lab and IPV6 in settings.families else NO_IPV6
-    return _left_out(reason)
-
-
-def _left_out(reason: str) -> Any:
-    return pytest.param(None, id="no-target", marks=pytest.mark.skip(reason=reason))
-
-
-def skip_reason(item: pytest.Item) -> str | None:
-    """Why a test is skipped by its mark, if it is."""
-    return next((mark.kwargs.get("reason") for mark in item.iter_markers("skip")), None)
-
-
 def case_of(item: pytest.Item) -> Case | None:
     """The case that a test was parametrised with."""
     callspec = getattr(item, "callspec", None)
@@ -286,5 +271,7 @@ def asked_of(item: pytest.Item, *, served: bool = False) -> list[str]:
     callspec = getattr(item, "callspec", None)
     if served or callspec is None or not {"hdp_case", "hdp_route"} & callspec.params.keys():
         return []
+    if isinstance(dropped := callspec.params.get("hdp_case"), LeftOut):
+        return [path_id(dropped.key)]
     settings = item.config.stash[SETTINGS]
     return [*settings.lab, *(target.name for target in settings.targets)]

@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from pytest_hdp.plugin.collection import Case
 
 
+def control_of(train: Train) -> Train:
+    """Return what a train is held against: its transport without headers, in its own message if it has one."""
+    from pytest_hdp.packet.carrier import carriers
+
+    form = Form.WELLFORMED if train.transport in carriers(IPV6) else Form.BARE
+    return Train(train.transport, train.direction, form)
+
+
 @pytest.fixture
 def hdp_without_headers(hdp_case: Case, hdp_campaign: Campaign, hdp_probe: Observed) -> Observed:
     """The result of what a test sends behind extension headers, without them: in its own message if it has one."""
-    from pytest_hdp.packet.carrier import carriers
-
-    train = hdp_case.train
-    form = Form.WELLFORMED if train.transport in carriers(IPV6) else Form.BARE
-    return Observed(hdp_campaign.result(hdp_case.path_key, Train(train.transport, train.direction, form)), "")
+    return Observed(hdp_campaign.result(hdp_case.path_key, control_of(hdp_case.train)), "")

@@ -82,7 +82,7 @@ class Observed:
         __tracebackhide__ = True
         if self.result.outcome is Outcome.FAILED and self.result.expected is None:
             if control.verdict not in {Verdict.DELIVERED, Verdict.REACHED}:
-                pytest.skip(f"{control.verdict} without the headers too: {self.message}")
+                pytest.skip(f"{control.verdict} without the headers, so it tells nothing of them: {self.message}")
             raise UnexpectedVerdict(self.result, f"{control.verdict} without the headers; {self.message}")
         self.check()
 

@@ -31,6 +31,7 @@ from pytest_hdp.plugin.boxes import boxes
 from pytest_hdp.plugin.collection import CAMPAIGN, LOOPBACK, SETTINGS, case_of, path_key_of, uses_path
 from pytest_hdp.plugin.earlier import Earlier, state_folder
 from pytest_hdp.plugin.handover import packets_from, shared_folder
+from pytest_hdp.plugin.headers import control_of
 from pytest_hdp.plugin.vantage_points import vantage_of
 from pytest_hdp.plugin.vantage_specs import vantage_point
 from pytest_hdp.untrusted.text import safe
@@ -72,6 +73,8 @@ def new_campaign(config: pytest.Config, items: Iterable[pytest.Item]) -> Campaig
     for item in items:
         if (case := case_of(item)) is not None:
             campaign.want(case.path_key, case.train)
+            if "hdp_without_headers" in getattr(item, "fixturenames", ()):  # the control's own test may be deselected
+                campaign.want(case.path_key, control_of(case.train))
             if "hdp_probe" in getattr(item, "fixturenames", ()):
                 campaign.read.add(case.path_key)
         if uses_path(item) and (key := path_key_of(item)) is not None:

@@ -7,20 +7,24 @@ from pathlib import Path
 
 import pytest
 
+from pytest_hdp.plugin.chains import HEADERS
 from pytest_hdp.plugin.collection import SETTINGS
+from pytest_hdp.plugin.marker import marked
 from pytest_hdp.plugin.vantage_points import only_here
 
 
 def repeat_command(item: pytest.Item) -> str:
     """The command that repeats just this test, with this run's --hdp options."""
     seed = item.config.stash[SETTINGS].seed
-    own = ("--hdp-protocols", "--hdp-seed", "--hdp-record", "--hdp-report")
+    own = ["--hdp-protocols", "--hdp-seed", "--hdp-record", "--hdp-report"]
+    if marked(item).get("variant") != HEADERS:
+        own.append("--hdp-extension-headers")  # which is refused where no test asks that
     options: list[str] = []
     arguments = iter(item.config.invocation_params.args)
     for argument in arguments:
         if argument.startswith("--hdp-"):
             given = [argument] if "=" in argument else [argument, next(arguments, "")]
-            if not given[0].startswith(own):
+            if not given[0].startswith(tuple(own)):
                 options += given
     return shlex.join(["pytest", *only_here(item.config), *_test(item), *options, f"--hdp-seed={seed}"])
 

@@ -6,8 +6,9 @@ import pytest
 
 from pytest_hdp.packet.family import IPV6
 from pytest_hdp.plugin.chains import NOT_ASKED
-from pytest_hdp.plugin.collection import NO_TARGET, SETTINGS, case_of, skip_reason
+from pytest_hdp.plugin.collection import SETTINGS, case_of
 from pytest_hdp.plugin.marker import marked
+from pytest_hdp.plugin.skips import NO_TARGET, skip_reason
 
 
 def select(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -17,5 +17,5 @@ def test_without_headers(hdp_probe):
 
 @pytest.mark.hdp(chains=True)
 def test_behind_headers(hdp_probe, hdp_without_headers):
-    """Behind the headers it does what it does without them, or what this path's profile or lab says."""
+    """Behind the headers it does what it does without them, or what this lab says."""
     hdp_probe.check_beside(hdp_without_headers)

@@ -47,14 +47,17 @@ def test_the_first_screen_says_what_happened_and_where(shown, first_only):
 def test_numbers_that_are_headers_to_ipv6_are_framed_there_and_nowhere_else(shown, first_only):
     over4 = [each for each in first_only if each["direction"] == "forward"]
     over6 = [copy.deepcopy(each) | {"ip_version": 6} for each in over4]
-    browser = shown([*over4, *over6])
-    framed = browser.run("[...document.querySelectorAll('.framed')].map(e => e.getAttribute('href'))")
+    whole = [copy.deepcopy(each) | {"form": "wellformed"} for each in over6]
+    browser = shown([*over4, *over6, *whole])
+    framed = browser.run("[...document.querySelectorAll('#c1 .framed')].map(e => e.getAttribute('href'))")
     headers = (0, 43, 44, 50, 51, 60, 135, 139, 140, 253, 254)
     assert framed == [f"#t1-{number}" for number in headers if any(each["protocol"] == number for each in over6)]
     assert browser.run("getComputedStyle(document.querySelector('.framed')).outlineStyle") == "dotted"
     assert browser.run("getComputedStyle(document.querySelector('#c0 .cell')).outlineStyle") == "none"
     assert count(browser, "#c0 .framed-note") == 0
-    assert "headers to IPv6" in browser.text("#c1 .framed-note")
+    said = "Framed numbers are extension headers to IPv6"
+    assert browser.text("#c1 .framed-note") == f"{said}: who walks the chain reads HDP's bytes as one."
+    assert browser.text("#c2 .framed-note") == f"{said}."
 
 
 def test_a_cell_shows_its_evidence(shown, first_only):

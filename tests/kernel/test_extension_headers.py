@@ -11,6 +11,10 @@ import pytest
 from pytest_hdp.judge.evidence import Train, behind
 from pytest_hdp.judge.verdict import Direction, Form, Verdict
 from pytest_hdp.lab import catalogue
+from pytest_hdp.measure import plan
+from pytest_hdp.measure.campaign import path_specs
+from pytest_hdp.measure.schedule.engine import Measurement
+from pytest_hdp.measure.schedule.side_by_side import settle_beside
 from pytest_hdp.packet.chain import CHAINS, TRANSPORTS
 from pytest_hdp.vantage.points import can_open_raw, can_unshare
 
@@ -52,9 +56,9 @@ def test_lab(name):
 
 @pytest.fixture
 def suite():
-    def run(*arguments: str) -> str:
-        command = [sys.executable, "-m", "pytest", "-pno:hypothesispytest", "-pno:cacheprovider", SUITE, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=TOP, check=False).stdout
+    def run(*arguments: str, tests: str = SUITE) -> str:
+        command = [sys.executable, "-m", "pytest", "-pno:hypothesispytest", "-pno:cacheprovider", tests, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=TOP, check=False).stdout
 
     return run
 
@@ -71,3 +75,18 @@ def test_the_suite_has_a_test_for_each_and_draws_what_passes(suite):
     assert rows["dst24"] == [".", ".", ".", "."]
     assert rows["dst64"] == ["l", "l", "l", "l"]
     assert "hbh" not in printed
+
+
+def test_one_of_its_tests_by_itself_has_its_control_measured_too(suite):
+    alone = f"{SUITE}::test_behind_headers[p006-tcp-behind-dst24-forward-v6]"
+    printed = suite("--hdp-lab=transparent", "--hdp-ip-version=6", tests=alone)
+    assert "1 passed" in printed, printed
+
+
+def test_a_train_that_nobody_planned_is_an_error_and_no_endless_wait():
+    lab = path_specs.in_lab(catalogue.make("transparent").over(6), plan.Plan((), plan.LAB), None, expect_truth=False)
+    with lab[0].open() as path:
+        one, other = (Measurement(path, plan.Plan((train,), plan.LAB, locate="none")) for train in CONTROLS[:2])
+        for ask in (one.judge_until_settled, lambda train: settle_beside(one, train, [other])):
+            with pytest.raises(RuntimeError, match="did not plan"):
+                ask(BEHIND[0])

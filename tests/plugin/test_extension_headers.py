@@ -5,8 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from pytest_hdp.judge.evidence import behind
+from pytest_hdp.judge.result import Judgement, PathInfo, Result
+from pytest_hdp.judge.verdict import Place, Verdict
 from pytest_hdp.packet.chain import CHAINS
-from pytest_hdp.plugin.chains import NO_IPV6, UNSTATED, parse_chains
+from pytest_hdp.plugin.boxes import ONLY_BOXES
+from pytest_hdp.plugin.chains import BY_IPV4, NO_IPV6, NOBODY_ASKS, UNSTATED, UNSTATED_HERE, parse_chains
+from pytest_hdp.plugin.headers import control_of
+from pytest_hdp.plugin.outcome import Observed
 
 SUITE = Path(__file__).parents[2] / "suites/internet/test_extension_headers.py"
 OTHER = "import pytest\n\n@pytest.mark.hdp(path='target', default='253')\ndef test_it(hdp_probe): hdp_probe.check()\n"
@@ -86,3 +92,75 @@ def test_a_wrong_word_is_one_line_and_nothing_is_sent(project, text):
     assert len(said) == 1
     assert "--hdp-extension-headers: " in said[0]
     assert "hbh, dst, rt, frag" in said[0]
+
+
+@pytest.mark.parametrize("control", [Verdict.INCONCLUSIVE, Verdict.LOST])
+def test_what_its_control_did_not_pass_either_is_a_skip_that_says_so(control):
+    def observed(verdict, train):
+        judgement = Judgement(train, verdict, Place.UNKNOWN, "", final=True)
+        path = PathInfo("internet", "there", "2001:db8::1", "2001:db8:b::2", "agent")
+        return Observed(Result("run", "now", path, 6, "", judgement, None, verdict.outcome), "none of 7 arrived")
+
+    train = behind(CHAINS["dst64"], 17)
+    with pytest.raises(pytest.skip.Exception) as skipped:
+        observed(Verdict.LOST, train).check_beside(observed(control, control_of(train)))
+    told = "without the headers, so it tells nothing of them: none of 7 arrived"
+    assert str(skipped.value) == f"{control} {told}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "left_out", "why"),
+    [
+        (("--hdp-target=2001:db8::2", "--hdp-target=192.0.2.2"), "192.0.2.2", BY_IPV4),
+        (("--hdp-lab=transparent", "--hdp-lab=home-nat", "--hdp-ip-version=6"), "home-nat-v6", UNSTATED_HERE),
+        (("--hdp-lab=transparent", "--hdp-lab=sandbox-closed", "--hdp-ip-version=6"), "sandbox-closed-v6", ONLY_BOXES),
+    ],
+)
+def test_a_named_path_that_drops_out_is_a_skip_with_the_reason(collected, project, arguments, left_out, why):
+    ids, _ = collected(*arguments, "test_extension_headers.py")
+    assert len(ids) > 2
+    assert [each for each in ids if "p0" not in each and "p253" not in each] == [
+        f"test_without_headers[{left_out}]",
+        f"test_behind_headers[{left_out}]",
+    ]
+    chosen = [f"test_extension_headers.py::test_{name}_headers[{left_out}]" for name in ("without", "behind")]
+    done = project.run("-rs", *arguments, *chosen)
+    assert "2 skipped" in done.stdout.str()
+    assert " ".join(why.split()) in " ".join(done.stdout.str().split())
+    assert done.ret == 4, "nothing was measured of a path that is named"
+
+
+def test_a_target_that_has_addresses_of_both_versions_drops_out_of_nothing(collected, pytester):
+    table = '[[target]]\nname = "both"\naddress = "{}"\n'
+    pytester.makefile(".toml", hosts="".join(map(table.format, ("192.0.2.2", "2001:db8::2"))))
+    ids, _ = collected("--hdp-inventory=hosts.toml", "test_extension_headers.py")
+    assert len(ids) == 4 * (1 + len(CHAINS))
+
+
+def test_chains_without_the_variant_are_refused(project):
+    project.write(test_own="import pytest\n@pytest.mark.hdp(chains=True)\ndef test_it(hdp_probe): hdp_probe.check()\n")
+    done = project.run(*V6)
+    assert "chains=True needs variant='headers'" in done.stdout.str()
+    assert done.ret == 2
+
+
+@pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["one", "workers"])
+def test_its_option_is_refused_where_nothing_asks_that(project, workers):
+    project.write(test_other=OTHER)
+    done = project.run("--hdp-extension-headers=all", *V6, *workers)
+    assert done.ret == 4
+    assert [line for line in done.stderr.lines if line.strip()] == [f"ERROR: {NOBODY_ASKS}"]
+
+
+def test_its_option_is_not_refused_where_its_tests_are_only_deselected(collected):
+    ids, _ = collected("--hdp-extension-headers=all", *V6, "-k", "test_it")
+    assert ids == ["test_it[p253-experimental-1-v6]"]
+
+
+def test_the_command_that_repeats_another_test_has_not_its_option(project):
+    failing = OTHER.replace("default='253'", "protocols='44', form='wellformed'")
+    project.write(test_extension_headers=SUITE.read_text(encoding="utf-8"), test_other=failing)
+    chosen = ("--hdp-extension-headers=dst8", "--hdp-lab=frag-drop", "--hdp-ip-version=6", "-k", "test_it")
+    printed = project.run(*chosen, "--hdp-expect=none").stdout.str()
+    (repeat,) = re.findall(r"pytest 'test_other.*--hdp-seed.*", printed)
+    assert "extension-headers" not in repeat

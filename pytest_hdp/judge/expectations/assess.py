@@ -40,6 +40,9 @@ __all__ = [
 ]
 
 
+BEHIND_HEADERS = "# What was sent behind extension headers is left out: a profile speaks of numbers, not of chains."
+
+
 def assess(judgement: Judgement, expectation: Expectation | None) -> tuple[Outcome, str | None]:
     """Return the outcome of a train's test, and the reason or complaint that goes with it.
 
@@ -128,9 +131,11 @@ def record(results: Iterable[Result], name: str = "recorded", system: str | None
     Numbers with equal verdicts (and errnos) share a table, also those of several paths. `direction`, `form`, `targets`
     and `vantages` are written only where the run has more than one of them. A train that was inconclusive is left out,
     and so is one that was measured twice over one path with different verdicts. Where a router's budget for ICMP errors
-    was spent, what it rejected may be lost next time, and the other way round: both are listed.
+    was spent, what it rejected may be lost next time, and the other way round: both are listed. Trains behind extension
+    headers are left out, and a comment says so: their number is that of a header.
     """
-    results = list(results)
+    everything = list(results)
+    results = [each for each in everything if not each.judgement.train.chain]
     observed: dict[tuple[_Where, Train], set[_Kind]] = {}
     for result in results:
         judgement = result.judgement
@@ -152,7 +157,8 @@ def record(results: Iterable[Result], name: str = "recorded", system: str | None
             form = train.form if len(forms) > 1 else None
             groups.setdefault((kind, by_luck, direction, form, names), []).append(train.protocol)
     paths = {result.path.kind for result in results}
-    lines = ["[profile]", f"name = {_quoted(name)}"]
+    lines = [BEHIND_HEADERS] if len(results) < len(everything) else []
+    lines += ["[profile]", f"name = {_quoted(name)}"]
     lines += [f"path = {_quoted(paths.pop())}"] if len(paths) == 1 else []
     lines += [f"system = {_quoted(system)}"] if system else []
     for ((verdict, errno, containment), by_luck, direction, form, (targets, vantages)), numbers in groups.items():

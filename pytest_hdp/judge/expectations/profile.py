@@ -51,9 +51,10 @@ class Expectation:
     containment: Containment | None = None
 
     def covers(self, train: Train) -> bool:
-        """Whether it says anything about this train."""
+        """Whether it says anything about this train; of what stands behind extension headers none does."""
         return (
-            train.protocol in self.protocols
+            not train.chain
+            and train.protocol in self.protocols
             and self.direction in {None, train.direction}
             and self.form in {None, train.form}
         )

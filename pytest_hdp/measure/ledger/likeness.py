@@ -88,10 +88,16 @@ def as_sent(sent: bytes, packet: PacketView, seen: bytes) -> bool:
 
 def ports_kept(train: Train, seen: PacketView, left: PacketView) -> bool:
     """Whether the ports are those that left, where no address was translated with which they may change."""
-    if train.form is not Form.WELLFORMED or train.protocol not in PORTED:
+    if train.form is not Form.WELLFORMED or train.transport not in PORTED:
         return True
+    start = headers_before(train)
     translated = seen.source_bytes != left.source_bytes, seen.destination_bytes != left.destination_bytes
-    return all(translated[at // 2] or seen.payload[at : at + 2] == left.payload[at : at + 2] for at in (0, 2))
+    return all(translated[at // 2] or seen.payload[start + at :][:2] == left.payload[start + at :][:2] for at in (0, 2))
+
+
+def headers_before(train: Train) -> int:
+    """How many bytes of extension headers stand before what a train carries, where these are the question."""
+    return train.behind.length if train.behind is not None else 0
 
 
 def _has_header_before(payload: bytes, end: int, protocol: int) -> bool:
@@ -111,7 +117,7 @@ def _carrier_alike(train: Train, sent: bytes, payload: bytes, start: int) -> boo
     if payload[:start] == sent[:start]:
         return True
     before, after = bytearray(sent[:start]), bytearray(payload[:start])
-    at = train.behind.length if train.behind is not None else 0
+    at = headers_before(train)
     for first, end in _REWRITTEN.get(train.transport, ()):
         before[at + first : at + end] = after[at + first : at + end] = bytes(end - first)
     reply = _ECHO_REPLIES.get(train.transport)

@@ -14,6 +14,7 @@ from pytest_hdp.measure.ledger.likeness import (
     PAYLOAD,
     TAG_SIZE,
     Likeness,
+    headers_before,
     ports_kept,
 )
 from pytest_hdp.packet.checksums import transport_checksum
@@ -147,7 +148,10 @@ def _checksum(train: Train, packet: PacketView) -> str | None:
     """The state of the transport checksum of a whole message that has one."""
     if train.form is not Form.WELLFORMED or packet.is_fragment:
         return None
-    return transport_checksum(packet.protocol, packet.source_bytes, packet.destination_bytes, packet.payload)
+    number, message = packet.protocol, packet.payload
+    if number == train.protocol:  # else its first header was taken off, or is called something else
+        number, message = train.transport, message[headers_before(train) :]
+    return transport_checksum(number, packet.source_bytes, packet.destination_bytes, message)
 
 
 def evidence_of(entry: SentProbe) -> Probe:

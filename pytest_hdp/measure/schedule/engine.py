@@ -77,6 +77,7 @@ class Measurement:
     ) -> None:
         self.path = path
         self.plan = plan
+        self._planned = frozenset(plan.trains)
         self.know = Knowledge(path, plan)
         self.strategy = (strategy or strategy_for(path, plan))(self.know)
         self.wakes_at = 0.0
@@ -99,7 +100,7 @@ class Measurement:
     def judge_until_settled(self, train: Train) -> Judgement:
         """The judgement of one train of the plan, measuring until it is settled.
 
-        Raises RuntimeError if the measurement ended in an error before it was.
+        Raises RuntimeError if the measurement ended in an error before it was, and for a train that was not planned.
         """
         while not self.knows(train):
             self.path.wait(self.wakes_at - self.path.clock.monotonic())
@@ -109,7 +110,9 @@ class Measurement:
         return self.know.settled[train]
 
     def knows(self, train: Train) -> bool:
-        """Whether a train is settled."""
+        """Whether a train is settled. Raises RuntimeError for one that is not in the plan: it never would be."""
+        if train not in self._planned:
+            raise RuntimeError(f"this measurement did not plan {train}: say before it begins that it is wanted")
         return train in self.know.settled
 
     def step(self) -> None:

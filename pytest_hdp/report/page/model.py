@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_hdp.judge.alike import alike
 from pytest_hdp.judge.trace import Trace, traces
-from pytest_hdp.judge.verdict import Containment, Outcome, Verdict
+from pytest_hdp.judge.verdict import Containment, Form, Outcome, Verdict
 from pytest_hdp.report import fields
 from pytest_hdp.report.expected import expected_and_got
 from pytest_hdp.report.groups import by_course
@@ -150,11 +150,15 @@ def _course(group: Sequence[Result], found: list[hops.Row], texts: dict[str, int
     }
 
 
-def _framed(group: Sequence[Result]) -> dict[str, list[int]]:
-    """Return which numbers of a course are extension headers, if any may be: by IPv4 none is."""
+def _framed(group: Sequence[Result]) -> dict[str, list[int] | str]:
+    """Return which numbers of a course are extension headers, if any may be, and what to say of that: by IPv4 none is.
+
+    Bare, HDP's own bytes stand where the header would.
+    """
     plain = [each for each in group if each.ip_version == 6 and each.judgement.train.behind is None]
     numbers = sorted(HEADERS & set(map(fields.protocol, plain)))
-    return {"framed": numbers} if numbers else {}
+    read = ": who walks the chain reads HDP's bytes as one" if group[0].judgement.train.form is Form.BARE else ""
+    return {"framed": numbers, "framed_note": f"Framed numbers are extension headers to IPv6{read}."} if numbers else {}
 
 
 def _control(group: Sequence[Result]) -> tuple[int, int]:

@@ -238,7 +238,7 @@
       }
       box.append(list);
     }
-    if (course.framed) box.append(make("p", { class: "soft framed-note" }, "Framed numbers are headers to IPv6: bare, their bytes are no valid one."));
+    if (course.framed) box.append(make("p", { class: "soft framed-note" }, course.framed_note));
     walk(box, links);
     return box;
   }

@@ -10,7 +10,7 @@ from expecting import OUT, V, judged, observations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.evidence import Train, behind
 from pytest_hdp.judge.expectations.assess import (
     assess,
     load_profile,
@@ -18,6 +18,7 @@ from pytest_hdp.judge.expectations.assess import (
 )
 from pytest_hdp.judge.result import IcmpCount, Judgement, PathInfo, Result
 from pytest_hdp.judge.verdict import Direction, Form
+from pytest_hdp.packet.chain import CHAINS
 
 
 def result(judgement: Judgement) -> Result:
@@ -120,3 +121,19 @@ def test_what_is_left_out_is_not_covered_by_what_the_other_direction_or_form_did
     profile = load_profile(record(run), "recorded.toml")
     assert profile.expectation(Train(47)) is not None
     assert profile.expectation(Train(47, **left_out)) is None
+
+
+def test_what_stood_behind_headers_is_left_out_and_covered_by_nothing_that_is_recorded() -> None:
+    over_dst = [behind(CHAINS[name], transport) for name in ("dst8", "dst64") for transport in (6, 17)]
+    verdicts = (V.DELIVERED, V.LOST, V.LOST, V.DELIVERED)
+    run = [result(replace(judged(verdict), train=train)) for train, verdict in zip(over_dst, verdicts, strict=True)]
+    run += [result(judged(V.DELIVERED, protocol=60, form=Form.WELLFORMED)), result(judged(V.LOST, protocol=6))]
+    text = record(run)
+    assert text.startswith("# What was sent behind extension headers is left out")
+    profile = load_profile(text, "recorded.toml")
+    assert profile.expectation(Train(60, form=Form.WELLFORMED)).verdict is V.DELIVERED
+    assert profile.expectation(Train(6)).verdict is V.LOST
+    assert [profile.expectation(train) for train in over_dst] == [None] * 4
+    alone = load_profile(record(run[:4]), "recorded.toml")
+    assert alone.expectations == ()
+    assert not record(run[4:]).startswith("#")

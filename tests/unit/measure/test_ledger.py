@@ -1,14 +1,18 @@
 """The ledger: which copies of which probe were seen, from bytes that anybody may have sent."""
 
+import socket
+import struct
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.evidence import Train, behind
 from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.measure.ledger.ledger import Ledger
 from pytest_hdp.measure.ledger.probes import SentProbe, content_of, evidence_of
-from pytest_hdp.packet.carrier import wrap
+from pytest_hdp.packet.carrier import wrap, wrap_behind
+from pytest_hdp.packet.chain import CHAINS
 from pytest_hdp.packet.hdp import Header
 from pytest_hdp.packet.ip import build_ipv4
 from pytest_hdp.packet.tag import Tagger
@@ -18,6 +22,7 @@ from pytest_hdp.vantage.remote.exchange import NOBODY_KNOWS
 RUN = b"\x01\x02\x03\x04\x05\x06\x07\x08"
 SEALER = Tagger(b"s" * 32, RUN)
 SOURCE, TARGET = "192.0.2.1", "198.51.100.2"
+SOURCE6, TARGET6 = "2001:db8::1", "2001:db8:b::2"
 CONTENT = b"which numbers get through?"
 TRAIN = Train(253)
 HDP, TAG = 12, 28
@@ -138,6 +143,42 @@ def test_the_checksum_is_told_as_a_stack_would_find_it(protocol, change, source,
         data[change:][:2] = data[change : change + 2 or None] = bytes(len(data[change:][:2]))
     entry.arrived.append(book.probe(2, view(ip(bytes(data), protocol=protocol, source=source)), "eth0")[1])
     assert [each.checksum for each in entry.evidence().arrived] == [state]
+
+
+def ip6(payload, *, protocol, source):
+    ends = socket.inet_pton(socket.AF_INET6, source) + socket.inet_pton(socket.AF_INET6, TARGET6)
+    return struct.pack("!IHBB", 6 << 28, len(payload), protocol, 64) + ends + payload
+
+
+@pytest.mark.parametrize("name", ["dst8", "frag8", "hbh8-dst8-rt8-frag8", "dst256"])
+@pytest.mark.parametrize(
+    ("transport", "at", "source", "genuine", "state"),
+    [
+        (17, None, SOURCE6, True, "right"),
+        (17, 0, SOURCE6, False, "stale"),
+        (17, 2, SOURCE6, False, "stale"),
+        (17, 0, "2001:db8:9::5", True, "stale"),
+        (17, 6, SOURCE6, True, "none"),
+        (6, None, SOURCE6, True, "right"),
+        (6, 0, SOURCE6, False, "stale"),
+        (58, None, SOURCE6, True, "right"),
+        (253, None, SOURCE6, True, None),
+    ],
+)
+def test_behind_headers_ports_and_checksum_are_the_transports(name, transport, at, source, genuine, state):
+    book, train = Ledger(RUN), behind(CHAINS[name], transport)
+    hdp = hdp_bytes(1, protocol=train.protocol)
+    sent = wrap_behind(train.chain, hdp, source=SOURCE6, destination=TARGET6)
+    entry = SentProbe(1, 0, train, sent, start=sent.find(hdp), size=len(hdp))
+    book.add(entry)
+    entry.left.append(book.probe(1, view(ip6(sent, protocol=train.protocol, source=SOURCE6)), "eth0")[1])
+    data = bytearray(sent)
+    if at is not None:
+        start = CHAINS[name].length + at
+        data[start : start + 2] = b"\0\0" if at == 6 else b"\xff\xff"
+    entry.arrived.append(book.probe(2, view(ip6(bytes(data), protocol=train.protocol, source=source)), "eth0")[1])
+    (seen,) = evidence_of(entry).arrived
+    assert (seen.genuine, "payload" in seen.changed, seen.checksum) == (genuine, not genuine, state)
 
 
 @pytest.mark.parametrize(
