@@ -172,12 +172,12 @@ def answered_once(kind: Kind, judgement: Judgement) -> Judgement:
     source, type_, code = kind
     count = sum(each.count for each in judgement.icmp if (each.source, each.type, each.code) == kind)
     expired = any(each.meaning is Meaning.EXPIRED for each in judgement.icmp if (each.source, each.type) == kind[:2])
-    when = f"{_RAN_OUT}; none was" if expired else ", and none"
-    why = "that was for a moment" if expired else "it had no way on for a moment"
-    still = "it is so still" if expired else "rejects it"
+    why = "it had no way on for a moment, or has few ICMP errors to send, and rejects it"
+    if expired:
+        why = f"that was so for a moment, or {plain(source)} has few ICMP errors to send"
     said = (
-        f"{plain(source)} answered {count} of them with {icmp_text(source, type_, code)}{when} when it was asked "
-        f"again later: {why}, or has few ICMP errors to send, and {still}"
+        f"{plain(source)} answered {count} of them with {icmp_text(source, type_, code)}{_RAN_OUT if expired else ''}, "
+        f"and none when it was asked again later: {why}"
     )
     return replace(judgement, budget_spent=source, explanation=f"{judgement.explanation.rstrip('.')}; {said}.")
 
