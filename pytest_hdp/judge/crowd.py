@@ -123,18 +123,18 @@ def closest_of(sent: Sequence[tuple[float, bool]]) -> float:
 
 
 def rates_while_spent(sent: Sequence[tuple[float, bool]], closest: float) -> tuple[float, float]:
-    """Return how many a second a limit lets through at least and at most, by a stretch in which it was always spent.
+    """Return how many a second a limit lets through at least and at most: by `rate_of`, and while it was always spent.
 
     `sent`: as for `rate_of`; `closest`: as of all that was ever sent. At each loss a limit has less than one. So from a
     loss to another it has earned what came between, but for one, unless it was full meanwhile, and earned no more. If
     it saves up two, it was not where never more than one came between two losses. If but one, it may have been from the
-    last loss before each that came until this. 0 and infinity: it was never spent long enough to tell.
+    last loss before each that came until this. Infinity: it was never spent long enough to tell.
     """
     came, seconds, full = _longest_while_spent(sent)
     if came < LEAST_EARNED or seconds < LEAST_SPAN:
-        return 0.0, math.inf
+        return rate_of(sent), math.inf
     most = (came + 1) / (seconds - full)
-    return (came - 1) / seconds, (came + 1) / seconds if closest * most < 1 else most
+    return max(rate_of(sent), (came - 1) / seconds), (came + 1) / seconds if closest * most < 1 else most
 
 
 def _longest_while_spent(sent: Sequence[tuple[float, bool]]) -> tuple[int, float, float]:
@@ -155,15 +155,30 @@ def _longest_while_spent(sent: Sequence[tuple[float, bool]]) -> tuple[int, float
     return best
 
 
+def rate_after_rest(before: Sequence[tuple[float, bool]], after: Sequence[tuple[float, bool]], rest: float) -> float:
+    """Return how many a second a limit lets through at least, by what came first after a rest; 0 for unknown.
+
+    `before`, `after`: as for `rate_of`, each in order; `rest`: seconds that it took at least. If the last packet before
+    it was lost, less than one was saved up then. Else nobody knows how many were.
+    """
+    came = burst_of(came for _, came in after)
+    if not before or before[-1][1] or came < 2:
+        return 0.0
+    return (came - 1) / max(rest, after[came - 1][0] - before[-1][0])
+
+
 def steady_rate(sent: Sequence[tuple[float, bool]]) -> float:
     """Return how many a second came of what was sent evenly, faster than the limit lets through; 0 for unknown.
 
-    `sent`: as for `rate_of`. What was saved up comes first, so it is counted from the first loss on: from one packet
-    that came to another the limit has earned all but the first.
+    `sent`: as for `rate_of`. What was saved up comes first, so it is counted from a loss on: from the last one
+    before another packet came the limit has earned all that came, but for one.
     """
-    lost = next((time for time, came in sent if not came), math.inf)
-    later = [time for time, came in sent if came and time > lost]
-    return (len(later) - 1) / (later[-1] - later[0]) if len(later) >= LEAST_EARNED else 0.0
+    first = next((time for time, came in sent if not came), math.inf)
+    later = [time for time, came in sent if came and time > first]
+    began = max((time for time, came in sent if not came and later and time <= later[0]), default=0.0)
+    if len(later) < LEAST_EARNED or later[-1] - began < LEAST_SPAN:
+        return 0.0
+    return (len(later) - 1) / (later[-1] - began)
 
 
 def limit_text(limit: SharedLimit, count: int) -> str:
@@ -183,7 +198,16 @@ def rate_text(limit: SharedLimit) -> str:
         return "less than one packet a second"
     if limit.most is not None and limit.most <= NEAR * limit.rate:
         return f"about {_number(limit.rate)} packets a second"
-    return f"at least {_number(limit.rate)} packets a second" if limit.rate else "an unknown rate"
+    least = rounded_down(limit.rate, 2)
+    return f"at least {least:g} packets a second" if least else "an unknown rate"
+
+
+def rounded_down(value: float, digits: int) -> float:
+    """So many digits of it, and never more than it is."""
+    shown = float(f"{value:.{digits}g}")
+    if shown <= value:
+        return shown
+    return float(f"{shown - 10.0 ** (math.floor(math.log10(value)) - digits + 1):.{digits}g}")
 
 
 def _number(value: float) -> str:

@@ -2,32 +2,50 @@
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import pytest
-from sim.blueprint import plain
+from sim.blueprint import FarEnd, plain
 from sim.elements import FirstLost, Limit, Lossy, NumberFilter, SharedLimit
-from sim.families.registry import MS
+from sim.families.registry import MS, SECOND
+from sim.packet import Packet
 from sim.world import World, build
 
+from pytest_hdp.judge.crowd import rate_text
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Form, Verdict
 from pytest_hdp.measure.plan import LAB
+from pytest_hdp.measure.schedule.engine import Measurement
 
 NUMBERS = tuple(range(60, 90))
 
 
-def measured(*rules: object, back: tuple[int, ...] = (), trains: Sequence[Train] = ()) -> World:
-    """Measure these numbers and 6 forward, and others in reverse, or some trains, through a router with some rules."""
+def measured(
+    *rules: object,
+    back: tuple[int, ...] = (),
+    trains: Sequence[Train] = (),
+    plan: Mapping[str, object] | None = None,
+    gone: int = 0,
+) -> World:
+    """Measure these numbers and 6 forward, and others in reverse, or some trains, through a router with some rules.
+
+    `plan`: what is not as usual in it. `gone`: ns after which the far end's agent is.
+    """
     blueprint = plain(3, agent=True)
     blueprint.pace = replace(LAB, control=44)
     usual = [*map(Train, (6, *NUMBERS)), *(Train(number, Direction.REVERSE) for number in back)]
     blueprint.trains = tuple(sorted(trains or usual))
+    blueprint.far_end = FarEnd(MS) if gone else None
     blueprint.routers[0].rules += rules  # type: ignore[arg-type]
     world = build(blueprint, ("own",), trace=False, ties=None)
+    if plan:
+        world.measurement = Measurement(world.path, replace(world.measurement.plan, **plan))  # type: ignore[arg-type]
+    if gone and world.agent:
+        world.clock.after(gone, world.agent.die)
     world.run()
     return world
 
@@ -109,3 +127,75 @@ def test_what_each_number_loses_at_first_is_no_limit_s() -> None:
     assert {judgement.verdict for train, judgement in world.judgements.items() if train.protocol in NUMBERS[:12]} == {
         Verdict.LOST
     }
+
+
+@dataclass(slots=True)
+class Rejecting(SharedLimit):
+    """Rejects what it does not let through."""
+
+    def judge(self, packet: Packet, way: int, now: int) -> str | None:
+        """As RouterRule."""
+        return "reject 3 13" if SharedLimit.judge(self, packet, way, now) else None
+
+
+@dataclass(slots=True)
+class ShutLater(SharedLimit):
+    """Lets nothing through any more from a time on."""
+
+    shut: int = 8 * SECOND
+
+    def judge(self, packet: Packet, way: int, now: int) -> str | None:
+        """As RouterRule."""
+        said = SharedLimit.judge(self, packet, way, now)
+        return "drop" if now > self.shut and packet.protocol not in self.but and packet.quote is None else said
+
+
+def told(world: World) -> tuple[float, float, str]:
+    """The rate and the most that are told of a limit, inf for unknown, and how."""
+    limit = next(each.shared_limit for each in world.judgements.values() if each.shared_limit is not None)
+    return limit.rate, limit.most if limit.most is not None else math.inf, rate_text(limit)
+
+
+@pytest.mark.parametrize("rate", [0.5, 1, 3, 10, 40, 120])
+@pytest.mark.parametrize("burst", [1, 2, 5])
+def test_neither_bound_of_a_rate_is_wrong(rate: float, burst: int) -> None:
+    try:
+        least, most, said = told(measured(SharedLimit(int(1000 * MS / rate), burst)))
+    except StopIteration:  # nobody was sure of a limit
+        assert rate < 3
+        return
+    assert least <= 1.001 * rate, said
+    assert most >= 0.999 * rate, said
+    assert "less than one" not in said or rate < 1
+
+
+@pytest.mark.parametrize(
+    ("rate", "burst", "dead"), [(170, 3, 22), (300, 5, 8), (500, 1, 8), (900, 10, 8), (900, 10, 15)]
+)
+def test_what_dies_behind_a_limit_has_its_share_of_it(rate: int, burst: int, dead: int) -> None:
+    """It is not seen, and so not known how many came through."""
+    behind = NumberFilter(frozenset(NUMBERS[:dead]), frozenset({1, -1}))
+    least, most, said = told(measured(SharedLimit(1000 * MS // rate, burst), behind))
+    assert least <= 1.001 * rate, said
+    assert most >= 0.999 * rate, said
+
+
+@pytest.mark.parametrize("plan", [{"unhurried": True}, {"locate": "all"}], ids=str)
+def test_nobody_asks_without_end_where_time_is_no_matter(plan: dict[str, object]) -> None:
+    world = measured(ShutLater(100 * MS, 5), plan=plan)
+    assert world.clock.now < 3600 * SECOND
+    assert verdicts(world) == {Verdict.DELIVERED, Verdict.INCONCLUSIVE}
+
+
+@pytest.mark.parametrize("locate", ["groups", "none"])
+def test_what_a_limit_rejects_is_not_rejected(locate: str) -> None:
+    world = measured(Rejecting(20 * MS, 5), plan={"locate": locate})
+    assert verdicts(world) <= {Verdict.DELIVERED, Verdict.INCONCLUSIVE}, world.judgements
+
+
+@pytest.mark.parametrize("gone", [2, 4, 6, 8])
+def test_nor_where_nobody_can_be_asked_any_more(gone: int) -> None:
+    world = measured(Rejecting(20 * MS, 5), gone=gone * SECOND)
+    assert world.path.gone, "the agent outlived it"
+    assert any(each.shared_limit for each in world.judgements.values())
+    assert Verdict.REJECTED not in verdicts(world)

@@ -29,6 +29,7 @@ LOCATED = frozenset({Verdict.LOST, Verdict.REJECTED, Verdict.FIRST_ONLY, Verdict
 _DIED = {Verdict.LOST: "lost", Verdict.REJECTED: "rejected", Verdict.FIRST_ONLY: "stopped"}
 TRACKED = frozenset({1, 6, 17, 33, 58, 132, 136})  # numbers whose headers some Linux' connection tracking checks
 FEW = 6  # trains of one group that climb themselves
+_RAN_OUT = ", where its TTL ran out: in a loop, or since a box has lowered it"
 TOLD = 2  # of those whose ICMP error tells who rejected them
 
 
@@ -152,11 +153,16 @@ def spent_by(address: str, judgement: Judgement, why: str) -> Judgement:
     return replace(judgement, budget_spent=address, explanation=f"{judgement.explanation.rstrip('.')}; {said}.")
 
 
-def perhaps_rejected(address: str, judgement: Judgement, other: Train) -> Judgement:
-    """The judgement of a lost one, where a router rejected another one once, or a few times, and nobody since."""
+def perhaps_rejected(address: str, judgement: Judgement, other: Train, *, asked: bool) -> Judgement:
+    """The judgement of a lost one, where a router rejected another one, or it, a few times, and nobody since.
+
+    `asked`: that one was asked again.
+    """
+    since = ", and nothing when that was asked for again" if asked else ""
+    itself = other == judgement.train
     said = (
-        f"{plain(address)} rejected {packets_of(other)} at times, and nothing when that was asked for again: if it has "
-        "few ICMP errors to send, it may reject this one, too"
+        f"{plain(address)} rejected {'it' if itself else packets_of(other)} at times{since}: if it has few ICMP errors "
+        f"to send, it may reject {'all of it' if itself else 'this one, too'}"
     )
     return replace(judgement, budget_spent=address, explanation=f"{judgement.explanation.rstrip('.')}; {said}.")
 
@@ -166,11 +172,12 @@ def answered_once(kind: Kind, judgement: Judgement) -> Judgement:
     source, type_, code = kind
     count = sum(each.count for each in judgement.icmp if (each.source, each.type, each.code) == kind)
     expired = any(each.meaning is Meaning.EXPIRED for each in judgement.icmp if (each.source, each.type) == kind[:2])
-    moment = "it went in a circle for a moment" if expired else "it had no way on for a moment"
-    still = "that is a loop" if expired else "rejects it"
+    why = "it had no way on for a moment, or has few ICMP errors to send, and rejects it"
+    if expired:
+        why = f"that was so for a moment, or {plain(source)} has few ICMP errors to send"
     said = (
-        f"{plain(source)} answered {count} of them with {icmp_text(source, type_, code)}, and none when it was asked "
-        f"again later: {moment}, or has few ICMP errors to send, and {still}"
+        f"{plain(source)} answered {count} of them with {icmp_text(source, type_, code)}{_RAN_OUT if expired else ''}, "
+        f"and none when it was asked again later: {why}"
     )
     return replace(judgement, budget_spent=source, explanation=f"{judgement.explanation.rstrip('.')}; {said}.")
 
@@ -235,7 +242,7 @@ def _expired(judgement: Judgement) -> str:
     errors = {count.meaning for count in judgement.icmp if count.authenticated}
     if judgement.verdict is not Verdict.REJECTED or errors != {Meaning.EXPIRED}:
         return ""
-    return ", where its TTL ran out: in a loop, or since a box has lowered it"
+    return _RAN_OUT
 
 
 def _named(hop: Hop) -> str:

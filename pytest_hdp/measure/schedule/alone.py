@@ -11,16 +11,15 @@ all passes, and one on which each number fares like itself, take none.
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.crowd import both, burst_of, closest_of, maybe_limited, rate_of, rates_while_spent, steady_rate
+from pytest_hdp.judge.crowd import both, maybe_limited, rate_after_rest, steady_rate
 from pytest_hdp.judge.statistics import fisher
 from pytest_hdp.measure.path.waiting import Waiting, pause
-from pytest_hdp.measure.schedule.crowd import Crowd
-from pytest_hdp.measure.schedule.paced import Paced
+from pytest_hdp.measure.schedule.crowd import Crowd, LimitSoFar
+from pytest_hdp.measure.schedule.paced import Paced, leave_limited
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
@@ -62,7 +61,7 @@ def ask_alone(know: Knowledge, direction: Direction, send: Send, hear: Callable[
     try:
         if (yield from alone.share_a_limit(send, hear)):
             yield from alone.measure_evenly(send, hear)
-            paced = Paced(know, alone.crowd, alone.rate, alone.burst, alone.most)
+            paced = Paced(know, alone.crowd, alone.limit)
             yield from paced.ask(send, hear)
             know.settle_all(paced.judged())
         else:
@@ -80,16 +79,17 @@ def leave_open(know: Knowledge) -> None:
             continue
         if know.limits or alone.crowd.order()[0] <= know.plan.error_rate:
             alone.learn()
-            know.settle_all(Paced(know, alone.crowd, alone.rate, alone.burst, alone.most).judged())
+            know.settle_all(Paced(know, alone.crowd, alone.limit).judged())
         elif not alone.is_ruled_out():
             alone.undecided = True
             know.settle_all(alone.left_open())
+    for direction in know.directions:
+        leave_limited(know, direction)
 
 
 class Alone:
-    """Whether a crowd shares a limit, of `rate` packets a second, `burst` at once; both are no higher than it is.
+    """Whether a crowd shares a limit, and which.
 
-    `most`: packets a second that it lets through at most, inf where nobody knows.
     `undecided`: much speaks for a limit, or nothing against it, and not enough to tell, as where rests brought what had
     never come, and more of them did not.
     """
@@ -97,11 +97,9 @@ class Alone:
     def __init__(self, know: Knowledge, direction: Direction) -> None:
         self.know = know
         self.crowd = Crowd(know, direction)
-        self.burst, self.rate, self.most = 0, 0.0, math.inf
+        self.limit = LimitSoFar()
         self.undecided = False
         self._rest, self._fewer = REST, True  # before what is sent next, and whether some are left out of it
-        self._fewer = True
-        self._closest = math.inf  # seconds between two that came
         self._shuffle = random.Random(know.plan.seed)
         self._through: int | None = None  # packets that came through after the last rest
         self._all_passed = False  # then, but for those of which nothing ever came
@@ -181,7 +179,7 @@ class Alone:
 
         If nothing of that is lost, the limit lets more through than was thought: it is sent faster.
         """
-        pace, lost, living = TIMES * max(self.rate, 1.0), False, self.crowd.living
+        pace, lost, living = TIMES * max(self.limit.rate, self.limit.guess, 1.0), False, self.crowd.living
         while not lost and living and pace <= TIMES * SLOW and self.know.path.gone is None:
             sent: list[SentProbe] = []
             for at in range(int(pace * EVENLY)):
@@ -190,7 +188,7 @@ class Alone:
             yield from hear()
             timed = self.crowd.timed(sent)
             lost = not all(came for _, came in timed)
-            self._learn_rates(timed, steady_rate(timed))
+            self.limit.learn(timed, steady_rate(timed), whole=self._all_live(sent))
             pace *= TIMES
 
     def _loses_by_pace(self, send: Send, hear: Callable[[], Waiting[None]]) -> Waiting[float]:
@@ -223,16 +221,13 @@ class Alone:
     def learn(self) -> list[tuple[float, bool]]:
         """Learn of rate and burst by all that was sent, and return it."""
         sent = self.crowd.timed(self.crowd.all_sent())
-        self.burst = max(self.burst, burst_of(came for _, came in sent))
-        self._learn_rates(sent)
+        self.limit.learn_burst(sent)
+        self.limit.learn(sent)
         return sent
 
-    def _learn_rates(self, sent: Sequence[tuple[float, bool]], least: float = 0.0) -> None:
-        """By packets of which the limit was spent. `least`: what is known already of the rate."""
-        self._closest = min(self._closest, closest_of(sent))
-        slower, faster = rates_while_spent(sent, self._closest)
-        self.rate = max(self.rate, least, rate_of(sent), slower)
-        self.most = min(self.most, faster)
+    def _all_live(self, sent: Sequence[SentProbe]) -> bool:
+        living = set(self.crowd.living)
+        return all(entry.train in living for entry in sent)
 
     def _recover(self, send: Send, hear: Callable[[], Waiting[None]]) -> Waiting[bool]:
         """Rest, send as many at once as the limit may let through and some more, and measure. Whether any came."""
@@ -242,7 +237,7 @@ class Alone:
         several = [train for train in crowd.members if train not in self._took]
         if self._fewer:
             several = several[: max(1, len(several) - max(1, len(several) // 8))]
-        most = min(MOST_AT_ONCE, max(MANY, int(rate * SPAN)) + 2 * self.burst)
+        most = min(MOST_AT_ONCE, max(MANY, int(rate * SPAN)) + 2 * self.limit.burst)
         sent: list[SentProbe] = []
         spread = self.know.control.times.spread
         apart = APART * spread if spread >= JITTERS else 0.0  # what is sent so much later does not come first
@@ -253,10 +248,10 @@ class Alone:
         crowd.note_volley(sent)
         self.know.forget_circumstances()
         after = crowd.timed(sent)
-        came = burst_of(each for _, each in after)
+        came = self.limit.learn_burst(after)
         rested = after[0][0] - before[-1][0] if after and before else self._rest
-        self.burst = max(self.burst, came)
-        self._learn_rates(after, came / max(self._rest, rested))
+        self.limit.guess = max(self.limit.guess, came / max(self._rest, rested))
+        self.limit.learn(after, rate_after_rest(before, after, self._rest), whole=self._all_live(sent))
         self._through = sum(each for _, each in after)
         self._all_passed = self._through == len(after)
         if several and self._through % len(several) == 0:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.crowd import ACCUSED, front_loaded
+from pytest_hdp.judge.crowd import ACCUSED, burst_of, closest_of, front_loaded, rates_while_spent
 from pytest_hdp.judge.statistics import fisher
 from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.measure.control.control import NANOSECONDS
@@ -14,7 +16,7 @@ from pytest_hdp.measure.order import by_interest
 from pytest_hdp.measure.path.traffic import on_the_wire
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.verdict import Direction
@@ -24,6 +26,45 @@ if TYPE_CHECKING:
 CLEAN = 0.9  # of a round's control must have come
 LOOKS = {0: 0.8, 1: 0.1, 2: 0.1}
 """What puts a packet at the front of its round (see `Crowd._rounds`), and each one's share of the error rate."""
+
+
+@dataclass(slots=True)
+class LimitSoFar:
+    """What is known of a limit: `rate` packets a second, `burst` at once; both are no higher than it is.
+
+    `guess`: a rate that it may have, by what came after rests, however much of that was saved up before.
+    `most`: packets a second that it lets through at most, inf where nobody knows. `closest`: seconds between two that
+    came.
+    """
+
+    rate: float = 0.0
+    burst: int = 0
+    guess: float = 0.0
+    most: float = math.inf
+    closest: float = math.inf
+
+    @property
+    def pace(self) -> float:
+        """Packets a second of which it may let all through."""
+        return max(self.rate, min(self.guess, self.most))
+
+    def learn(self, sent: Sequence[tuple[float, bool]], least: float = 0.0, *, whole: bool = False) -> None:
+        """Learn of the rates by packets of which it was spent. `least`: what is known already of the rate.
+
+        `whole`: nothing else was sent then, so that all that it let through is seen, and how many that are at most.
+        What dies behind it, or is judged already, has its share.
+        """
+        self.closest = min(self.closest, closest_of(sent))
+        slower, faster = rates_while_spent(sent, self.closest)
+        self.rate = max(self.rate, least, slower)
+        if whole:
+            self.most = min(self.most, faster)
+
+    def learn_burst(self, sent: Sequence[tuple[float, bool]]) -> int:
+        """Learn of the burst; how many came before the first of these that did not."""
+        came = burst_of(came for _, came in sent)
+        self.burst = max(self.burst, came)
+        return came
 
 
 class Crowd:

@@ -57,7 +57,8 @@ def _keep(path: OpenPath, control: Control, found: tuple[SentProbe, Arrival], ey
     elif eye.kind == "socket":
         inside = numbers_inside(entry.train)
         if receiving and eye.protocol in inside:
-            entry.under = eye.protocol if eye.protocol == inside[-1] else entry.under
+            whole = copy.packet.payload.endswith(entry.data[entry.start :])  # no header, as it is cut off
+            entry.under = eye.protocol if whole and eye.protocol == inside[-1] else entry.under
         elif receiving:
             entry.keep(entry.delivered, copy)
     elif outgoing and eye.end is path.sender_end(direction):

@@ -15,7 +15,7 @@ from pytest_hdp.judge.evidence import Circumstances, Train
 from pytest_hdp.judge.facts import NO_WAY_OUT
 from pytest_hdp.judge.ladder import judge
 from pytest_hdp.judge.pattern import shared_losses
-from pytest_hdp.judge.verdict import Direction, Verdict
+from pytest_hdp.judge.verdict import Direction, Place, Verdict
 from pytest_hdp.measure.control.circumstances import eyes_of, shared_by
 from pytest_hdp.measure.control.control import Control
 from pytest_hdp.measure.control.stand_in import StandIns
@@ -164,10 +164,11 @@ class Knowledge:
         """Keep a train's last judgement. `worth`: whether there may be a place to find for it.
 
         What was lost waits in any case: it may have been rejected by who had no ICMP error left (`leisure`), or the
-        sweep itself may have lost it (`alone`).
+        sweep itself may have lost it (`alone`). So does what a router rejected: a shared limit may have done that.
         """
         eyes = self.path.receiver_end(judgement.train.direction) is not None
-        doubtful = judgement.verdict in ACCUSED or (eyes and judgement.verdict is Verdict.INCONCLUSIVE)
+        elsewhere = judgement.verdict is Verdict.REJECTED and judgement.place is not Place.TARGET
+        doubtful = judgement.verdict in ACCUSED or (eyes and (elsewhere or judgement.verdict is Verdict.INCONCLUSIVE))
         searched = worth and (doubtful or worth_locating(judgement, self.plan.locate, self.path.family))
         (self.to_locate if searched else self.settled)[judgement.train] = judgement
 

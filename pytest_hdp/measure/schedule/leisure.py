@@ -46,12 +46,12 @@ def ask_at_leisure(
     if know.path.gone is not None:
         return
     until = math.inf if know.plan.locate == "all" else know.clock.monotonic() + LONGEST
-    doubts = Doubts(know, direction)
+    doubts, again = Doubts(know, direction), know.rounds
     if doubts.kinds:
         yield from doubts.ask(send, until)
         yield from hear()
         doubts.judge()
-    leisure = Leisure(know, direction)
+    leisure = Leisure(know, direction, again)
     if leisure.suspects and leisure.reference_probes:
         if know.path.gone is None:
             yield from leisure.ask(send, until)
@@ -63,10 +63,10 @@ class Leisure:
     """What was lost in one direction, and by whom it may have been rejected.
 
     `reference_probes`: by router, a number that it rejects, and had no error for at times, or has rejected once.
-    `spent`: those that had none again.
+    `spent`: those that had none again. `again`: the first round in which anything was asked again, if not the next.
     """
 
-    def __init__(self, know: Knowledge, direction: Direction) -> None:
+    def __init__(self, know: Knowledge, direction: Direction, again: int | None = None) -> None:
         self.know = know
         known = {train: each for train, each in (know.settled | know.to_locate).items() if train.direction is direction}
         waiting = [train for train in know.to_locate if train in known and not never_answered(train, know.path.family)]
@@ -76,7 +76,9 @@ class Leisure:
         once = self._rejected_once()
         self.reference_probes = once | self._limited(known.values())
         self._once = set(once.values())
-        self._since = know.rounds
+        # beside themselves nothing shows that there was an error left
+        self.suspects.sort(key=set(self.reference_probes.values()).__contains__)
+        self._since, self._again = know.rounds, know.rounds if again is None else again
         self.spent: set[str] = set()
         self._asked: dict[Train, None] = {}
         self._beside: Counter[Train] = Counter()
@@ -122,7 +124,7 @@ class Leisure:
             missed = [train for train in chosen if train in silent]
             self.suspects = [train for train in self.suspects if train not in chosen or train in missed]
             fruitless = fruitless + 1 if len(missed) == len(chosen) else 0
-            if proving and silent.isdisjoint(beside):
+            if proving and beside and silent.isdisjoint(beside):
                 self._excuse(missed)
                 count, rest, fruitless = 2 * count, max(LEAST_REST, rest / 2), 0
             elif proving or missed:
@@ -169,9 +171,17 @@ class Leisure:
     def _spent(self, judgement: Judgement) -> Judgement:
         """The judgement of a lost one that may be rejected, and by whom."""
         address = min(self.spent or self.reference_probes)
-        if self.reference_probes.get(address) not in self._once:
+        reference = self.reference_probes.get(address)
+        if reference is None or reference not in self._once or self._rejects_others(address, judgement.train):
             return spent_by(address, judgement, "rejects others")
-        return perhaps_rejected(address, judgement, self.reference_probes[address])
+        asked = any(entry.round >= self._again for entry in self.know.ledger.trains.get(reference, ()))
+        return perhaps_rejected(address, judgement, reference, asked=asked)
+
+    def _rejects_others(self, address: str, train: Train) -> bool:
+        """Whether it rejected another one when that was asked again."""
+        trains = self.know.ledger.trains.items()
+        others = (some for each, some in trains if each.direction is self.direction and each != train)
+        return any(_from(address, entry) for some in others for entry in some if entry.round >= self._again)
 
 
 def _from(address: str, entry: SentProbe) -> bool:

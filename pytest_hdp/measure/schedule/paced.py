@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.crowd import SLOWER, left_open, lost_alone, passed_alone
+from pytest_hdp.judge.crowd import SLOWER, left_open, lost_alone, passed_alone, rounded_down
 from pytest_hdp.judge.ladder import judge
 from pytest_hdp.judge.result import SharedLimit
 from pytest_hdp.judge.statistics import all_lost_refutes, alpha_per_train
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.judge.verdict import Direction
     from pytest_hdp.measure.ledger.probes import SentProbe
-    from pytest_hdp.measure.schedule.crowd import Crowd
+    from pytest_hdp.measure.schedule.crowd import Crowd, LimitSoFar
     from pytest_hdp.measure.schedule.doubts import Send
     from pytest_hdp.measure.schedule.knowledge import Knowledge
 
@@ -32,7 +32,7 @@ LEAST_ASKED, MOST_ASKED = 5, 7  # packets of each, then
 TOGETHER = 8  # packets that make up a round, beside whose control each of them counts
 GLIMPSE = 0.5  # seconds after which the pace is looked at
 TOO_FAST = 0.001  # as likely as that is what it loses, if it loses as the control does
-FASTER = 1.5  # by so much the pace was too fast then
+FASTER, SLOWINGS = 1.5, 8  # by so much the pace was too fast then, and so often it is lowered: to a 25th of it
 LONGEST_REST = 1.0  # seconds, then
 
 
@@ -40,13 +40,13 @@ def leave_limited(know: Knowledge, direction: Direction) -> None:
     """Settle what a limit may have rejected, for it may reject what it does not let through.
 
     That is what came through after all when it was asked again, and of which a router said what it also said of numbers
-    that pass. Who is rejected was none of the crowd that loses.
+    of it that came through at times. Who is rejected was none of the crowd that loses.
     """
     limit = know.limits.get(direction)
     if limit is None:
         return
-    passed = [train for train, each in know.settled.items() if each.shared_limit == limit and each.verdict in PASSED]
-    by_limit: set[Kind] = set().union(*(said_of(know, train) for train in passed))
+    limited = [train for train, each in know.settled.items() if each.shared_limit == limit and each.arrived]
+    by_limit: set[Kind] = set().union(*(said_of(know, train) for train in limited))
     count = len(parse_protocols(limit.numbers))
     for train, judgement in list(know.to_locate.items()):
         rejected = judgement.verdict is Verdict.REJECTED and not by_limit.isdisjoint(said_of(know, train))
@@ -55,15 +55,12 @@ def leave_limited(know: Knowledge, direction: Direction) -> None:
 
 
 class Paced:
-    """A crowd that shares a limit of `rate` packets a second, `burst` at once, as measured so far.
+    """A crowd that shares a limit, as measured so far."""
 
-    `most`: it is known to let no more than so many through; inf for unknown.
-    """
-
-    def __init__(self, know: Knowledge, crowd: Crowd, rate: float, burst: int, most: float = math.inf) -> None:
+    def __init__(self, know: Knowledge, crowd: Crowd, limit: LimitSoFar) -> None:
         self.know = know
         self.crowd = crowd
-        self._rate, self._burst, self._most = rate, burst, most
+        self._limit, self._rate, self._burst = limit, limit.pace, limit.burst
         self._shuffle = random.Random(know.plan.seed)
         self._asked: list[Train] = []
         self._interval: float | None = None
@@ -71,12 +68,18 @@ class Paced:
         self._since = 0  # the first round at that interval
 
     def ask(self, send: Send, hear: Callable[[], Waiting[None]]) -> Waiting[None]:
-        """Ask again, slower than it lets through: all if there is time, or those that tell most."""
+        """Ask again, slower than it lets through: all if there is time, or those that tell most.
+
+        If too much is lost the pace is lowered. Once that did not help so often, all are left open: the path may have
+        changed, and nobody waits without end, however much time there is.
+        """
         know, clock, members = self.know, self.know.clock, self.crowd.members
         until = math.inf if know.plan.unhurried or know.plan.locate == "all" else clock.monotonic() + LONGEST
         count = max(LEAST_ASKED, min(MOST_ASKED, know.plan.pace.rounds))
         rate = self._rate
-        while rate > 0 and know.path.gone is None:
+        for _ in range(SLOWINGS + 1):
+            if rate <= 0 or know.path.gone is not None:
+                return
             interval = 1 / (SLOWER * rate)
             fit = len(members) if until == math.inf else int((until - clock.monotonic()) / interval) // count
             if fit < 1:
@@ -138,8 +141,9 @@ class Paced:
         lost = {train for train in asked if train not in passed and self._is_lost(whole[train], others)}
         numbers = {train.protocol for train in self.crowd.members if train not in lost}
         interval = float(f"{self._interval:.3g}") if self._interval is not None else None
-        most = float(f"{self._most:.3g}") if self._rate <= self._most < math.inf else None  # less is others' losses
-        limit = SharedLimit(float(f"{self._rate:.3g}"), self._burst, interval, format_protocols(numbers), most)
+        most = float(f"{self._limit.most:.3g}") if self._limit.most < math.inf else None
+        least = rounded_down(min(self._limit.rate, self._rate, self._limit.most), 3)
+        limit = SharedLimit(least, self._burst, interval, format_protocols(numbers), most)
         know.limits[self.crowd.direction] = limit
         found = []
         for train, judgement in whole.items():

@@ -62,6 +62,7 @@ class Places:
         """One of each group climbs, then the next of each, as long as that may tell more; they stand for the others."""
         know, kinds, clock = self._know, self._kinds, self._know.clock
         yield from ask_alone(know, direction, self._send, self._hear)
+        leave_limited(know, direction)
         waiting = self._waiting(direction)
         know.settle_all([each for each in waiting if each.verdict is not Verdict.LOST and not self._worth(each)])
         yield from ask_at_leisure(know, direction, self._send, self._hear)

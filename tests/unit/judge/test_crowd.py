@@ -20,8 +20,11 @@ from pytest_hdp.judge.crowd import (
     limit_text,
     lost_alone,
     passed_alone,
+    rate_after_rest,
     rate_of,
     rates_while_spent,
+    rounded_down,
+    steady_rate,
 )
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.result import Judgement, SharedLimit
@@ -154,6 +157,45 @@ def test_no_rate_is_bounded_wrongly_however_thin_the_sender(rate, burst, over, p
     assert most >= rate * 0.9999
 
 
+@given(st.floats(0.5, 2000), st.integers(1, 5), st.sampled_from([8, 20, 40]), st.floats(0.1, 1.2), st.integers())
+@settings(max_examples=300)
+def test_at_least_is_never_more_than_the_limit_s(rate, burst, many, rest, seed):
+    """What a sweep, a rest and packets sent evenly tell of it; what was saved up before a rest is no rate."""
+    bucket, now, chance = Bucket(rate, burst), 0.0, random.Random(seed)
+
+    def sent(count, apart):
+        nonlocal now
+        found = []
+        for _ in range(count):
+            found.append((now, bucket.takes(now)))
+            now += apart * (0.5 + chance.random())
+        return found
+
+    sweep = sent(7 * many, chance.choice([ONE, 1 / 200, 0.02]))
+    now += rest
+    after = sent(many, ONE)
+    least = [rate_after_rest(sweep, after, rest), rates_while_spent(sweep + after, closest_of(sweep + after))[0]]
+    least += [steady_rate(sent(int(times * 4) + 4, 1 / (times * 4))) for times in (1.0, rate, 2 * rate)]
+    assert max(least) <= rate * 1.0001
+    assert rounded_down(max(least), 2) <= rate * 1.0001
+
+
+@pytest.mark.parametrize(
+    ("last", "came", "rate"),
+    [(False, 1, 0.0), (False, 2, 1 / 1.01), (False, 5, 4 / 1.04), (True, 5, 0.0)],
+    ids=["one saved up", "one earned", "four earned", "nobody knows how many were saved up"],
+)
+def test_what_comes_after_a_rest_tells_what_was_earned(last, came, rate):
+    after = [(1.0 + at / 100, at < came) for at in range(10)]
+    assert rate_after_rest([(-0.5, False), (0.0, last)], after, 1.0) == pytest.approx(rate)
+    assert rate_after_rest([], after, 1.0) == 0
+
+
+@given(st.floats(1e-3, 1e6), st.integers(2, 3))
+def test_to_round_down_is_never_more_and_hardly_less(value, digits):
+    assert value * (1 - 1.001 * 10 ** (1 - digits)) <= rounded_down(value, digits) <= value
+
+
 @pytest.mark.parametrize(("rate", "burst"), [(5, 5), (50, 1), (200, 20), (2000, 50)])
 def test_of_a_dense_crowd_the_rate_is_known_even_if_the_sender_pauses(rate, burst):
     bucket, now, sent = Bucket(rate, burst), 0.0, []
@@ -196,8 +238,11 @@ def test_what_nobody_had_time_to_ask_is_open_and_says_what_to_do():
     ("rate", "most", "said"),
     [
         (9.87, 11.2, "about 9.9 packets a second"),
-        (9.87, 15.0, "at least 9.9 packets a second"),  # it may be half as much again
-        (9.87, None, "at least 9.9 packets a second"),  # as in results of older versions
+        (9.87, 15.0, "at least 9.8 packets a second"),  # it may be half as much again
+        (9.87, None, "at least 9.8 packets a second"),  # as in results of older versions
+        (9.96, None, "at least 9.9 packets a second"),
+        (1999.0, None, "at least 1900 packets a second"),
+        (0.0, 0.9, "less than one packet a second"),
         (0.4, 0.9, "less than one packet a second"),
         (0.4, 5.0, "at least 0.4 packets a second"),
         (0.0, None, "an unknown rate"),
