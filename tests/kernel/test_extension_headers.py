@@ -1,7 +1,7 @@
 """Extension headers as an experiment: labs against their stated truth, and a target by itself, on a real kernel."""
 
 import importlib.util
-import re
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -58,7 +58,10 @@ def test_lab(name):
 def suite():
     def run(*arguments: str, tests: str = SUITE) -> str:
         command = [sys.executable, "-m", "pytest", "-pno:hypothesispytest", "-pno:cacheprovider", tests, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=TOP, check=False).stdout
+        narrow = {**os.environ, "COLUMNS": "80"}  # on a wide terminal both directions stand side by side
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=120, cwd=TOP, check=False, env=narrow
+        ).stdout
 
     return run
 
@@ -69,9 +72,7 @@ def test_the_suite_has_a_test_for_each_and_draws_what_passes(suite):
     assert "[p017-udp-behind-dst64-reverse-v6] XFAIL lost" in printed
     assert "[p253-experimental-1-forward-bare-v6] PASSED" in printed
     assert "16 passed" not in printed
-    rows = {
-        line.split()[0]: line.split()[1:] for line in printed.splitlines() if re.fullmatch(r"dst\d+( +\S){4}", line)
-    }
+    rows = {line.split()[0]: line.split()[1:] for line in printed.splitlines() if line.startswith("dst")}
     assert rows["dst24"] == [".", ".", ".", "."]
     assert rows["dst64"] == ["l", "l", "l", "l"]
     assert "hbh" not in printed
