@@ -135,6 +135,7 @@ def test_a_router_that_rejects_under_a_stock_limit_is_heard():
     assert time.monotonic() - started < 120
 
 
+@pytest.mark.night
 def test_a_firewall_that_rejects_under_a_stock_limit_is_heard():
     """Netfilter's reject: an error a second. What the target drops is told from it."""
     found = measure((Router(), StockReject((47, 50, 51, 132)), Router()), [47, 50, 51, 132, 103, 2, 253], QUICK)

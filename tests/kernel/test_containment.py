@@ -117,6 +117,7 @@ def test_closed_by_both(run):
     assert f"got out of the box by IPv4 and IPv6 to {FAR} and {FAR6}" in told(printed)
 
 
+@pytest.mark.night
 def test_what_is_left_out_is_not_claimed(run):
     """SCTP is open, and who asks for all but SCTP is told so."""
     status, printed, _ = run(SCTP_TOO, *TWO, ALLOW, "-k", "not p132")
@@ -234,6 +235,7 @@ def test_few_packets_prove_nothing(run):
 
 
 @pytest.mark.long
+@pytest.mark.night
 def test_all_numbers_by_both_versions_on_a_way_that_loses(run):
     """Not one is wrong. No socket sends a bare 0 by IPv6, where that is the number of a header."""
     drop = "type filter hook forward priority 9; numgen random mod 20 == 0 drop"

@@ -42,6 +42,7 @@ BEHIND = [behind(chain, each, direction) for chain in CHAINS.values() for each i
 
 
 @pytest.mark.parametrize("name", LOST)
+@pytest.mark.night("transparent", "frag-drop", "eh-drop", "mtu-1280")
 def test_lab(name):
     """Each chain before each transport, both ways: what the box says, and where it died."""
     spec = catalogue.make(name).over(6)

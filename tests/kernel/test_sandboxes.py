@@ -63,6 +63,9 @@ def asked(
 
 @pytest.mark.parametrize("version", [4, 6])
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.night(
+    "*never-armed-?", "*leaks-132-6", "*tcp-udp-4", "*closed-6", "*home-nat-6", "*far-end-6", "*one-nat-6"
+)
 def test_box(name: str, version: int) -> None:
     counts, wrong = asked(name, version, SOME)
     assert not wrong
@@ -70,6 +73,7 @@ def test_box(name: str, version: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["sandbox-closed", "sandbox-tcp-udp", "sandbox-blackhole-far-end"])
+@pytest.mark.night("sandbox-closed", "sandbox-blackhole-far-end")
 def test_box_where_one_packet_in_twenty_is_lost(name: str) -> None:
     assert not asked(name + LOSS, 4, SOME)[1]
 

@@ -88,6 +88,7 @@ def test_all_other_protocols_share_a_limit_and_all_are_delivered():
     assert all("share a limit of a" in each.explanation and each.sent > each.delivered for each in some)
 
 
+@pytest.mark.night
 def test_where_there_is_no_time_for_all_the_most_telling_are_asked_and_the_rest_is_open():
     found = measured((SharedLimiter(per_second=10, burst=5),), directions=(Direction.FORWARD,))
     assert verdicts(found) == {Verdict.DELIVERED, Verdict.INCONCLUSIVE}

@@ -239,6 +239,7 @@ def test_another_version_there_is_one_line(over_ssh):
     ],
     ids=["no Python", "no such host"],
 )
+@pytest.mark.night("no such host")
 def test_a_host_that_cannot_be_started_is_one_line(over_ssh, change, said):
     run, start = over_ssh
     hosts = (far(run.folder, "paris"), far(run.folder, "tokyo").replace(*change))
@@ -280,6 +281,7 @@ IN_ENVIRONMENT = "export HDP_TARGET=198.51.4.2 HDP_PROTOCOLS=253 HDP_LOCATE=none
     ],
     ids=["bare", "pytest alone", "pytest alone, no option of ours"],
 )
+@pytest.mark.night("bare", "pytest alone")
 def test_a_host_without_the_packages_is_one_line(over_ssh, packages, says, options):
     """xdist would print a traceback, or nothing at all and call it a success."""
     run, start = over_ssh

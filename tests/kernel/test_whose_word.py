@@ -118,6 +118,7 @@ def test_all_numbers_before_a_firewall_that_rejects_what_it_can_check():
 
 
 @pytest.mark.long
+@pytest.mark.night
 def test_of_a_firewall_that_never_answers_no_silence_is_told():
     """Only echoes are answered (ufw, as it comes): nothing shows that an error would have come back."""
     found = measured(UFW, map(Train, range(256)))

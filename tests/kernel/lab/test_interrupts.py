@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -59,16 +60,15 @@ def build(at: int) -> CtrlC:
 def test_a_lab_that_is_being_built_is_taken_down_whole(monkeypatch):
     complaints: list[object] = []
     monkeypatch.setattr(sys, "unraisablehook", complaints.append)
-    build(0)
-    steps = build(0).lines
+    steps = min(build(0).lines for _ in range(3))  # where the kernel is waited for, each build has lines of its own
     assert steps > 500
     before = children()
     opened = len(list(Path("/proc/self/fd").iterdir()))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for at in [*range(1, 200, 20), *sorted(random.Random(1).sample(range(200, steps - 20), SAMPLES))]:
-            with pytest.raises(KeyboardInterrupt):
-                build(at)
+            with suppress(KeyboardInterrupt):
+                assert build(at).lines < at, "Ctrl-C was lost"
             gc.collect()
             assert complaints == [], at
             assert len(list(Path("/proc/self/fd").iterdir())) == opened, at

@@ -60,6 +60,7 @@ def essence(record: dict) -> tuple:
 
 
 @pytest.mark.long
+@pytest.mark.night
 def test_finds_what_an_agent_in_the_namespace_finds(hosts, watched):
     done = hosts.sweep(hosts.agent(SUDO_USER, "drop"))
     assert len(done.records) == 512, done.printed

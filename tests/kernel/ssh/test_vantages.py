@@ -48,6 +48,7 @@ def test_under_sudo_nothing_of_roots_is_left_in_a_home(fleet: Fleet):
     assert (root / "pyexecnetcache" / "_pytest").is_dir()
 
 
+@pytest.mark.night
 def test_what_rerunfailures_does_to_far_vantage_points_is_told(fleet: Fleet):
     chdir = f"//chdir={fleet.folder}/at-h1"
     done = each(fleet, vantage(fleet, "h1", more=chdir), reruns="-prerunfailures")
