@@ -65,7 +65,10 @@ def test_profile_of_many_tables_is_read_in_time_that_grows_no_faster_than_they_d
             load_profile(text + "[[expect]]\nunknown=1\n", "x")
         return time.process_time() - began
 
-    assert seconds(8000) < 20 * seconds(1000)
+    many, few = (
+        min(seconds(tables) for _ in range(3)) for tables in (8000, 1000)
+    )  # of what another process slows down
+    assert many < 20 * few
 
 
 def test_names_in_profiles_are_shown_and_not_obeyed(project):
