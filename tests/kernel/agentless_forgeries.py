@@ -15,6 +15,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -137,13 +138,29 @@ class Outcome:
 
 def run(outcome: Outcome, *, most: int, each: int = 4) -> None:
     """Measure once through the lab, while the box forges `most` packets at most."""
-    trains = tuple(sorted(REACHED | SILENT))
-    with Lab(SPEC) as lab, tempfile.TemporaryDirectory() as folder:
+    with Lab(SPEC) as lab:
         lab.namespace(lab.target).set_sysctls({"ipv4/icmp_ratemask": 0})
+        measure_beside(outcome, lab, FORGER, "203.0.113.5", REACHED, SILENT, most=most, each=each)
+
+
+def measure_beside(
+    outcome: Outcome,
+    lab: Lab,
+    forger: str,
+    router: str,
+    reached: Set[Train],
+    silent: Set[Train],
+    *,
+    most: int,
+    each: int,
+) -> None:
+    """Ask for all trains while the forger, a program in router1, runs; `router`: in whose name it forges, too."""
+    trains = tuple(sorted(reached | silent))
+    with tempfile.TemporaryDirectory() as folder:
         heard, told = os.pipe()
         stop = Path(folder) / "stop"
-        arguments = [lab.client_address, lab.target_address, "203.0.113.5", str(most), str(each), str(stop)]
-        forger = lab.namespace("router1").start([sys.executable, "-c", FORGER, *arguments], (0, told, 2))
+        arguments = [lab.client_address, lab.target_address, router, str(most), str(each), str(stop)]
+        started = lab.namespace("router1").start([sys.executable, "-c", forger, *arguments], (0, told, 2))
         os.close(told)
         with os.fdopen(heard) as says, Station(lab.socket_factory(lab.client)) as station:
             assert says.readline() == "ready\n"
@@ -152,17 +169,17 @@ def run(outcome: Outcome, *, most: int, each: int = 4) -> None:
                 found = Measurement(path, plan.Plan(trains, plan.AGENTLESS, seed=1, locate="none")).run()
             stop.touch()
             _, sent, _, probes = says.readline().split()
-            forger.wait()
+            started.wait()
     outcome.forged += int(sent)
     outcome.probes += int(probes)
     outcome.runs += 1
     outcome.verdicts += len(found)
     for train, judgement in found.items():
-        if judgement.verdict is not (Verdict.REACHED if train in REACHED else Verdict.SILENT):
+        if judgement.verdict is not (Verdict.REACHED if train in reached else Verdict.SILENT):
             outcome.wrong[str(train)] = judgement.explanation
 
 
-def main() -> int:
+def main(run: Callable[..., None]) -> int:
     """Run until 100,000 were forged."""
     outcome = Outcome()
     while outcome.forged < 100_000 and outcome.runs < 60:
@@ -173,4 +190,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(run))

@@ -10,29 +10,20 @@ packets of the same number, echo replies and resets with bytes that are not ours
 
 from __future__ import annotations
 
-import json
-import os
 import sys
-import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from agentless_forgeries import Outcome
+from agentless_forgeries import Outcome, main, measure_beside
 
 from pytest_hdp.judge.evidence import Train, behind
-from pytest_hdp.judge.result import PathInfo
-from pytest_hdp.judge.verdict import Form, Verdict
+from pytest_hdp.judge.verdict import Form
 from pytest_hdp.lab.boxes import Router
 from pytest_hdp.lab.filters import Allowlist
 from pytest_hdp.lab.topology import Lab, LabSpec
-from pytest_hdp.measure import plan
-from pytest_hdp.measure.path.endpoints import Endpoint
-from pytest_hdp.measure.path.open_path import OpenPath
-from pytest_hdp.measure.schedule.engine import Measurement
 from pytest_hdp.packet.chain import CHAINS
-from pytest_hdp.vantage.station import Station
 
 PASSES = frozenset({1, 17, 47, 50, 60, 253})  # where rules pass ICMP, that is 58 over IPv6
 REACHED = {
@@ -137,41 +128,11 @@ print(f"sent {sent} to {heard}", flush=True)
 
 def run(outcome: Outcome, *, most: int, each: int = 4) -> None:
     """Measure once through the lab, while the box forges `most` packets at most."""
-    trains = tuple(sorted(REACHED | SILENT))
-    with Lab(SPEC.over(6)) as lab, tempfile.TemporaryDirectory() as folder:
+    with Lab(SPEC.over(6)) as lab:
         lab.namespace(lab.target).set_sysctls({"ipv6/icmp/ratemask": 255})
-        heard, told = os.pipe()
-        stop = Path(folder) / "stop"
         router = lab.layout.hops()[1].address
-        arguments = [lab.client_address, lab.target_address, router, str(most), str(each), str(stop)]
-        forger = lab.namespace("router1").start([sys.executable, "-c", FORGER, *arguments], (0, told, 2))
-        os.close(told)
-        with os.fdopen(heard) as says, Station(lab.socket_factory(lab.client)) as station:
-            assert says.readline() == "ready\n"
-            name = PathInfo("internet", "target", lab.client_address, lab.target_address, None)
-            with OpenPath(name, Endpoint(station, lab.client_address, "eth0"), None) as path:
-                found = Measurement(path, plan.Plan(trains, plan.AGENTLESS, seed=1, locate="none")).run()
-            stop.touch()
-            _, sent, _, probes = says.readline().split()
-            forger.wait()
-    outcome.forged += int(sent)
-    outcome.probes += int(probes)
-    outcome.runs += 1
-    outcome.verdicts += len(found)
-    for train, judgement in found.items():
-        if judgement.verdict is not (Verdict.REACHED if train in REACHED else Verdict.SILENT):
-            outcome.wrong[str(train)] = judgement.explanation
-
-
-def main() -> int:
-    """Run until 100,000 were forged."""
-    outcome = Outcome()
-    while outcome.forged < 100_000 and outcome.runs < 60:
-        run(outcome, most=100_000 - outcome.forged)
-    print(f"{outcome.forged} forgeries about {outcome.probes} probes, {outcome.runs} runs, {outcome.verdicts} verdicts")
-    print(f"{len(outcome.wrong)} verdicts changed {json.dumps(outcome.wrong, indent=1) if outcome.wrong else ''}")
-    return bool(outcome.wrong)
+        measure_beside(outcome, lab, FORGER, router, REACHED, SILENT, most=most, each=each)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(run))
