@@ -393,6 +393,7 @@ def test_of_a_box_it_says_what_got_out(shown, words, counts, heading):
     browser = shown([boxed(number, word) for number, word in enumerate(words, 1)])
     assert counts in browser.run("document.body.textContent")
     assert "got through" not in browser.run("document.body.innerText")
+    assert "control" not in browser.text("#c0 header"), "its own is lost in a tight box, and its twin's is what counts"
     assert browser.run("document.querySelector('#surprises').hidden") == (heading is None)
     if heading is not None:
         assert browser.text("#surprises h2") == heading

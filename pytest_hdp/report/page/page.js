@@ -285,7 +285,7 @@
         const svg = draw("svg", { class: "route", role: "img" });
         routes.push([svg, course]);
         list.append(make("article", { class: "course", id: `c${index}` },
-          make("header", {}, make("h3", {}, way), make("span", { class: "soft" }, `${through(course)}; ${control}`)),
+          make("header", {}, make("h3", {}, way), make("span", { class: "soft" }, course.box ? through(course) : `${through(course)}; ${control}`)),
           svg, gridOf(course, index)));
       }
       if (those.length === 1 && paths.length === 1) list.append(letters());
