@@ -80,7 +80,8 @@ def documented(language: str, mark: str) -> str:
 @pytest.mark.night("2 workers")
 def test_a_lab_from_a_file_is_what_its_file_says(run, tmp_path, workers):
     (tmp_path / "office.toml").write_text(documented("toml", 'name = "office"'))
-    done = run(SWEEP, "--hdp-lab=office.toml", "--hdp-protocols=41,47,89,253", *workers)
+    # It loses packets, with 253 seldom so many that its share is open: which ones, its seed says.
+    done = run(SWEEP, "--hdp-lab=office.toml", "--hdp-protocols=41,47,89,253", "--hdp-seed=1", *workers)
     assert done.status == 0, done.printed
     assert done.verdicts("office") == {
         (41, "forward"): "lost",
