@@ -187,4 +187,4 @@ def _error_text(asked: Asked, between: str = "") -> str:
 
 
 def _seconds(value: float) -> str:
-    return f"{value:.3g}"
+    return f"{float(f'{value:.3g}'):g}"

@@ -91,11 +91,11 @@ def in_words(checks: Sequence[Check], margin: float) -> str:
     """What decided, with its counts."""
     gate = verdict(checks)
     if gate is Gate.KEPT:
-        return f"within the margin of {margin:g} us (median, p99, loss)"
+        return f"within the margin of {margin:.12g} us (median, p99, loss)"
     decisive = ", ".join(each.told for each in checks if each.gate is gate)
     if gate is Gate.UNDECIDED:
-        return f"undecided against the margin of {margin:g} us: {decisive}"
-    return f"{decisive}: more than the margin of {margin:g} us"
+        return f"undecided against the margin of {margin:.12g} us: {decisive}"
+    return f"{decisive}: more than the margin of {margin:.12g} us"
 
 
 def _middle(found: Difference, margin: float, where: str) -> Check:
