@@ -106,6 +106,7 @@ os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    os.environ.pop("PYTEST_ADDOPTS", None)  # read by now; a run that a test starts would write the same JUnit file
     config.addinivalue_line("markers", "needs(*programs): skip the test where one of these programs is not installed")
     for number in (signal.SIGINT, signal.SIGQUIT):
         if signal.getsignal(number) is signal.SIG_IGN:  # a shell's background: what is started here would ignore it too

@@ -179,6 +179,8 @@ class LatencyFile:
     @property
     def results(self) -> list[LatencyResult]:
         """What was found so far."""
+        if not self._records:
+            return []
         from pytest_hdp.judge.latency.record import from_record
 
         return list(map(from_record, self._records))
