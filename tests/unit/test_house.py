@@ -6,7 +6,8 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -101,17 +102,32 @@ def imported_at_top(tree: ast.Module) -> set[str]:
     return {name.split(".")[0] for node in plain for name in imported(node)}
 
 
+@cache
 def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
-@pytest.fixture(params=MODULES, ids=name_of)
-def module(request: pytest.FixtureRequest) -> Path:
-    path: Path = request.param
-    return path
+def each_of(paths: Iterable[Path]) -> Callable[[Callable[[Path], None]], Callable[[], None]]:
+    """Make one test of a rule about a module: it holds each of them against the rule, and names all that break it."""
+
+    def decorate(rule: Callable[[Path], None]) -> Callable[[], None]:
+        def test() -> None:
+            broken = []
+            for path in paths:
+                try:
+                    rule(path)
+                except AssertionError as error:
+                    broken.append(f"{path.relative_to(PACKAGE.parent)}: {error}")
+            assert not broken, "\n".join(broken)
+
+        test.__doc__ = rule.__doc__
+        return test
+
+    return decorate
 
 
-def test_a_room_imports_only_rooms_above_it(module: Path):
+@each_of(MODULES)
+def test_a_room_imports_only_rooms_above_it(module: Path) -> None:
     room = room_of(module)
     seen = ROOMS[: ROOMS.index(room if room is not None else "packet") + 1]
     allowed = {*seen, "__version__"}
@@ -128,7 +144,8 @@ def test_no_module_imports_one_that_imports_it():
     assert not graph, "these import each other, or what does"
 
 
-def test_a_chamber_imports_only_chambers_before_it(module: Path):
+@each_of(MODULES)
+def test_a_chamber_imports_only_chambers_before_it(module: Path) -> None:
     room, chamber = room_of(module), chamber_of(module)
     order = CHAMBERS.get(room or "", [])
     later = order[order.index(chamber) + 1 :] if chamber in order else []
@@ -141,12 +158,14 @@ def test_nothing_lies_loose_at_the_top():
     assert {path.name for path in PACKAGE.glob("*.py")} == AT_THE_TOP
 
 
-def test_one_room_imports_pytest(module: Path):
+@each_of(MODULES)
+def test_one_room_imports_pytest(module: Path) -> None:
     if room_of(module) != OF_PYTEST:
         assert not {name.split(".")[0] for name in imported(parsed(module))} & {"pytest", "_pytest", "pluggy"}
 
 
-def test_packet_and_judge_do_no_input_or_output(module: Path):
+@each_of(MODULES)
+def test_packet_and_judge_do_no_input_or_output(module: Path) -> None:
     if room_of(module) not in PURE:
         return
     tree = parsed(module)
@@ -155,26 +174,28 @@ def test_packet_and_judge_do_no_input_or_output(module: Path):
     assert not attributes & {"now", "utcnow", "today"}
 
 
-def test_what_is_slow_to_import_is_imported_when_needed(module: Path):
+@each_of(MODULES)
+def test_what_is_slow_to_import_is_imported_when_needed(module: Path) -> None:
     own = {name for name, stem in OWN_MODULE.items() if stem in module.stem}
     assert not imported_at_top(parsed(module)) & (LAZY - own)
 
 
-def test_a_module_can_be_read_in_one_sitting(module: Path):
+@each_of(MODULES)
+def test_a_module_can_be_read_in_one_sitting(module: Path) -> None:
     lines = module.read_text(encoding="utf-8").count("\n")
     assert lines <= LONGER.get(name_of(module), 300)
 
 
-@pytest.mark.parametrize("module", OF_TESTS, ids=lambda path: path.relative_to(TESTS).as_posix())
-def test_a_module_of_tests_has_one_subject(module: Path):
+@each_of(OF_TESTS)
+def test_a_module_of_tests_has_one_subject(module: Path) -> None:
     lines = module.read_text(encoding="utf-8").count("\n")
     assert lines <= LONGER_TESTS.get(module.relative_to(TESTS).as_posix(), 400)
 
 
-@pytest.mark.parametrize("module", sorted((PACKAGE / "measure").rglob("*.py")), ids=name_of)
-def test_a_measurement_has_no_time_of_its_own(module: Path):
+@each_of(sorted((PACKAGE / "measure").rglob("*.py")))
+def test_a_measurement_has_no_time_of_its_own(module: Path) -> None:
     """It asks its path's clock, and waits by that: so that a simulated world can have a time of its own."""
-    tree = ast.parse(module.read_text())
+    tree = parsed(module)
     assert not {name.split(".")[0] for name in imported(tree)} & {"time", "selectors", "threading", "asyncio"}
     used = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     assert not used & {"select.epoll", "select.poll", "select.select"}
@@ -210,12 +231,13 @@ def borrowed(tree: ast.Module) -> set[str]:
     return found
 
 
-def test_no_private_name_is_used_outside_its_class(module: Path):
+@each_of(MODULES)
+def test_no_private_name_is_used_outside_its_class(module: Path) -> None:
     assert not borrowed(parsed(module)) - FOREIGN
 
 
-@pytest.mark.parametrize("module", OF_TESTS, ids=lambda path: path.relative_to(TESTS).as_posix())
-def test_no_test_uses_a_private_name(module: Path):
+@each_of(OF_TESTS)
+def test_no_test_uses_a_private_name(module: Path) -> None:
     """What a test needs is public, so that what is private can change."""
     assert not borrowed(parsed(module)) - FOREIGN
 
@@ -234,8 +256,8 @@ def grouping(tree: ast.AST) -> list[int]:
     return [each.lineno for each in calls if re.search(r"\.setdefault\(.*\[\]\)\.append$", ast.unparse(each.func))]
 
 
-@pytest.mark.parametrize("module", [path for path in MODULES if room_of(path) in {"report", "cli"}], ids=name_of)
-def test_what_people_read_is_grouped_in_one_way(module: Path):
+@each_of([path for path in MODULES if room_of(path) in {"report", "cli"}])
+def test_what_people_read_is_grouped_in_one_way(module: Path) -> None:
     """By `judge/alike.py`, so that a table, a picture and a sentence never disagree about what belongs together."""
     assert not grouping(parsed(module))
 
