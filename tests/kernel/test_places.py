@@ -79,7 +79,7 @@ def test_a_number_that_takes_a_longer_way_arrives(run):
 def test_a_loop_is_called_one(run, agent):
     back = "ip -n r2 route add default via 10.0.12.1 table 47; ip -n r2 rule add ipproto 253 iif near lookup 47"
     found, said = run(back, *agent, "--hdp-protocols=50,253")
-    assert found[253]["verdict"] == "rejected"
+    assert found[253]["verdict"] == "rejected", found[253]["explanation"]
     assert "a routing loop: 10.0.12.2 (hop 2) sends it back to 192.0.2.1 (hop 1)" in found[253]["explanation"]
     assert "a routing loop" in " ".join(said.split())
     assert found[50]["verdict"] in {"delivered", "reached"}

@@ -33,7 +33,11 @@ for n in b c; do
   ip -n $n addr add 198.51.$i.2/24 dev e; ip -n $n link set e up
 done
 """
-DOWN = "ip -n b link set e down"
+DOWN = """
+ip -n b link set e down
+until ip -n client link show to-b | grep -q NO-CARRIER; do sleep 0.01; done
+"""
+# the other end is told a moment later, and forgets then whom it was asking for
 NEAR = '[[target]]\nname = "near"\naddress = "198.51.102.2"\nagent = "netns=c"\ntags = ["mine"]\n'
 EXPECTING = '[profile]\nname = "all-lost"\n[[expect]]\nprotocols = "253"\nverdict = "lost"\n'
 CLIENT = "--hdp-source=netns=client"
@@ -130,7 +134,7 @@ def run(tmp_path: Path):
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["serial", "2 workers"])
 def test_one_line_for_each_and_status_4_and_the_other_path_is_measured(run, workers):
     """All ways in which a path can't be measured, in one run."""
-    half_there = Gone("", "", before=f"ip -n b addr add {WAYS['link-down-with-agent'].address}/24 dev e; {DOWN}")
+    half_there = Gone("", "", before=f"ip -n b addr add {WAYS['link-down-with-agent'].address}/24 dev e\n{DOWN}")
     done = run(SWEEP, CLIENT, "--hdp-inventory=ways.toml", "--hdp-protocols=253", *workers, gone=half_there)
     assert done.status == 4, done.printed
     assert ("near", "delivered") in done.verdicts

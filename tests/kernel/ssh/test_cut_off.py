@@ -111,7 +111,7 @@ def test_ctrl_c_during_the_login_leaves_nothing(managed: Managed):
         (controller,) = controllers(managed)
         os.kill(controller, signal.SIGINT)
         done = wait()
-        wait_until(lambda: not ssh_clients(managed), 1)
+        wait_until(lambda: not ssh_clients(managed), 5)
     finally:
         run(managed.jump, "nft flush ruleset")
     assert (done.status, done.records) == (2, {}), done.printed

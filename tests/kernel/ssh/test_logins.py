@@ -54,7 +54,7 @@ def test_the_others_are_measured_while_one_is_still_logging_in(fleet: Fleet):
     """h1 is the first in the inventory, and lets us in when all that is known of the others is known."""
     waiting = fleet.folder / "waiting-python"
     waiting.write_text(
-        "#!/bin/sh\nfor i in $(seq 250); do\n"
+        f"#!/bin/sh\ntouch {fleet.folder}/asked\nfor i in $(seq 250); do\n"
         f'  [ -e {fleet.folder}/measured ] && exec /usr/bin/python3 "$@"\n  sleep 0.1\ndone\nexit 3\n'
     )
     waiting.chmod(0o755)
@@ -63,6 +63,7 @@ def test_the_others_are_measured_while_one_is_still_logging_in(fleet: Fleet):
     tap = fleet.hosts["h4"].open_socket(socket.AF_INET, socket.SOCK_RAW, 253)
     with tap:
         _, wait = fleet.start(SWEEP, NUMBERS, f"--hdp-inventory={inventory}", "--hdp-locate=none")
+        wait_until((fleet.folder / "asked").exists, 60)
         assert select.select([tap], (), (), 24)[0], "nothing was sent to the others"
         (fleet.folder / "measured").touch()
         done = wait()
