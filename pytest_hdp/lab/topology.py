@@ -31,7 +31,7 @@ from pytest_hdp.lab.requirements import LabUnavailable, program, refused
 from pytest_hdp.lab.versions import VERSIONS
 from pytest_hdp.lab.wires import Wire
 from pytest_hdp.vantage.interrupts import interrupts_later
-from pytest_hdp.vantage.netns.supervisor import Keeper, NamespacesUnavailable
+from pytest_hdp.vantage.netns.supervisor import NamespacesUnavailable, Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -94,7 +94,7 @@ class Lab:
         self.client_address = self.layout.client_address
         self.outside_address = self.layout.outside_address
         self.hops: list[Hop] = self.layout.hops()
-        self._keeper: Keeper | None = None
+        self._supervisor: Supervisor | None = None
         self._namespaces: dict[str, Namespace] = {}
         self._relays: list[RelayProcess] = []
 
@@ -103,8 +103,8 @@ class Lab:
             program(needed, self.spec.name)
         try:
             with interrupts_later():
-                self._keeper = Keeper()
-                self._build(self._keeper)
+                self._supervisor = Supervisor()
+                self._build(self._supervisor)
         except NamespacesUnavailable as error:
             raise LabUnavailable(f"lab {self.spec.name} needs network namespaces: {error}") from error
         except OSError as error:
@@ -125,9 +125,9 @@ class Lab:
                 relay.close()
             self._relays.clear()
             self._namespaces.clear()
-            if self._keeper is not None:
-                self._keeper.close()
-                self._keeper = None
+            if self._supervisor is not None:
+                self._supervisor.close()
+                self._supervisor = None
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Truth about a train of this number, from end to end."""
@@ -144,9 +144,9 @@ class Lab:
     @property
     def pid(self) -> int:
         """The process that holds the namespaces, for `nsenter --user --target PID` as an ordinary user."""
-        if self._keeper is None:
+        if self._supervisor is None:
             raise ValueError("this lab is not open")
-        return self._keeper.pid
+        return self._supervisor.pid
 
     def namespace_path(self, node: str) -> str:
         """A file that is this node's namespace, for `nsenter --net=PATH`, as long as this process has the lab open."""
@@ -166,7 +166,7 @@ class Lab:
             stream.flush()
         return self._namespaces[node].start([found, *argv[1:]], env=environment).wait()
 
-    def _build(self, keeper: Keeper) -> None:
+    def _build(self, supervisor: Supervisor) -> None:
         usual, over6 = self.layout.over(4), self.layout.over(6)
         links, ipv6 = usual.all_links, has_ipv6()
         nodes = [*self.layout.nodes, *(["second"] if self.second_client else [])]
@@ -174,14 +174,14 @@ class Lab:
         if any(link.wires for link in links):
             nodes.append("wires")
         for node in nodes:
-            self._namespaces[node] = keeper.namespace()
+            self._namespaces[node] = supervisor.namespace()
             self._set_sysctls(node)
         self._start_relays()  # a Python takes time to start: meanwhile the rest is built
         jobs = Jobs(self.spec.name)
         for node, box in self._placed():
             if rules := box.rules + (box.rules6 if ipv6 else ""):
                 jobs.nft(self._namespaces[node], rules, box.features)
-        self._add_links(jobs, links, keeper.namespace())
+        self._add_links(jobs, links, supervisor.namespace())
         jobs.wait()
         layouts = (usual, over6)[: 1 + ipv6]
         self._address(jobs, nodes, layouts)

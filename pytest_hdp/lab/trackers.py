@@ -11,7 +11,7 @@ import socket
 from pytest_hdp.lab.boxes import DCCP, ICMP, ICMPV6, SCTP, TCP, UDP, UDPLITE, filter_chain
 from pytest_hdp.lab.namespaces import Jobs
 from pytest_hdp.lab.requirements import LabUnavailable
-from pytest_hdp.vantage.netns.supervisor import Keeper, NamespacesUnavailable
+from pytest_hdp.vantage.netns.supervisor import NamespacesUnavailable, Supervisor
 
 WITH_TRACKERS = frozenset({ICMP, TCP, UDP, DCCP, ICMPV6, SCTP, UDPLITE})
 """The numbers whose headers some Linux checks; GRE's tracker takes any."""
@@ -28,15 +28,15 @@ def checked_numbers() -> frozenset[int]:
     either, and what most kernels do today is returned.
     """
     try:
-        with Keeper() as keeper:
-            return _tried(keeper)
+        with Supervisor() as supervisor:
+            return _tried(supervisor)
     except (LabUnavailable, NamespacesUnavailable, OSError):
         return _COMMON_TODAY
 
 
-def _tried(keeper: Keeper) -> frozenset[int]:
+def _tried(supervisor: Supervisor) -> frozenset[int]:
     """Send zeros under each number to loopback, where a firewall drops what is invalid: sendto() then says EPERM."""
-    namespace = keeper.namespace()
+    namespace = supervisor.namespace()
     jobs = Jobs("with connection tracking")
     jobs.nft(namespace, filter_chain("output", "ct state invalid drop"), "a kernel with connection tracking")
     jobs.ip(namespace, ["link set lo up"])

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 OTHER_FILES = 50
 FILES_OF_A_PATH = 8
-FILES_OF_A_LAB = 60  # of its namespaces' keeper, which are this process's too while it is built
+FILES_OF_A_LAB = 60  # of its namespaces' supervisor, which are this process's too while it is built
 ALL_NUMBERS = 256
 LONGEST_LOGIN = 5.0  # seconds that all others wait for one that takes long
 

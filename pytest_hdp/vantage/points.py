@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 from pytest_hdp.packet.family import IPV6
 from pytest_hdp.vantage.kernel import lacking
 from pytest_hdp.vantage.netns.socket_pool import Opener
-from pytest_hdp.vantage.netns.supervisor import Keeper, NamespacesUnavailable
+from pytest_hdp.vantage.netns.supervisor import NamespacesUnavailable, Supervisor
 from pytest_hdp.vantage.station import Station, open_socket
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class PrivateNamespace:
         """Give a station in a new namespace. Raises VantageError where the system allows none."""
         with contextlib.ExitStack() as stack:
             try:
-                namespace = stack.enter_context(Keeper()).namespace()
+                namespace = stack.enter_context(Supervisor()).namespace()
                 with namespace.open_socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
                     bring_up(opened, "lo")
             except NamespacesUnavailable as error:

@@ -9,7 +9,7 @@ import sys
 import time
 
 from pytest_hdp.vantage.points import VantageError
-from pytest_hdp.vantage.remote.exchange import AgentGone
+from pytest_hdp.vantage.remote.channel import AgentGone
 from pytest_hdp.vantage.remote.specs import far_host
 
 PATIENCE = 15.0

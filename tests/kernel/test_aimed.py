@@ -72,8 +72,8 @@ def path_through(request, stack: ExitStack) -> Callable[[LabSpec], tuple[Lab, Op
     def agent(lab: Lab, node: str) -> RemoteStation:
         space = lab.namespace(node)
         enter = [f"--net=/proc/{os.getpid()}/fd/{space.descriptor}"]
-        if space.keeper.private:
-            enter = [f"--user=/proc/{space.keeper.pid}/ns/user", "--preserve-credentials", *enter]
+        if space.supervisor.private:
+            enter = [f"--user=/proc/{space.supervisor.pid}/ns/user", "--preserve-credentials", *enter]
         command = ["nsenter", *enter, *launcher.loader(sys.executable)]
         return stack.enter_context(launcher.start(command, "the agent", Terms()))
 

@@ -251,14 +251,14 @@ def test_ctrl_c_while_measuring_keeps_what_is_known_by_then(start, tmp_path, cal
 @pytest.mark.parametrize(
     ("where", "call"),
     [
-        ("pytest_hdp.vantage.netns.supervisor:Keeper.__init__", 1),
-        ("pytest_hdp.vantage.netns.supervisor:Keeper.ask", 9),
+        ("pytest_hdp.vantage.netns.supervisor:Supervisor.__init__", 1),
+        ("pytest_hdp.vantage.netns.supervisor:Supervisor.ask", 9),
         ("pytest_hdp.lab.topology:Lab.close", 1),
         ("pytest_hdp.measure.path.open_path:OpenPath.look", 30),
     ],
 )
 @pytest.mark.usefixtures("lab_allowed")
-@pytest.mark.night("*Keeper.ask-9", "*OpenPath.look-30")
+@pytest.mark.night("*Supervisor.ask-9", "*OpenPath.look-30")
 def test_ctrl_c_in_a_lab_leaves_nothing(start, tmp_path, where, call):
     before = host()
     lab = ("--hdp-lab=home-nat-loss-5", "--hdp-protocols=47,253", "-p", "ctrl_c")
@@ -385,7 +385,7 @@ OpenPath.look = look
 
 
 @pytest.mark.usefixtures("lab_allowed")
-def test_a_keeper_killed_in_mid_measurement_hangs_nothing(start):
+def test_a_supervisor_killed_in_mid_measurement_hangs_nothing(start):
     run = start(INTERNET, "--hdp-lab=home-nat", "--hdp-protocols=1-100", "--hdp-locate=all", "--tb=line")
     run.hear(rb"trains")  # what tries whether namespaces may be had at all is over by then
     os.kill(run.find("supervisor_main"), signal.SIGKILL)

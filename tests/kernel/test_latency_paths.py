@@ -63,7 +63,7 @@ def test_what_comes_in_a_batch_is_read_without_preference(direction):
                 for number, kind in enumerate(comparison.kinds):
                     handle, address, port, label = ends.sending(kind, flow, sender)
                     at = flow * width + number
-                    data = ends.wire(packets, kind, flow, sender)[at]
+                    data = ends.to_send(packets, kind, flow, sender)[at]
                     assert sender.station.send(handle, data, address, port, label) is None
             for place, (data, datagram) in enumerate(_read(receiver, rounds * width)):
                 number = packets.position(data, datagram=datagram)

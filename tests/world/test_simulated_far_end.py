@@ -20,7 +20,7 @@ from pytest_hdp.judge.result import Hop
 from pytest_hdp.judge.verdict import Direction, Place, Verdict
 from pytest_hdp.measure.plan import REMOTE
 from pytest_hdp.vantage.remote.client import RemoteStation
-from pytest_hdp.vantage.remote.wire import NO_AGENT
+from pytest_hdp.vantage.remote.pipes import NO_AGENT
 
 # --- far ends behind a pipe
 

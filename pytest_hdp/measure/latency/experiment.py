@@ -203,7 +203,7 @@ class Run:
         self._data: dict[int, bytes] = {}
         for kind in kinds:
             for flow in flows:
-                self._data.update(ends.wire(book.packets, kind, flow, trip.sender))
+                self._data.update(ends.to_send(book.packets, kind, flow, trip.sender))
         self._begin = 0
 
     def rounds(self) -> Iterator[Iterator[int]]:

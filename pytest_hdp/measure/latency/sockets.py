@@ -261,7 +261,7 @@ class LatencyEnds:
         address = self._seen_address or self.path.near.address
         return self._seen_from.get((kind.socket_key, flow), (address, port)) if opened else (address, port)
 
-    def wire(self, packets: Packets, kind: Kind, flow: int, sender: LatencySockets) -> dict[int, bytes]:
+    def to_send(self, packets: Packets, kind: Kind, flow: int, sender: LatencySockets) -> dict[int, bytes]:
         """What the socket of `sender` is given to send of a kind in a flow, by position: a raw one adds no header."""
         rounds = [number for number, each in enumerate(packets.flows) if each == flow]
         width = len(self.kinds)

@@ -126,7 +126,7 @@ class RoundTrip:
         self._asked = book
         self._answers = Book(Packets(ends.path, ends.kinds, book.packets.flows, content))
         self._chance = random.Random(0)
-        self._wire: dict[int, bytes] = {}
+        self._to_send: dict[int, bytes] = {}
 
     def wait(self, due: int) -> None:
         """Receive and answer until then, by the clock's monotonic_ns()."""
@@ -157,10 +157,10 @@ class RoundTrip:
         kind, flow = self._ends.kinds[number % width], self._asked.packets.flows[number // width]
         if not self._ends.met(kind, flow):
             return
-        if number not in self._wire:  # all at once: made right before it goes, a packet meets colder caches than others
-            self._wire.update(self._ends.wire(self._answers.packets, kind, flow, far))
+        if number not in self._to_send:  # all at once: made right before it goes, a packet meets colder caches
+            self._to_send.update(self._ends.to_send(self._answers.packets, kind, flow, far))
         handle, address, port, label = self._ends.sending(kind, flow, far)
-        far.order(handle, self._wire[number], address, port, label)
+        far.order(handle, self._to_send[number], address, port, label)
 
     def finish(self, patience: float) -> None:
         """Receive and answer what is on its way yet."""

@@ -19,7 +19,7 @@ from pytest_hdp.measure.ledger.likeness import (
 )
 from pytest_hdp.packet.checksums import transport_checksum
 from pytest_hdp.packet.ip import EXTENSION_HEADERS, first_header, parse_ipv6
-from pytest_hdp.vantage.remote.exchange import NOBODY_KNOWS
+from pytest_hdp.vantage.remote.channel import NOBODY_KNOWS
 
 if TYPE_CHECKING:
     from pytest_hdp.packet.view import PacketView

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pytest_hdp.vantage.remote.agent import MOST_UNCONFIRMED
-from pytest_hdp.vantage.remote.exchange import Packet
+from pytest_hdp.vantage.remote.channel import Packet
 
 HELD_BACK = "EAGAIN"  # an errno that says nothing of the number: of what is not sent since too much was already
 

@@ -22,8 +22,8 @@ from errno import (
 from typing import TYPE_CHECKING
 
 from pytest_hdp.packet.family import IPV6, family_of
+from pytest_hdp.vantage.remote.channel import AgentGone
 from pytest_hdp.vantage.remote.client import RemoteStation
-from pytest_hdp.vantage.remote.exchange import AgentGone
 from pytest_hdp.vantage.rtnetlink import is_link_local
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from pytest_hdp.packet.family import family_of
 from pytest_hdp.packet.tag import RUN_ID_SIZE, Tagger
 from pytest_hdp.vantage import bpf
 from pytest_hdp.vantage.clock import SYSTEM, Clock
+from pytest_hdp.vantage.remote.channel import AgentGone
 from pytest_hdp.vantage.remote.client import RemoteStation
-from pytest_hdp.vantage.remote.exchange import AgentGone
 from pytest_hdp.vantage.station import Station
 
 if TYPE_CHECKING:

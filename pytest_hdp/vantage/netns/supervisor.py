@@ -39,13 +39,13 @@ class NamespacesUnavailable(RuntimeError):  # noqa: N818
 
 @dataclass(slots=True)
 class Running:
-    """A program started in a namespace. `pid` is its number inside the keeper's process namespace."""
+    """A program started in a namespace. `pid` is its number inside the supervisor's process namespace."""
 
     pid: int
     _told: int
 
     def wait(self) -> int:
-        """Wait for its end: its exit status, minus the signal that killed it, or -9 if the keeper died."""
+        """Wait for its end: its exit status, minus the signal that killed it, or -9 if the supervisor died."""
         if self._told < 0:
             raise ValueError("already waited for")
         with os.fdopen(self._told, "rb") as told:
@@ -61,7 +61,7 @@ class Running:
 class Namespace:
     """One network namespace. `descriptor` holds it: /proc/PID/fd/DESCRIPTOR is a path for nsenter --net."""
 
-    keeper: Keeper
+    supervisor: Supervisor
     number: int
     descriptor: int
 
@@ -93,7 +93,7 @@ class Namespace:
 
     def _open_some(self, family: int, kind: int, protocols: Sequence[int]) -> list[socket.socket | OSError]:
         request = {"namespace": self.number, "family": family, "kind": kind, "protocols": list(protocols)}
-        answer, descriptors = self.keeper.ask("sockets", request)
+        answer, descriptors = self.supervisor.ask("sockets", request)
         if len(descriptors) < answer["errnos"].count(0):  # the kernel leaves out what exceeds RLIMIT_NOFILE (unix(7))
             for each in descriptors:
                 os.close(each)
@@ -110,7 +110,7 @@ class Namespace:
         Raises OSError: EPERM, EROFS, EINVAL.
         """
         texts = {name: str(value) for name, value in values.items()}
-        answer, _ = self.keeper.ask("write", {"namespace": self.number, "values": texts})
+        answer, _ = self.supervisor.ask("write", {"namespace": self.number, "values": texts})
         return list(answer["missing"])
 
     def start(
@@ -134,7 +134,7 @@ class Namespace:
             "cwd": cwd or str(Path.cwd()),
         }
         try:
-            answer, _ = self.keeper.ask("spawn", request, [telling, *descriptors])
+            answer, _ = self.supervisor.ask("spawn", request, [telling, *descriptors])
         except BaseException:
             os.close(told)
             raise
@@ -157,8 +157,8 @@ class Namespace:
             os.close(outward)
 
 
-class Keeper:
-    """Owner's side of the keeper process. Not thread-safe; a context manager.
+class Supervisor:
+    """Owner's side of the supervisor process. Not thread-safe; a context manager.
 
     The thread that makes it must outlive it: the kernel takes that thread for the child's parent.
     `private`: it works in a user namespace of its own. `pid`: the process to be seen in the process list.
@@ -237,13 +237,13 @@ class Keeper:
     ) -> tuple[dict[str, Any], list[int]]:
         """Send one request and wait for its answer and the descriptors beside it.
 
-        Raises OSError: what was refused there; EPIPE if the keeper died.
+        Raises OSError: what was refused there; EPIPE if the supervisor died.
         """
         message = json.dumps({"do": what, **request}).encode()
         try:
             socket.send_fds(self._control, [message], list(descriptors))
         except (BrokenPipeError, ConnectionResetError) as error:
-            raise BrokenPipeError(errno.EPIPE, "the keeper of the namespaces died") from error
+            raise BrokenPipeError(errno.EPIPE, "the supervisor of the namespaces died") from error
         try:
             return self._receive()
         except KeyboardInterrupt:
@@ -258,7 +258,7 @@ class Keeper:
             for _, _, passed in beside:
                 descriptors.frombytes(passed)
         if not content:
-            raise BrokenPipeError(errno.EPIPE, "the keeper of the namespaces died")
+            raise BrokenPipeError(errno.EPIPE, "the supervisor of the namespaces died")
         answer = json.loads(content)
         if "errno" in answer:
             raise OSError(answer["errno"], answer["error"])

@@ -1,4 +1,4 @@
-"""The far side of a `Keeper`: a process that owns network namespaces and does in them what it is asked to.
+"""The far side of a `Supervisor`: a process that owns network namespaces and does in them what it is asked to.
 
 Run as a script, without site-packages: `python -I -S supervisor_main.py DESCRIPTOR OWNER_PID`. The descriptor
 is a Unix sequential-packet socket; a request and its answer are one JSON object each, with descriptors beside.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from pytest_hdp.vantage.remote.launcher import Terms
-from pytest_hdp.vantage.remote.wire import NOISE
+from pytest_hdp.vantage.remote.pipes import NOISE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,8 +14,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from pytest_hdp.vantage.clock import SYSTEM, Clock
-from pytest_hdp.vantage.remote import exchange
-from pytest_hdp.vantage.remote.exchange import AgentGone, Alone, Channel, Packet, Told, assembled, sound
+from pytest_hdp.vantage.remote import messages
+from pytest_hdp.vantage.remote.channel import MOST_WAITING, AgentGone, Channel, HandedOver, Inbox, Packet, Unrecorded
 
 if TYPE_CHECKING:
     from pytest_hdp.vantage.station import Observation, Program
@@ -38,16 +38,15 @@ class RemoteStation:
         self.name = name
         self.gone: str | None = None
         self.lag = 0.0
-        self._channel = channel
+        self._channel, self._clock = channel, clock
         self._close, self._last_words = close, why
-        self._clock = clock
-        self._inbox = exchange.Inbox(clock.bell())
+        self._inbox = Inbox(clock.bell())
         self._outbox: list[tuple[Any, ...]] = []
         self._observed: list[Observation] = []
         self._observed_cost = 0
         self._answers: dict[int, tuple[int, Any] | None] = {}  # None: not come yet
         self._asked: dict[int, tuple[float, int]] = {}
-        self._handed = exchange.Handed()
+        self._handed_over = HandedOver()
         self._ahead: dict[tuple[int, int, int], int] = {}
         self._drops: dict[int, int] = {}
         self._payload_only: set[int] = set()
@@ -76,17 +75,17 @@ class RemoteStation:
         """Open these at once; `listen` and `sender` then need no answer. Raises AgentGone."""
         wanted = [each for each in protocols if (int(family), int(kind), each) not in self._ahead]
         if wanted:
-            read = partial(exchange.told_errnos, count=len(wanted))
+            read = partial(messages.parse_errnos, count=len(wanted))
             told = self.call("ahead", read, int(family), int(kind), wanted)
             self._ahead.update(((int(family), int(kind), one), each) for one, each in zip(wanted, told, strict=True))
 
     def tap(self, interface: str | None, program: Program, buffer: int | None = None) -> int:
         """As `Station.tap`."""
-        return self._open("tap", interface, assembled(program), buffer)[0]
+        return self._open("tap", interface, messages.filter_bytes(program), buffer)[0]
 
     def listen(self, family: int, protocol: int, program: Program, buffer: int | None = None, address: str = "") -> int:
         """As `Station.listen`."""
-        return self._open_raw("listen", int(family), protocol, assembled(program), buffer, address)
+        return self._open_raw("listen", int(family), protocol, messages.filter_bytes(program), buffer, address)
 
     def sender(self, family: int, protocol: int) -> int:
         """As `Station.sender`; the header is always the kernel's."""
@@ -100,7 +99,8 @@ class RemoteStation:
         self, address: str, port: int = 0, program: Program | None = None, buffer: int | None = None
     ) -> tuple[int, int]:
         """As `Station.datagram`."""
-        handle, port = self._open("datagram", address, port, None if program is None else assembled(program), buffer)
+        attached = None if program is None else messages.filter_bytes(program)
+        handle, port = self._open("datagram", address, port, attached, buffer)
         self._payload_only.add(handle)
         return handle, port
 
@@ -118,11 +118,11 @@ class RemoteStation:
 
     def route(self, target: str) -> tuple[str, str, int]:
         """As `Station.route`."""
-        return self.call("route", exchange.told_route, target)
+        return self.call("route", messages.parse_route, target)
 
     def send(self, handle: int, data: bytes, address: str, port: int = 0, label: int = 0) -> str | None:
         """As `Station.send`, waiting for the answer."""
-        packet = Alone()
+        packet = Unrecorded()
         self.send_later(handle, data, address, port, packet, label)
         self.sync()
         return packet.errno
@@ -146,7 +146,7 @@ class RemoteStation:
     def send_later(self, handle: int, data: bytes, address: str, port: int, packet: Packet, label: int = 0) -> None:
         """Hand over a packet: pauses before put its `sent_at` off, and a far end that refuses or goes sets `errno`."""
         self._number += 1
-        self._handed.add(self._number, packet)
+        self._handed_over.add(self._number, packet)
         packet.sent_at += int(self._backlog * 1e9)
         self._outbox.append(("send", self._number, handle, data, address, port, label))
 
@@ -208,9 +208,9 @@ class RemoteStation:
 
     def _open(self, how: str, *arguments: Any) -> tuple[int, int]:
         handle = self._number = self._number + 1
-        return handle, self.call("open", exchange.told_port, handle, how, list(arguments))
+        return handle, self.call("open", messages.parse_port, handle, how, list(arguments))
 
-    def call(self, word: str, read: Callable[[Any], Told], *arguments: Any) -> Told:
+    def call(self, word: str, read: Callable[[Any], messages.Parsed], *arguments: Any) -> messages.Parsed:
         """Ask, wait for the answer, and `read` it. Raises OSError: the far kernel's; AgentGone, also for nonsense."""
         token = self._request(word, *arguments)
         self._answers[token] = None
@@ -229,7 +229,7 @@ class RemoteStation:
         try:
             if not number:
                 return read(value)
-        except exchange.NO_SENSE:
+        except messages.NO_SENSE:
             self._lose("what it says makes no sense")
             raise self._missing() from None
         raise OSError(number, value)
@@ -259,26 +259,26 @@ class RemoteStation:
             try:
                 for word, *rest in item:  # type: ignore[attr-defined]
                     self._sort(word, rest)
-            except exchange.NO_SENSE:
+            except messages.NO_SENSE:
                 self._lose("what it says makes no sense")
         if not self._observed:
             self._observed_cost = 0
-        elif self._observed_cost > exchange.MOST_WAITING:
+        elif self._observed_cost > MOST_WAITING:
             self._lose("it says more than can be taken in")
 
     def _sort(self, word: object, rest: list[Any]) -> None:
         if word == "seen":
             for observation in map(tuple, rest[0]):
-                if sound(observation, payload_only=observation[0] in self._payload_only):
+                if messages.is_observation(observation, payload_only=observation[0] in self._payload_only):
                     self._observed.append(observation)
         elif word == "refused":
-            self._handed.refuse(*rest)
+            self._handed_over.refuse(*rest)
         elif word == "answer":
             token, number, value = rest
             if token in self._asked:
                 self._synced(token, *value)
             elif self._answers[token] is None:
-                self._answers[token] = exchange.told_answer(number, value)
+                self._answers[token] = messages.parse_answer(number, value)
         elif word == "gone":
             self._lose(str(rest[0]))
         else:
@@ -288,13 +288,13 @@ class RemoteStation:
         asked, last = self._asked.pop(token)
         took = max(0.0, self._clock.monotonic() - asked - max(0.0, float(held)))
         self.lag = min(self.lag or took, took)
-        self._drops.update(exchange.told_drops(drops, range(1, self._number + 1)))
-        self._handed.done(last)
+        self._drops.update(messages.parse_drops(drops, range(1, self._number + 1)))
+        self._handed_over.done(last)
 
     def _lose(self, why: str) -> None:
         if self.gone is None:
-            self.gone = exchange.told_text(why)
-            self._handed.lose()
+            self.gone = messages.parse_text(why)
+            self._handed_over.lose()
             self.ended.set()
             self._inbox.close()
             self._close()

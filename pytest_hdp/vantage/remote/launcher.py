@@ -22,9 +22,10 @@ from typing import Any
 
 from pytest_hdp.packet.family import FAMILIES
 from pytest_hdp.vantage.interrupts import interrupts_later
+from pytest_hdp.vantage.remote.channel import keep_alive
 from pytest_hdp.vantage.remote.client import SILENCE, RemoteStation
-from pytest_hdp.vantage.remote.exchange import beat, told_text
-from pytest_hdp.vantage.remote.wire import NOISE, Wire
+from pytest_hdp.vantage.remote.messages import parse_text
+from pytest_hdp.vantage.remote.pipes import NOISE, PipeChannel
 
 BEAT = 5.0  # seconds between two words to an agent
 START_PATIENCE = 30.0  # seconds from the command's start to the agent's first word
@@ -145,12 +146,12 @@ def start(command: Sequence[str], name: str, terms: Terms) -> RemoteStation:
         atexit.unregister(connection.close)
     station = RemoteStation(channel, name, connection.close, connection.last_words)
     beating = (channel, station.ended, BEAT)
-    threading.Thread(target=beat, args=beating, name="hdp agent's heartbeat", daemon=True).start()
+    threading.Thread(target=keep_alive, args=beating, name="hdp agent's heartbeat", daemon=True).start()
     return station
 
 
 class _Connection:
-    """The command's process, and the wire over its pipes."""
+    """The command's process, and the channel over its pipes."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self._ready = False
@@ -165,64 +166,64 @@ class _Connection:
                 env={**os.environ, "SSH_ASKPASS_REQUIRE": "never"},  # an ssh to a jump host has no BatchMode of ours
             )
         try:
-            self._wire = Wire(self._process)
+            self._channel = PipeChannel(self._process)
         except BaseException:
             self._kill()
             raise
 
-    def channel(self, terms: Terms) -> Wire:
+    def channel(self, terms: Terms) -> PipeChannel:
         """The channel to an agent that is ready. Raises NotStarted."""
         try:
             word, what = self._first_word(terms)
         except TimeoutError:
-            printed, failed = self._wire.printed(), self._wire.failed
+            printed, failed = self._channel.printed(), self._channel.failed
             raise NotStarted(None, printed, failed or f"nothing answered within {START_PATIENCE:g} s") from None
         except (OSError, EOFError, TypeError, ValueError):
             raise self._not_started() from None
         if word != "ready":
-            raise NotStarted(None, self._wire.printed(), told_text(what))
+            raise NotStarted(None, self._channel.printed(), parse_text(what))
         self._ready = True
-        return self._wire
+        return self._channel
 
     def _first_word(self, terms: Terms) -> Any:
         """Send everything there, and return what is answered: a pair, if it is an agent."""
         deadline = time.monotonic() + START_PATIENCE
-        self._wire.start(_UNPACK, deadline)
+        self._channel.start(_UNPACK, deadline)
         parents = [(each, "") for each in ("pytest_hdp", "pytest_hdp.vantage", "pytest_hdp.vantage.remote")]
         files = {each: _ROOM / f"{each.replace('.', '/')}.py" for each in SHIPPED}
         sources = [(f"pytest_hdp.vantage.{each}", file.read_text("utf-8")) for each, file in files.items()]
-        self._wire.send((asdict(terms), [*parents, *sources]))
-        return self._wire.receive(deadline)
+        self._channel.send((asdict(terms), [*parents, *sources]))
+        return self._channel.receive(deadline)
 
     def _not_started(self) -> NotStarted:
         """Why there is no agent: what it sent or raised, or what the command printed before it ended."""
-        self._wire.ended.wait(_END_PATIENCE)
-        failed = self._wire.failed
+        self._channel.ended.wait(_END_PATIENCE)
+        failed = self._channel.failed
         if failed == NOISE:
             return self._noise()
-        if failed and not self._wire.raised:
-            return NotStarted(None, self._wire.printed(), failed)
+        if failed and not self._channel.raised:
+            return NotStarted(None, self._channel.printed(), failed)
         status = self._status()
-        return NotStarted(status, self._wire.printed(), failed)
+        return NotStarted(status, self._channel.printed(), failed)
 
     def _noise(self) -> NotStarted:
         """Something else than an agent speaks: before our code begins all the same, or in its place."""
         deadline = time.monotonic() + _BEGIN_PATIENCE
-        while self._process.poll() is None and time.monotonic() < deadline and BEGUN not in self._wire.printed():
+        while self._process.poll() is None and time.monotonic() < deadline and BEGUN not in self._channel.printed():
             time.sleep(0.02)
-        printed = self._wire.printed()
+        printed = self._channel.printed()
         if BEGUN in printed:
             return NotStarted(self._process.poll(), printed, NOISE)
-        return NotStarted(self._process.poll(), f"{printed}\n{self._wire.noise}")  # Docker complains there, too
+        return NotStarted(self._process.poll(), f"{printed}\n{self._channel.noise}")  # Docker complains there, too
 
     def last_words(self) -> str:
         """Why it ended, in one line: what the agent's Python raised, or what the command printed or how it ended."""
-        self._wire.ended.wait(_END_PATIENCE)
-        if self._wire.failed:
-            return self._wire.failed
+        self._channel.ended.wait(_END_PATIENCE)
+        if self._channel.failed:
+            return self._channel.failed
         status = self._status()
         return (
-            _last_line(self._wire.printed().replace(BEGUN, "")).removesuffix(".")
+            _last_line(self._channel.printed().replace(BEGUN, "")).removesuffix(".")
             or f"the connection ended (status {status})"
         )
 
@@ -234,7 +235,7 @@ class _Connection:
             else:
                 self._kill()
         self._status()
-        self._wire.close(_END_PATIENCE)
+        self._channel.close(_END_PATIENCE)
 
     def _status(self) -> int:
         try:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytest_hdp.packet.family import IPV6
 from pytest_hdp.vantage import bpf
 from pytest_hdp.vantage.netns.socket_pool import Opener
-from pytest_hdp.vantage.netns.supervisor import Keeper
+from pytest_hdp.vantage.netns.supervisor import Supervisor
 from pytest_hdp.vantage.points import bring_up
 from pytest_hdp.vantage.station import Station
 
@@ -66,8 +66,8 @@ def packets(draw: st.DrawFn, offsets: list[int]) -> bytes:
 
 @pytest.fixture
 def space():
-    with Keeper() as keeper:
-        namespace = keeper.namespace()
+    with Supervisor() as supervisor:
+        namespace = supervisor.namespace()
         with namespace.open_socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
             bring_up(opened, "lo")
         yield namespace

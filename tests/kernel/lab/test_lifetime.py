@@ -182,7 +182,7 @@ def test_closing_waits_until_nothing_runs():
     with Lab(make("home-nat-loss-5"), seed=3) as lab:
         started = lab.namespace("client").start(["/bin/sleep", "1000"])
         processes = _descendants(lab.pid)
-        assert len(processes) >= 4  # keeper, process 1, relay, sleep
+        assert len(processes) >= 4  # supervisor, process 1, relay, sleep
         pidfds = [os.pidfd_open(each) for each in processes]
     for pidfd in pidfds:
         assert select.select([pidfd], (), (), 0)[0]

@@ -32,7 +32,7 @@ from pytest_hdp.lab.catalogue import make
 from pytest_hdp.lab.topology import Lab
 assert os.geteuid() != 0
 with Lab(make("home-nat-loss-5")) as lab:
-    assert lab._keeper.private
+    assert lab._supervisor.private
     receiver = lab.socket_factory(lab.target)(socket.AF_INET, socket.SOCK_RAW, 253)
     sender = lab.socket_factory(lab.client)(socket.AF_INET, socket.SOCK_RAW, 253)
     receiver.settimeout(0.2)

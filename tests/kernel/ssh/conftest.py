@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pytest_hdp.lab.requirements import LabUnavailable
-from pytest_hdp.vantage.netns.supervisor import Keeper, NamespacesUnavailable
+from pytest_hdp.vantage.netns.supervisor import NamespacesUnavailable, Supervisor
 from pytest_hdp.vantage.remote import launcher
 from pytest_hdp.vantage.remote.client import RemoteStation
 from pytest_hdp.vantage.remote.launcher import Terms
@@ -64,11 +64,11 @@ def hosts(hosts_of) -> Hosts:
 def space():
     """A fresh network namespace with loopback up."""
     try:
-        keeper = Keeper()
+        supervisor = Supervisor()
     except NamespacesUnavailable as error:
         pytest.skip(f"privilege: {error}")
-    with keeper:
-        namespace = keeper.namespace()
+    with supervisor:
+        namespace = supervisor.namespace()
         status, printed = namespace.run([shutil.which("ip") or "/sbin/ip", "link", "set", "lo", "up"])
         assert status == 0, printed
         yield namespace
@@ -78,8 +78,8 @@ def space():
 def enter(space) -> list[str]:
     """What a command there begins with."""
     enter = [f"--net=/proc/{os.getpid()}/fd/{space.descriptor}"]
-    if space.keeper.private:
-        enter = [f"--user=/proc/{space.keeper.pid}/ns/user", "--preserve-credentials", *enter]
+    if space.supervisor.private:
+        enter = [f"--user=/proc/{space.supervisor.pid}/ns/user", "--preserve-credentials", *enter]
     return ["nsenter", *enter]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from managed import PATH, run
 from ssh_hosts import SSH_CONFIG, Hosts, namespace_of, processes
 
-from pytest_hdp.vantage.netns.supervisor import Keeper, Namespace, Running
+from pytest_hdp.vantage.netns.supervisor import Namespace, Running, Supervisor
 
 CONTROLLER = "198.51.100.1"
 
@@ -28,20 +28,20 @@ class Fleet(Hosts):
         self.write_files()
         hosts = "".join(f"Host {name}\n  HostName {address}\n" for name, address in self.addresses.items())
         (self.folder / "ssh_config").write_text(hosts + SSH_CONFIG.format(folder=self.folder))
-        self.keeper = Keeper()
+        self.supervisor = Supervisor()
         try:
-            self.switch = self.keeper.namespace()
+            self.switch = self.supervisor.namespace()
             run(self.switch, "ip link add br0 type bridge; ip link set br0 up; ip link set lo up")
             self._client = self._host("c", CONTROLLER)
             self.hosts = {name: self._host(name, address) for name, address in self.addresses.items()}
             self.serve_all()
         except BaseException:
-            self.keeper.close()
+            self.supervisor.close()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.keeper.close()
+        self.supervisor.close()
 
     @property
     def client(self) -> Namespace:
@@ -88,7 +88,7 @@ class Fleet(Hosts):
         return str(file)
 
     def _host(self, name: str, address: str) -> Namespace:
-        host = self.keeper.namespace()
+        host = self.supervisor.namespace()
         command = f"{PATH}ip link add {name} type veth peer name eth0 netns /proc/self/fd/3"
         assert self.switch.start(["/bin/sh", "-c", command], (0, 1, 2, host.descriptor)).wait() == 0
         run(self.switch, f"ip link set {name} master br0 up")

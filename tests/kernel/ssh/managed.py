@@ -33,7 +33,7 @@ class Managed(Hosts):
 
     def serve(self) -> None:
         client, target = (self.lab.namespace(node) for node in (self.lab.client, self.lab.target))
-        self._jump = client.keeper.namespace()
+        self._jump = client.supervisor.namespace()
         run(self._jump, "ip link set lo up")
         for there, name, address, back, beside in (
             (client, "vpn0", CLIENT_SIDE, "inside", JUMP),

@@ -13,8 +13,8 @@ from agents import HERE, INET, MARK, OTHER, PACKET, PAYLOAD, PROGRAM, Packet
 
 from pytest_hdp.vantage import bpf
 from pytest_hdp.vantage.remote.agent import Agent
+from pytest_hdp.vantage.remote.channel import NOBODY_KNOWS, AgentGone
 from pytest_hdp.vantage.remote.client import RemoteStation
-from pytest_hdp.vantage.remote.exchange import NOBODY_KNOWS, AgentGone
 from pytest_hdp.vantage.station import Station
 
 

@@ -16,7 +16,7 @@ from agents import HERE, INET, PAYLOAD, PROGRAM, Packet
 from pytest_hdp.packet.family import IPV4, IPV6
 from pytest_hdp.plugin.vantage_specs import parse_vantage, vantage_point
 from pytest_hdp.vantage.remote import launcher
-from pytest_hdp.vantage.remote.exchange import AgentGone
+from pytest_hdp.vantage.remote.channel import AgentGone
 from pytest_hdp.vantage.remote.launcher import NotStarted, Terms
 
 
@@ -47,8 +47,8 @@ def test_one_that_never_begins_ends_by_itself(space):
     """Whoever asked is gone, and somebody else holds its standard input open: nothing comes, and no end."""
     program = launcher.program()
     enter = [f"--net=/proc/{os.getpid()}/fd/{space.descriptor}"]
-    if space.keeper.private:
-        enter = [f"--user=/proc/{space.keeper.pid}/ns/user", "--preserve-credentials", *enter]
+    if space.supervisor.private:
+        enter = [f"--user=/proc/{space.supervisor.pid}/ns/user", "--preserve-credentials", *enter]
     soon = program.replace(f"alarm({launcher.UNSTARTED})", "alarm(1)")
     assert soon != program
     waiting = subprocess.Popen(["nsenter", *enter, sys.executable, "-u", "-c", soon], stdin=subprocess.PIPE)
@@ -62,8 +62,8 @@ def test_one_that_never_begins_ends_by_itself(space):
 def test_the_first_process_of_a_container_ends_by_itself_too(space):
     """As in `docker run -i IMAGE python3`: the kernel delivers no alarm to process 1, whatever it is stuck in."""
     enter = [f"--net=/proc/{os.getpid()}/fd/{space.descriptor}"]
-    if space.keeper.private:
-        enter = [f"--user=/proc/{space.keeper.pid}/ns/user", "--preserve-credentials", *enter]
+    if space.supervisor.private:
+        enter = [f"--user=/proc/{space.supervisor.pid}/ns/user", "--preserve-credentials", *enter]
     first = ["nsenter", *enter, "unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
     far = launcher.start([*first, *launcher.loader(sys.executable)], "the agent", Terms(silence=1))
     began = time.monotonic()

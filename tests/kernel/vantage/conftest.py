@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from pytest_hdp.vantage.netns.supervisor import Keeper, Namespace, NamespacesUnavailable
+from pytest_hdp.vantage.netns.supervisor import Namespace, NamespacesUnavailable, Supervisor
 from pytest_hdp.vantage.station import Observation, Station
 
 sys.path.insert(0, str(Path(__file__).parent))  # what several modules of tests here share
@@ -39,19 +39,19 @@ def one_processor() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def keeper() -> Iterator[Keeper]:
+def supervisor() -> Iterator[Supervisor]:
     try:
-        keeper = Keeper()
+        supervisor = Supervisor()
     except NamespacesUnavailable as error:
         pytest.skip(f"privilege: {error}")
-    with keeper:
-        yield keeper
+    with supervisor:
+        yield supervisor
 
 
 @pytest.fixture
-def space(keeper: Keeper) -> Namespace:
+def space(supervisor: Supervisor) -> Namespace:
     """A fresh network namespace with loopback up."""
-    namespace = keeper.namespace()
+    namespace = supervisor.namespace()
     run(namespace, "ip", "link", "set", "lo", "up")
     return namespace
 

@@ -109,12 +109,12 @@ def test_the_child_of_a_private_place_does_not_survive_kill_9():
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         started = [os.pidfd_open(each) for each in set(descendants()) - before - {process.pid}]
-        assert len(started) >= 2  # the keeper, and the process that serves
+        assert len(started) >= 2  # the supervisor, and the process that serves
         process.send_signal(signal.SIGKILL)
         assert all(map(ended, started))
 
 
-def test_refused_numbers_are_refused_with_the_same_errno_everywhere(keeper):
+def test_refused_numbers_are_refused_with_the_same_errno_everywhere(supervisor):
     answers = []
     for place in [PrivateNamespace(), *([Host()] if os.geteuid() == 0 else [])]:
         with place.station() as station:

@@ -17,7 +17,7 @@ from pytest_hdp.packet.hdp import Header
 from pytest_hdp.packet.ip import build_ipv4
 from pytest_hdp.packet.tag import Tagger
 from pytest_hdp.packet.view import view
-from pytest_hdp.vantage.remote.exchange import NOBODY_KNOWS
+from pytest_hdp.vantage.remote.channel import NOBODY_KNOWS
 
 RUN = b"\x01\x02\x03\x04\x05\x06\x07\x08"
 SEALER = Tagger(b"s" * 32, RUN)

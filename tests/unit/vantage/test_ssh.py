@@ -13,8 +13,8 @@ import pytest
 
 from pytest_hdp.vantage.points import VantageError
 from pytest_hdp.vantage.remote import launcher
+from pytest_hdp.vantage.remote.channel import AgentGone
 from pytest_hdp.vantage.remote.client import RemoteStation
-from pytest_hdp.vantage.remote.exchange import AgentGone
 from pytest_hdp.vantage.remote.specs import far_host
 from pytest_hdp.vantage.remote.ssh import parse
 
@@ -75,7 +75,7 @@ def test_what_is_shipped_is_python_3_8_and_needs_nothing(name):
             assert node.module in sys.stdlib_module_names | {f"pytest_hdp.vantage.{each}" for each in launcher.SHIPPED}
 
 
-class Wire:
+class ScriptedChannel:
     """A channel whose far end is the test."""
 
     def __init__(self) -> None:
@@ -90,13 +90,13 @@ class Wire:
 
 
 @pytest.fixture
-def wire():
-    return Wire()
+def channel():
+    return ScriptedChannel()
 
 
 @pytest.fixture
-def station(wire):
-    with RemoteStation(wire, "the agent", lambda: None, lambda: "last words") as station:
+def station(channel):
+    with RemoteStation(channel, "the agent", lambda: None, lambda: "last words") as station:
         yield station
 
 
@@ -119,8 +119,8 @@ PACKET = b"\x45" + bytes(19) + b"payload"
         (1, 10**400, 0, PACKET, "", ""),
     ],
 )
-def test_what_is_no_packet_is_left_out(station, wire, observation):
-    wire.say([("seen", [observation, (1, 2, 0, PACKET, "", "eth0")])])
+def test_what_is_no_packet_is_left_out(station, channel, observation):
+    channel.say([("seen", [observation, (1, 2, 0, PACKET, "", "eth0")])])
     assert station.poll(1) == [(1, 2, 0, PACKET, "", "eth0")]
     assert station.gone is None
 
@@ -130,44 +130,44 @@ def test_what_is_no_packet_is_left_out(station, wire, observation):
     [0, "text", [1], [("what",)], [("seen", 1)], [("seen", [(1, 2)])], [("seen", [()])], [("refused", 9, "EPERM")],
      [("answer", 1)], [("answer", [], 0, 0)], [("answer", "x", 0, 0)], [()]],
 )  # fmt: skip
-def test_nonsense_ends_the_connection(station, wire, nonsense):
-    wire.say(nonsense)
+def test_nonsense_ends_the_connection(station, channel, nonsense):
+    channel.say(nonsense)
     assert station.poll(1) == []
     assert station.gone == "what it says makes no sense"
 
 
-def test_the_end_has_a_reason(station, wire):
-    wire.say(None)
+def test_the_end_has_a_reason(station, channel):
+    channel.say(None)
     station.poll(1)
     assert station.gone == "last words"
     station.send_later(1, b"x", "192.0.2.1", 0, type("Packet", (), {"errno": None, "sent_at": 0})())
     station.flush()
     with pytest.raises(OSError, match="the agent is gone: last words"):
         station.route("192.0.2.1")
-    assert wire.sent == []
+    assert channel.sent == []
 
 
-def test_a_burst_is_one_message(station, wire):
+def test_a_burst_is_one_message(station, channel):
     packets = [type("Packet", (), {"errno": None, "sent_at": 0})() for _ in range(100)]
     for packet in packets:
         station.send_later(1, b"x", "192.0.2.1", 0, packet)
         station.pause(0.001)
     station.poll(0)
-    assert len(wire.sent) == 1
+    assert len(channel.sent) == 1
     assert packets[99].sent_at == pytest.approx(99_000_000, abs=1000), "sent_at is when it is meant to be sent"
-    number = wire.sent[0][2][1]
-    wire.say([("refused", number, "EPERM")])
+    number = channel.sent[0][2][1]
+    channel.say([("refused", number, "EPERM")])
     station.poll(1)
     assert [packet.errno for packet in packets[:3]] == [None, "EPERM", None]
 
 
 @pytest.fixture
-def answering(station, wire, monkeypatch):
+def answering(station, channel, monkeypatch):
     """Have the far end answer each question with this errno and value."""
 
     def answer(number: object, value: object) -> RemoteStation:
         monkeypatch.setattr(
-            wire, "send", lambda batch: wire.say([("answer", each[1], number, value) for each in batch])
+            channel, "send", lambda batch: channel.say([("answer", each[1], number, value) for each in batch])
         )
         return station
 
@@ -190,13 +190,13 @@ def test_an_answer_of_nonsense_ends_the_connection(answering, ask, value):
     assert station.gone == "what it says makes no sense"
 
 
-def test_the_far_ends_words_move_no_cursor(answering, wire):
+def test_the_far_ends_words_move_no_cursor(answering, channel):
     station = answering(0, ("192.0.2.1", "eth0\x1b[2J", 1500))
     assert station.route("192.0.2.1") == ("192.0.2.1", r"eth0\x1b[2J", 1500)
     answering(1, "no\n\x1b[2J" + "x" * 10_000)
     with pytest.raises(OSError, match=r"^\[Errno 1\] no\\n\\x1b\[2Jx{1,500}$"):
         station.datagram("192.0.2.1")
-    wire.say([("gone", "bye\x1b[2J")])
+    channel.say([("gone", "bye\x1b[2J")])
     station.poll(1)
     assert station.gone == r"bye\x1b[2J"
 

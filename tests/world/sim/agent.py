@@ -13,7 +13,7 @@ from execnet.gateway_base import dumps_internal
 
 from pytest_hdp.vantage.remote.agent import Agent
 from pytest_hdp.vantage.remote.decoding import Nonsense, decode
-from pytest_hdp.vantage.remote.wire import NO_AGENT
+from pytest_hdp.vantage.remote.pipes import NO_AGENT
 from sim.clock import SECOND, WAKE
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Pipe:
     _at: dict[bool, int] = field(default_factory=lambda: {True: 0, False: 0})
     _cut: bool = False
 
-    # As the controller sees it: an exchange.Channel
+    # As the controller sees it: a channel.Channel
 
     def send(self, item: Any) -> None:
         """As Channel.send."""

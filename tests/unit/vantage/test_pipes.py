@@ -11,20 +11,20 @@ from contextlib import contextmanager
 import pytest
 
 from pytest_hdp.vantage.clock import EventBell
-from pytest_hdp.vantage.remote import wire
-from pytest_hdp.vantage.remote.exchange import MOST_WAITING, Inbox
+from pytest_hdp.vantage.remote import pipes
+from pytest_hdp.vantage.remote.channel import MOST_WAITING, Inbox
 from pytest_hdp.vantage.remote.launcher import NotStarted, Terms, start
-from pytest_hdp.vantage.remote.wire import Wire
+from pytest_hdp.vantage.remote.pipes import PipeChannel
 
 HEARD = "import os, struct, time\ndata = b'A\\0\\0\\xff\\0' + bytes(0xff00) + b'Q'\n"
 ENDLESS = HEARD + "os.write(1, b'1')\nwhile True: os.write(1, struct.pack('!bii', 4, 1, len(data)) + data)"
 
 
 @contextmanager
-def wired(program: str) -> Iterator[tuple[Wire, subprocess.Popen[bytes]]]:
+def connected_to(program: str) -> Iterator[tuple[PipeChannel, subprocess.Popen[bytes]]]:
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     with subprocess.Popen([sys.executable, "-Sc", program], bufsize=0, **pipes) as process:
-        connected = Wire(process)
+        connected = PipeChannel(process)
         try:
             yield connected, process
         finally:
@@ -33,8 +33,8 @@ def wired(program: str) -> Iterator[tuple[Wire, subprocess.Popen[bytes]]]:
 
 
 def test_who_reads_nothing_is_waited_for_only_so_long(monkeypatch):
-    monkeypatch.setattr(wire, "WRITE_PATIENCE", 0.2)
-    with wired("import time; time.sleep(60)") as (connected, _):
+    monkeypatch.setattr(pipes, "WRITE_PATIENCE", 0.2)
+    with connected_to("import time; time.sleep(60)") as (connected, _):
         with pytest.raises(TimeoutError):
             connected.send(b"x" * 1_000_000)
         assert connected.failed == "it has read nothing for 0.2 s"
@@ -45,16 +45,16 @@ def test_who_reads_nothing_is_waited_for_only_so_long(monkeypatch):
 
 
 def test_a_write_ends_with_who_should_read_it():
-    with wired("import os, time; os.close(1); time.sleep(60)") as (connected, _):
+    with connected_to("import os, time; os.close(1); time.sleep(60)") as (connected, _):
         began = time.monotonic()
         with pytest.raises(BrokenPipeError):
             connected.send(b"x" * 1_000_000)
-        assert time.monotonic() - began < wire.WRITE_PATIENCE / 2
+        assert time.monotonic() - began < pipes.WRITE_PATIENCE / 2
 
 
 def test_what_nobody_takes_stays_in_the_pipe():
     inbox = Inbox(EventBell())
-    with wired(ENDLESS) as (connected, process):
+    with connected_to(ENDLESS) as (connected, process):
         connected.receive(time.monotonic() + 30)
         connected.setcallback(inbox.put)
         waiting, ends = -1, time.monotonic() + 30
@@ -73,7 +73,7 @@ def test_what_nobody_takes_stays_in_the_pipe():
 
 def test_the_standard_error_is_kept_at_both_ends():
     program = "import os\nos.write(2, b'first\\n' + b'x' * 300000 + b'\\nlast\\n'); os.close(1)"
-    with wired(program) as (connected, process):
+    with connected_to(program) as (connected, process):
         process.wait(30)
         connected.ended.wait(30)
         ends = time.monotonic() + 30

@@ -1,4 +1,4 @@
-"""The keeper: many sockets in one request, the limit of open files, what programs inherit."""
+"""The supervisor: many sockets in one request, the limit of open files, what programs inherit."""
 
 import errno
 import os

@@ -20,7 +20,7 @@ from typing import Any
 
 from pytest_hdp.vantage.clock import EventBell
 from pytest_hdp.vantage.remote.decoding import MOST_BYTES, Nonsense, decode
-from pytest_hdp.vantage.remote.exchange import told_text
+from pytest_hdp.vantage.remote.messages import parse_text
 
 WRITE_PATIENCE = 15.0  # seconds that a far end may take to read what is sent to it
 MOST_PRINTED = 1 << 24  # bytes on the standard error, after which a far end is ended
@@ -72,7 +72,7 @@ class Printed:
             return (self._head + b"\n[...]\n" * left_out + self._tail).decode(errors="replace")
 
 
-class Wire:
+class PipeChannel:
     """A channel to code that runs at the other end of a process's pipes.
 
     `failed`: why it ended, in one line, if that is known; `raised`: that is what the code there raised.
@@ -276,7 +276,7 @@ class Wire:
             raise Nonsense(NO_AGENT)
         if kind == _CLOSE_ERROR:
             raised = str(value).strip().splitlines()
-            self.fail(told_text(raised[-1].strip()) if raised else "")
+            self.fail(parse_text(raised[-1].strip()) if raised else "")
             self.raised = True
             return False
         self._hand_over(value, cost)
