@@ -91,11 +91,24 @@ def test_it_takes_the_time_that_it_says() -> None:
     ids=["dropped", "all but one dropped"],
 )
 def test_where_nothing_came_nobody_rests(rule: NumberFilter) -> None:
-    """A path that drops all takes as long as one on which nothing is looked for."""
+    """A path that drops all takes half a second longer than one on which nothing is looked for, and no more."""
     world = measured(rule)
     assert {each.verdict for train, each in world.judgements.items() if train.protocol != 6} == {Verdict.LOST}
     forward = sent(world, Direction.FORWARD)
     assert max(two - one for one, two in pairwise(forward)) < 0.5
+
+
+def test_where_a_limit_lets_nothing_but_dead_ones_through_a_few_others_tell() -> None:
+    """One packet in 100 ms: those that are sent first of a round, and another box drops them."""
+    everything = measured(NumberFilter(frozenset(NUMBERS), frozenset({1, -1})))
+    probes = [
+        each for train, some in everything.measurement.ledger.trains.items() if train.protocol != 6 for each in some
+    ]
+    order = sorted(probes, key=lambda each: each.index, reverse=True)
+    dead = frozenset({each.round: each.train.protocol for each in order}.values())
+    world = measured(SharedLimit(100 * MS, 1), NumberFilter(dead, frozenset({1, -1})))
+    assert verdicts(world) == {Verdict.DELIVERED, Verdict.INCONCLUSIVE}
+    assert any(judgement.shared_limit for judgement in world.judgements.values())
 
 
 def test_nor_where_each_number_has_a_limit_of_its_own() -> None:

@@ -99,6 +99,14 @@ def test_one_that_fails_is_replaced() -> None:
     assert set(stand_ins(made)) == {Train(50), Train(132), Train(89)}
 
 
+def test_one_that_fails_stands_in_no_more_where_nobody_else_is_known_yet() -> None:
+    """Others are tried then, and one of them tells of the first one, too, which was its own only hope."""
+    some = NumberFilter(frozenset({47, 253}), EITHER, only=True)
+    made = measured((253,), some, Limit(frozenset({253}), 3_600_000_000_000, 1))
+    assert made.judgements[Train(253)].verdict is Verdict.FIRST_ONLY
+    assert "packets of 47 (gre)" in made.judgements[Train(253)].explanation
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_luck_at_half_the_packets_lost_tells_nothing(seed: int) -> None:
     """Of sixty trains one or two pass five of five. What is lost of the rest is no more than of what stands in."""

@@ -179,6 +179,17 @@ FOUND = (
     ("shared-limit-both-ways", "jitter", 7003),
     ("shared-limit-both-ways", "jitter", 7020),  # delays mix up the order, and rests brought what had never come
     ("shared-limit-both-ways", "jitter", 79000125),
+    # all that one packet in 100 ms let through was what another box drops, so that nothing seemed to pass: lost
+    ("shared-limit-both-ways", 50054504),
+    ("first-only", "dead-branch-of-control", 50008362),  # what had stood in and failed stood in without end
+    ("dead-branch-of-control", "first-only", "listeners-refused", 50035723),
+    # nothing came forward, so that nobody knew where to send back to
+    ("target-translated", "established-inward", "near-firewall-takes-udp", 50087101),
+    ("target-pace", "jitter", 50036954),  # one error had nearly been earned when the count began: the pace was too fast
+    ("target-pace", 50096484),
+    # a stranger's packet beside one of the silent ones took the error that was there for all of them
+    ("forged-probes", "target-pace", 50027140),
+    ("forged-errors", "forged-probes", "number-zero", 91000028),
 )
 """Families and seed of the worlds that showed faults which are mended."""
 DIGESTS = """

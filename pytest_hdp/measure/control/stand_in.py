@@ -170,11 +170,13 @@ class StandIns:
         return enough and came <= HARDLY * sent and tries + 1 < MOST_TRIES
 
     def _choose(self, direction: Direction) -> None:
-        """Take the one that came through most often so far, and one more if that is still undecided."""
+        """Take the one that came through most often so far, and one more if that is still undecided.
+
+        Who stood in and failed does so no more, even where nobody else is known yet: others are tried then.
+        """
+        if (chosen := self._chosen.pop(direction, None)) is not None:
+            self._failed.add(chosen[0].train)
         found = self._candidates(direction)
-        if (chosen := self._chosen.get(direction)) is not None:
-            found = [each for each in found if each != chosen[0].train]
-            self._failed |= {chosen[0].train} if found else set()
         if not found:
             self._scouting.setdefault(direction, self._know.rounds)
             return

@@ -136,7 +136,7 @@ class Agentless:
     def _ask_at_pace(self, budget: Budget) -> Waiting[None]:
         """Ask as often as the target has an error to send, silent numbers right before each that it answers."""
         self.asking.budget, fruitless, barren, doubted = budget, 0, 0, None
-        while self._more_to_ask() and self._goes_on(budget, max(fruitless, barren)):
+        while self._more_to_ask() and budget.guess <= LONGEST_GAP and max(fruitless, barren) < FRUITLESS:
             careful = fruitless > 0 or doubted is not None
             yield from pause(self.know.clock, budget.ready(careful=careful) - self.know.clock.monotonic())
             calibrating = not self._queue or budget.most is None or fruitless >= PATIENCE
@@ -150,16 +150,16 @@ class Agentless:
                 yield from self._until_trusted(budget)
             trusted = bool(unanswered) and budget.trusted_from <= self.know.clock.monotonic()
             entries, learnt = yield from self.asking.ask_together(unanswered, [*hops, *new, *known])
+            self._suit_others(entries[: len(unanswered)])
             barren = 0 if learnt else barren + 1  # what is known to be answered may be, and teach nothing for ever
             if trusted:
                 self.asking.certain.append((entries, False))
             answered = [entry for entry in entries if self.asking.by_target(entry)]
-            if answered and doubted is not None and doubted[0] in {entry.train for entry in answered}:
+            if doubted is not None and doubted[0] in {entry.train for entry in answered}:
                 budget.miss(doubted[1])
             for entry in answered:
                 budget.answer(self.asking.sent[entry.index].last, self.asking.came(entry, self.know.path.name.target))
-            last = entries[-1]
-            if last.errno is not None:
+            if (last := entries[-1]).errno is not None:
                 self._put_back(new, entries)
                 fruitless, doubted = fruitless + 1, None
                 yield from pause(self.know.clock, LEISURE)  # nothing left this host, so no answer is due
@@ -207,9 +207,6 @@ class Agentless:
             self._doubts_until = now + LONGEST_DOUBT
         return bool(self._queue) or (bool(self.asking.unanswered) and now < self._doubts_until)
 
-    def _goes_on(self, budget: Budget, fruitless: int) -> bool:
-        return budget.guess <= LONGEST_GAP and fruitless < FRUITLESS
-
     def _ask_the_rest(self) -> Waiting[None]:
         """Ask once for what the target left no time for: a router may still answer."""
         while self._queue:
@@ -249,6 +246,12 @@ class Agentless:
             self._rest = self._rest if fruitful else min(LONGEST_REST, max(LEISURE, self._rest * LONGER))
         elif routers:
             self._share = min(MOST_SUSPECTS, self._share * 2)
+
+    def _suit_others(self, asked: Sequence[SentProbe]) -> None:
+        """Ask for fewer at once if others got an error meanwhile: a stranger's packet beside one of them may do it."""
+        target, since = self.know.path.name.target, self.asking.sent[asked[0].index].first if asked else math.inf
+        crowded = self.asking.overheard.since(target, since)
+        self._share = max(1, min(self._share, len(asked)) // 2) if crowded else min(MOST_SUSPECTS, self._share * 2)
 
     def seconds_left(self) -> float | None:
         """What the rest will take: an ICMP error for each number, and a few that the silent ones are held against."""

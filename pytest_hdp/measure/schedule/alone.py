@@ -6,7 +6,8 @@ little of that, in rounds after a rest, the limit's burst and rate are measured,
 below it (`paced`). Nothing else is sent meanwhile, the other way either.
 
 A rest takes a second, and is only taken where some of what was lost came through at times: a path on which nothing at
-all passes, and one on which each number fares like itself, take none.
+all passes, and one on which each number fares like itself, take none. But of a few numbers all that a slow limit let
+through of a short sweep may be some that another box drops. So a few others are asked one by one, in half a second.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 LEAST, MANY = 2, 8  # suspects of which the order is looked at, and for which a rest is taken
 UNIFORM = 64  # suspects that all fared alike in each round: no burst ends with a round of so many by chance
+A_FEW = 5  # others that are asked one by one where nothing of less than `UNIFORM` came
 REST = 1.0  # seconds
 LEAST_REST = 0.1  # seconds, where a longer one lets more than half of them through, which tells little
 RESTS, MOST_RESTS = 5, 12  # before it is told that no limit is shared, and where something speaks for one
@@ -55,10 +57,12 @@ def ask_alone(know: Knowledge, direction: Direction, send: Send, hear: Callable[
     it is known.
     """
     alone = Alone(know, direction)
-    if not alone.is_suspect():
-        return
-    know.held, since = True, know.rounds
+    know.held = True
     try:
+        yield from alone.ask_a_few(send, hear)
+        if not alone.is_suspect():
+            return
+        since = know.rounds
         if (yield from alone.share_a_limit(send, hear)):
             yield from alone.measure_evenly(send, hear)
             paced = Paced(know, alone.crowd, alone.limit)
@@ -110,6 +114,20 @@ class Alone:
         known = any(way is not self.crowd.direction for way in self.know.limits)
         several = len(self.crowd.members) >= LEAST and bool(self.crowd.accused)
         return several and (known or bool(self.crowd.living))
+
+    def ask_a_few(self, send: Send, hear: Callable[[], Waiting[None]]) -> Waiting[None]:
+        """Ask for some one by one, where nothing of not so many came: the first of rounds may have had it all."""
+        know, crowd, since = self.know, self.crowd, self.know.rounds
+        if know.limits or not MANY <= len(crowd.accused) < UNIFORM or any(entry.arrived for entry in crowd.all_sent()):
+            return
+        others = [train for train in crowd.accused if train not in crowd.first_of_rounds()]
+        for train in self._shuffle.sample(others, min(A_FEW, len(others))):
+            yield from pause(know.clock, LEAST_REST)
+            if know.path.gone is None:
+                yield from self._volley([train], send)
+        yield from hear()
+        if not crowd.living:
+            know.ledger.set_aside(since)
 
     def share_a_limit(self, send: Send, hear: Callable[[], Waiting[None]]) -> Waiting[bool]:
         """Whether they do; rests and asks again where the sweep's rounds can't tell."""

@@ -109,6 +109,14 @@ class Crowd:
         """What was sent of all of them."""
         return [entry for train in self.members for entry in self.entries(train)]
 
+    def first_of_rounds(self) -> set[Train]:
+        """Those that were sent first of a round."""
+        first: dict[int, SentProbe] = {}
+        for entry in self.all_sent():
+            if entry.round not in first or entry.index < first[entry.round].index:
+                first[entry.round] = entry
+        return {entry.train for entry in first.values()}
+
     def timed(self, entries: Iterable[SentProbe]) -> list[tuple[float, bool]]:
         """When each packet of the living was sent, in seconds of the sender's clock, and whether it came; in order."""
         living = set(self.living)

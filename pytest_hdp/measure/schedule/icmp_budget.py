@@ -88,6 +88,7 @@ class Budget:
     last: float = 0.0
     bound: float = math.inf
     _slip: float = 0.0
+    _from_answer: bool = False
     _times: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
     _anchors: deque[list[float]] = field(default_factory=lambda: deque(maxlen=ANCHORS))
 
@@ -162,13 +163,18 @@ class Budget:
         if self.most is None or each < self.most * 0.999:
             self.least = max(self.least, each)
             self._anchor(at)
+        elif self.answered == 1 and not self._from_answer and at > self._times[-1]:
+            # at the miss with which the count began it had up to one, which made this answer: nothing is left behind it
+            self.since, self.answered, self.most, self._from_answer = self._times[-1], 0, None, True
+            self.least = max(self.least, at - self.since)
+            self._anchor(at)
         elif self.answered and self._slip < 1:
             self._slip = max(EARLY, 2 * self._slip)
             self.since += self._slip * self.most
         else:
             self._anchors.clear()
             self._anchor(at)
-            self.bound = math.inf
+            self.bound, self._from_answer = math.inf, False
             if self.answered:
                 self.since, self.answered, self.least = at, 0, self.most * 0.97
             else:

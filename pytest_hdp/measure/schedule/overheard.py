@@ -33,3 +33,7 @@ class Overheard:
         if len(self._heard) == MOST:
             found.append(Sent(-math.inf, self._heard[0][1].last))
         return found
+
+    def since(self, source: str, time: float) -> bool:
+        """Whether this one sent others an error that came at that time, or later."""
+        return any(asked.last >= time for each, asked in self._heard if each == source)

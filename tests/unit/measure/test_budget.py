@@ -66,6 +66,20 @@ def test_any_pace_is_found_and_hardly_anything_wasted(each):
         assert budget.most == pytest.approx(each, rel=0.05)
 
 
+@pytest.mark.parametrize("earned", [0.0, 0.5, 0.9, 0.95, 0.99])
+@pytest.mark.parametrize("each", [1.0, 2.0])
+def test_what_was_nearly_earned_when_the_count_began_fools_nobody_for_long(each, earned):
+    """A step with silent numbers takes a tenth of a second: the first answer comes in no time, the next ones do not."""
+    bucket, budget, now, careful, steps = Bucket(each, earned), Budget(0.0), 0.0, False, 0
+    while budget.bound > 1.4 * each:
+        now, steps = max(now, budget.ready(careful=careful)), steps + 1
+        careful = not bucket.ask(now)
+        (budget.miss if careful else budget.answer)(now)
+        now += 0.1
+    assert steps <= 25
+    assert budget.most == pytest.approx(each, rel=0.05)
+
+
 def test_a_target_that_becomes_slower_is_followed():
     bucket = Bucket(0.2)
     took, budget = sweep(bucket, 50)

@@ -19,6 +19,14 @@ def test_an_error_counts_for_who_sent_it():
     assert (heard.of(TARGET), heard.of(ROUTER), heard.of(OWN)) == ([Sent(1.0, 1.1)], [Sent(2.0, 2.1)], [])
 
 
+def test_whether_others_got_an_error_since_then():
+    heard = Overheard()
+    heard.file(error_from(TARGET), Sent(1.0, 1.1))
+    heard.file(error_from(ROUTER), Sent(2.0, 2.1))
+    assert [heard.since(TARGET, time) for time in (0.9, 1.1, 1.2)] == [True, True, False]
+    assert heard.since(ROUTER, 1.2)
+
+
 def test_what_is_no_error_counts_for_nobody():
     heard = Overheard()
     datagram = build_ipv4(bytes(40), source=TARGET, destination=OWN, protocol=17)

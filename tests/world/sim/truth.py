@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.verdict import Direction, Form, Verdict
 from pytest_hdp.measure.control.stand_in import scouts_for
 from pytest_hdp.packet.family import family_of
-from sim.elements import Double, Effect, Mangle, Replayer, Router, View
+from sim.elements import Effect, Mangle, Router, View
 from sim.network import FORWARD, REVERSE
 from sim.packet import EXTENSION_HEADERS, UDP
+from sim.spent import are_copied, is_imitated
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
@@ -71,10 +72,13 @@ def truth_of(world: World, train: Train) -> Truth:
     view = view_of(world, train)
     way = _Way()
     truth = _follow(world, train, view, way)
-    if world.blueprint.agent and not _any_control(world, view.way):
+    nobody_knows = world.blueprint.far_bind is not None and not _any_control(world, FORWARD)  # where that leads to
+    if world.blueprint.agent and (nobody_knows or not _any_control(world, view.way)):
         truth = replace(truth, verdicts=truth.verdicts | {V.INCONCLUSIVE})
     unheard = way.muted or way.nat == "leaked"
     truth = replace(_with(truth, frozenset(way.passed)), hops=tuple(way.hops), unheard=unheard)
+    if is_imitated(world, view):
+        truth = replace(truth, verdicts=truth.verdicts | {V.INCONCLUSIVE})
     if not (way.shares or _meets_limit(world, view)):
         return truth
     return replace(truth, verdicts=truth.verdicts | {V.INCONCLUSIVE}, shares=True, partly=True)
@@ -363,7 +367,7 @@ def _arrived(world: World, view: View, way: _Way) -> Truth:
 def _made(world: World, verdicts: set[Verdict], way: _Way, hop: int | None, why: str) -> Truth:
     blueprint = world.blueprint
     mute = not (blueprint.agent or blueprint.answers)
-    spent = not blueprint.agent and blueprint.target_bucket.each and (_unheard(world) or _are_copied(world))
+    spent = not blueprint.agent and blueprint.target_bucket.each and (_unheard(world) or are_copied(world))
     if blueprint.excuses or blueprint.loss or mute or spent or (V.SILENT in verdicts and _unprovable(world)):
         verdicts = verdicts | {V.INCONCLUSIVE}
     return Truth(frozenset(verdicts), way.nat, hop, why)
@@ -380,12 +384,6 @@ def _unheard_of(world: World, view: View) -> bool:
         (isinstance(element, Router) and element.mutes(now)) or "leak" in {effect.kind for effect in effects}
         for element, effects, now in _journey(world, view)
     )
-
-
-def _are_copied(world: World) -> bool:
-    """Whether copies of what is asked take from the target's errors, those that it would answer with, too."""
-    elements = world.network.elements
-    return any(isinstance(each, Replayer | Double) or getattr(each, "doubled", 0) for each in elements)
 
 
 def _unprovable(world: World) -> bool:
