@@ -107,8 +107,9 @@ def test_where_a_limit_lets_nothing_but_dead_ones_through_a_few_others_tell() ->
     order = sorted(probes, key=lambda each: each.index, reverse=True)
     dead = frozenset({each.round: each.train.protocol for each in order}.values())
     world = measured(SharedLimit(100 * MS, 1), NumberFilter(dead, frozenset({1, -1})))
-    assert verdicts(world) == {Verdict.DELIVERED, Verdict.INCONCLUSIVE}
-    assert any(judgement.shared_limit for judgement in world.judgements.values())
+    lost = {train.protocol for train, each in world.judgements.items() if each.verdict is Verdict.LOST}
+    assert lost < dead
+    assert verdicts(world) == {Verdict.DELIVERED, Verdict.INCONCLUSIVE, Verdict.LOST}
 
 
 def test_nor_where_each_number_has_a_limit_of_its_own() -> None:
