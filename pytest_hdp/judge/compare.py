@@ -1,8 +1,9 @@
 """What changed between two sets of results: no more than what both of them show.
 
 Two trains are the same one if they ran from the same vantage point over the same path (kind, name, source, target, and
-how its far eyes were reached), in the same direction, form and IP version, under the same number. A host's own address
-may change between two runs; where each run has one source for a path, its trains are compared, and that is told.
+how its far observers were reached), in the same direction, form and IP version, under the same number. A host's own
+address may change between two runs; where each run has one source for a path, its trains are compared, and that is
+told.
 
 `silent` and `inconclusive` say that nothing was learnt. Beside any other verdict they are no evidence of a change, and
 no evidence of the contrary: such pairs are listed by themselves. Where that befell most of what was known of a path in

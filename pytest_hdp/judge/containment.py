@@ -1,8 +1,8 @@
-"""Does it stay in the box? What the box sent and its twin sent, and what eyes outside saw, becomes one word.
+"""Does it stay in the box? What the box sent and its twin sent, and what observers outside saw, becomes one word.
 
 A box is *contained* under a number only where none of its packets came out while those of its twin did: the same kind
-of place without the policy, whose packets show that an eye would have seen what got out. Three things would make a leak
-look tight, and are asked for each number:
+of place without the policy, whose packets show that an observer would have seen what got out. Three things would make a
+leak look tight, and are asked for each number:
 
 - **Nothing could have arrived.** Its twin's did not either: unproven.
 - **Chance.** With n of the box's packets unseen and all but k of the twin's m seen, the greatest probability of that,
@@ -10,15 +10,15 @@ look tight, and are asked for each number:
   error rate at most, split among all numbers of the run. Bursts of loss hit both: a round counts only if a control of
   the twin's came through in it.
 - **The twin itself.** Behind one translator a second host gets nothing through under a number without ports that the
-  first one has used. So where an eye saw the twin's packets translated, what it did not see of the box proves nothing,
-  unless the two were sent to different addresses. An eye that saw them as the twin sent them stands before any
-  translator, and there no state of another host's is in the way.
+  first one has used. So where an observer saw the twin's packets translated, what it did not see of the box proves
+  nothing, unless the two were sent to different addresses. An observer that saw them as the twin sent them stands
+  before any translator, and there no state of another host's is in the way.
 
 Who speaks in the box's name, as the stack of a user-mode network or a proxy does, speaks TCP without our bytes, which
-no eye would know: where the box's packets came from an address that is not its own, and those of its twin did not, TCP
-is unproven.
+no observer would know: where the box's packets came from an address that is not its own, and those of its twin did not,
+TCP is unproven.
 
-A sender's own tap is no proof: only what eyes outside the box saw is evidence here.
+A sender's own tap is no proof: only what observers outside the box saw is evidence here.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ class Launched:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """A copy of a packet as an eye outside the box saw it: which packet, which eye, from which source address."""
+    """A copy of a packet as an observer outside the box saw it: which packet, who saw it, and from which source."""
 
     index: int
-    eye: str
+    observer: str
     source: str
 
 
@@ -86,7 +86,7 @@ class Surroundings:
     """What all trains of one direction share.
 
     `trains`, `error_rate`: the chance, over all of them, of calling one contained that gets out as its twin's does.
-    `came`: by round, how many of the twin's controls came through; `spoiled`: rounds in which an eye dropped packets.
+    `came`: by round, how many of the twin's controls came through; `spoiled`: rounds in which an observer lost some.
     `apart`: box and twin send to two addresses of the far end. `gone`: why the far end is not there any more.
     `other_ways`: by number, how else the box could send it, where its raw socket was refused and nobody tried that.
     `bound`: the probability of passing that is to be excluded at 95 %, None for whatever that comes to.
@@ -112,7 +112,7 @@ class Ruling:
     """The word, who saw it (or would have), one sentence, and what of the twin's it rests on."""
 
     containment: Containment
-    eye: str | None
+    observer: str | None
     sentence: str
     twin: TwinCount | None = None
 
@@ -140,43 +140,43 @@ def ruled(judgement: Judgement, ruling: Ruling) -> Judgement:
         judgement,
         explanation=said,
         containment=ruling.containment,
-        containment_eye=ruling.eye,
+        containment_eye=ruling.observer,
         twin=ruling.twin,
     )
 
 
 def _got_out(box: Side, twin: Side | None, around: Surroundings, *, allowed: bool) -> Ruling:
     """Any copy that was seen outside is enough: it needs no twin and no control."""
-    first = Counter((each.eye, each.source) for each in box.seen).most_common()
-    eye, source = sorted(first, key=lambda item: (-item[1], item[0]))[0][0]
+    first = Counter((each.observer, each.source) for each in box.seen).most_common()
+    observer, source = sorted(first, key=lambda item: (-item[1], item[0]))[0][0]
     out = {each.index for each in box.seen}
     tried = [each for each in box.launched if each.errno is None or each.index in out]
     late = {each.index for each in tried if each.late}
-    said = f"{len(out)} of {len(tried)} came out, seen by {plain(eye)}, from {plain(source)}"
+    said = f"{len(out)} of {len(tried)} came out, seen by {plain(observer)}, from {plain(source)}"
     if out <= late and len(late) < len(tried):
         said += "; none of those before allowed traffic of the same pair did, so that opened the way"
     word = Containment.ALLOWED if allowed else Containment.LEAKED
-    return Ruling(word, eye, f"{word.read}: {said}", _count(box, twin, None, around))
+    return Ruling(word, observer, f"{word.read}: {said}", _count(box, twin, None, around))
 
 
 def _nothing_out(train: Train, box: Side, twin: Side | None, around: Surroundings) -> Ruling:
-    eye, came = _deciding(twin, around) if twin is not None else (None, 0)
-    why = _unshown(train, twin, eye, around)
-    if twin is None or eye is None or why is not None:
+    observer, came = _deciding(twin, around) if twin is not None else (None, 0)
+    why = _unshown(train, twin, observer, around)
+    if twin is None or observer is None or why is not None:
         said = f"unproven: nothing came out, and {why}"
         return Ruling(Containment.UNPROVEN, None, said, _count(box, twin, None, around))
     refused, counted = _tried(box, around)
     if refused and not counted:
-        return _refused(train, box, twin, around, eye, came)
+        return _refused(train, box, twin, around, observer, came)
     if around.in_other_name and train.protocol == TCP and train.form is Form.WELLFORMED:
         said = (
             f"unproven: none of {counted} came out, but what the box sends comes from {plain(around.in_other_name)}, "
             "which is not its own address: who speaks in its name speaks TCP without our bytes, which nobody would know"
         )
-        return Ruling(Containment.UNPROVEN, eye, said, _count(box, twin, eye, around))
+        return Ruling(Containment.UNPROVEN, observer, said, _count(box, twin, observer, around))
     sent = sum(each.errno is None for each in twin.launched)
     chance = all_lost_by_chance(counted, sent - came, sent)
-    said = f"{counted} came out, while {came} of {sent} of its twin's came to {plain(eye)}"
+    said = f"{counted} came out, while {came} of {sent} of its twin's came to {plain(observer)}"
     if counted == 0 or chance > alpha_per_train(around.error_rate, around.trains):
         word, said = Containment.UNPROVEN, f"unproven: none of the {said}: too little to tell that from chance"
     elif around.bound is not None and (excluded := _excluded(counted, sent - came, sent)) > around.bound:
@@ -184,7 +184,7 @@ def _nothing_out(train: Train, box: Side, twin: Side | None, around: Surrounding
         word, said = Containment.UNPROVEN, f"unproven: none of the {said}: so it passes with a probability {asked}"
     else:
         word, said = Containment.CONTAINED, f"contained: none of {said}"
-    return Ruling(word, eye, said, _count(box, twin, eye, around))
+    return Ruling(word, observer, said, _count(box, twin, observer, around))
 
 
 def _excluded(counted: int, lost: int, sent: int) -> float:
@@ -193,7 +193,7 @@ def _excluded(counted: int, lost: int, sent: int) -> float:
     return min(1.0, upper_bound(0, counted) / share) if share > 0 else 1.0
 
 
-def _unshown(train: Train, twin: Side | None, eye: str | None, around: Surroundings) -> str | None:
+def _unshown(train: Train, twin: Side | None, observer: str | None, around: Surroundings) -> str | None:
     """Why the twin does not show that what comes out of the box would be seen; None if it does."""
     if twin is None:
         return "no twin (--hdp-twin) shows that it would have been seen"
@@ -204,7 +204,7 @@ def _unshown(train: Train, twin: Side | None, eye: str | None, around: Surroundi
         return f"its twin could not send it either ({plain(said or 'nothing was sent')}){gone}"
     if not twin.seen:
         return f"none of {sent} of its twin's arrived anywhere either{gone}"
-    if eye is None:
+    if observer is None:
         return (
             f"every eye saw its twin's packets translated (from {plain(twin.seen[0].source)}): behind one translator a "
             f"second host gets nothing through under {numbered(train.protocol)}, so silence is no proof; put a "
@@ -213,19 +213,19 @@ def _unshown(train: Train, twin: Side | None, eye: str | None, around: Surroundi
     return None
 
 
-def _refused(train: Train, box: Side, twin: Side, around: Surroundings, eye: str, came: int) -> Ruling:
+def _refused(train: Train, box: Side, twin: Side, around: Surroundings, observer: str, came: int) -> Ruling:
     """Of what the box's own kernel sends not at all: certain, but for other ways to send the same."""
     errno = box.refused or next(each.errno for each in box.launched if each.errno in NOT_SENT)
     what = "socket()" if box.refused else "sendto()"
-    count = _count(box, twin, eye, around)
+    count = _count(box, twin, observer, around)
     if box.refused and (other := around.other_ways.get(train.protocol)):
         said = f"unproven: {what} refused it in the box ({plain(errno or '')}), but {other}, which was not tried"
-        return Ruling(Containment.UNPROVEN, eye, said, count)
+        return Ruling(Containment.UNPROVEN, observer, said, count)
     sent = sum(each.errno is None for each in twin.launched)
     said = (
         f"contained: {what} refuses it in the box ({plain(errno or '')}), while {came} of {sent} of its twin's came to"
     )
-    return Ruling(Containment.CONTAINED, eye, f"{said} {plain(eye)}", count)
+    return Ruling(Containment.CONTAINED, observer, f"{said} {plain(observer)}", count)
 
 
 def _tried(box: Side, around: Surroundings) -> tuple[int, int]:
@@ -236,23 +236,23 @@ def _tried(box: Side, around: Surroundings) -> tuple[int, int]:
 
 
 def _deciding(twin: Side, around: Surroundings) -> tuple[str | None, int]:
-    """The eye that saw most of the twin's packets before any translator, and how many. None: no eye did.
+    """The observer that saw most of the twin's packets before any translator, and how many. None: no observer did.
 
     One that saw any under another address stands, for these, beyond it; where box and twin have different addresses to
     send to, a translator tells them apart.
     """
-    untouched = {(each.eye, each.index) for each in twin.seen if around.apart or each.source == twin.address}
-    seen = Counter(eye for eye, _ in untouched)
+    untouched = {(each.observer, each.index) for each in twin.seen if around.apart or each.source == twin.address}
+    seen = Counter(observer for observer, _ in untouched)
     if not seen:
         return None, 0
-    eye, came = min(seen.items(), key=lambda item: (-item[1], item[0]))
-    return eye, came
+    observer, came = min(seen.items(), key=lambda item: (-item[1], item[0]))
+    return observer, came
 
 
-def _count(box: Side, twin: Side | None, eye: str | None, around: Surroundings) -> TwinCount | None:
+def _count(box: Side, twin: Side | None, observer: str | None, around: Surroundings) -> TwinCount | None:
     if twin is None:
         return None
-    seen = {each.index for each in twin.seen if eye is None or each.eye == eye}
+    seen = {each.index for each in twin.seen if observer is None or each.observer == observer}
     sent = sum(each.errno is None for each in twin.launched)
     refused, counted = _tried(box, around)
     return TwinCount(sent=sent, arrived=len(seen), counted=counted, refused=refused)

@@ -57,7 +57,7 @@ def behind(chain: Chain, transport: int, direction: Direction = Direction.FORWAR
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One copy of a probe as one eye saw it.
+    """One copy of a probe as one observer saw it.
 
     `genuine`: its MAC verified. A copy that is not genuine is ours all the same (the run id, the index and
     most of the unforgeable MAC bytes are as sent) with bytes changed; copies that cannot be attributed never
@@ -213,7 +213,7 @@ class Reference:
 class RoundControl:
     """The control of one round: how many packets of what it is counted by (`Reference`) were sent and came through.
 
-    `spoiled`: an eye dropped packets during this round (say, for want of buffer), by name; such a round is no
+    `spoiled`: an observer dropped packets during this round (say, for want of buffer), by name; such a round is no
     evidence against anything. `refused`: how many more sendto() refused.
     """
 
@@ -227,7 +227,7 @@ class RoundControl:
 
 @dataclass(frozen=True, slots=True)
 class Observers:
-    """Which eyes were open: the tap at the sender, the tap at the receiver, the receiver's socket."""
+    """Which observers were open: the tap at the sender, the tap at the receiver, the receiver's socket."""
 
     left: bool = True
     arrived: bool = True
@@ -244,11 +244,11 @@ class Circumstances:
 
     `trains`: how many get a verdict (the error rate is split among them). `error_rate`: chance, over the
     whole run, of calling a train lost, first_only or lossy that is not. `more_rounds`: whether the
-    measurement can still send. `agent_gone`: a sentence if the far end's eyes closed in mid-run. `names`: for
+    measurement can still send. `agent_gone`: a sentence if the far end's observers closed in mid-run. `names`: for
     sentences: "sender_interface", "receiver_interface", "source", "target"; and "control_source", the source
     address that the receiver saw on the control, to tell what NAT did; "withheld": why no probe was sent, if none
     was; "unconfirmed": why no more is sent to the address that the far end saw; "answers_to": that
-    address, and "control_answers_to" where the control's is another; "elsewhere": why the eyes may be at
+    address, and "control_answers_to" where the control's is another; "elsewhere": why the observers may be at
     another host than the target, if nothing came to them. `minimum_count`: probes that every train gets; before that
     nothing is final, and no train is called lost, first_only or lossy. `reference`: what the control is.
     `firewall_says_port`: the target said "port unreachable" to numbers that no kernel handles, so that it is its
@@ -261,7 +261,7 @@ class Circumstances:
     """
 
     control: tuple[RoundControl, ...]
-    eyes: Observers = Observers()
+    observers: Observers = Observers()
     trains: int = 256
     error_rate: float = 1e-6
     least_share: float = LEAST_SHARE

@@ -125,7 +125,7 @@ def losses_text(facts: Facts) -> str:
 def spoiled_of(facts: Facts) -> list[str]:
     """Return by what the rounds were spoiled in which it was sent."""
     mine = {probe.round for probe in facts.accepted}
-    return sorted({plain(eye) for c in facts.circumstances.control if c.round in mine for eye in c.spoiled})
+    return sorted({plain(observer) for c in facts.circumstances.control if c.round in mine for observer in c.spoiled})
 
 
 def in_brackets(said: Sequence[str]) -> str:
@@ -281,13 +281,13 @@ def errnos_text(probes: Iterable[Probe]) -> str:
 
 def journey_text(facts: Facts) -> str:
     """Return how far the probes were seen to get: "7 of 7 left eth0, 5 arrived at eth1, 0 came to its socket"."""
-    eyes, accepted = facts.circumstances.eyes, facts.accepted
+    observers, accepted = facts.circumstances.observers, facts.accepted
     said = f"{len(accepted)} sent"
-    if eyes.left:
+    if observers.left:
         said = f"{sum(bool(p.left) for p in accepted)} of {len(accepted)} left {sender_tap(facts)}"
-    if eyes.arrived:
+    if observers.arrived:
         said += f", {sum(bool(p.arrived) for p in accepted)} arrived at {receiver_tap(facts)}"
-    if eyes.delivered:
-        socket = "its socket" if eyes.arrived else f"the socket of {receiver(facts)}"
+    if observers.delivered:
+        socket = "its socket" if observers.arrived else f"the socket of {receiver(facts)}"
         said += f", {sum(bool(p.delivered) for p in accepted)} came to {socket}"
     return said

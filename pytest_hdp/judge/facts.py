@@ -2,7 +2,7 @@
 
 Two rules make the counts safe to do statistics on:
 
-- A probe that came through counts wherever it was seen. A probe that did not counts only if no eye dropped packets
+- A probe that came through counts wherever it was seen. A probe that did not counts only if no observer dropped packets
   in its round, and if that round's control came through or the probe itself came off the path. Leaving out losses can
   only speak for the train.
 - Loss comes in bursts, so several probes of one round are one trial, not several: the train's trials are its
@@ -59,7 +59,7 @@ class Trial:
 class Fate(NamedTuple):
     """One probe that sendto() took, and what the receiver saw of it.
 
-    `last`: copies at the last open eye, the receiver's socket, or its tap where no eye was open at the socket.
+    `last`: copies at the last open observer, the receiver's socket, or its tap where none was open at the socket.
     `copies`: those, or else the ones at the tap. `intact`: which of `copies` are as sent.
     """
 
@@ -75,7 +75,7 @@ class Fate(NamedTuple):
 
     @property
     def came_as_sent(self) -> bool:
-        """Whether it came, as sent, to the last open eye."""
+        """Whether it came, as sent, to the last open observer."""
         return bool(self.last and self.intact)
 
 
@@ -85,9 +85,9 @@ class Facts:
     `probes`: in the order they were sent. `refused`: those that sendto() refused for a reason that may lie in the
     packet; `stranded`: those that had no way out, as the control. `accepted`: those that it took; `fates`: the same,
     with what became of them. `rejections`: authenticated ICMP errors that say a packet was dropped, with the probe that
-    each is about. `spoiled_rounds`: those in which an eye dropped packets; `clean_control`: the control of the others;
-    `control`: its (lost, sent), rounds that it did not survive included, since leaving them out would make it look
-    better than it is; `counting_rounds`: those that may speak against a train.
+    each is about. `spoiled_rounds`: those in which an observer dropped packets; `clean_control`: the control of the
+    others; `control`: its (lost, sent), rounds that it did not survive included, since leaving them out would make it
+    look better than it is; `counting_rounds`: those that may speak against a train.
     """
 
     def __init__(self, evidence: TrainEvidence, circumstances: Circumstances) -> None:
@@ -118,8 +118,8 @@ class Facts:
 
     @property
     def has_agent(self) -> bool:
-        """Whether any eye was open at the far end."""
-        return self.circumstances.eyes.arrived or self.circumstances.eyes.delivered
+        """Whether any observer was open at the far end."""
+        return self.circumstances.observers.arrived or self.circumstances.observers.delivered
 
     @property
     def enough(self) -> bool:
@@ -202,7 +202,7 @@ class Facts:
     def numbers_on_the_wire(self, probe: Probe) -> set[int]:
         """The numbers under which it was seen leaving, whole or without a header that the sender's kernel took off.
 
-        A number that 8 bits do not hold was another one from the start, so there any eye will do.
+        A number that 8 bits do not hold was another one from the start, so there any observer will do.
         """
         seen = [s for s in probe.left if s.genuine or s.moved < 0]
         if not 0 <= self.train.protocol <= 255:
@@ -217,12 +217,12 @@ class Facts:
     @cached_property
     def path_trials(self) -> tuple[Trial, ...]:
         """What was seen leaving (or taken, without a tap there) and whether it crossed the path."""
-        blind = not self.circumstances.eyes.left
+        blind = not self.circumstances.observers.left
         return self._trials((f.probe, f.crossed) for f in self.fates if f.crossed or f.probe.left or blind)
 
     @cached_property
     def end_trials(self) -> tuple[Trial, ...]:
-        """What sendto() took and whether it came to the last open eye."""
+        """What sendto() took and whether it came to the last open observer."""
         return self._trials((f.probe, bool(f.last)) for f in self.fates)
 
     @cached_property
@@ -253,7 +253,7 @@ class Facts:
 
     def _fate(self, probe: Probe) -> Fate:
         last = probe.delivered
-        if not self.circumstances.eyes.delivered:
+        if not self.circumstances.observers.delivered:
             last = probe.arrived or probe.delivered
         copies = last or probe.arrived
         return Fate(probe, last, copies, self.intact(copies))

@@ -121,7 +121,7 @@ def _unheard(facts: Facts, probe: Probe, report: IcmpReport) -> bool:
     """
     stack = facts.circumstances.agent_gone is not None and report.meaning.by_stack
     # where others came to the interface, this one did, too: it said so itself, and the tap has missed it
-    came = any(each.arrived for each in facts.accepted) and not facts.circumstances.eyes.delivered
+    came = any(each.arrived for each in facts.accepted) and not facts.circumstances.observers.delivered
     became = bool(probe.arrived) and all(copy.protocol != facts.train.protocol for copy in probe.arrived)
     return (came or stack or became) and facts.from_target(report.source)
 
@@ -137,7 +137,7 @@ def rejection_is_proven(facts: Facts, errors: Sequence[tuple[Probe, IcmpReport]]
 
 
 def missing(facts: Facts) -> int:
-    """Return how many probes did not come, as sent, to the last open eye."""
+    """Return how many probes did not come, as sent, to the last open observer."""
     return sum([not fate.came_as_sent for fate in facts.fates])
 
 
@@ -176,18 +176,18 @@ def gets_through(facts: Facts) -> bool:
 
 
 def place_of_losses(facts: Facts) -> Place:
-    """Return where most losses took place, as far as the open eyes tell."""
+    """Return where most losses took place, as far as the open observers tell."""
     places = Counter(_place(facts, fate.probe) for fate in facts.fates if not fate.last)
     return min(places, key=lambda place: (-places[place], place), default=Place.UNKNOWN)
 
 
 def _place(facts: Facts, probe: Probe) -> Place:
-    eyes = facts.circumstances.eyes
+    observers = facts.circumstances.observers
     if probe.arrived:
         return Place.RECEIVER_KERNEL
-    if eyes.left and not probe.left:
+    if observers.left and not probe.left:
         return Place.SENDER_KERNEL
-    return Place.PATH if eyes.left and eyes.arrived else Place.UNKNOWN
+    return Place.PATH if observers.left and observers.arrived else Place.UNKNOWN
 
 
 def obstacle(facts: Facts) -> tuple[str, bool]:
@@ -244,7 +244,7 @@ def _nothing_sent(facts: Facts) -> str:
 
 def _no_counting_round(facts: Facts) -> str:
     control = facts.circumstances.control
-    spoiled = sorted({plain(eye) for c in control for eye in c.spoiled})
+    spoiled = sorted({plain(observer) for c in control for observer in c.spoiled})
     if not any(c.sent for c in control):
         if any(c.refused for c in control):
             errno = facts.circumstances.reference.errno
@@ -258,8 +258,8 @@ def _no_counting_round(facts: Facts) -> str:
 
 
 def _unproven(facts: Facts) -> tuple[str, bool]:
-    """With an agent and a control: too few probes, or two places that look the same where an eye was closed."""
-    eyes, trials = facts.circumstances.eyes, facts.end_trials
+    """With an agent and a control: too few probes, or two places that look the same where an observer was closed."""
+    observers, trials = facts.circumstances.observers, facts.end_trials
     gone = sum(not trial.came for trial in trials)
     if shared(facts):
         return f"{explain.shared_text(facts, shared(facts))}; what it loses by chance as well is open", False
@@ -267,10 +267,10 @@ def _unproven(facts: Facts) -> tuple[str, bool]:
         return _too_few(facts), False
     if not gone:
         return "none of the probes fell in a round that counts", False
-    if gone == len(trials) and not eyes.arrived:
+    if gone == len(trials) and not observers.arrived:
         where = "with no tap at the receiver, the path and the receiver's kernel look the same"
         return f"none came to the receiver's socket, and {where}", all_lost(facts, trials)
-    if gone == len(trials) and not eyes.left:
+    if gone == len(trials) and not observers.left:
         where = "with no tap at the sender, its kernel and the path look the same"
         return f"none arrived, and {where}", all_lost(facts, trials)
     bound = explain.bound_text(len(trials) - gone, len(trials))

@@ -80,13 +80,13 @@ class PathInfo:
     ] = None
 
     def one_clock(self) -> bool:
-        """Whether both ends' times can be compared: both are on one machine, or only one end has eyes."""
+        """Whether both ends' times can be compared: both are on one machine, or only one end has observers."""
         return self.kind in ONE_MACHINE or self.agent is None or self.agent == "popen"
 
 
 @dataclass(frozen=True, slots=True)
 class TwinCount:
-    """What a containment rests on: of its twin's packets, how many were `sent` and `arrived` at the eye that decides.
+    """What a containment rests on: of its twin's packets, how many were `sent`, and `arrived` at the deciding observer.
 
     Beside them of the box's own: `counted` went in rounds that count, `refused` its kernel did not take.
     """

@@ -2,10 +2,10 @@
 
 A rung may rely on those before it having passed. None says more than was seen:
 
-- An absence counts only where an open eye would have seen the presence: no drop in that round, and the round's control
-  came through. A presence counts always: a copy seen arriving beats a tap that missed it leaving.
-- With one eye closed, what that eye would have told apart is told apart no more: without a tap at the receiver "not at
-  its socket" is either the path or the receiver's kernel, so `inconclusive`.
+- An absence counts only where an open observer would have seen the presence: no drop in that round, and the round's
+  control came through. A presence counts always: a copy seen arriving beats a tap that missed it leaving.
+- With one observer closed, what that observer would have told apart is told apart no more: without a tap at the
+  receiver "not at its socket" is either the path or the receiver's kernel, so `inconclusive`.
 - `lost`, `first_only` and `lossy` are inferences, and are drawn only when loss such as the control's makes the evidence
   less likely than the error rate allows (`statistics`).
 """
@@ -66,7 +66,7 @@ def refused_at_send(facts: Facts) -> Finding | None:
 def held_by_sender(facts: Facts) -> Finding | None:
     """3: taken by sendto(), and no copy seen anywhere, with the sender's tap open and the control seen on it."""
     watched = [p for p in facts.accepted if p.round in facts.rounds_that_left]
-    if not facts.circumstances.eyes.left or not watched or any(_seen(facts, probe) for probe in facts.accepted):
+    if not facts.circumstances.observers.left or not watched or any(_seen(facts, probe) for probe in facts.accepted):
         return None
     if facts.circumstances.agent_gone:
         return None  # what was handed over to it may never have been sent
@@ -83,7 +83,7 @@ def held_by_sender(facts: Facts) -> Finding | None:
 def renumbered(facts: Facts) -> Finding | None:
     """4: all that left, left under another number, and none came through under its own.
 
-    A number that 8 bits do not hold was renumbered by the sender wherever it is seen, also by an eye beyond a tap
+    A number that 8 bits do not hold was renumbered by the sender wherever it is seen, also by an observer beyond a tap
     that missed it leaving.
     """
     asked = facts.train.protocol
@@ -107,7 +107,7 @@ def rejected(facts: Facts) -> Finding | None:
 
     Without an agent, a target that says "protocol unreachable" was reached: that is for rung 12; and what may be its
     firewall's word or its stack's is for rung 14. An error from a hop rejects the train only if nothing got past that
-    hop; once the far eyes have closed, only if it was every probe's fate, and there were enough of them, and the
+    hop; once the far observers have closed, only if it was every probe's fate, and there were enough of them, and the
     target's "protocol unreachable" only tells that nobody listens there any more.
     """
     errors = inference.rejections(facts)
@@ -129,8 +129,8 @@ def rejected(facts: Facts) -> Finding | None:
 
 def lost(facts: Facts) -> Finding | None:
     """6: seen leaving, never arriving, more often in a row than loss such as the control's can explain."""
-    eyes, trials = facts.circumstances.eyes, facts.path_trials
-    if not (eyes.left and eyes.arrived) or facts.circumstances.agent_gone or facts.replied:
+    observers, trials = facts.circumstances.observers, facts.path_trials
+    if not (observers.left and observers.arrived) or facts.circumstances.agent_gone or facts.replied:
         return None
     if "unopened" in facts.circumstances.names:
         return None  # as an answer it might well come through
@@ -171,12 +171,12 @@ def lossy(facts: Facts) -> Finding | None:
 
 
 def held_by_receiver(facts: Facts) -> Finding | None:
-    """9: seen as sent at the receiver's interface, never at its socket, where no eye dropped packets.
+    """9: seen as sent at the receiver's interface, never at its socket, where no observer dropped packets.
 
     That takes no control: it came off the path, and what came to the interface and not to a socket was kept.
     """
-    eyes = facts.circumstances.eyes
-    if not (eyes.arrived and eyes.delivered) or facts.circumstances.agent_gone:
+    observers = facts.circumstances.observers
+    if not (observers.arrived and observers.delivered) or facts.circumstances.agent_gone:
         return None
     arrived = [p for p in facts.accepted if facts.intact(p.arrived)]
     watched = [p for p in arrived if p.round not in facts.spoiled_rounds]
@@ -215,15 +215,15 @@ def delivered(facts: Facts) -> Finding | None:
 
 
 def reached(facts: Facts) -> Finding | None:
-    """12: the target itself answered; or it was seen at the target's interface, with no eye at its socket."""
+    """12: the target itself answered; or it was seen at the target's interface, with no observer at its socket."""
     if facts.replied and not facts.replied_nearer:
         said = f"{explain.receiver(facts)} {explain.replies_text(facts)}"
         return Finding(Verdict.REACHED, Place.TARGET, said + explain.arrival_text(facts))
     if facts.target_errors:
         said = f"{explain.rejections_text(facts.target_errors)}, so it got there; {len(facts.accepted)} sent"
         return Finding(Verdict.REACHED, Place.TARGET, said + explain.arrival_text(facts))
-    eyes = facts.circumstances.eyes
-    if eyes.arrived and not eyes.delivered and any(facts.intact(p.arrived) for p in facts.accepted):
+    observers = facts.circumstances.observers
+    if observers.arrived and not observers.delivered and any(facts.intact(p.arrived) for p in facts.accepted):
         where = f"as sent at {explain.receiver_tap(facts)}, where no socket listens to its number"
         return _passed(facts, Verdict.REACHED, Place.TARGET, where)
     return None
@@ -232,7 +232,7 @@ def reached(facts: Facts) -> Finding | None:
 def silent(facts: Facts) -> Finding | None:
     """13: without an agent, nothing came back while the control did."""
     asked = [p for p in facts.accepted if p.round in facts.counting_rounds]
-    if facts.circumstances.eyes.left:
+    if facts.circumstances.observers.left:
         asked = [p for p in asked if p.left]
     if facts.has_agent or facts.rejections or facts.replied_nearer or not asked or facts.circumstances.agent_gone:
         return None
@@ -259,7 +259,7 @@ def _seen(facts: Facts, probe: Probe) -> bool:
 
 def _rejection_place(facts: Facts, by_target: list[tuple[Probe, IcmpReport]], crossed: int) -> Place:
     """A box may speak in the target's name: an open tap there that saw nothing says that one did."""
-    return Place.TARGET if by_target and (crossed or not facts.circumstances.eyes.arrived) else Place.HOP
+    return Place.TARGET if by_target and (crossed or not facts.circumstances.observers.arrived) else Place.HOP
 
 
 def _views(facts: Facts) -> tuple[tuple[Trial, ...], ...]:

@@ -1,4 +1,4 @@
-"""When each eye saw a probe, in the few numbers that a record keeps of it.
+"""When each observer saw a probe, in the few numbers that a record keeps of it.
 
 Times are nanoseconds, each as its observer's clock had it. The ends of a path may have clocks of their own: then an
 `arrived` or `delivered` holds their difference too, and only differences between times of one end mean anything.
@@ -35,7 +35,7 @@ class TracedError:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One probe. Of several copies at an eye, the first counts; round -1 is before the first."""
+    """One probe. Of several copies at an observer, the first counts; round -1 is before the first."""
 
     index: Count
     round: Annotated[int, Whole(-1)]

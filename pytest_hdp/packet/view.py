@@ -1,4 +1,4 @@
-"""A packet as an eye saw it, read field by field as somebody asks: of most packets hardly anything is asked. No I/O.
+"""A packet as an observer saw it, read field by field as somebody asks: of most hardly anything is asked. No I/O.
 
 `view` takes any bytes; what it returns has at least a whole IP header. Nobody who has one needs to know the version.
 """

@@ -1,4 +1,4 @@
-"""An inventory: targets in a TOML file, each with a name, and with eyes, a profile and tags of its own if it has them.
+"""An inventory: targets in a TOML file, each with a name, and if it has them an agent, a profile and tags of its own.
 
 [[target]]
 name = "tokyo"
@@ -37,7 +37,7 @@ _TAKEN = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A host to send to. `name` is in test ids and results; `agent`: its eyes; `profile`: its own, "none", or None.
+    """A host to send to. `name` is in test ids and results; `agent`: who observes; `profile`: its own, "none", or None.
 
     `tags` are marks of its tests. `listed`: it is from an inventory, and its tests always bear its name.
     """

@@ -99,8 +99,8 @@ def _stayed(results: Sequence[Result]) -> str:
     twins = [result.judgement.twin or TwinCount(0, 0, 0) for result in results]
     counted = [twin.counted for twin in twins if twin.counted]
     left, came = sum(twin.sent for twin in twins), sum(twin.arrived for twin in twins)
-    eyes = Counter(fields.word(result.judgement.containment_eye) or "an eye outside" for result in results)
-    beside = f"while {came} of {left} of its twin's came to {eyes.most_common(1)[0][0]}"
+    observers = Counter(fields.word(result.judgement.containment_eye) or "an eye outside" for result in results)
+    beside = f"while {came} of {left} of its twin's came to {observers.most_common(1)[0][0]}"
     under = "1 number" if len(results) == 1 else f"{len(results)} numbers"
     if not counted:
         return f"the box's own kernel refuses {under}, {beside}"

@@ -1,4 +1,4 @@
-"""A failure as one block of evidence: what was sent, what each eye saw, what follows, how to repeat it."""
+"""A failure as one block of evidence: what was sent, what each observer saw, what follows, how to repeat it."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def _rungs(result: Result) -> list[tuple[str, str]]:
         ("arrived", arrived, "arrived at the receiver's interface", ""),
         ("delivered", delivered, "delivered to the receiver's socket", _on_the_way(result)),
     )
-    for eye, count, what, remarks in seen:
-        said.append((eye, f"{'not observed' if count is None else f'{count} of {sent} {what}'}{remarks}"))
+    for observer, count, what, remarks in seen:
+        said.append((observer, f"{'not observed' if count is None else f'{count} of {sent} {what}'}{remarks}"))
     return said
 
 
@@ -71,12 +71,12 @@ def _rest(result: Result) -> list[tuple[str, str]]:
 
 
 def _of_box(result: Result) -> list[tuple[str, str]]:
-    """Return what became of the packets of the box's twin, and whose eye decides."""
-    twin, eye = result.judgement.twin, fields.word(result.judgement.containment_eye)
+    """Return what became of the packets of the box's twin, and whose observer decides."""
+    twin, observer = result.judgement.twin, fields.word(result.judgement.containment_eye)
     if result.judgement.containment is None:
         return []
     said = "none: give --hdp-twin=SPEC" if twin is None else f"{twin.arrived} of {twin.sent} came out"
-    return [("its twin", said), *([("seen by", eye)] if eye else [])]
+    return [("its twin", said), *([("seen by", observer)] if observer else [])]
 
 
 def failure_block(result: Result, command: str, width: int = 80) -> str:

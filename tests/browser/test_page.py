@@ -231,8 +231,8 @@ def test_what_is_drawn_is_what_was_recorded(shown):
             assert browser.text("#evidence .verdict").split(" (")[0] == words(each.verdict)
             assert each.judgement.explanation.endswith(browser.text("#evidence .sentence"))
             seen = dict(zip(("sent", "left", "arrived", "delivered"), observed(each), strict=True))
-            assert {eye: facts[eye] for eye in seen} == {
-                eye: "not observed" if count is None else str(count) for eye, count in seen.items()
+            assert {observer: facts[observer] for observer in seen} == {
+                observer: "not observed" if count is None else str(count) for observer, count in seen.items()
             }
             assert facts["where"] == each.judgement.place
 

@@ -336,7 +336,7 @@ def test_an_error_that_copies_the_whole_probe_from_elsewhere_is_not_the_targets(
         with OpenPath(name, Endpoint(station, lab.client_address, "eth0"), None) as path:
             measurement = Measurement(path, plan.Plan((Train(number),), plan.AGENTLESS, locate="none"))
             raw = liar.sender(socket.AF_INET, 255, header_included=True)
-            path.subscribers.insert(0, lambda eye, seen: lie(liar, raw, lab.client_address, seen))
+            path.subscribers.insert(0, lambda observer, seen: lie(liar, raw, lab.client_address, seen))
             judgement = measurement.run()[Train(number)]
     assert judgement.verdict is Verdict.REJECTED
     assert "203.0.113.77 answered" in judgement.explanation

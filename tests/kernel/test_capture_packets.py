@@ -64,7 +64,7 @@ def test_every_probe_is_there_twice_and_no_stranger_is(path):
     sent = {train: len(entries) for train, entries in measurement.ledger.trains.items()}
 
     seen: deque = deque()
-    path.subscribers.append(lambda eye, observation: seen.append(observation) if eye.kind == "tap" else None)
+    path.subscribers.append(lambda observer, observation: seen.append(observation) if observer.kind == "tap" else None)
     probe = next(iter(measurement.ledger.probes.values()))
     stranger = path.near.station.sender(socket.AF_INET, 201)
     header = probe.data[:12]
@@ -129,7 +129,7 @@ def test_an_error_with_a_forged_quote_is_a_strangers(path):
     kept = Capture()
     kept.watch(path)
     seen: deque = deque()
-    path.subscribers.append(lambda eye, observation: seen.append(observation) if eye.kind == "tap" else None)
+    path.subscribers.append(lambda observer, observation: seen.append(observation) if observer.kind == "tap" else None)
     measurement = Measurement(path, Plan((Train(200),)))
     measurement.run()
     left = next(iter(measurement.ledger.probes.values())).left[0].packet.data
@@ -145,7 +145,7 @@ def test_a_quote_too_short_for_its_tag_is_recognised_by_what_left(path):
     kept = Capture()
     kept.watch(path)
     seen: deque = deque()
-    path.subscribers.append(lambda eye, observation: seen.append(observation) if eye.kind == "tap" else None)
+    path.subscribers.append(lambda observer, observation: seen.append(observation) if observer.kind == "tap" else None)
     measurement = Measurement(path, Plan((Train(200),)))
     measurement.run()
     entry = next(iter(measurement.ledger.probes.values()))

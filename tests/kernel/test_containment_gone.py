@@ -30,7 +30,7 @@ def test_whoever_is_gone_nothing_is_proven(run_beside, tmp_path: Path, gone: str
     assert "is gone" in BOXES["told"](printed), printed
 
 
-# kills the eyes when 30 packets of no control have come from the twin: by then the box has sent all of its own
+# kills the observers when 30 packets of no control have come from the twin: by then the box has sent all of its own
 WATCH = f"""
 cat >/run/agent.sh <<'END'
 echo $$ >/run/agent.pid

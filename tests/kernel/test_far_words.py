@@ -86,7 +86,7 @@ def test_an_address_that_a_far_source_says_it_has_is_sent_nothing():
 def test_a_round_trip_takes_no_longer_than_it_was_waited_for(left, replied):
     with path_to(near=False) as (agent, path):
         control = Control(path, bytes(8))
-        path.subscribers.append(lambda eye, seen: control.observe(eye, seen, view(seen[3])))
+        path.subscribers.append(lambda observer, seen: control.observe(observer, seen, view(seen[3])))
         control.send(Direction.REVERSE, 0, echo=True)
         path.flush()
         addresses = {"source": "127.0.0.1", "destination": STRANGER, "protocol": 1}

@@ -1,4 +1,4 @@
-"""Several targets in one run: each a group of its own, all of them in the time of one, each with its own eyes."""
+"""Several targets in one run: each a group of its own, all of them in the time of one, each with its own observers."""
 
 from __future__ import annotations
 

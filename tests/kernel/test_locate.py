@@ -52,8 +52,8 @@ def spend_budget(path: OpenPath) -> None:
 def test_what_a_spent_budget_leaves_in_doubt_is_asked_again(path):
     locator = Locator(path, Direction.FORWARD, b"")
 
-    def file(eye, observation):
-        if not locator.control.observe(eye, observation, view(observation[3])) and eye.kind == "tap":
+    def file(observer, observation):
+        if not locator.control.observe(observer, observation, view(observation[3])) and observer.kind == "tap":
             locator.ledger.icmp_error(observation[1], view(observation[3]))
 
     path.subscribers.append(file)

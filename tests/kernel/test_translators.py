@@ -52,7 +52,7 @@ class NoWayBack(Box):
 
 
 def measured(boxes: tuple[Box, ...], trains: tuple[Train, ...]) -> tuple[Lab, dict[Train, Judgement]]:
-    """What is said of trains through such boxes, with eyes at both ends."""
+    """What is said of trains through such boxes, with observers at both ends."""
     with ExitStack() as stack:
         lab = stack.enter_context(Lab(LabSpec("own", "for this test", boxes)))
         near, far = (stack.enter_context(Station(lab.socket_factory(node))) for node in (lab.client, lab.target))

@@ -1,4 +1,4 @@
-"""A box in a lab: its client beside its twin, under the eyes of the target, and what is true of it."""
+"""A box in a lab: its client beside its twin, under the observers of the target, and what is true of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all trains of one direction share when they are judged: control, eyes, names."""
+"""What all trains of one direction share when they are judged: control, observers, names."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def shared_by(
         names["elsewhere"] = names["withheld"] = told
     return Circumstances(
         control=rounds(control, direction, spoiled, *stand_in),
-        eyes=Observers(left=True, arrived=receiver is not None, delivered=receiver is not None),
+        observers=Observers(left=True, arrived=receiver is not None, delivered=receiver is not None),
         trains=len(plan.trains),
         error_rate=plan.error_rate,
         least_share=plan.least_share,
@@ -83,6 +83,6 @@ def _withheld(control: Control, direction: Direction, address: str) -> str | Non
     return confirmed.refusal(address) or f"nobody has confirmed {address}, the address that it saw"
 
 
-def eyes_of(by_protocol: dict[int | None, set[str]], protocol: int) -> tuple[str, ...]:
+def spoilers_of(by_protocol: dict[int | None, set[str]], protocol: int) -> tuple[str, ...]:
     """What spoiled a round for a protocol number: what spoiled it for all, and for it alone."""
     return tuple(sorted(by_protocol.get(None, set()) | by_protocol.get(protocol, set())))

@@ -98,7 +98,7 @@ class Control:
         return entry
 
     def is_echo(self, direction: Direction, position: int) -> bool:
-        """Which kind the control at a position of a round is: all echoes without eyes at the receiver, else some.
+        """Which kind the control at a position of a round is: all echoes without observers at the receiver, else some.
 
         Most, where no datagram comes through and echoes do.
         """
@@ -131,27 +131,27 @@ class Control:
         ends = [end for end in (self.path.near, self.path.far) if end is not None]
         return any(end.remote is not None or end.bind is not None for end in ends) and not self.source_seen
 
-    def observe(self, eye: Observer, observation: Observation, packet: PacketView | None) -> bool:
+    def observe(self, observer: Observer, observation: Observation, packet: PacketView | None) -> bool:
         """File an observation if it is of a control packet; False if it is not."""
         _, when, _, data, _, _ = observation
-        if eye.kind == "control":
+        if observer.kind == "control":
             entry = self._entry(data)
             if entry is None or data != entry.data:
                 return False
-            if eye.end is self.path.receiver_end(entry.direction) and not entry.delivered_at:
+            if observer.end is self.path.receiver_end(entry.direction) and not entry.delivered_at:
                 entry.delivered_at = when
                 self._came.add((entry.direction, Means.USUAL))
                 self.came_after(entry.asked_at, when - entry.sent_at)
             return True
         if packet is None or packet.protocol not in self._starts:
             return False
-        if packet.is_icmp_error and eye.kind == "tap" and self._observe_error(eye, observation, packet):
+        if packet.is_icmp_error and observer.kind == "tap" and self._observe_error(observer, observation, packet):
             return True
         entry = self._control(packet)
         if entry is None or not as_sent(entry.data, packet, packet.payload[entry.start :]):
             return False
-        if eye.kind == "tap":
-            self._observe_tap(entry, eye, observation, packet)
+        if observer.kind == "tap":
+            self._observe_tap(entry, observer, observation, packet)
         return True
 
     def _control(self, packet: PacketView) -> ControlEntry | None:
@@ -168,7 +168,7 @@ class Control:
             return None
         return self.entries.get(int.from_bytes(seen[HDP_SIZE + _RUN_ID : HDP_SIZE + MAC_OFFSET], "big"))
 
-    def _observe_error(self, eye: Observer, observation: Observation, packet: PacketView) -> bool:
+    def _observe_error(self, observer: Observer, observation: Observation, packet: PacketView) -> bool:
         """File an ICMP error that quotes a control, with its MAC at least."""
         error = error_in(packet)
         quoted = view(error.quote) if error is not None else None
@@ -178,7 +178,7 @@ class Control:
         seen = quoted.payload[entry.start :]
         if not entry.data.startswith(seen) or len(seen) < HDP_SIZE + TAG_SIZE:
             return False
-        if observation[2] != PACKET_OUTGOING and eye.end is self.path.sender_end(entry.direction):
+        if observation[2] != PACKET_OUTGOING and observer.end is self.path.sender_end(entry.direction):
             said = packet.source, error.type, error.code
             if meaning_of(said) is Meaning.EXPIRED:
                 entry.expired_at = packet.source
@@ -186,17 +186,17 @@ class Control:
                 entry.error = entry.error or said
         return True
 
-    def _observe_tap(self, entry: ControlEntry, eye: Observer, observation: Observation, packet: PacketView) -> None:
-        _, when, kind, _, _, interface = observation
+    def _observe_tap(self, entry: ControlEntry, observer: Observer, seen: Observation, packet: PacketView) -> None:
+        _, when, kind, _, _, interface = seen
         outgoing, icmp = kind == PACKET_OUTGOING, packet.family
         if entry.protocol == icmp.icmp and entry.start and packet.payload[0] != icmp.echo_request:
-            if packet.is_echo_reply and not outgoing and eye.end is self.path.sender_end(entry.direction):
+            if packet.is_echo_reply and not outgoing and observer.end is self.path.sender_end(entry.direction):
                 entry.reply_ttl = packet.hop_limit
                 self.note_reply(entry, when)
-        elif outgoing and eye.end is self.path.sender_end(entry.direction):
+        elif outgoing and observer.end is self.path.sender_end(entry.direction):
             entry.left_at = entry.left_at or when
             entry.left_by += [(packet.hop_limit, interface)] * (len(entry.left_by) < MOST_COPIES)
-        elif not outgoing and eye.end is self.path.receiver_end(entry.direction):
+        elif not outgoing and observer.end is self.path.receiver_end(entry.direction):
             if entry.stand_in is None:
                 self._came.add((entry.direction, Means.ECHOES if entry.echo else Means.INTERFACE))
             elif entry.direction is Direction.FORWARD and not entry.arrived_at:
@@ -206,9 +206,9 @@ class Control:
             self.came_after(entry.asked_at, when - entry.sent_at)
             if entry.direction is Direction.REVERSE:
                 self.path.came_back(entry.index)
-            self._learn_source(entry, eye, packet)
+            self._learn_source(entry, observer, packet)
 
-    def _learn_source(self, entry: ControlEntry, eye: Observer, packet: PacketView) -> None:
+    def _learn_source(self, entry: ControlEntry, observer: Observer, packet: PacketView) -> None:
         """Learn from the first datagram; from an echo until then, unless packets have gone to where it came from."""
         if entry.stand_in is not None:
             return
@@ -218,7 +218,7 @@ class Control:
             return
         if of_one_host(source):
             self.source_seen[entry.direction] = source, 0 if entry.echo else port
-            self.path.learn_address(eye.end, packet.destination)
+            self.path.learn_address(observer.end, packet.destination)
 
     def probe_came(self, asked_at: float, took: int, packet: PacketView) -> None:
         """Take note of a probe that came forward as sent, once: of its addresses, and of how long it took (ns)."""

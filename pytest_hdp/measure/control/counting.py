@@ -71,7 +71,7 @@ class Controls(Protocol):
 
 
 def came_by(entry: ControlEntry, means: Means) -> bool:
-    """Whether a control packet came through, where the control is counted by these means; with eyes at the receiver."""
+    """Whether a control packet came through, where it is counted by these means; with observers at the receiver."""
     if means is Means.USUAL:
         return bool(entry.delivered_at)
     return bool(entry.arrived_at or entry.delivered_at)
@@ -104,13 +104,13 @@ def by_round(
     reference: Reference,
     spoiled: Mapping[int, tuple[str, ...]],
     *,
-    eyes: bool,
+    observed: bool,
     since: int = 0,
 ) -> tuple[RoundControl, ...]:
-    """The control of each round. `spoiled`: by round, the eyes that dropped packets; `eyes`: at the receiver.
+    """The control of each round. `spoiled`: by round, the observers that dropped packets; `observed`: at the receiver.
 
-    Without eyes there, echoes count that were answered. That the sender's eye was open any kind of control shows.
-    `since`: the first round of which any counts.
+    Without observers there, echoes count that were answered. That the sender's observer was open any kind of control
+    shows. `since`: the first round of which any counts.
     """
     counts: dict[int, list[int]] = {}
     for entry in entries:
@@ -118,13 +118,13 @@ def by_round(
             continue
         count = counts.setdefault(entry.round, [0, 0, 0, 0])
         count[2] += bool(entry.left_at)
-        if entry.round < since or not (is_counted(entry, reference) if eyes else entry.echo):
+        if entry.round < since or not (is_counted(entry, reference) if observed else entry.echo):
             continue
         if entry.errno:
             count[3] += 1
             continue
         count[0] += 1
-        count[1] += came_by(entry, reference.means) if eyes else bool(entry.replied_at)
+        count[1] += came_by(entry, reference.means) if observed else bool(entry.replied_at)
     return tuple(
         RoundControl(number, sent, came, left, spoiled.get(number, ()), refused)
         for number, (sent, came, left, refused) in sorted(counts.items())
@@ -154,5 +154,5 @@ def rounds(
 ) -> tuple[RoundControl, ...]:
     """The control of each round in one direction, or what stands in for it since a round; `spoiled`: as above."""
     counted = Reference(control.means(direction) if stand_in is None else Means.STAND_IN, stand_in=stand_in)
-    eyes = control.path.receiver_end(direction) is not None
-    return by_round(sent_in(control, direction), counted, spoiled, eyes=eyes, since=since)
+    observed = control.path.receiver_end(direction) is not None
+    return by_round(sent_in(control, direction), counted, spoiled, observed=observed, since=since)

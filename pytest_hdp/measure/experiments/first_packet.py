@@ -149,9 +149,9 @@ class _Asking:
         self.control = Control(self.path, self.plan.content)
         self.timeout = self.plan.timeout or 5 * self.plan.pace.least_timeout
 
-    def file_observation(self, eye: Observer, observation: Observation) -> None:
+    def file_observation(self, observer: Observer, observation: Observation) -> None:
         """File what was seen."""
-        file_observation(self.path, [(self.control, self.ledger)], eye, observation)
+        file_observation(self.path, [(self.control, self.ledger)], observer, observation)
 
     def ask(self, packets: list[tuple[Train, Header | None]]) -> Asked:
         """Send one packet of each of these, with controls before and after."""

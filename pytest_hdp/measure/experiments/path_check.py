@@ -79,8 +79,8 @@ def try_path(path: OpenPath, count: int, timeout: float) -> Tried:
     """
     control = Control(path, bytes(CARRIER_HEADER))
 
-    def file_observation(eye: Observer, observation: Observation) -> None:
-        control.observe(eye, observation, view(observation[3]))
+    def file_observation(observer: Observer, observation: Observation) -> None:
+        control.observe(observer, observation, view(observation[3]))
 
     path.subscribers.append(file_observation)
     try:

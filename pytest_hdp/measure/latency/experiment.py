@@ -63,8 +63,8 @@ class Comparison:
     """Measures one path, in whichever direction is asked for. A context manager; holds the sockets.
 
     `one_way`: None for what the path allows (`shared_clock`). `measured`: the last run's times, packet by packet.
-    Raises PathUnavailable if a socket is refused, ValueError without eyes at the far end or for a number that no packet
-    can bear.
+    Raises PathUnavailable if a socket is refused, ValueError without observers at the far end or for a number that no
+    packet can bear.
     """
 
     def __init__(self, path: OpenPath, plan: LatencyPlan, *, one_way: bool | None = None) -> None:

@@ -88,15 +88,15 @@ class OneWay:
             known = self._book.departed
             self._ends.path.look(0)
 
-    def file_observation(self, eye: Observer, observation: Observation) -> None:
+    def file_observation(self, observer: Observer, observation: Observation) -> None:
         """What a tap saw."""
         _, when, kind, data, _, _ = observation
-        if eye.kind != "tap":
+        if observer.kind != "tap":
             return
         if kind == PACKET_OUTGOING:
-            if eye.end is self.sender.end:
+            if observer.end is self.sender.end:
                 self._book.departure(when, data)
-        elif eye.end is self._ends.far.end:
+        elif observer.end is self._ends.far.end:
             self._ends.learn(self._book.packets, data)
 
     @property
@@ -177,12 +177,12 @@ class RoundTrip:
         """Whether all that was sent has been answered."""
         return all(self._answers.received)
 
-    def file_observation(self, eye: Observer, observation: Observation) -> None:
+    def file_observation(self, observer: Observer, observation: Observation) -> None:
         """What a tap saw."""
         _, when, kind, data, _, _ = observation
-        if eye.kind != "tap":
+        if observer.kind != "tap":
             return
-        at_far = eye.end is self._ends.far.end
+        at_far = observer.end is self._ends.far.end
         if kind == PACKET_OUTGOING:
             (self._answers if at_far else self._asked).departure(when, data)
         elif at_far:

@@ -26,8 +26,8 @@ def hops(path: OpenPath, timeout: float, *, echo: bool = False, stand_in: Train 
     """
     locator = Locator(path, Direction.FORWARD, bytes(CARRIER_HEADER), echo=echo, stand_in=stand_in)
 
-    def file_observation(eye: Observer, observation: Observation) -> None:
-        locator.control.observe(eye, observation, view(observation[3]))
+    def file_observation(observer: Observer, observation: Observation) -> None:
+        locator.control.observe(observer, observation, view(observation[3]))
 
     where = locator.control.address(Direction.FORWARD), locator.control.port(Direction.FORWARD)
     path.subscribers.append(file_observation)

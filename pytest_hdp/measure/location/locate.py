@@ -45,7 +45,7 @@ ALONE_TRIES, ALONE_GIVES_UP = 2, 4  # controls at each TTL, and TTLs in a row wi
 class Locator:
     """Climbs the TTLs for some trains of one direction.
 
-    `echo`: the control is one, with eyes too; `stand_in`: it is like packets of that train. `until`: no longer, in
+    `echo`: the control is one, with observers too; `stand_in`: it is like packets of that train. `until`: no longer, in
     seconds of the path's clock. `needed`: silences that loss does not explain.
     """
 

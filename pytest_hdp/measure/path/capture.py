@@ -146,14 +146,14 @@ class Watcher:
         """Remember the HDP packet of something that no ledger has: the control, or a packet sent by hand."""
         self.sent(SentProbe(index, number, train, hdp, 0, len(hdp)), role)
 
-    def observe(self, eye: Observer, observation: Observation) -> None:
+    def observe(self, observer: Observer, observation: Observation) -> None:
         """Keep what a tap saw, as long as there is room."""
-        if eye.kind != "tap":
+        if observer.kind != "tap":
             return
         if not self._room:
             self.full = True
             return
-        self._seen.append((eye, observation))
+        self._seen.append((observer, observation))
         self._unread += len(observation[3])
         if self._unread > MOST_UNREAD:
             self._read()
@@ -170,8 +170,8 @@ class Watcher:
     def _read(self) -> None:
         """Keep what is ours of what was seen."""
         seen, self._seen, self._unread = self._seen, [], 0
-        for eye, observation in seen:
-            kept = self._identified(eye, observation)
+        for observer, observation in seen:
+            kept = self._identified(observer, observation)
             if kept is None:
                 continue
             self._copies[kept.index, kept.vantage] += 1
@@ -181,7 +181,7 @@ class Watcher:
             else:
                 self.full = True
 
-    def _identified(self, eye: Observer, observation: Observation) -> CapturedPacket | None:
+    def _identified(self, observer: Observer, observation: Observation) -> CapturedPacket | None:
         _, when, kind, data, _, interface = observation
         packet = view(data)
         found = self._ledger.probe(when, packet, interface)
@@ -198,8 +198,8 @@ class Watcher:
         train = entry.train
         return CapturedPacket(
             path=self._name,
-            vantage="near" if eye.end is self.path.near else "far",
-            address=eye.end.address,
+            vantage="near" if observer.end is self.path.near else "far",
+            address=observer.end.address,
             interface=interface,
             time=when,
             outgoing=kind == PACKET_OUTGOING,

@@ -63,7 +63,7 @@ class OpenPath:
         self.witness: Recorder | None = None
         self.run_id = token(RUN_ID_SIZE)
         self.tagger = Tagger(token(32), self.run_id)
-        self.eyes: dict[tuple[int, int], Observer] = {}
+        self.observers: dict[tuple[int, int], Observer] = {}
         self.subscribers: list[Callable[[Observer, Observation], None]] = []
         self._inboxes: dict[tuple[int, int], deque[Observation]] = {}
         self._senders: dict[tuple[Direction, int, bool], int | str] = {}
@@ -110,7 +110,7 @@ class OpenPath:
         return next(self._indices)
 
     def beside(self, name: PathInfo, near: Endpoint) -> OpenPath:
-        """The same path from one of the `others`, under the very same eyes, run id and indices."""
+        """The same path from one of the `others`, under the very same observers, run id and indices."""
         path = copy(self)
         path.name, path.near, path._senders, path.traffic = name, near, {}, Traffic()
         path.controls = {**self.controls, id(near): self._open_control(near)}
@@ -124,7 +124,7 @@ class OpenPath:
         return end
 
     def receiver_end(self, direction: Direction) -> Endpoint | None:
-        """The end with eyes that receives in this direction, if there is one."""
+        """The end with observers that receives in this direction, if there is one."""
         return self.far if direction is Direction.FORWARD else self.near
 
     def sender(self, direction: Direction, protocol: int, form: Form = Form.BARE) -> int | str:
@@ -145,7 +145,7 @@ class OpenPath:
         return self._senders[key]
 
     def listener(self, direction: Direction, protocol: int) -> int | str | None:
-        """Handle of the receiver's raw socket for this protocol, or the errno's name; None where there are no eyes."""
+        """Handle of the receiver's raw socket for this protocol, or the errno's name; None without observers there."""
         end = self.receiver_end(direction)
         if end is None or not 0 <= protocol <= 255:
             return None
@@ -208,9 +208,9 @@ class OpenPath:
         if (address := self.confirmed.came_back(index)) and self.far is not None and self.far.remote is not None:
             self.far.remote.came_back(address)
 
-    def watch(self, end: Endpoint, handle: int, eye: Observer) -> None:
-        """Hand what a socket at an end sees to the subscribers, as seen by this eye."""
-        self.eyes[id(end), handle] = eye
+    def watch(self, end: Endpoint, handle: int, observer: Observer) -> None:
+        """Hand what a socket at an end sees to the subscribers, as seen by this observer."""
+        self.observers[id(end), handle] = observer
 
     def fileno(self) -> int:
         """A descriptor that is readable when something was seen at either end."""
@@ -237,9 +237,9 @@ class OpenPath:
                 if (inbox := self._inboxes.get(key)) is not None:
                     if len(inbox) < MOST_INBOX and len(observation[3]) <= MOST_INBOX_BYTES:
                         inbox.append(observation)
-                elif (eye := self.eyes.get(key)) is not None:
+                elif (observer := self.observers.get(key)) is not None:
                     for subscriber in self.subscribers:
-                        subscriber(eye, observation)
+                        subscriber(observer, observation)
 
     def deliver_to(self, end: Endpoint, handle: int, inbox: deque[Observation]) -> None:
         """Put what a socket opened by somebody else sees into their inbox, whoever looks at the path's sockets."""
@@ -251,13 +251,13 @@ class OpenPath:
         end.station.discard(handle)
 
     def new_drops(self) -> list[Observer]:
-        """The eyes that dropped packets for want of buffer since this was last asked; far ones, until `ask`."""
+        """The observers that dropped packets for want of buffer since this was last asked; far ones, until `ask`."""
         dropped = []
         for end in self._ends:
             for handle, total in end.station.drops().items():
                 key = (id(end), handle)
-                if total > self._drops.get(key, 0) and key in self.eyes:
-                    dropped.append(self.eyes[key])
+                if total > self._drops.get(key, 0) and key in self.observers:
+                    dropped.append(self.observers[key])
                 self._drops[key] = total
         return dropped
 

@@ -285,9 +285,9 @@ class Agentless:
 
     # As any strategy
 
-    def file_observation(self, eye: Observer, observation: Observation) -> None:
+    def file_observation(self, observer: Observer, observation: Observation) -> None:
         """File what was seen."""
-        if not self.asking.file_observation(eye, observation) and eye.kind == "tap":
+        if not self.asking.file_observation(observer, observation) and observer.kind == "tap":
             now = self.know.clock.monotonic()
             self.asking.overheard.file(observation[3], Sent(now - self.asking.wait - LEAST_WAIT, now))
 

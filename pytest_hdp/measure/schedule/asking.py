@@ -292,9 +292,9 @@ class Asking:
         self.know.forget_circumstances()
         self._seen = self._loss = None
 
-    def file_observation(self, eye: Observer, observation: Observation) -> bool:
+    def file_observation(self, observer: Observer, observation: Observation) -> bool:
         """File what was seen, answers by a protocol's own means too. False if it is of nothing that was sent here."""
         _, when, kind, data, _, _ = observation
-        incoming = eye.kind == "answers" or (eye.kind == "tap" and kind != PACKET_OUTGOING)
+        incoming = observer.kind == "answers" or (observer.kind == "tap" and kind != PACKET_OUTGOING)
         filed = incoming and file_answer(self.know.ledger, when, data, self.know.path.name.target)
-        return filed or eye.kind == "answers" or self.know.file_observation(eye, observation)
+        return filed or observer.kind == "answers" or self.know.file_observation(observer, observation)

@@ -193,9 +193,9 @@ class Batched:
 
     # As any strategy
 
-    def file_observation(self, eye: Observer, observation: Observation) -> None:
+    def file_observation(self, observer: Observer, observation: Observation) -> None:
         """File what was seen."""
-        self.know.file_observation(eye, observation)
+        self.know.file_observation(observer, observation)
 
     def judge_now(self, train: Train) -> Judgement:
         """Judge a train by the rounds of which all is known."""

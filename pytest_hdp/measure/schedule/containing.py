@@ -1,4 +1,4 @@
-"""Does anything leave the box? All of the box's packets first, then the same from its twin, under the same open eyes.
+"""Does anything leave the box? All of the box's packets first, then the same from its twin, before the same observers.
 
 A twin that sends first could make a leaking box look tight: to a translator that both share the number is the twin's
 then. So its own rounds come last, and only its controls go among those of the box: they show, round by round, that what
@@ -37,7 +37,7 @@ _Item = tuple[Watched, Train | None]
 
 
 class Containing:
-    """The strategy for a box, its twin and the eyes outside them."""
+    """The strategy for a box, its twin and the observers outside them."""
 
     def __init__(self, know: Knowledge) -> None:
         self.know = know
@@ -135,13 +135,13 @@ class Containing:
         self._heard = self.know.rounds
 
     def _note_drops(self) -> None:
-        """A round in which an eye dropped packets is no evidence; a far one tells of it late."""
+        """A round in which an observer dropped packets is no evidence; a far one tells of it late."""
         rounds = self.know.rounds
-        for eye in self.know.path.new_drops():
-            first = self._heard if eye.end.remote is not None else rounds - 1
+        for observer in self.know.path.new_drops():
+            first = self._heard if observer.end.remote is not None else rounds - 1
             for number in range(max(first - 1, 0), rounds):
-                self._spoiled.setdefault(number, set()).add(eye.protocol)
-                self.know.spoil(number, f"the {eye.kind} at {eye.end.address} overflowed", eye.protocol)
+                self._spoiled.setdefault(number, set()).add(observer.protocol)
+                self.know.spoil(number, f"the {observer.kind} at {observer.end.address} overflowed", observer.protocol)
 
     # Judging
 
@@ -158,7 +158,7 @@ class Containing:
         plan, path = self.know.plan, self.know.path
         both = {each.protocol for each in plan.trains if each.form is Form.WELLFORMED}
         blind = range(self.know.rounds) if path.gone is not None else ()  # nobody may have looked
-        spoiled = (number for number, eyes in self._spoiled.items() if eyes & {None, train.protocol})
+        spoiled = (number for number, observers in self._spoiled.items() if observers & {None, train.protocol})
         return Surroundings(
             trains=len(plan.trains),
             error_rate=plan.error_rate,
@@ -173,7 +173,7 @@ class Containing:
         )
 
     def _came(self) -> Iterator[int]:
-        """The rounds of its twin's controls that came to an eye outside."""
+        """The rounds of its twin's controls that came to an observer outside."""
         if self.twin is not None:
             for entry in self.twin.know.control.entries.values():
                 if entry.came or entry.index in self.twin.witnessed:
@@ -181,15 +181,15 @@ class Containing:
 
     # As any strategy
 
-    def file_observation(self, eye: Observer, observation: Observation) -> None:
+    def file_observation(self, observer: Observer, observation: Observation) -> None:
         """File what was seen: at an end of theirs, by a witness, or at the far end, where either may come to."""
         ends = {id(side.know.path.near): side for side in self._sides}
-        if (own := ends.get(id(eye.end))) is not None:
-            own.know.file_observation(eye, observation)
+        if (own := ends.get(id(observer.end))) is not None:
+            own.know.file_observation(observer, observation)
             return
-        there = eye.end is self.know.path.far
+        there = observer.end is self.know.path.far
         for side in self._sides:
-            (side.know.file_observation if there else side.witness)(eye, observation)
+            (side.know.file_observation if there else side.witness)(observer, observation)
 
     def seconds_left(self) -> float | None:
         """Seconds that it will still take, at the pace so far."""

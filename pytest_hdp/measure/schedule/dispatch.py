@@ -23,45 +23,47 @@ if TYPE_CHECKING:
 
 
 def file_observation(
-    path: OpenPath, books: Sequence[tuple[Control, Ledger]], eye: Observer, observation: Observation
+    path: OpenPath, books: Sequence[tuple[Control, Ledger]], observer: Observer, observation: Observation
 ) -> bool:
     """File one observation in the books of a measurement; the first are its own, the others those of its searches.
 
     False if it is of nothing that this measurement sent.
     """
     _, when, kind, data, _, interface = observation
-    packet = view(data) if eye.kind != "control" else None
+    packet = view(data) if observer.kind != "control" else None
     for control, _ in books:
-        if control.observe(eye, observation, packet):
+        if control.observe(observer, observation, packet):
             return True
     outgoing = kind == PACKET_OUTGOING
-    if eye.kind == "tap" and not outgoing and _is_error(path, books, eye, when, packet):
+    if observer.kind == "tap" and not outgoing and _is_error(path, books, observer, when, packet):
         return True
     found = books[0][1].probe(when, packet, interface)
     if found is None:
         return False
-    _keep(path, books[0][0], found, eye, outgoing=outgoing)
+    _keep(path, books[0][0], found, observer, outgoing=outgoing)
     return True
 
 
-def _keep(path: OpenPath, control: Control, found: tuple[SentProbe, Arrival], eye: Observer, *, outgoing: bool) -> None:
+def _keep(
+    path: OpenPath, control: Control, found: tuple[SentProbe, Arrival], observer: Observer, *, outgoing: bool
+) -> None:
     """Keep a copy of a probe at the place where it was seen."""
     entry, copy = found
     direction = entry.train.direction
-    receiving = eye.end is path.receiver_end(direction) and not outgoing
+    receiving = observer.end is path.receiver_end(direction) and not outgoing
     if copy.alike.tunnel is not None:  # what is inside comes out of the tunnel, or never does
         if receiving:
             entry.keep(entry.carried, copy)
     elif is_reply(entry, copy.packet):
         return
-    elif eye.kind == "socket":
+    elif observer.kind == "socket":
         inside = numbers_inside(entry.train)
-        if receiving and eye.protocol in inside:
+        if receiving and observer.protocol in inside:
             whole = copy.packet.payload.endswith(entry.data[entry.start :])  # no header, as it is cut off
-            entry.under = eye.protocol if whole and eye.protocol == inside[-1] else entry.under
+            entry.under = observer.protocol if whole and observer.protocol == inside[-1] else entry.under
         elif receiving:
             entry.keep(entry.delivered, copy)
-    elif outgoing and eye.end is path.sender_end(direction):
+    elif outgoing and observer.end is path.sender_end(direction):
         entry.keep(entry.left, copy)
     elif receiving:
         first = copy.genuine and not any(each.genuine for each in entry.arrived)  # a replay may bear any address
@@ -81,10 +83,10 @@ def numbers_inside(train: Train) -> tuple[int, ...]:
 
 
 def _is_error(
-    path: OpenPath, books: Sequence[tuple[Control, Ledger]], eye: Observer, when: int, packet: PacketView | None
+    path: OpenPath, books: Sequence[tuple[Control, Ledger]], observer: Observer, when: int, packet: PacketView | None
 ) -> bool:
     """Whether it is an ICMP error about a probe, filed if it came to who sent that."""
-    return any(ledger.icmp_error(when, packet, lambda way: eye.end is path.sender_end(way)) for _, ledger in books)
+    return any(ledger.icmp_error(when, packet, lambda way: observer.end is path.sender_end(way)) for _, ledger in books)
 
 
 def is_reply(entry: SentProbe, packet: PacketView) -> bool:

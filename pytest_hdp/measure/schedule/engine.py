@@ -37,7 +37,7 @@ class Strategy(Protocol):
     def script(self) -> Waiting[None]:
         """The whole measurement, from opening sockets to the last judgement."""
 
-    def file_observation(self, eye: Observer, observation: Observation) -> None:
+    def file_observation(self, observer: Observer, observation: Observation) -> None:
         """File what was seen at the path's ends."""
 
     def judge_now(self, train: Train) -> Judgement:

@@ -16,7 +16,7 @@ from pytest_hdp.judge.facts import NO_WAY_OUT
 from pytest_hdp.judge.ladder import judge
 from pytest_hdp.judge.pattern import shared_losses
 from pytest_hdp.judge.verdict import Direction, Place, Verdict
-from pytest_hdp.measure.control.circumstances import eyes_of, shared_by
+from pytest_hdp.measure.control.circumstances import shared_by, spoilers_of
 from pytest_hdp.measure.control.control import Control
 from pytest_hdp.measure.control.stand_in import StandIns
 from pytest_hdp.measure.ledger.ledger import Ledger
@@ -112,24 +112,24 @@ class Knowledge:
 
     # Seeing
 
-    def file_observation(self, eye: Observer, observation: Observation) -> bool:
+    def file_observation(self, observer: Observer, observation: Observation) -> bool:
         """File what was seen: the path's subscriber. False if it is of nothing that was sent here."""
-        return file_observation(self.path, [(self.control, self.ledger), *self.searches], eye, observation)
+        return file_observation(self.path, [(self.control, self.ledger), *self.searches], observer, observation)
 
     def spoil(self, number: int, why: str, protocol: int | None = None) -> None:
         """Take a round for no evidence against anything: of one protocol number, or of all."""
         self._spoiled.setdefault(number, {}).setdefault(protocol, set()).add(why)
 
     def note_drops(self, *, far_since: int | None = None) -> None:
-        """Spoil the rounds that an eye may have dropped packets of.
+        """Spoil the rounds that an observer may have dropped packets of.
 
         A drop may have hit a straggler of the round before the last one, so it spoils both; at a far host all since
         round `far_since`, when it was last asked.
         """
-        for eye in self.path.new_drops():
-            first = far_since if far_since is not None and eye.end.remote is not None else self.rounds - 1
+        for observer in self.path.new_drops():
+            first = far_since if far_since is not None and observer.end.remote is not None else self.rounds - 1
             for number in range(first - 1, self.rounds):
-                self.spoil(number, f"the {eye.kind} at {eye.end.address} overflowed", eye.protocol)
+                self.spoil(number, f"the {observer.kind} at {observer.end.address} overflowed", observer.protocol)
 
     # Judging
 
@@ -166,9 +166,10 @@ class Knowledge:
         What was lost waits in any case: it may have been rejected by who had no ICMP error left (`leisure`), or the
         sweep itself may have lost it (`alone`). So does what a router rejected: a shared limit may have done that.
         """
-        eyes = self.path.receiver_end(judgement.train.direction) is not None
+        observed = self.path.receiver_end(judgement.train.direction) is not None
         elsewhere = judgement.verdict is Verdict.REJECTED and judgement.place is not Place.TARGET
-        doubtful = judgement.verdict in ACCUSED or (eyes and (elsewhere or judgement.verdict is Verdict.INCONCLUSIVE))
+        unsure = observed and (elsewhere or judgement.verdict is Verdict.INCONCLUSIVE)
+        doubtful = judgement.verdict in ACCUSED or unsure
         searched = worth and (doubtful or worth_locating(judgement, self.plan.locate, self.path.family))
         (self.to_locate if searched else self.settled)[judgement.train] = judgement
 
@@ -210,9 +211,9 @@ class Knowledge:
     def circumstances(self, train: Train, *, more_rounds: bool) -> Circumstances:
         """What it shares with all trains beside the same control, made once for one look.
 
-        Their eyes dropped packets in the same rounds.
+        Their observers dropped packets in the same rounds.
         """
-        spoiled = {number: eyes_of(by_protocol, train.protocol) for number, by_protocol in self._spoiled.items()}
+        spoiled = {number: spoilers_of(by_protocol, train.protocol) for number, by_protocol in self._spoiled.items()}
         chosen = self.stand_ins.beside(train)
         heard = hears(self.path, train)
         key = (train.direction, more_rounds, tuple(spoiled.items()), chosen, self.control.address_of(train), heard)
@@ -227,8 +228,8 @@ class Knowledge:
                 more_rounds=more_rounds,
                 chosen=chosen,
             )
-            eyes = replace(circumstances.eyes, delivered=circumstances.eyes.delivered and heard)
-            self._shared[key] = replace(circumstances, eyes=eyes)
+            observers = replace(circumstances.observers, delivered=circumstances.observers.delivered and heard)
+            self._shared[key] = replace(circumstances, observers=observers)
         return self._shared[key]
 
     def forget_circumstances(self) -> None:

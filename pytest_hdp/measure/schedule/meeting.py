@@ -103,8 +103,8 @@ def meet(path: OpenPath) -> None:
     """Find out for a latency's packets where the far end sees us, and that we are there. Raises Unconfirmed."""
     control = Control(path, bytes(CARRIER_HEADER))
 
-    def file_observation(eye: Observer, observation: Observation) -> None:
-        control.observe(eye, observation, view(observation[3]))
+    def file_observation(observer: Observer, observation: Observation) -> None:
+        control.observe(observer, observation, view(observation[3]))
 
     def work() -> Waiting[None]:
         patience, clock = PATIENCE + path.lag, path.clock

@@ -1,4 +1,4 @@
-"""Rounds with eyes at both ends in this process: many trains at once, shuffled, beside the control.
+"""Rounds with observers at both ends in this process: many trains at once, shuffled, beside the control.
 
 What is undecided gets further rounds, spaced wider and wider. Whose turn it is: see `turns`.
 """
@@ -169,9 +169,9 @@ class Rounds:
 
     # As any strategy
 
-    def file_observation(self, eye: Observer, observation: Observation) -> None:
+    def file_observation(self, observer: Observer, observation: Observation) -> None:
         """File what was seen."""
-        self.know.file_observation(eye, observation)
+        self.know.file_observation(observer, observation)
 
     def judge_now(self, train: Train) -> Judgement:
         """Judge a train by what is known when it has to end early."""

@@ -1,4 +1,4 @@
-"""A box or its twin, as eyes outside it see it: what it handed over, and which copies of that came by where."""
+"""A box or its twin, as observers outside it see it: what it handed over, and which copies of that came by where."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class Watched:
         self.in_own_name = False
         self._sights: dict[int, set[tuple[str, str]]] = {}
 
-    def witness(self, eye: Observer, observation: Observation) -> None:
+    def witness(self, observer: Observer, observation: Observation) -> None:
         """File what a witness saw, if it is a packet of this side."""
         know = self.know
         _, when, _, data, _, interface = observation
         packet = view(data)
-        if packet is not None and know.control.observe(eye, observation, packet):
+        if packet is not None and know.control.observe(observer, observation, packet):
             if not packet.is_icmp_error and (at := know.ledger.index_of(packet.payload)) is not None:
                 self.witnessed.add(at[1])
                 self.in_own_name |= packet.source == know.path.near.address
@@ -49,7 +49,7 @@ class Watched:
             return
         sights = self._sights.setdefault(found[0].index, set())
         if len(sights) < MOST_SIGHTS:
-            sights.add((eye.end.called, packet.source))
+            sights.add((observer.end.called, packet.source))
         self.in_own_name |= packet.source == know.path.near.address
 
     @property
@@ -77,8 +77,8 @@ class Watched:
 
     def _seen(self, entry: SentProbe) -> Iterator[Sight]:
         """By the witnesses, and at the far end, whatever became of it by then: whole, changed, in a tunnel's packet."""
-        for eye, source in sorted(self._sights.get(entry.index, ())):
-            yield Sight(entry.index, eye, source)
+        for observer, source in sorted(self._sights.get(entry.index, ())):
+            yield Sight(entry.index, observer, source)
         there = self.know.path.name.agent or "the agent"
         for source in sorted({copy.packet.source for copy in (*entry.arrived, *entry.delivered, *entry.carried)}):
             yield Sight(entry.index, there, source)

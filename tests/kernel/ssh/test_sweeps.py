@@ -187,7 +187,7 @@ def test_an_agent_has_a_budget_and_a_lifetime(hosts, watched, words, why):
 
 
 def test_probes_may_start_there(hosts_of):
-    """The other way round: from the host behind SSH to this one, with and without eyes here."""
+    """The other way round: from the host behind SSH to this one, with and without observers here."""
     hosts = hosts_of("transparent")
     there = (SWEEP, f"--hdp-target={hosts.lab.client_address}", f"--hdp-source={hosts.agent()}", "--hdp-protocols=253")
     watched = hosts.run(*there, "--hdp-agent=popen")

@@ -123,19 +123,19 @@ def test_senders_queue_no_copies(opened, gather):
 @pytest.mark.parametrize("kind", ["tap", "listen", "datagram"])
 def test_drops_count_what_found_no_room(station, gather, kind):
     if kind == "tap":
-        eye, port, copies = station.tap("lo", OURS, buffer=1), 0, 2
+        observer, port, copies = station.tap("lo", OURS, buffer=1), 0, 2
     elif kind == "listen":
-        eye, port, copies = station.listen(socket.AF_INET, 253, OURS, buffer=1), 0, 1
+        observer, port, copies = station.listen(socket.AF_INET, 253, OURS, buffer=1), 0, 1
     else:
-        (eye, port), copies = station.datagram(HERE, 0, buffer=1), 1
-    sender = station.sender(socket.AF_INET, 253) if kind != "datagram" else eye
-    assert station.drops() == {eye: 0}
+        (observer, port), copies = station.datagram(HERE, 0, buffer=1), 1
+    sender = station.sender(socket.AF_INET, 253) if kind != "datagram" else observer
+    assert station.drops() == {observer: 0}
     send_all(station, sender, numbered(400), port=port)
-    seen = gather(station, lambda seen: len(seen) + station.drops()[eye] >= 400 * copies)
-    dropped = station.drops()[eye]
+    seen = gather(station, lambda seen: len(seen) + station.drops()[observer] >= 400 * copies)
+    dropped = station.drops()[observer]
     assert dropped > 0
     assert len(seen) + dropped == 400 * copies
-    assert station.drops() == {eye: dropped}  # reading does not reset it
+    assert station.drops() == {observer: dropped}  # reading does not reset it
 
 
 def test_what_an_ipsec_policy_refuses_is_no_overflow(space, station, gather):
@@ -145,32 +145,32 @@ def test_what_an_ipsec_policy_refuses_is_no_overflow(space, station, gather):
     if status:
         pytest.skip(f"kernel: no IPsec policies: {said}")
     station.tap("lo", OURS)
-    eye = station.listen(socket.AF_INET, 253, OURS)
+    observer = station.listen(socket.AF_INET, 253, OURS)
     other = station.listen(socket.AF_INET, 254, OURS)
     send_all(station, station.sender(socket.AF_INET, 253), numbered(40))
     send_all(station, station.sender(socket.AF_INET, 254), numbered(40))
     gather(station, lambda seen: sum(each[0] == other for each in seen) == 40)
-    assert struct.unpack("=9I", station.opened(eye).getsockopt(socket.SOL_SOCKET, SO_MEMINFO, 36))[8] == 40
+    assert struct.unpack("=9I", station.opened(observer).getsockopt(socket.SOL_SOCKET, SO_MEMINFO, 36))[8] == 40
     assert set(station.drops().values()) == {0}
-    assert station.drops()[eye] == 0
+    assert station.drops()[observer] == 0
 
 
 def test_a_refusal_beside_a_full_buffer_may_be_an_overflow(station, gather):
-    eye = station.listen(socket.AF_INET, 253, OURS, buffer=1)
+    observer = station.listen(socket.AF_INET, 253, OURS, buffer=1)
     send_all(station, station.sender(socket.AF_INET, 253), numbered(50))
-    assert station.drops()[eye] > 0
+    assert station.drops()[observer] > 0
     assert station.poll(0)
-    before = station.drops()[eye]
+    before = station.drops()[observer]
     send_all(station, station.sender(socket.AF_INET, 253), numbered(50))
     seen = station.poll(1)  # what was read meanwhile had filled it
-    assert station.drops()[eye] - before == 50 - len(seen) > 0
+    assert station.drops()[observer] - before == 50 - len(seen) > 0
 
 
 def test_a_filtered_datagram_socket_has_no_drop_count(opened, gather):
     """Since the kernel counts what its filter rejects: a stranger could have a round called spoiled."""
     station, sockets = opened
-    eye, port = station.datagram(HERE, 0, bpf.matching_datagram(NEEDLE, [8]))
-    send_all(station, eye, [b"stranger", NEEDLE], port=port)
+    observer, port = station.datagram(HERE, 0, bpf.matching_datagram(NEEDLE, [8]))
+    send_all(station, observer, [b"stranger", NEEDLE], port=port)
     gather(station, 1)
     assert struct.unpack("=9I", sockets[0].getsockopt(socket.SOL_SOCKET, SO_MEMINFO, 36))[8] == 1
     assert station.drops() == {}
@@ -199,7 +199,7 @@ def test_buffers_go_beyond_the_limit_where_that_is_allowed(opened):
 
 
 def test_time_is_the_kernels_and_in_order(station, gather):
-    eyes = [station.tap("lo", OURS), station.listen(socket.AF_INET, 253, OURS)]
+    observers = [station.tap("lo", OURS), station.listen(socket.AF_INET, 253, OURS)]
     control, port = station.datagram(HERE)
     sender = station.sender(socket.AF_INET, 253)
     # The kernel turns stamping on in the background: what comes until then is stamped when it is read.
@@ -217,8 +217,8 @@ def test_time_is_the_kernels_and_in_order(station, gather):
     after = time.time_ns()
     time.sleep(0.002)  # so that a time of reading would be seen as such
     seen = gather(station, 200)
-    for eye in (*eyes, control):
-        times = [each[1] for each in seen if each[0] == eye]
-        assert len(times) == (100 if eye == eyes[0] else 50)
+    for observer in (*observers, control):
+        times = [each[1] for each in seen if each[0] == observer]
+        assert len(times) == (100 if observer == observers[0] else 50)
         assert times == sorted(times)
         assert before <= times[0] <= times[-1] <= after

@@ -102,7 +102,7 @@ class Example:
     verdict: Verdict
     place: Place
     final: bool = True
-    eyes: Observers = ALL
+    observers: Observers = ALL
     control: tuple[tuple[int, int], ...] = ()
     more: bool = False
     says: tuple[str, ...] = ()
@@ -131,7 +131,7 @@ class Example:
                 )
                 for i, (sent, came) in enumerate(counts)
             ),
-            eyes=self.eyes,
+            observers=self.observers,
             more_rounds=self.more,
             agent_gone=self.options.get("agent_gone"),
             names=self.options.get("names", NAMES),

@@ -59,12 +59,14 @@ EXAMPLES = {
     "send, want of buffers once": Example("Oddddd", V.DELIVERED, P.RECEIVER_SOCKET),
     # 3: held by the sender
     "held by sender": Example("...", V.HELD_BY_SENDER, P.SENDER_KERNEL, says=("none left eth0",)),
-    "held by sender, no agent": Example("...", V.HELD_BY_SENDER, P.SENDER_KERNEL, eyes=NO_AGENT),
+    "held by sender, no agent": Example("...", V.HELD_BY_SENDER, P.SENDER_KERNEL, observers=NO_AGENT),
     "unseen, and the control too": Example("...", V.INCONCLUSIVE, UNKNOWN, options={"control_left": 0}),
     "unseen, tap overflowed": Example(
         "...", V.INCONCLUSIVE, UNKNOWN, options={"spoiled": ("sender tap",)}, says=("sender tap",)
     ),
-    "unseen, no tap": Example(".........", V.INCONCLUSIVE, UNKNOWN, eyes=BLIND_SENDER, says=("no tap at the sender",)),
+    "unseen, no tap": Example(
+        ".........", V.INCONCLUSIVE, UNKNOWN, observers=BLIND_SENDER, says=("no tap at the sender",)
+    ),
     "unseen leaving, but delivered": Example("DDDDD", V.DELIVERED, P.RECEIVER_SOCKET),
     "unseen leaving, yet a reply": Example("...Q", V.REACHED, P.TARGET),
     "held by sender, control of one": Example("...", V.HELD_BY_SENDER, P.SENDER_KERNEL, control=((1, 1),) * 3),
@@ -76,8 +78,8 @@ EXAMPLES = {
     "renumbered on the tap only": Example("xxxxx", V.HELD_BY_RECEIVER, P.RECEIVER_KERNEL),
     "renumbered on the tap, delivered": Example("zzzzz", V.DELIVERED, P.RECEIVER_SOCKET),
     # 5: rejected
-    "rejected by a hop with the target's words": Example("ppppp", V.REJECTED, P.HOP, eyes=NO_AGENT),
-    "rejected by the target for a parameter": Example("ttttt", V.REJECTED, P.TARGET, eyes=NO_AGENT),
+    "rejected by a hop with the target's words": Example("ppppp", V.REJECTED, P.HOP, observers=NO_AGENT),
+    "rejected by the target for a parameter": Example("ttttt", V.REJECTED, P.TARGET, observers=NO_AGENT),
     "delivered, and the target's error": Example("FFFFF", V.DELIVERED, P.RECEIVER_SOCKET),
     "rejected by a hop": Example(
         "rrrrr", V.REJECTED, P.HOP, says=(f"{ROUTER} answered 5", "administratively prohibited (ICMP 3/13)")
@@ -85,8 +87,8 @@ EXAMPLES = {
     "rejected once, the rest limited": Example("rllll", V.REJECTED, P.HOP),
     "rejected by the target's firewall": Example("fffff", V.REJECTED, P.TARGET),
     "rejected in the target's name": Example("PPPPP", V.REJECTED, P.HOP),
-    "rejected, no agent": Example("rrrrr", V.REJECTED, P.HOP, eyes=NO_AGENT),
-    "rejected by the target, no agent": Example("AAAAA", V.REJECTED, P.TARGET, eyes=NO_AGENT),
+    "rejected, no agent": Example("rrrrr", V.REJECTED, P.HOP, observers=NO_AGENT),
+    "rejected by the target, no agent": Example("AAAAA", V.REJECTED, P.TARGET, observers=NO_AGENT),
     "rejected, forged": Example("uuuuu", V.LOST, P.PATH),
     "quench and redirect": Example("qqqqq", V.LOST, P.PATH),
     "rejected, control dead": Example("rrrrr", V.INCONCLUSIVE, UNKNOWN, control=((64, 0),) * 5),
@@ -95,7 +97,7 @@ EXAMPLES = {
         "fffff", V.INCONCLUSIVE, UNKNOWN, control=((64, 0),) * 5, options={"spoiled": ("the tap",)}
     ),
     "rejected by the target, no agent, control dead": Example(
-        "AAAAA", V.REJECTED, P.TARGET, eyes=NO_AGENT, control=((4, 0),) * 5
+        "AAAAA", V.REJECTED, P.TARGET, observers=NO_AGENT, control=((4, 0),) * 5
     ),
     "rejected and delivered": Example(
         "rdddd", V.DELIVERED, P.RECEIVER_SOCKET, final=False, more=True, says=("4 of 5", f"{ROUTER} answered 1")
@@ -149,7 +151,9 @@ EXAMPLES = {
     "lost, overflow": Example("lllll", V.INCONCLUSIVE, UNKNOWN, options={"spoiled": ("receiver socket",)}),
     "lost, agent gone": Example("lllll", V.INCONCLUSIVE, UNKNOWN, options={"agent_gone": "ssh ended"}, more=True),
     "lost, in one burst": Example("lllllllll", V.INCONCLUSIVE, UNKNOWN, options={"per_round": 9}),
-    "lost, no tap there": Example("lllllllll", V.INCONCLUSIVE, UNKNOWN, eyes=SOCKET_ONLY, more=True, says=("no tap",)),
+    "lost, no tap there": Example(
+        "lllllllll", V.INCONCLUSIVE, UNKNOWN, observers=SOCKET_ONLY, more=True, says=("no tap",)
+    ),
     "lost, no control": Example("lllll", V.INCONCLUSIVE, UNKNOWN, control=((0, 0),) * 5),
     "lost, yet a reply": Example("yllllll", V.REACHED, P.TARGET),
     "lost, before the minimum": Example("lllll", V.INCONCLUSIVE, UNKNOWN, options={"minimum_count": 6}),
@@ -193,17 +197,17 @@ EXAMPLES = {
     "one of the middle": Example("lllldllllll", V.LOSSY, P.PATH, says=("10 of 11",)),
     "half": Example("dl" * 15, V.LOSSY, P.PATH, says=("15 of 30", "all 1920 control packets arrived")),
     "half never leaves": Example("d." * 15, V.LOSSY, P.SENDER_KERNEL),
-    "half, no taps": Example("dl" * 15, V.LOSSY, UNKNOWN, eyes=Observers(left=False, arrived=False)),
+    "half, no taps": Example("dl" * 15, V.LOSSY, UNKNOWN, observers=Observers(left=False, arrived=False)),
     "half, control as bad": Example("dl" * 15, V.DELIVERED, P.RECEIVER_SOCKET, control=((64, 32),) * 30),
     "half, at the path, and held": Example("al" * 15, V.LOSSY, P.PATH),
     "a third, unproven": Example("ddl" * 3, V.INCONCLUSIVE, UNKNOWN, final=False, more=True),
-    "half, no tap there": Example("dl" * 15, V.LOSSY, UNKNOWN, eyes=SOCKET_ONLY),
-    "half, no tap here": Example("D." * 15, V.LOSSY, UNKNOWN, eyes=BLIND_SENDER),
+    "half, no tap there": Example("dl" * 15, V.LOSSY, UNKNOWN, observers=SOCKET_ONLY),
+    "half, no tap here": Example("D." * 15, V.LOSSY, UNKNOWN, observers=BLIND_SENDER),
     "first only, unseen leaving": Example("Dllllll", V.FIRST_ONLY, P.PATH),
     "half, agent gone": Example("dl" * 15, V.INCONCLUSIVE, UNKNOWN, options={"agent_gone": "ssh ended"}),
     "half, before the minimum": Example("dl" * 15, V.INCONCLUSIVE, UNKNOWN, options={"minimum_count": 31}),
     "half, with replies": Example("dy" * 15, V.REACHED, P.TARGET),
-    "a third, no tap there": Example("ddl" * 3, V.INCONCLUSIVE, UNKNOWN, eyes=SOCKET_ONLY, says=("too few",)),
+    "a third, no tap there": Example("ddl" * 3, V.INCONCLUSIVE, UNKNOWN, observers=SOCKET_ONLY, says=("too few",)),
     "first, and the last in an outage": Example(
         "d" + "l" * 12 + "d", V.LOSSY, P.PATH, control=((64, 64),) * 13 + ((64, 0),)
     ),
@@ -239,7 +243,7 @@ EXAMPLES = {
     "modified": Example("mmmmm", V.MODIFIED, P.RECEIVER_SOCKET, says=("5 of 5", "payload changed")),
     "one modified": Example("dmddd", V.MODIFIED, P.RECEIVER_SOCKET, says=("1 of 5",)),
     "modified, and not at the socket": Example("bbbbb", V.MODIFIED, P.RECEIVER_SOCKET),
-    "modified at the tap": Example("babaa", V.MODIFIED, P.RECEIVER_SOCKET, eyes=TAP_ONLY, says=("2 of 5",)),
+    "modified at the tap": Example("babaa", V.MODIFIED, P.RECEIVER_SOCKET, observers=TAP_ONLY, says=("2 of 5",)),
     # 11: delivered
     "delivered": Example("ddddd", V.DELIVERED, P.RECEIVER_SOCKET, more=True, says=("5 of 5 arrived as sent",)),
     "delivered, before the minimum": Example(
@@ -281,29 +285,33 @@ EXAMPLES = {
     ),
     "delivered, and a reply": Example("YYYYY", V.DELIVERED, P.RECEIVER_SOCKET),
     # 12: reached
-    "reached": Example("PPPPP", V.REACHED, P.TARGET, eyes=NO_AGENT, says=("protocol unreachable (ICMP 3/2)",)),
-    "reached once": Example("lPlll", V.REACHED, P.TARGET, eyes=NO_AGENT),
-    "replied": Example("yllll", V.REACHED, P.TARGET, eyes=NO_AGENT, says=(f"{TARGET} replied to 1 of 5",)),
+    "reached": Example("PPPPP", V.REACHED, P.TARGET, observers=NO_AGENT, says=("protocol unreachable (ICMP 3/2)",)),
+    "reached once": Example("lPlll", V.REACHED, P.TARGET, observers=NO_AGENT),
+    "replied": Example("yllll", V.REACHED, P.TARGET, observers=NO_AGENT, says=(f"{TARGET} replied to 1 of 5",)),
     "reached the interface": Example(
-        "aaaaa", V.REACHED, P.TARGET, eyes=TAP_ONLY, says=("no socket listens to its number",)
+        "aaaaa", V.REACHED, P.TARGET, observers=TAP_ONLY, says=("no socket listens to its number",)
     ),
     "reached, and then nobody there listens": Example(
-        "ffffa", V.REACHED, P.TARGET, eyes=TAP_ONLY, says=("198.51.100.2 answered 4 with",)
+        "ffffa", V.REACHED, P.TARGET, observers=TAP_ONLY, says=("198.51.100.2 answered 4 with",)
     ),
-    "in the target's name, without a socket there": Example("PPPPP", V.REJECTED, P.HOP, eyes=TAP_ONLY),
-    "reached the interface, once of nine": Example("l" * 8 + "a", V.LOSSY, P.PATH, eyes=TAP_ONLY),
-    "reached nothing yet": Example("lll", V.INCONCLUSIVE, UNKNOWN, eyes=TAP_ONLY),
+    "in the target's name, without a socket there": Example("PPPPP", V.REJECTED, P.HOP, observers=TAP_ONLY),
+    "reached the interface, once of nine": Example("l" * 8 + "a", V.LOSSY, P.PATH, observers=TAP_ONLY),
+    "reached nothing yet": Example("lll", V.INCONCLUSIVE, UNKNOWN, observers=TAP_ONLY),
     # 13: silent
-    "silent, enough": Example("lllll", V.SILENT, UNKNOWN, eyes=NO_AGENT, more=True),
-    "silent": Example("lllll", V.SILENT, UNKNOWN, eyes=NO_AGENT, says=("dropped on the path", "without a reply")),
-    "silent, forged": Example("uuuuu", V.SILENT, UNKNOWN, eyes=NO_AGENT, says=("5 ICMP errors that prove nothing",)),
-    "silent, no tap": Example("lllll", V.SILENT, UNKNOWN, eyes=Observers(False, False, False)),
-    "silent, few": Example("l", V.SILENT, UNKNOWN, eyes=NO_AGENT, final=False, more=True, options={"minimum_count": 5}),
-    "silent, control too": Example("lllll", V.INCONCLUSIVE, UNKNOWN, eyes=NO_AGENT, control=((1, 0),) * 5),
-    "an error in an outage": Example(
-        "rl", V.INCONCLUSIVE, UNKNOWN, final=False, more=True, eyes=NO_AGENT, control=((1, 0), (1, 1))
+    "silent, enough": Example("lllll", V.SILENT, UNKNOWN, observers=NO_AGENT, more=True),
+    "silent": Example("lllll", V.SILENT, UNKNOWN, observers=NO_AGENT, says=("dropped on the path", "without a reply")),
+    "silent, forged": Example(
+        "uuuuu", V.SILENT, UNKNOWN, observers=NO_AGENT, says=("5 ICMP errors that prove nothing",)
     ),
-    "silent, few, at the cap": Example("l", V.SILENT, UNKNOWN, eyes=NO_AGENT, options={"minimum_count": 5}),
+    "silent, no tap": Example("lllll", V.SILENT, UNKNOWN, observers=Observers(False, False, False)),
+    "silent, few": Example(
+        "l", V.SILENT, UNKNOWN, observers=NO_AGENT, final=False, more=True, options={"minimum_count": 5}
+    ),
+    "silent, control too": Example("lllll", V.INCONCLUSIVE, UNKNOWN, observers=NO_AGENT, control=((1, 0),) * 5),
+    "an error in an outage": Example(
+        "rl", V.INCONCLUSIVE, UNKNOWN, final=False, more=True, observers=NO_AGENT, control=((1, 0), (1, 1))
+    ),
+    "silent, few, at the cap": Example("l", V.SILENT, UNKNOWN, observers=NO_AGENT, options={"minimum_count": 5}),
     # 14: inconclusive
     "nothing sent yet": Example("", V.INCONCLUSIVE, UNKNOWN, final=False, more=True),
     "nothing sent": Example("", V.INCONCLUSIVE, UNKNOWN, says=("no probe was sent",)),

@@ -112,7 +112,7 @@ def test_bytes_at_the_front_are_told_with_their_number(moved: int, said: str) ->
 
 
 def five(letter: str, *, counting: int, **circumstances: Any) -> Judgement:
-    """Five probes, of whose rounds only some count: in the others an eye dropped packets."""
+    """Five probes, of whose rounds only some count: in the others an observer dropped packets."""
     control = tuple(RoundControl(i, 64, 64, 64, () if i < counting else ("the tap overflowed",)) for i in range(5))
     probes = tuple(probe(letter, i) for i in range(5))
     shared = Circumstances(control, names=NAMES, minimum_count=5, **circumstances)
@@ -291,6 +291,6 @@ def test_several_controls_in_one_round_count_together() -> None:
 def test_all_pairs_of_fates_raise_nothing() -> None:
     letters = "EMO.nNxzluqrpPAtahfFbmdDyY"
     for fates in itertools.product(letters, repeat=2):
-        for eyes in (ALL, TAP_ONLY, SOCKET_ONLY, NO_AGENT, BLIND_SENDER, Observers(False, False, False)):
-            judgement = Example("".join(fates), V.LOST, P.PATH, eyes=eyes).judge()
+        for observers in (ALL, TAP_ONLY, SOCKET_ONLY, NO_AGENT, BLIND_SENDER, Observers(False, False, False)):
+            judgement = Example("".join(fates), V.LOST, P.PATH, observers=observers).judge()
             assert judgement.verdict not in {V.LOST, V.LOSSY, V.FIRST_ONLY}, "two probes prove no loss"

@@ -30,8 +30,8 @@ def sent(count: int = N, first: int = 0, errno: str | None = None) -> tuple[Laun
     return tuple(Launched(first + at, at, errno) for at in range(count))
 
 
-def seen(indexes: range, eye: str = FAR, source: str = TWIN) -> tuple[Sight, ...]:
-    return tuple(Sight(each, eye, source) for each in indexes)
+def seen(indexes: range, observer: str = FAR, source: str = TWIN) -> tuple[Sight, ...]:
+    return tuple(Sight(each, observer, source) for each in indexes)
 
 
 AROUND = Surroundings(trains=512, came=dict.fromkeys(range(N), 4))
@@ -45,7 +45,7 @@ def word(box: Side = TIGHT, twin: Side | None = PROOF, around: Surroundings = AR
 
 def test_nothing_out_while_all_of_the_twin_s_came_is_contained() -> None:
     ruling = contain(TRAIN, TIGHT, PROOF, AROUND)
-    assert (ruling.containment, ruling.eye, ruling.twin) == (C.CONTAINED, FAR, TwinCount(N, N, N))
+    assert (ruling.containment, ruling.observer, ruling.twin) == (C.CONTAINED, FAR, TwinCount(N, N, N))
     assert ruling.sentence == f"contained: none of 28 came out, while 28 of 28 of its twin's came to {FAR}"
 
 
@@ -53,7 +53,7 @@ def test_one_copy_outside_is_a_leak_whatever_else_is_known() -> None:
     box = replace(TIGHT, seen=(Sight(7, HOST, "203.0.113.9"),))
     for twin in (None, PROOF, replace(PROOF, seen=())):
         ruling = contain(TRAIN, box, twin, replace(AROUND, came={}, gone="the agent is gone"))
-        assert (ruling.containment, ruling.eye) == (C.LEAKED, HOST)
+        assert (ruling.containment, ruling.observer) == (C.LEAKED, HOST)
         assert ruling.sentence == f"got out: 1 of 28 came out, seen by {HOST}, from 203.0.113.9"
 
 
@@ -86,8 +86,8 @@ def test_what_is_not_shown_to_arrive_is_unproven(twin: Side | None, said: str) -
 
 def test_a_translator_is_no_matter_where_an_eye_stands_before_it_or_the_far_addresses_differ() -> None:
     beyond = replace(PROOF, seen=seen(range(1000, 1028), source=NAT))
-    before = replace(beyond, seen=(*beyond.seen, *seen(range(1000, 1028), eye=HOST)))
-    assert contain(TRAIN, TIGHT, before, AROUND).eye == HOST
+    before = replace(beyond, seen=(*beyond.seen, *seen(range(1000, 1028), observer=HOST)))
+    assert contain(TRAIN, TIGHT, before, AROUND).observer == HOST
     assert word(twin=before) is C.CONTAINED
     assert word(twin=beyond, around=replace(AROUND, apart=True)) is C.CONTAINED
 
@@ -194,11 +194,11 @@ def test_the_ladder_s_verdict_stays_beside_the_ruling() -> None:
 
 @dataclass(frozen=True)
 class World:
-    """A box and its twin, what is between them and the eyes, and chance.
+    """A box and its twin, what is between them and the observers, and chance.
 
     `leak`: the probability that the box lets a packet out, `passes`: that the way beyond does, 0 for a dead far end.
     `shared`: both stand behind one translator, which lets only the first of them through under a number; `twin_first`:
-    a run went before, in which the twin was the first. `witness`: an eye stands between the box and the translator.
+    a run went before, in which the twin was the first. `witness`: one observes between box and translator.
     `apart`: they send to two addresses. `dark`: the rounds in which nothing gets through at all.
     """
 

@@ -91,7 +91,7 @@ def test_counts_and_bound(name: str) -> None:
     if judgement.verdict in {V.LOST, V.LOSSY, V.FIRST_ONLY, V.HELD_BY_RECEIVER}:
         assert judgement.bound is not None
         assert " %" in judgement.bound
-    if example.eyes in (NO_AGENT, Observers(False, False, False)) or judgement.verdict in {V.DELIVERED, V.REACHED}:
+    if example.observers in (NO_AGENT, Observers(False, False, False)) or judgement.verdict in {V.DELIVERED, V.REACHED}:
         assert judgement.bound is None
 
 

@@ -27,7 +27,7 @@ SENT = Probe(1, 0, 1, left=(LEFT,))
 def judged(*probes: Probe, train: Train = TRAIN, firewall: bool = False, echoes: frozenset[int] = frozenset()):
     circumstances = Circumstances(
         control=tuple(RoundControl(probe.round, 1, 1, 1) for probe in probes),
-        eyes=Observers(arrived=False, delivered=False),
+        observers=Observers(arrived=False, delivered=False),
         names={"source": SOURCE, "target": TARGET, "sender_interface": "eth0"},
         firewall_says_port=firewall,
         echo_ttls=echoes,

@@ -156,9 +156,9 @@ limits = st.builds(SharedLimit, st.floats(0, 1e6), counts, st.none() | st.floats
 
 @given(results, st.sampled_from(Containment), st.none() | texts, st.none() | twins)
 def test_a_containment_there_and_back(
-    result: Result, word: Containment, eye: str | None, twin: TwinCount | None
+    result: Result, word: Containment, observer: str | None, twin: TwinCount | None
 ) -> None:
-    judgement = replace(result.judgement, containment=word, containment_eye=eye, twin=twin)
+    judgement = replace(result.judgement, containment=word, containment_eye=observer, twin=twin)
     written = to_record(replace(result, judgement=judgement))
     VALIDATOR.validate(written)
     assert from_record(json.loads(json.dumps(written))) == replace(result, judgement=judgement)

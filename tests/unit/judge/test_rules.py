@@ -35,7 +35,7 @@ DIGESTS = {2: "c66a5e8868bb7134"}
 ME, ROUTER, TARGET = "192.0.2.2", "100.64.0.1", "198.51.100.2"
 NAMES = {"source": ME, "target": TARGET}
 NUMBERS = (132, 253, 17, 47, 0)
-EYES = (
+OBSERVERS = (
     Observers(),
     Observers(delivered=False),
     Observers(arrived=False, delivered=False),
@@ -75,18 +75,18 @@ PATTERNS = ("aaaaaaa", "abbbbbb", "aaaaaab", "abababa", "aabaaaa", "ababaaa", "b
 
 
 def evidence() -> Iterator[tuple[TrainEvidence, Circumstances]]:
-    """One in seven of each two fates, in each order, seen by each set of eyes, beside each control."""
+    """One in seven of each two fates, in each order, seen by each set of observers, beside each control."""
     kinds = range(len(fates(0, 0)))
     turns = itertools.cycle(itertools.product(NUMBERS, (False, True), (None, "the agent is gone"), (False, True)))
-    every = itertools.product(kinds, kinds, PATTERNS, EYES, CONTROLS)
-    for first, second, pattern, eyes, came in itertools.islice(every, None, None, 7):
+    every = itertools.product(kinds, kinds, PATTERNS, OBSERVERS, CONTROLS)
+    for first, second, pattern, observers, came in itertools.islice(every, None, None, 7):
         number, more, gone, firewall = next(turns)
         probes = [fates(number, at)[first if letter == "a" else second] for at, letter in enumerate(pattern)]
         control = [RoundControl(at, 12, each, 12) for at, each in enumerate(came)]
         yield (
             TrainEvidence(Train(number), None, tuple(probes)),
             Circumstances(
-                tuple(control), eyes, more_rounds=more, agent_gone=gone, names=NAMES, minimum_count=5,
+                tuple(control), observers, more_rounds=more, agent_gone=gone, names=NAMES, minimum_count=5,
                 firewall_says_port=firewall,
             ),
         )  # fmt: skip

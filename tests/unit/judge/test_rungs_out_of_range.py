@@ -1,4 +1,4 @@
-"""Numbers that the protocol field does not hold: who renumbered them is certain, whichever eye saw it."""
+"""Numbers that the protocol field does not hold: who renumbered them is certain, whichever observer saw it."""
 
 import pytest
 
@@ -12,9 +12,9 @@ def seen(protocol: int) -> tuple[Sighting, ...]:
     return (Sighting(1, protocol, genuine=True, source="127.0.0.1", destination="127.0.0.1", ttl=64),)
 
 
-@pytest.mark.parametrize("eyes", [("left",), ("arrived",), ("delivered",), ("arrived", "delivered")])
-def test_renumbered_wherever_it_is_seen(eyes):
-    probes = tuple(Probe(n, n, 1, **dict.fromkeys(eyes, seen(1))) for n in range(3))
+@pytest.mark.parametrize("observers", [("left",), ("arrived",), ("delivered",), ("arrived", "delivered")])
+def test_renumbered_wherever_it_is_seen(observers):
+    probes = tuple(Probe(n, n, 1, **dict.fromkeys(observers, seen(1))) for n in range(3))
     assert judge(TrainEvidence(Train(257), None, probes), Circumstances(CONTROL)).verdict == "renumbered"
 
 

@@ -1,4 +1,4 @@
-"""Worlds whose truth is known, seen through eyes of our choosing: the verdict is the truth, or says less."""
+"""Worlds whose truth is known, seen through observers of our choosing: the verdict is the truth, or says less."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ TRUTHS = [
     V.DELIVERED,
 ]
 TAP_OPEN = Observers(delivered=False)
-EYES = [Observers(*open_) for open_ in product((True, False), repeat=3)]
+OBSERVERS = [Observers(*open_) for open_ in product((True, False), repeat=3)]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class World:
     rounds: int
     loss: float
     seed: int
-    eyes: Observers
+    observers: Observers
     dead: frozenset[int] = frozenset()
     spoiled: frozenset[int] = frozenset()
     target_rejects: bool = False
@@ -67,7 +67,7 @@ class World:
         for number in range(self.rounds):
             came = 0 if number in self.dead else sum(dice.random() >= self.loss for _ in range(48))
             control.append(RoundControl(number, 48, came, 48, ("an eye",) if number in self.spoiled else ()))
-        return Circumstances(tuple(control), self.eyes, more_rounds=self.more, names=NAMES, minimum_count=3)
+        return Circumstances(tuple(control), self.observers, more_rounds=self.more, names=NAMES, minimum_count=3)
 
     def evidence(self) -> TrainEvidence:
         if self.truth is V.REFUSED_AT_SOCKET:
@@ -86,18 +86,18 @@ class World:
         missed = number in self.spoiled
         wire = 4 if self.truth is V.RENUMBERED else PROTOCOL
         seen = Sighting(at + 1, wire, True, ME, TARGET, 64)
-        left = replace(bare, left=(seen,) if self.eyes.left and not missed else ())
+        left = replace(bare, left=(seen,) if self.observers.left and not missed else ())
         if not lucky or self._dropped(number, dice):
             return left
         if self.truth is V.REJECTED:
             source = TARGET if self.target_rejects else ROUTER
-            arrived = (seen,) if self.target_rejects and self.eyes.arrived and not missed else ()
+            arrived = (seen,) if self.target_rejects and self.observers.arrived and not missed else ()
             return replace(left, arrived=arrived, icmp=(IcmpReport(at + 9, source, 3, 13, True),))
         if self.truth is V.MODIFIED:
             seen = replace(seen, genuine=False, changed=("payload",))
-        arrived = (seen,) if self.eyes.arrived and not missed else ()
+        arrived = (seen,) if self.observers.arrived and not missed else ()
         reaches = self.truth not in {V.HELD_BY_RECEIVER, V.RENUMBERED}
-        delivered = (seen,) if self.eyes.delivered and reaches and not missed else ()
+        delivered = (seen,) if self.observers.delivered and reaches and not missed else ()
         return replace(left, arrived=arrived, delivered=delivered)
 
     def _dropped(self, number: int, dice: random.Random) -> bool:
@@ -110,12 +110,12 @@ class World:
     def allowed(self) -> set[Verdict]:
         """The truth, or what says less. A short sample may look like less than it is, and never like something else."""
         less = {V.INCONCLUSIVE}
-        if not (self.eyes.arrived or self.eyes.delivered):
+        if not (self.observers.arrived or self.observers.delivered):
             less |= {V.SILENT}
         kept = self.truth in {V.DELIVERED, V.HELD_BY_RECEIVER} or (self.truth is V.REJECTED and self.target_rejects)
-        if self.eyes.arrived and not self.eyes.delivered and kept:
+        if self.observers.arrived and not self.observers.delivered and kept:
             return less | {V.REACHED}  # the tap saw it come, and nothing more can be known
-        blind = not self.eyes.left
+        blind = not self.observers.left
         more = {
             V.HELD_BY_SENDER: set(),
             V.RENUMBERED: {V.MODIFIED} if blind else set(),  # it came under another number: true as well
@@ -133,7 +133,7 @@ def worlds(truths: list[Verdict] = TRUTHS) -> st.SearchStrategy[World]:
         rounds=rounds,
         loss=st.sampled_from([0.0, 0.05, 0.2, 0.5]),
         seed=st.integers(0, 2**32),
-        eyes=st.sampled_from(EYES),
+        observers=st.sampled_from(OBSERVERS),
         dead=st.frozensets(st.integers(0, 23), max_size=8),
         spoiled=st.frozensets(st.integers(0, 23), max_size=8),
         target_rejects=st.booleans(),
@@ -201,11 +201,11 @@ CLOSED = {
     V.REACHED: {V.DELIVERED, V.HELD_BY_RECEIVER, V.MODIFIED, V.REJECTED},
     V.MODIFIED: {V.RENUMBERED, V.MODIFIED},
 }
-"""What an eye fewer may turn a verdict into, other than itself, `inconclusive` and `silent`: from which."""
+"""What an observer fewer may turn a verdict into, other than itself, `inconclusive` and `silent`: from which."""
 
 
-def without(evidence: TrainEvidence, eye: str) -> TrainEvidence:
-    return replace(evidence, probes=tuple(replace(p, **{eye: ()}) for p in evidence.probes))
+def without(evidence: TrainEvidence, observer: str) -> TrainEvidence:
+    return replace(evidence, probes=tuple(replace(p, **{observer: ()}) for p in evidence.probes))
 
 
 @settings(max_examples=600)
@@ -215,17 +215,19 @@ def without(evidence: TrainEvidence, eye: str) -> TrainEvidence:
 @example(World(V.HELD_BY_SENDER, 9, 0.0, 0, Observers()), "left")
 @example(World(V.LOST, 9, 0.0, 0, Observers()), "left")
 @example(World(V.LOST, 9, 0.0, 0, Observers()), "arrived")
-def test_closing_an_eye_never_says_more(world: World, eye: str) -> None:
-    world = replace(world, eyes=Observers())
+def test_closing_an_eye_never_says_more(world: World, observer: str) -> None:
+    world = replace(world, observers=Observers())
     evidence, circumstances = world.evidence(), world.circumstances()
     full = judge(evidence, circumstances)
-    less = judge(without(evidence, eye), replace(circumstances, eyes=replace(Observers(), **{eye: False})))
+    less = judge(
+        without(evidence, observer), replace(circumstances, observers=replace(Observers(), **{observer: False}))
+    )
     if less.verdict in {full.verdict, V.INCONCLUSIVE, V.SILENT}:
         return
-    if eye == "delivered" and less.verdict is V.REACHED and full.verdict is V.INCONCLUSIVE:
+    if observer == "delivered" and less.verdict is V.REACHED and full.verdict is V.INCONCLUSIVE:
         # beside a socket the question was another: did it come there, too? That it came to the interface must be so
         assert full.arrived > 0, full.explanation
-        assert V.REACHED in replace(world, eyes=TAP_OPEN).allowed(), less.explanation
+        assert V.REACHED in replace(world, observers=TAP_OPEN).allowed(), less.explanation
         return
     assert full.verdict in CLOSED.get(less.verdict, set()), f"{full.explanation} -> {less.explanation}"
 

@@ -29,8 +29,8 @@ def test_only_what_came_as_sent_tells_whose_socket_got_it(changed: bytes, whole:
     end = object()
     path = SimpleNamespace(receiver_end=lambda _: end, sender_end=lambda _: None)
     control = SimpleNamespace(observe=lambda *_: False)
-    eye = SimpleNamespace(kind="socket", protocol=inside, end=end)
+    observer = SimpleNamespace(kind="socket", protocol=inside, end=end)
     seen = data[: len(data) - len(changed)] + changed if len(changed) < 2 else data + changed
     packet = build_ipv4(seen, protocol=inside, source="192.0.2.1", destination="198.51.100.2", ttl=64, identification=7)
-    assert file_observation(path, [(control, book)], eye, (0, 1, 0, packet, 0, "lo"))  # type: ignore[arg-type]
+    assert file_observation(path, [(control, book)], observer, (0, 1, 0, packet, 0, "lo"))  # type: ignore[arg-type]
     assert entry.under == (inside if whole else None)

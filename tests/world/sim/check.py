@@ -148,8 +148,8 @@ def _would_come_back(world: World, address: str) -> Iterator[bool]:
 def _unheard(world: World, judgement: Judgement, truth: Truth) -> bool:
     """Whether it is said to be lost, and that it may be rejected by who really rejects it.
 
-    Or that one has few errors, and those that it sent found no room in the sender's own eye, or none came back of those
-    about what was sent this way: a translator lets none through about what it does not translate.
+    Or that one has few errors, and those that it sent found no room in the sender's own observer, or none came back of
+    those about what was sent this way: a translator lets none through about what it does not translate.
     """
     if judgement.verdict is not Verdict.LOST or Verdict.REJECTED not in truth.verdicts:
         return False

@@ -1,4 +1,4 @@
-"""Families of eyes that see too little, too much, or at another time."""
+"""Families of observers that see too little, too much, or at another time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def small_tap_buffers(print_: Blueprint) -> None:
 
 @family(agent=True, mild=True)
 def far_stamps_off(print_: Blueprint) -> None:
-    """What the far eyes see is stamped by a clock that is off."""
+    """What the far observers see is stamped by a clock that is off."""
     print_.far_ahead = int(print_.chance.choice((-3600, -0.5, -0.001, 0.001, 0.5, 3600)) * SECOND)
     print_.notes.append(f"the far end's stamps are {print_.far_ahead / SECOND:g} s ahead")
 

@@ -1,4 +1,4 @@
-"""What each end's eyes must not miss, and must not make up: situations of real hosts, built with `ip` and `nft`."""
+"""What the observers at an end must not miss or make up: situations of real hosts, built with `ip` and `nft`."""
 
 from __future__ import annotations
 
