@@ -36,6 +36,8 @@ NEAR = 1.4
 SLOWER = 0.8
 """Of the rate that was found, so much is asked for: neither clock is the other's."""
 
+_BY_A_LIMIT = ", by a limit shared by numbers: "
+
 _FRONTS: tuple[Callable[[int, int], int], ...] = (
     lambda _sent, _came: 1,
     lambda _sent, came: came,
@@ -234,18 +236,27 @@ def left_open(whole: Judgement, limit: SharedLimit, count: int) -> Judgement:
     """The judgement of one of which nobody knows whether it gets through by itself."""
     pace = math.floor(SLOWER * limit.rate)
     advice = f"; --hdp-rate={pace} asks all of them at a pace that it lets through" if pace >= 1 else ""
-    return replace(_maybe(whole, f"{limit_text(limit, count)}{advice}"), shared_limit=limit)
+    return replace(_maybe(whole, f"{_BY_A_LIMIT}{limit_text(limit, count)}{advice}"), shared_limit=limit)
 
 
 def maybe_limited(whole: Judgement, count: int) -> Judgement:
     """The judgement of one of so many of which nobody can tell whether they share a limit."""
-    return _maybe(whole, f"what came through of {counted(count, 'number')} tells too little of that")
+    return _maybe(whole, f"{_BY_A_LIMIT}what came through of {counted(count, 'number')} tells too little of that")
+
+
+def came_late(whole: Judgement) -> Judgement:
+    """The judgement of one that may be lost only since others were asked before it, and had filled a table of flows."""
+    why = (
+        ": others, which were asked before, came through, and hardly any behind them ever, as where a table of flows "
+        "is full; ten minutes later it may be empty, and --hdp-protocols asks for fewer"
+    )
+    return _maybe(whole, why)
 
 
 def _maybe(whole: Judgement, why: str) -> Judgement:
     said = (
         f"{subject(whole.train)}: {whole.sent - whole.delivered} of {whole.sent} did not come through, and that may be "
-        f"the sweep's own doing, by a limit shared by numbers: {why}."
+        f"the sweep's own doing{why}."
     )
     return replace(whole, verdict=Verdict.INCONCLUSIVE, place=Place.UNKNOWN, explanation=said, final=True, bound=None)
 

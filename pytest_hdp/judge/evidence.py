@@ -90,7 +90,7 @@ class IcmpReport:
 
     `changed`: what of the quoted packet differs from what was sent, as in a `Sighting`, and "payload".
     `quoted_ttl`: the TTL in the quote: what was left of it where the error was made. None: not told. `pointer`: of an
-    ICMPv6 parameter problem, where in the packet that is.
+    ICMPv6 parameter problem, where in the packet that is. `ttl`: with which the error came.
     """
 
     time: int
@@ -101,6 +101,7 @@ class IcmpReport:
     changed: tuple[str, ...] = ()
     quoted_ttl: int | None = None
     pointer: int | None = None
+    ttl: int | None = None
 
     @property
     def kind(self) -> Kind:

@@ -207,13 +207,15 @@ def replies_text(facts: Facts) -> str:
     return f"replied to {len(replied)} of {len(facts.accepted)} with {plain(kind)}, which holds {plain(proof)}"
 
 
-def nearer_text(facts: Facts) -> str:
-    """Return what came in the target's name, and that it need not be the target's."""
-    replies = {reply.ttl for probe in facts.accepted for reply in probe.replies}
-    theirs, echoes = (" and ".join(map(str, sorted(ttls))) for ttls in (replies, facts.circumstances.echo_ttls))
+def nearer_text(facts: Facts, errors: Sequence[tuple[Probe, IcmpReport]] = ()) -> str:
+    """Return what came in the target's name, and that it need not be the target's: these errors, or else replies."""
+    ttls = {report.ttl for _, report in errors if report.ttl is not None}
+    ttls = ttls or {reply.ttl for probe in facts.accepted for reply in probe.replies}
+    theirs, echoes = (" and ".join(map(str, sorted(some))) for some in (ttls, facts.circumstances.echo_ttls))
+    said = rejections_text(errors) if errors else f"{receiver(facts)} {replies_text(facts)}"
     return (
-        f"{receiver(facts)} {replies_text(facts)}, and that came with TTL {theirs}, its echoes with {echoes}: from "
-        "another distance, so that a firewall on the way may have sent it in its name"
+        f"{said}, and that came with TTL {theirs}, its echoes with {echoes}: from another distance, so that a firewall "
+        "on the way may have sent it in its name"
     )
 
 

@@ -16,6 +16,7 @@ from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_hdp.judge.distance import is_elsewhere, is_nearer
 from pytest_hdp.judge.statistics import alpha_per_train
 from pytest_hdp.packet.icmp import Meaning
 
@@ -39,10 +40,6 @@ WITH_A_PORT = frozenset({17, 136})
 
 GOOD_FAITH = {"source", "destination", "ttl", "dscp", "ecn", "identification", "flags", "options", "flow_label"}
 """Header fields that routers and translators rewrite for a living; a change there is reported and is no harm."""
-
-
-USUAL_TTLS = (64, 128, 255)
-"""With which systems send."""
 
 _SENDING_ORDER = attrgetter("index")
 _ICMP_ORDER = attrgetter("source", "type", "code", "time")
@@ -161,9 +158,27 @@ class Facts:
 
         A firewall that rejects TCP with a reset does so in the target's name (REJECT --reject-with tcp-reset).
         """
-        distances = set(map(_distance, self.circumstances.echo_ttls))
-        replies = [reply for probe in self.probes for reply in probe.replies]
-        return bool(replies and distances) and distances.isdisjoint(_distance(reply.ttl) for reply in replies)
+        ttls = {reply.ttl for probe in self.probes for reply in probe.replies}
+        return is_elsewhere(ttls, self.circumstances.echo_ttls)
+
+    def from_nearer(self, report: IcmpReport) -> bool:
+        """Whether an error in the target's name began nearer than its echoes do: a firewall on the way made it, mostly.
+
+        One that sees packets before they are routed (a bridge's, or at an interface's ingress) rejects in that name.
+        """
+        return self.from_target(report.source) and is_nearer(report.ttl, self.circumstances.echo_ttls)
+
+    @cached_property
+    def nearer_errors(self) -> list[tuple[Probe, IcmpReport]]:
+        """Without an agent: errors such as the target's stack sends, in its name, from nearer than its echoes."""
+        nearer = [(p, r) for p, r in self.rejections if self.from_nearer(r)]
+        return [(p, r) for p, r in nearer if r.meaning in self._stack_says and not self.has_agent]
+
+    @property
+    def _stack_says(self) -> set[Meaning]:
+        """What a stack says of this number, where nobody listens to it."""
+        has_ports = self.train.transport in WITH_A_PORT
+        return {Meaning.PROTOCOL, Meaning.PORT} if has_ports else {Meaning.PROTOCOL}
 
     @cached_property
     def target_errors(self) -> list[tuple[Probe, IcmpReport]]:
@@ -173,9 +188,9 @@ class Facts:
         """
         if self.has_agent:
             return []
-        by_firewall = self.circumstances.firewall_says_port or self.train.transport not in WITH_A_PORT
-        told = {Meaning.PROTOCOL} if by_firewall else {Meaning.PROTOCOL, Meaning.PORT}
-        return [(p, r) for p, r in self.rejections if self.from_target(r.source) and r.meaning in told]
+        told = {Meaning.PROTOCOL} if self.circumstances.firewall_says_port else self._stack_says
+        by_target = [(p, r) for p, r in self.rejections if self.from_target(r.source) and not self.from_nearer(r)]
+        return [(p, r) for p, r in by_target if r.meaning in told]
 
     @cached_property
     def ambiguous(self) -> list[tuple[Probe, IcmpReport]]:
@@ -183,7 +198,8 @@ class Facts:
         firewall = self.circumstances.firewall_says_port
         if self.has_agent or self.train.transport not in (WITH_A_PORT if firewall else OF_A_TUNNEL):
             return []
-        return [(p, r) for p, r in self.rejections if self.from_target(r.source) and r.meaning is Meaning.PORT]
+        by_target = [(p, r) for p, r in self.rejections if self.from_target(r.source) and not self.from_nearer(r)]
+        return [(p, r) for p, r in by_target if r.meaning is Meaning.PORT]
 
     @cached_property
     def own_addresses(self) -> frozenset[str]:
@@ -257,11 +273,6 @@ class Facts:
             last = probe.arrived or probe.delivered
         copies = last or probe.arrived
         return Fate(probe, last, copies, self.intact(copies))
-
-
-def _distance(ttl: int) -> int:
-    """How many routers a packet has passed, if it began with one of the usual TTLs."""
-    return next(usual for usual in USUAL_TTLS if ttl <= usual) - ttl
 
 
 def one_per_round(trials: Iterable[Trial]) -> tuple[Trial, ...]:

@@ -96,7 +96,8 @@ def enough_to_pass(facts: Facts) -> bool:
 
 def rejections(facts: Facts) -> list[tuple[Probe, IcmpReport]]:
     """Return the ICMP errors that tell of this number, with the probe that each is about."""
-    errors = [each for each in facts.rejections if each not in facts.ambiguous]
+    open_ = facts.ambiguous + facts.nearer_errors
+    errors = [each for each in facts.rejections if each not in open_]
     errors = [(p, r) for p, r in errors if _tells(facts, p, r) and not _unheard(facts, p, r)]
     if not facts.circumstances.momentary:
         return errors
@@ -212,6 +213,8 @@ def _unanswered(facts: Facts) -> tuple[str, bool]:
     """Without an agent."""
     if facts.replied_nearer:
         return explain.nearer_text(facts), True
+    if facts.nearer_errors:
+        return explain.nearer_text(facts, facts.nearer_errors), True
     if facts.ambiguous:
         return explain.either_text(facts), True
     if facts.rejections:

@@ -123,8 +123,12 @@ def rejected(facts: Facts) -> Finding | None:
     final = inference.rejection_is_proven(facts, errors)
     if not final and facts.last_chance and facts.has_agent:
         return None  # for a moment somebody had no way on: the others were lost, or nobody knows what became of them
-    said = f"{explain.rejections_text(by_target if crossed else errors)}; of {explain.journey_text(facts)}"
-    return Finding(Verdict.REJECTED, _rejection_place(facts, by_target, crossed), said, final)
+    told = by_target if crossed else errors
+    nearer = [(p, r) for p, r in told if facts.from_nearer(r)]
+    by = explain.nearer_text(facts, told) if nearer else explain.rejections_text(told)
+    said = f"{by}; of {explain.journey_text(facts)}"
+    its_own = [each for each in by_target if each not in nearer]
+    return Finding(Verdict.REJECTED, _rejection_place(facts, its_own, crossed), said, final)
 
 
 def lost(facts: Facts) -> Finding | None:

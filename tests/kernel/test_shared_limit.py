@@ -47,6 +47,28 @@ class Input(Chain):
     where = Where.TARGET
 
 
+@dataclass(frozen=True, slots=True)
+class Table(Box):
+    """A router that has room for the flows of so many numbers, which stay for as long as a run takes."""
+
+    room: int = 8
+    then: str = "drop"
+    name: ClassVar[str] = "table"
+    description: ClassVar[str] = "has room for so many numbers"
+
+    @property
+    def rules(self):
+        return f"""table ip f {{
+ set flows {{ type inet_proto; size {self.room}; flags dynamic,timeout; timeout 10m; }}
+ chain c {{ type filter hook forward priority 0; policy accept;
+  iifname "outside" ip protocol @flows accept
+  {COMMON}
+  update @flows {{ ip protocol }} accept
+  {self.then}
+ }}
+}}"""
+
+
 def measured(boxes, numbers=OTHERS, directions=tuple(Direction), **more):
     spec = LabSpec("own", "for this test", (Router(), *boxes, Router()))
     trains = tuple(Train(number, direction) for direction in directions for number in numbers)
@@ -143,6 +165,27 @@ def test_a_limit_that_rejects_what_it_does_not_let_through_makes_nothing_lossy()
         each.explanation for each in found.values() if each.verdict not in {Verdict.DELIVERED, Verdict.INCONCLUSIVE}
     ]
     assert limits(found)
+
+
+@pytest.mark.parametrize(
+    "then", ["drop", pytest.param("reject with icmp type admin-prohibited", marks=pytest.mark.night)]
+)
+def test_what_finds_a_table_full_of_those_asked_before_is_open(then):
+    found = measured((Table(then=then),), OTHERS[38:70])
+    forward = {train.protocol: each for train, each in found.items() if train.direction is Direction.FORWARD}
+    through = {number for number, each in forward.items() if each.verdict is Verdict.DELIVERED}
+    assert len(through) == 8
+    for train, each in found.items():
+        expected = Verdict.DELIVERED if train.protocol in through else Verdict.INCONCLUSIVE
+        assert each.verdict is expected, each.explanation
+        assert ("a table of flows is full" in each.explanation) is (expected is Verdict.INCONCLUSIVE)
+
+
+def test_what_a_filter_drops_is_lost_whenever_it_was_asked():
+    few = OTHERS[38:70]
+    found = measured((Chain((f"ip protocol {{ {', '.join(map(str, few[8:]))} }} drop",)),), few, (Direction.FORWARD,))
+    lost = {train.protocol for train, each in found.items() if each.verdict is Verdict.LOST}
+    assert lost == set(few[8:])
 
 
 def test_a_limit_of_the_targets_own_firewall_holds_nothing():

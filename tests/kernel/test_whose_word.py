@@ -21,6 +21,7 @@ pytestmark = pytest.mark.skipif(
     not (can_open_raw() or can_unshare()), reason="privilege: neither raw sockets nor user namespaces"
 )
 QUICK = {"ipv4/icmp_ratemask": 0}
+PLAIN = Router(), Router()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,9 @@ class Firewall(Box):
         return filter_chain("input", self.said)
 
 
-def measured(said, trains, limits=QUICK):
+def measured(said, trains, limits=QUICK, boxes=PLAIN):
     """What is said of some trains to a target with such rules, and such limits on its errors."""
-    boxes = (Router(), Firewall(said), Router())
+    boxes = (*boxes[:-1], Firewall(said), boxes[-1])
     with Lab(LabSpec("own", "for this test", boxes)) as lab, Station(lab.socket_factory(lab.client)) as station:
         assert not lab.namespace(lab.target).set_sysctls(limits)
         name = PathInfo("internet", "target", lab.client_address, lab.target_address, None)
@@ -129,3 +130,30 @@ def test_of_a_firewall_that_never_answers_no_silence_is_told():
 def test_silence_is_proven_by_answers_at_the_systems_own_limit_too():
     found = measured(FIREWALLD.replace("icmpx type", "icmp type"), map(Train, (2, 50, 89, 200)), limits={})
     assert verdicts(found) == {50: Verdict.REJECTED, **dict.fromkeys((2, 89, 200), Verdict.SILENT)}
+
+
+@dataclass(frozen=True, slots=True)
+class Ingress(Box):
+    """A firewall where packets come in, before they are routed: it rejects in the name of whom they are for."""
+
+    said: str
+    name: ClassVar[str] = "ingress"
+    description: ClassVar[str] = "rejects before it routes"
+
+    @property
+    def rules(self):
+        head = "type filter hook ingress device inside priority 0; policy accept;"
+        return f"table netdev f {{\nchain c {{\n{head}\n{self.said}\n}}\n}}"
+
+
+def test_what_a_firewall_on_the_way_says_in_the_targets_name_is_not_the_targets_word():
+    """It has no limit on errors, and the target has: its pace is not the target's."""
+    said = "ip protocol { 50, 132 } reject with icmp type prot-unreachable\nip protocol { 47, 51 } reject"
+    before, slow = (Router(), Ingress(said), Router()), {"ipv4/icmp_ratelimit": 200}
+    trains = list(map(Train, (47, 50, 51, 89, 97, 112, 115, 132, 253, 254)))
+    found = measured("icmp type echo-request accept", trains, slow, before)
+    expected = dict.fromkeys((50, 132), Verdict.INCONCLUSIVE) | dict.fromkeys((47, 51), Verdict.REJECTED)
+    assert verdicts(found) == {train.protocol: expected.get(train.protocol, Verdict.REACHED) for train in trains}
+    assert {found[Train(number)].place for number in (47, 51)} == {Place.HOP}
+    for number in expected:
+        assert "with TTL 63, its echoes with 61: from another distance" in found[Train(number)].explanation

@@ -48,6 +48,7 @@ def read_error(sent: SentProbes, time: int, packet: PacketView | None) -> tuple[
         changed=(*changed, "payload") if altered else changed,
         quoted_ttl=None if _inside(entry, quoted) else quoted.hop_limit,
         pointer=error.rest if packet.version == 6 and error.type == PARAMETER_PROBLEM_V6 else None,
+        ttl=packet.hop_limit,
     )
 
 

@@ -20,6 +20,7 @@ from pytest_hdp.judge.crowd import both, maybe_limited, rate_after_rest, steady_
 from pytest_hdp.judge.statistics import fisher
 from pytest_hdp.measure.path.waiting import Waiting, pause
 from pytest_hdp.measure.schedule.crowd import Crowd, LimitSoFar
+from pytest_hdp.measure.schedule.first_come import leave_latecomers
 from pytest_hdp.measure.schedule.paced import Paced, leave_limited
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def leave_open(know: Knowledge) -> None:
             know.settle_all(alone.left_open())
     for direction in know.directions:
         leave_limited(know, direction)
+        leave_latecomers(know, direction)
 
 
 class Alone:

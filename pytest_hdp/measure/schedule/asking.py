@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Circumstances, IcmpReport, RoundControl, Train
-from pytest_hdp.judge.facts import WITH_A_PORT
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure.control.control import MEETING, NANOSECONDS, PACKET_OUTGOING
 from pytest_hdp.measure.control.counting import rounds
@@ -22,8 +21,6 @@ from pytest_hdp.measure.schedule.references import REFERENCES, REST, References
 from pytest_hdp.measure.schedule.silence import (
     BUDGET_SPENT,
     Step,
-    by_stack_of,
-    by_word_of,
     came_back,
     confirmed_rounds,
     lost_of,
@@ -33,6 +30,7 @@ from pytest_hdp.measure.schedule.silence import (
     rejecting,
     unanswered_of,
 )
+from pytest_hdp.measure.schedule.speakers import Speakers
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
@@ -57,7 +55,8 @@ class Asking:
     `budget`: the target's, once it is known to have one. `unanswered`: numbers that were silent, and are asked again.
     `silences`: how often beside an answer. `responders`: by address, what each that sends errors is known to answer.
     `sent`: when each probe was. `climbed`: when trains climbed last. `certain`: steps that tell how much is lost, where
-    echoes do not. `gap`: seconds between packets of a burst. `references`: whose word it is. `overheard`: to others.
+    echoes do not. `gap`: seconds between packets of a burst. `speakers`, `references`: whose word it is. `overheard`:
+    to others.
     """
 
     def __init__(self, know: Knowledge) -> None:
@@ -69,7 +68,8 @@ class Asking:
         self.sent: dict[int, Sent] = {}
         self.climbed: Sent | None = None
         self.certain: list[Step] = []
-        self.references = References(know.path.name.target, know.ledger.trains)
+        self.speakers = Speakers(know.path.name.target)
+        self.references = References(self.speakers, know.ledger.trains)
         self.overheard = Overheard()
         self.gap = max(FAST_GAP, (1 + ECHOES) / know.plan.pace.rate)
         self._echoes: dict[int, list[ControlEntry]] = {}
@@ -140,6 +140,7 @@ class Asking:
         """Take the answers, also late ones to what was asked before; count the silences that mean something."""
         fruitful, overflowed = False, bool(self.know.path.new_drops())
         self._forget_circumstances()
+        self.speakers.echo_ttls = self.know.circumstances(entries[0].train, more_rounds=False).echo_ttls
         for entry in entries:
             for report in filter(rejecting, entry.icmp):
                 self._learn_responder(report, entry)
@@ -162,7 +163,7 @@ class Asking:
         """When what each that is known to answer did answer was sent, of late and in this order."""
         spoke: dict[str, list[Sent]] = {address: [] for address in self.responders}
         for entry in self._recent:
-            for source in {report.source for report in filter(rejecting, entry.icmp)} & spoke.keys():
+            for source in set(map(self.speakers.who, filter(rejecting, entry.icmp))) & spoke.keys():
                 spoke[source].append(Sent(self.sent[entry.index].first, self.came(entry, source)))
         if self.climbed is not None:  # nobody counts whom of them that made speak
             for answered in spoke.values():
@@ -172,7 +173,7 @@ class Asking:
     def came(self, entry: SentProbe, source: str) -> float:
         """By when this one had answered: its first answer was here, in seconds of the clock."""
         if (entry.index, source) not in self._came:
-            first = min(report.time for report in filter(rejecting, entry.icmp) if report.source == source)
+            first = min(report.time for report in filter(rejecting, entry.icmp) if self.speakers.who(report) == source)
             took, now = (first - entry.sent_at) / NANOSECONDS, self.know.clock.monotonic()
             sensible = 0 <= took <= now - self.sent[entry.index].first  # else the clock was set
             self._came[entry.index, source] = min(now, self.sent[entry.index].last + took) if sensible else now
@@ -195,12 +196,13 @@ class Asking:
         took = (report.time - entry.sent_at) / NANOSECONDS
         if self.know.control.round_trip is None and 0 < took <= self.know.clock.monotonic() - entry.asked_at:
             self.know.control.times.learn(took)
-        target = report.source == self.know.path.name.target
+        source = self.speakers.who(report)
+        target = source == self.know.path.name.target
         if target and not self._stack_speaks and self._by_stack(entry):
             self._stack_speaks = True  # what its firewall said tells nothing about what its stack would have said
-            self.responders[report.source] = entry.train
+            self.responders[source] = entry.train
         if target or len(self.responders) <= MOST_HOPS:
-            self.responders.setdefault(report.source, entry.train)
+            self.responders.setdefault(source, entry.train)
 
     def _take_silence(self, entry: SentProbe) -> bool:
         train = entry.train
@@ -214,8 +216,7 @@ class Asking:
         return True
 
     def _proven(self, train: Train) -> bool:
-        if self._loss is None:
-            self._loss = self.lost()
+        self._loss = self._loss or self.lost()
         return proven(self.silences[train], self._loss, self.know.plan)
 
     def lost(self) -> tuple[int, int]:
@@ -245,11 +246,10 @@ class Asking:
 
     def by_target(self, entry: SentProbe) -> bool:
         """Whether the target answered this probe: by its stack, or, where that keeps silent, by its firewall."""
-        return self._by_stack(entry) if self._stack_speaks else by_word_of(self.know.path.name.target, entry)
+        return self._by_stack(entry) if self._stack_speaks else self.speakers.by_word(entry)
 
     def _by_stack(self, entry: SentProbe) -> bool:
-        datagram = entry.train.transport in WITH_A_PORT and self.references.firewall_says_port
-        return not datagram and by_stack_of(self.know.path.name.target, entry)
+        return self.speakers.by_stack(entry, says_port=bool(self.references.firewall_says_port))
 
     def ask_references(self) -> Waiting[None]:
         """Ask for numbers that no kernel handles, where it hangs on these what an answer means."""

@@ -45,7 +45,8 @@ class Knowledge:
     `rounds`: how many were begun. `settled`: the judgements that nothing will change; `to_locate`: those that lack
     only the place where the train died, or to be asked alone. `momentary`: kinds of ICMP errors about a train that did
     not come again when it was asked for later. `searches`: control and ledger of each search for such a place that goes
-    on. `held`: no rounds are sent, since somebody asks alone; `limits`: what that has found.
+    on. `held`: no rounds are sent, since somebody asks alone; `limits`: what that has found. `latecomers`: numbers that
+    may be lost only since others were asked before them.
     """
 
     def __init__(self, path: OpenPath, plan: Plan) -> None:
@@ -63,6 +64,7 @@ class Knowledge:
         self.searches: list[tuple[Control, Ledger]] = []
         self.held = False
         self.limits: dict[Direction, SharedLimit] = {}
+        self.latecomers: set[int] = set()
         self._spoiled: dict[int, dict[int | None, set[str]]] = {}
         self._shared: dict[object, Circumstances] = {}
         self._losses: dict[Direction, tuple[SharedLoss, ...]] = {}

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.measure.ledger.probes import SentProbe
+    from pytest_hdp.measure.schedule.speakers import Speakers
 
 HANDLED_BY_NOBODY = range(148, 255)
 """Unassigned and experimental numbers: what says "port unreachable" to these is no kernel's own handler."""
@@ -28,8 +29,8 @@ class References:
     `unexplained`: numbers of which it is not known yet whether the target's firewall or its kernel answered.
     """
 
-    def __init__(self, target: str, trains: Mapping[Train, Sequence[SentProbe]]) -> None:
-        self.target = target
+    def __init__(self, speakers: Speakers, trains: Mapping[Train, Sequence[SentProbe]]) -> None:
+        self._speakers = speakers
         self.unexplained: set[Train] = set()
         self._trains = trains
 
@@ -45,7 +46,7 @@ class References:
             if train.protocol in HANDLED_BY_NOBODY
             for entry in entries
             for each in entry.icmp
-            if each.authenticated and each.source == self.target and each.meaning.drops
+            if each.authenticated and self._speakers.who(each) == self._speakers.target and each.meaning.drops
         }
         return Meaning.PORT in told and Meaning.PROTOCOL not in told if told else None
 
@@ -53,7 +54,7 @@ class References:
         """Whether one of them would tell whose word it is, and none has been answered yet."""
         said = {(each.source, each.meaning) for each in judgement.icmp if each.authenticated}
         unclear = judgement.verdict in {Verdict.INCONCLUSIVE, Verdict.REACHED}
-        if unclear and (self.target, Meaning.PORT) in said and self.firewall_says_port is None:
+        if unclear and (self._speakers.target, Meaning.PORT) in said and self.firewall_says_port is None:
             self.unexplained.add(judgement.train)
         return judgement.train in self.unexplained
 

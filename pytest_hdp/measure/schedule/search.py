@@ -13,6 +13,7 @@ from pytest_hdp.measure.location.located import GroupTracker, in_turn, worth_loc
 from pytest_hdp.measure.location.ttl_rung import TRIES
 from pytest_hdp.measure.schedule.alone import ask_alone, leave_open
 from pytest_hdp.measure.schedule.doubts import leave_doubts
+from pytest_hdp.measure.schedule.first_come import leave_latecomers
 from pytest_hdp.measure.schedule.leisure import Leisure, ask_at_leisure
 from pytest_hdp.measure.schedule.paced import leave_limited
 
@@ -63,6 +64,7 @@ class Places:
         know, kinds, clock = self._know, self._kinds, self._know.clock
         yield from ask_alone(know, direction, self._send, self._hear)
         leave_limited(know, direction)
+        leave_latecomers(know, direction)
         waiting = self._waiting(direction)
         know.settle_all([each for each in waiting if each.verdict is not Verdict.LOST and not self._worth(each)])
         yield from ask_at_leisure(know, direction, self._send, self._hear)

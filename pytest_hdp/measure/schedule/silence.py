@@ -6,10 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_hdp.judge.explain import counted, subject
-from pytest_hdp.judge.facts import WITH_A_PORT
 from pytest_hdp.judge.statistics import all_lost_refutes, alpha_per_train
 from pytest_hdp.judge.verdict import Place, Verdict
-from pytest_hdp.packet.icmp import Meaning
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -38,17 +36,6 @@ def over(entry: SentProbe) -> bool:
 def came_back(entry: SentProbe, own: str) -> bool:
     """Whether an error came over the path: our own kernel's, from our own address, says that nothing went there."""
     return any(rejecting(each) and each.source != own for each in entry.icmp)
-
-
-def by_stack_of(target: str, entry: SentProbe) -> bool:
-    """Whether the target's own stack answered: protocol unreachable, or port unreachable to a datagram."""
-    told = {Meaning.PROTOCOL, Meaning.PORT} if entry.train.transport in WITH_A_PORT else {Meaning.PROTOCOL}
-    return any(each.authenticated and each.source == target and each.meaning in told for each in entry.icmp)
-
-
-def by_word_of(target: str, entry: SentProbe) -> bool:
-    """Whether an error came from the target's address: its stack's, or its firewall's."""
-    return any(rejecting(each) and each.source == target for each in entry.icmp)
 
 
 def proven(silences: int, loss: tuple[int, int], plan: Plan) -> bool:

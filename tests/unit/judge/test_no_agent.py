@@ -78,6 +78,37 @@ def test_a_reset_from_another_distance_than_the_targets_echoes_may_be_a_firewall
 
 
 @pytest.mark.parametrize(
+    ("ttl", "echoes", "code", "verdict", "place"),
+    [
+        (61, {61}, 2, Verdict.REACHED, Place.TARGET),
+        (252, {61}, 2, Verdict.REACHED, Place.TARGET),
+        (60, {61}, 2, Verdict.REACHED, Place.TARGET),  # from beyond: it is rather the echoes that another answers
+        (63, set(), 2, Verdict.REACHED, Place.TARGET),  # it answers no echo: nothing speaks against it
+        (63, {61}, 2, Verdict.INCONCLUSIVE, Place.UNKNOWN),
+        (63, {252, 61}, 2, Verdict.INCONCLUSIVE, Place.UNKNOWN),
+        (63, {62, 63}, 2, Verdict.REACHED, Place.TARGET),  # on one of the ways
+        (63, {61}, 13, Verdict.REJECTED, Place.HOP),
+        (61, {61}, 13, Verdict.REJECTED, Place.TARGET),
+        (63, {61}, 3, Verdict.REJECTED, Place.HOP),  # no tunnel's handler of the target's is that near
+    ],
+)
+def test_an_error_in_the_targets_name_from_nearer_than_its_echoes_is_not_taken_for_its_own(
+    ttl, echoes, code, verdict, place
+):
+    found = judged(error(code=code, ttl=ttl), echoes=frozenset(echoes))
+    assert (found.verdict, found.place) == (verdict, place)
+    nearer = ttl == 63 and echoes and 63 not in echoes
+    assert ("may have sent it in its name" in found.explanation) is bool(nearer)
+
+
+@pytest.mark.parametrize("number", [17, 136])
+def test_nor_is_port_unreachable_to_a_datagram(number):
+    probe = replace(error(code=3, ttl=63), left=(replace(LEFT, protocol=number),))
+    assert judged(probe, train=Train(number), echoes=frozenset({61})).verdict is Verdict.INCONCLUSIVE
+    assert judged(probe, train=Train(number), echoes=frozenset({63})).verdict is Verdict.REACHED
+
+
+@pytest.mark.parametrize(
     ("number", "firewall", "verdict"),
     [
         (132, False, Verdict.REJECTED),  # a number whose stack has other means

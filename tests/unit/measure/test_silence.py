@@ -12,6 +12,7 @@ from pytest_hdp.measure import plan
 from pytest_hdp.measure.ledger.probes import SentProbe
 from pytest_hdp.measure.schedule.references import References
 from pytest_hdp.measure.schedule.silence import confirmed_rounds, lost_of, proven, unanswered_of
+from pytest_hdp.measure.schedule.speakers import Speakers
 
 KNOWN, OTHER, SILENT = Train(253), Train(47), Train(6)
 PLAN = plan.Plan(tuple(map(Train, range(256))), plan.AGENTLESS)
@@ -31,8 +32,8 @@ def test_what_was_not_answered_counts_as_lost_if_it_is_answered_at_times():
     assert unanswered_of([(step, True), (step, False)], {KNOWN, OTHER}) == (2, 4)
 
 
-def answered(code: int, source: str = "198.51.100.2") -> SentProbe:
-    return SentProbe(0, 0, KNOWN, b"", icmp=[IcmpReport(0, source, 3, code, authenticated=True)])
+def answered(code: int, source: str = "198.51.100.2", ttl: int = 61) -> SentProbe:
+    return SentProbe(0, 0, KNOWN, b"", icmp=[IcmpReport(0, source, 3, code, authenticated=True, ttl=ttl)])
 
 
 @pytest.mark.parametrize(
@@ -43,11 +44,13 @@ def answered(code: int, source: str = "198.51.100.2") -> SentProbe:
         ({Train(200): [answered(3, "192.0.2.1")]}, None),
         ({Train(200): [answered(3)]}, True),
         ({Train(253): [answered(2)]}, False),
+        ({Train(253): [answered(2, ttl=63)]}, None),  # somebody before it, in its name
+        ({Train(253): [answered(2, ttl=63)], Train(200): [answered(3)]}, True),
         ({Train(253): [answered(2)], Train(200): [answered(3)]}, False),
     ],
 )
 def test_the_word_of_numbers_that_no_kernel_handles_is_the_firewalls(trains, known):
-    assert References("198.51.100.2", trains).firewall_says_port is known
+    assert References(Speakers("198.51.100.2", frozenset({61})), trains).firewall_says_port is known
 
 
 def test_where_half_of_the_answers_are_lost_five_silences_prove_nothing():
