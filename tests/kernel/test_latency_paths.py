@@ -58,6 +58,7 @@ def test_what_comes_in_a_batch_is_read_without_preference(direction):
         sender, receiver = (ends.near, ends.far) if direction is Direction.FORWARD else (ends.far, ends.near)
         places = defaultdict(list)
         for _ in range(40):
+            came = defaultdict(list)
             packets = Packets(path, comparison.kinds, range(rounds), b"a batch")
             for flow in range(rounds):
                 for number, kind in enumerate(comparison.kinds):
@@ -68,9 +69,11 @@ def test_what_comes_in_a_batch_is_read_without_preference(direction):
             for place, (data, datagram) in enumerate(_read(receiver, rounds * width)):
                 number = packets.position(data, datagram=datagram)
                 places[comparison.kinds[number % width].socket_key].append(place)
+                came[number % width].append(number // width)
+            assert all(each == [*range(rounds)] for each in came.values()), "first come, first read"
     means = [sum(each) / len(each) for each in places.values()]
     assert len(means) == 5
-    assert max(means) - min(means) < 2, "of sixty places"
+    assert max(means) - min(means) < 0.5, "of sixty places"
 
 
 def test_what_sends_is_watched_alike_for_every_kind():

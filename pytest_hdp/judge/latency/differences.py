@@ -25,6 +25,7 @@ from itertools import pairwise
 from typing import Annotated
 
 from pytest_hdp.judge.latency.flows import nearest, undetected
+from pytest_hdp.judge.latency.reading import unequal, waited
 from pytest_hdp.judge.statistics import at_least
 from pytest_hdp.untrusted.marks import NAN, SINCE
 
@@ -161,11 +162,18 @@ def difference(a: Series, b: Series, level: Level, confidence: float = CONFIDENC
     ranks = median_interval(len(pairs), confidence)
     middle = (pairs[(len(pairs) - 1) // 2] + pairs[len(pairs) // 2]) / 2
     step = clock_step([*a.at(level), *b.at(level)])
-    wider = step + (spread or undetected(by_flow))
+    wider = step + (spread or undetected(by_flow)) + _of_reading(a, b, level)
     low, high = pairs[ranks[0]] - wider, pairs[ranks[1]] + wider
     bounds = middle / 1000, low / 1000, high / 1000
     of_a = len(set(a.flows)) if a.flows else 1
     return Difference(a.label, b.label, level, count, *bounds, confidence, len(by_flow), spread / 1000, of_a)
+
+
+def _of_reading(a: Series, b: Series, level: Level) -> int:
+    """Nanoseconds by which the order of reading may mislead, where one loses more than the other: see `reading`."""
+    if level is Level.KERNEL or not unequal(a.came, b.came):
+        return 0
+    return max(waited(each.kernel, each.user) for each in (a, b))
 
 
 def widened(found: Difference, spread: float) -> Difference:

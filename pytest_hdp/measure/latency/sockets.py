@@ -163,13 +163,13 @@ class LatencySockets:
     def receive(self, timeout: float, file: Callable[[int, bytes, bool, int], object]) -> None:
         """Wait for packets, and hand on each: kernel's time, bytes, whether of a UDP socket, time of the call's end.
 
-        Only where the sockets are apart. One recvmsg(2) brings one packet, as in any program. Where several wait, as
-        behind a path that delivers in batches, the turn of each is drawn: one of each kind, whichever socket it has.
+        Only where the sockets are apart. One recvmsg(2) brings one packet, as in any program. Where several wait, one
+        of each kind is read, in an order that is drawn; of the sockets of its flows that which waits longest.
         """
         ready = [self.receivers[descriptor] for descriptor, _ in self._waiter.poll(timeout)]
-        if len(ready) > 1:
+        if len(ready) > 1:  # epoll(7) tells first which became ready first
+            ready = [(receive, key) for key, receive in {key: receive for receive, key in reversed(ready)}.items()]
             self._chance.shuffle(ready)
-            ready = list({key: (receive, key) for receive, key in ready}.values())
         for receive, key in ready:
             try:
                 data, ancillary, _, _ = receive(_LARGEST, _STAMP_ROOM)
