@@ -21,6 +21,7 @@ INSIDE = tuple(
 )
 """Blocks whose addresses mean nothing outside of one network."""
 _POOL = {4: 24, 6: 64}  # bits that the addresses of one translator's pool have in common, where they are private
+_BETWEEN_TRANSLATORS = ip_network("100.64.0.0/10")  # RFC 6598: of one provider, whose pools are larger than that
 
 
 @lru_cache(maxsize=1024)
@@ -43,11 +44,20 @@ def leaked(source: str, control: str) -> bool:
     """Whether a source that is not the sender's own is one from inside, where the control was translated to `control`.
 
     A private address is, wherever the control shows a public one. Where that is private too (a lab, a company's
-    network), another of the same translator's pool is none: one of the same /24 (IPv6: /64).
+    network), another of the same translator's pool is none: one of the same /24 (IPv6: /64), or of RFC 6598's block.
     """
     if source == control or inside_block(source) is None:
         return False
     if inside_block(control) is None:
         return True
+    if inside_block(source) == inside_block(control) == _BETWEEN_TRANSLATORS:
+        return False
     bits = _POOL[ip_address(control).version]
     return ip_address(source) not in ip_network(f"{control}/{bits}", strict=False)
+
+
+def in_doubt(source: str, control: str | None) -> str:
+    """Return what else a leak may be, by its addresses: where both are of one private block; "" for nothing."""
+    if control is None or (block := inside_block(control)) is None or inside_block(source) != block:
+        return ""
+    return f"; both are of {block}: from inside, or another of a pool larger than a /{_POOL[block.version]}"

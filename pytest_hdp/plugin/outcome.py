@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_hdp.judge.origin import in_doubt
 from pytest_hdp.judge.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class Observed:
         expected = expected or self.expected_nat
         seen = self.result.judgement.nat
         beside = f", while the control came from {seen.control}" if seen.control is not None else ""
+        beside += in_doubt(seen.source or "", seen.control) if self.nat == "leaked" else ""
         source = f"source address {self.nat} ({seen.source}){beside}"
         if expected is not None and self.nat != expected:
             pytest.fail(f"{self.result.judgement.train.protocol}: expected {expected}, got {source}", pytrace=False)

@@ -3,7 +3,8 @@
     python tests/bench/fleet.py [HOSTS [SUITES ...]]
 
 As root; 12 hosts and suites/internet/test_sweep.py unless said otherwise. Start of pytest, logins and all reports are
-included. Processor time is that of pytest and of its ssh clients; the hosts' own, on the same machine, is not counted.
+included. Processor time is that of pytest and of its ssh clients; beside it that of the hosts' sshds and agents, which
+elsewhere have processors of their own, and here take it from the same ones.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ def row(hosts: int, suites: list[str]) -> tuple[float, str]:
             argv = [sys.executable, __file__, "--inside", *suites, f"--hdp-inventory={fleet.inventory()}"]
             argv += ["--hdp-expect=none", f"--hdp-report={report}", f"--junit-xml={report}/junit.xml"]
             status, printed = fleet.client.run(argv)
+            theirs = sum(used_by(int((folder / f"{name}.pid").read_text())) for name in fleet.names)
         assert status == 0, printed
         ended, *numbers = printed.split()
         assert ended == "0", f"the run ended with {ended}"
@@ -57,7 +59,13 @@ def row(hosts: int, suites: list[str]) -> tuple[float, str]:
         assert suite is not None
         sizes = " | ".join(f"{size_of(report / each) / 1e6:.1f}" for each in KEPT)
     tests = suite.get("tests")
-    return clock, f"| {hosts} | {tests} | {processor:.1f} | {clock:.1f} | {memory:.0f} | {sizes} |"
+    return clock, f"| {hosts} | {tests} | {processor:.1f} | {theirs:.1f} | {clock:.1f} | {memory:.0f} | {sizes} |"
+
+
+def used_by(sshd: int) -> float:
+    """Seconds of processor time of a process and of all below it that have ended: sessions, and agents in them."""
+    behind_the_name = Path(f"/proc/{sshd}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return sum(map(int, behind_the_name[11:15])) / os.sysconf("SC_CLK_TCK")  # proc(5): utime, stime, cutime, cstime
 
 
 def size_of(file: Path) -> int:
@@ -73,8 +81,12 @@ def main() -> None:
     hosts = int(sys.argv[1]) if len(sys.argv) > 1 else 12
     suites = sys.argv[2:] or [SWEEP]
     print(f"Linux {platform.release()}, Python {platform.python_version()}, {os.cpu_count()} processors")
-    print("| hosts | tests | processor, s | clock, s | memory, MB |", " | ".join(f"{each}, MB" for each in KEPT), "|")
-    print(f"| {'---: | ' * 9}")
+    print(
+        "| hosts | tests | processor, s | the hosts', s | clock, s | memory, MB |",
+        " | ".join(f"{each}, MB" for each in KEPT),
+        "|",
+    )
+    print(f"| {'---: | ' * 10}")
     times = []
     for count in (1, hosts):
         clock, line = row(count, suites)

@@ -85,13 +85,25 @@ def test_two_translators_of_every_number_leak_nothing():
     assert {(each.nat.state, each.nat.source) for each in found.values()} == {("translated", lab.outside_address)}
 
 
-def test_another_address_of_a_public_pool_is_no_leak():
-    pool = Translator("snat to ip protocol map { 17 : 203.0.113.11, 253 : 203.0.113.12, 254 : 203.0.113.11 }")
-    _, found = measured((pool, Router()), tuple(map(Train, (253, 254))))
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param("203.0.113.11", "203.0.113.12", id="public"),
+        pytest.param("203.0.113.11", "198.18.0.5", id="two-ranges"),
+        pytest.param("100.64.0.11", "100.64.1.12", id="provider"),
+        pytest.param("10.77.0.11", "10.77.0.12", id="private"),
+    ],
+)
+@pytest.mark.night("public", "private")
+def test_another_address_of_a_pool_is_no_leak_and_answers_go_there(one: str, other: str):
+    pool = Translator(f"snat to ip protocol map {{ 17 : {one}, 1 : {one}, 253 : {other}, 254 : {one} }}")
+    back = Train(253, Direction.REVERSE)
+    _, found = measured((Router(), pool), (Train(253), Train(254), back))
     seen = [(found[Train(number)].nat.state, found[Train(number)].nat.source) for number in (253, 254)]
-    assert seen == [("translated", "203.0.113.12"), ("translated", "203.0.113.11")]
-    assert found[Train(253)].nat.control == "203.0.113.11"
+    assert seen == [("translated", other), ("translated", one)]
+    assert found[Train(253)].nat.control == one
     assert found[Train(254)].nat.control is None
+    assert (found[back].verdict, found[back].sent_to) == (Verdict.DELIVERED, other)
 
 
 POOL = "snat to ip protocol map { 17 : 203.0.113.11, 1 : 203.0.113.11, 47 : 203.0.113.11, 253 : 203.0.113.12 }"

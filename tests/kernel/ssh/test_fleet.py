@@ -70,8 +70,12 @@ def fleet(fleet_of) -> Fleet:
 
 
 @pytest.mark.long
-def test_three_nights(fleet: Fleet, tmp_path: Path):
-    """One host was always different; then one changes; then one has an outage, and one never answers."""
+@pytest.mark.night("twelve")
+@pytest.mark.parametrize("count", [pytest.param(4, id="four"), pytest.param(12, id="twelve")])
+def test_three_nights(count: int, request: pytest.FixtureRequest, tmp_path: Path):
+    """One host was always different; then one changes; then one has an outage, one refuses, one of twelve is silent."""
+    fleet = request.getfixturevalue("fleet") if count == 4 else request.getfixturevalue("fleet_of")(count)
+    every = count * TRAINS
     firewall = "{ type filter hook input priority 0; ip protocol 132 drop; }"
     run(fleet.hosts["h2"], f"nft 'table ip own {{ chain c {firewall}; }}'")
     night = Nights(fleet, tmp_path)
@@ -80,22 +84,27 @@ def test_three_nights(fleet: Fleet, tmp_path: Path):
     expecting = f"--hdp-expect={profile}"
 
     done = night("same", expecting)
-    assert (done.status, night.compared, night.counts) == (0, 0, (4 * TRAINS, 0, 1)), done.printed
+    assert (done.status, night.compared, night.counts) == (0, 0, (every, 0, 1)), done.printed
     assert (night.unmeasured, "Everything as expected" in night.summary) == ([], True)
 
     on_the_way(fleet, "iifname c oifname h3 ip protocol 47 drop")
     done = night("changed", expecting)
-    assert (done.status, night.compared, night.counts) == (1, 1, (4 * TRAINS, 1, 1)), done.printed
+    assert (done.status, night.compared, night.counts) == (1, 1, (every, 1, 1)), done.printed
     assert "47 (GRE): delivered -> lost" in night.difference
-    assert (night.unmeasured, "1 of 48 not as expected: 47 (gre)" in night.summary.lower()) == ([], True)
+    assert (night.unmeasured, f"1 of {every} not as expected: 47 (gre)" in night.summary.lower()) == ([], True)
 
-    on_the_way(fleet, "iifname c oifname h1 tcp dport != 22 drop", "iifname c oifname h1 ip protocol != 6 drop")
+    out = ["h1", "h4"]
+    rules = ["iifname c oifname h1 tcp dport != 22 drop", "iifname c oifname h1 ip protocol != 6 drop"]
     fleet.stop("h4")
+    if count > 4:
+        out.append("h5")
+        rules.append("iifname c oifname h5 ip protocol 6 drop")  # never answers, where h4 refuses
+    on_the_way(fleet, *rules)
     done = night("outage", expecting)
-    assert (done.status, night.compared, night.counts) == (4, 3, (4 * TRAINS, 0, 2 * TRAINS + 1)), done.printed
-    assert [line.partition(":")[0] for line in night.unmeasured] == [f"{h} could not be measured" for h in ("h1", "h4")]
-    assert " ".join(night.difference.split()).endswith("evidence gone: h1, h4")
-    for told in ("h1, h4 not measured", "Not all was measured; nothing unexpected in what was"):
+    assert (done.status, night.compared, night.counts) == (4, 3, (every, 0, len(out) * TRAINS + 1)), done.printed
+    assert [line.partition(":")[0] for line in night.unmeasured] == [f"{each} could not be measured" for each in out]
+    assert " ".join(night.difference.split()).endswith(f"evidence gone: {', '.join(out)}")
+    for told in (f"{', '.join(out)} not measured", "Not all was measured; nothing unexpected in what was"):
         assert told in night.summary
     assert "as expected" not in (night.summary + done.printed).lower()
 

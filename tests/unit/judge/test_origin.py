@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_hdp.judge.origin import inside_block, leaked
+from pytest_hdp.judge.origin import in_doubt, inside_block, leaked
 
 PUBLIC = "203.0.113.5"
 
@@ -52,6 +52,9 @@ def test_any_other_address_may_be_a_translators(address):
         ("fd00:2::2", "fd00:2::1", False),
         ("10.77.2.11", "10.77.2.11", False),
         ("fd00:2::2", "10.77.2.11", True),
+        ("100.64.1.12", "100.64.0.11", False),  # a provider's, of whose block RFC 6598 gives it all
+        ("100.127.1.12", "100.64.0.11", False),
+        ("10.77.2.12", "100.64.0.11", True),
     ],
 )
 def test_where_the_outside_is_private_too_a_pool_is_no_leak(source, control, is_leak):
@@ -63,3 +66,18 @@ def test_what_is_no_address_is_nobodys(nonsense):
     assert not leaked(nonsense, PUBLIC)
     assert not leaked(nonsense, "10.0.0.1")
     assert leaked("10.0.0.1", nonsense)
+
+
+@pytest.mark.parametrize(
+    ("source", "control", "said"),
+    [
+        ("10.1.1.2", "10.77.2.1", "; both are of 10.0.0.0/8: from inside, or another of a pool larger than a /24"),
+        ("fd00:1::2", "fd00:2::1", "; both are of fc00::/7: from inside, or another of a pool larger than a /64"),
+        ("192.168.1.2", "10.77.2.1", ""),
+        ("10.1.1.2", PUBLIC, ""),
+        ("10.1.1.2", None, ""),
+        ("", "10.1.1.2", ""),
+    ],
+)
+def test_a_leak_that_may_be_a_large_pools_says_so(source, control, said):
+    assert in_doubt(source, control) == said
