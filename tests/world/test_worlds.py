@@ -190,6 +190,9 @@ FOUND = (
     # a stranger's packet beside one of the silent ones took the error that was there for all of them
     ("forged-probes", "target-pace", 50027140),
     ("forged-errors", "forged-probes", "number-zero", 91000028),
+    ("forged-probes", "handles-more", "number-zero", 91001737),
+    ("forged-probes", "handles-more", 91003850),
+    ("nat-by-ports", "changed-sometimes", "source-far-away", 91002299),  # no time was left to ask at each TTL again
 )
 """Families and seed of the worlds that showed faults which are mended."""
 DIGESTS = """

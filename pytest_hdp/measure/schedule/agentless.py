@@ -121,7 +121,12 @@ class Agentless:
             yield from pause(self.know.clock, 0.0 if new else self._rest)
             entries, fruitful = yield from self.asking.ask_together(unanswered, [*new, *self.asking.reference_probes()])
             if not new:
-                self._suit_routers(entries, fruitful=fruitful)
+                missed = self._missed_router(entries)
+                self._suit_others(entries, len(unanswered), missed=missed)
+                if missed and not fruitful:
+                    # a Linux router that rejects by its routes pays for what it is asked in vain, too (ip_error in
+                    # net/ipv4/route.c, then icmp_send): who asks again within its two seconds never hears of it
+                    self._rest = min(LONGEST_REST, max(LEISURE, self._rest * LONGER))
             if reference_probe is not None and not self.asking.by_target(entries[-1]):
                 self._put_back(new, entries)
                 return self.asking.sent[entries[-1].index].first
@@ -150,7 +155,7 @@ class Agentless:
                 yield from self._until_trusted(budget)
             trusted = bool(unanswered) and budget.trusted_from <= self.know.clock.monotonic()
             entries, learnt = yield from self.asking.ask_together(unanswered, [*hops, *new, *known])
-            self._suit_others(entries[: len(unanswered)])
+            self._suit_others(entries, len(unanswered))
             barren = 0 if learnt else barren + 1  # what is known to be answered may be, and teach nothing for ever
             if trusted:
                 self.asking.certain.append((entries, False))
@@ -232,26 +237,21 @@ class Agentless:
         ordered = sorted(self.asking.unanswered, key=lambda train: len(self.know.ledger.trains.get(train, ())))
         return ordered[: min(self._share, in_time)]
 
-    def _suit_routers(self, entries: Sequence[SentProbe], *, fruitful: bool) -> None:
-        """Ask for fewer at a time, and later, where a router that rejects had no error left for what it is known for.
+    def _suit_others(self, entries: Sequence[SentProbe], asked: int, *, missed: bool = False) -> None:
+        """Ask for fewer silent ones than `asked` at once where errors went to others, or were `missed`; else for more.
 
-        To ask a Linux router in vain takes from its budget too if it rejects by its routes (ip_error in
-        net/ipv4/route.c, and then icmp_send): who asks again and again within its two seconds never hears of it.
+        A stranger's packet beside one of them may take the target's error, and that is the one that was due to all.
         """
-        routers = set(self.asking.responders.items()) - {(self.know.path.name.target, self.asking.reference_probe)}
-        trains = {train for _, train in routers}
-        missed = [each for each in entries if each.train in trains and not over(each)]
-        if routers and missed:
-            self._share = max(1, self._share // 2)
-            self._rest = self._rest if fruitful else min(LONGEST_REST, max(LEISURE, self._rest * LONGER))
-        elif routers:
-            self._share = min(MOST_SUSPECTS, self._share * 2)
+        since = self.asking.sent[entries[0].index].first
+        crowded = asked > 0 and self.asking.overheard.since(self.know.path.name.target, since)
+        fewer, more = max(1, min(self._share, asked) // 2), min(MOST_SUSPECTS, self._share * 2)
+        self._share = fewer if missed or crowded else more
 
-    def _suit_others(self, asked: Sequence[SentProbe]) -> None:
-        """Ask for fewer at once if others got an error meanwhile: a stranger's packet beside one of them may do it."""
-        target, since = self.know.path.name.target, self.asking.sent[asked[0].index].first if asked else math.inf
-        crowded = self.asking.overheard.since(target, since)
-        self._share = max(1, min(self._share, len(asked)) // 2) if crowded else min(MOST_SUSPECTS, self._share * 2)
+    def _missed_router(self, entries: Sequence[SentProbe]) -> bool:
+        """Whether a router that rejects had no error left for what it is known for."""
+        target = self.know.path.name.target
+        trains = {train for address, train in self.asking.responders.items() if address != target}
+        return any(each.train in trains and not over(each) for each in entries)
 
     def seconds_left(self) -> float | None:
         """What the rest will take: an ICMP error for each number, and a few that the silent ones are held against."""

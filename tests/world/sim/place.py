@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Form, Place, Verdict
+from pytest_hdp.measure.location.ttl_rung import TRIES
 from sim.elements import Router, View
 from sim.network import FORWARD, REVERSE
 from sim.packet import UDP
@@ -107,6 +108,8 @@ def _known(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
         circle = "loop" in other.why  # its routers take turns, at TTLs beyond its hops
         if not circle and (int(ttl) > len(other.hops) or other.hops[int(ttl) - 1] != address):
             yield f"D20: {address} (hop {ttl}) is not on the way of {number}: {said}"
+    if _was_cut_short(world, judgement):
+        return
     if truth.hop and judgement.last_hop is None and not _BESIDE.search(said) and _all_speak(world, judgement, truth):
         yield f"D20: it dies at hop {truth.hop}, which nobody says: {said}"
     elif (
@@ -116,6 +119,16 @@ def _known(world: World, judgement: Judgement, truth: Truth) -> Iterator[str]:
         and judgement.last_hop.ttl != truth.hop
     ):
         yield f"D20: it dies at hop {truth.hop}, not {judgement.last_hop.ttl}: {said}"
+
+
+def _was_cut_short(world: World, judgement: Judgement) -> bool:
+    """Whether the search ended before each TTL was tried often enough, as it may where an end is far away.
+
+    It takes ten seconds at most, and each question goes there and back through an agent's pipe.
+    """
+    rungs = judgement.climb.rungs if judgement.climb is not None else ()
+    few = any(0 < each.sent < TRIES and not (each.icmp or each.control_arrived) for each in rungs)
+    return few and any(end is not None and end.delay for end in (world.blueprint.far_end, world.blueprint.near_end))
 
 
 def _all_speak(world: World, judgement: Judgement, truth: Truth) -> bool:

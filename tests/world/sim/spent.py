@@ -18,7 +18,6 @@ def are_copied(world: World) -> bool:
 
 
 def is_imitated(world: World, view: View) -> bool:
-    """Whether a stranger's packet goes beside each of it, which takes the one error that a target may have to send."""
-    blueprint = world.blueprint
+    """Whether a stranger's packet goes beside each of it, of which the target may send the last error that it has."""
     beside = any(isinstance(each, Imitator) and view.number in each.numbers for each in world.network.elements)
-    return beside and not blueprint.agent and bool(blueprint.target_bucket.each)
+    return beside and not world.blueprint.agent
