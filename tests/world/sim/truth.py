@@ -174,7 +174,7 @@ def view_of(world: World, train: Train) -> View:
     data = entries[0].data if entries else b""
     way = FORWARD if train.direction is Direction.FORWARD else REVERSE
     size = world.blueprint.header + len(data)
-    return View(train.protocol & 255, train.form is Form.WELLFORMED, way, size, data[:4])
+    return View(train.protocol & 255, train.form is Form.WELLFORMED, way, size, data[:8])
 
 
 def _journey(world: World, view: View) -> Iterator[tuple[object, list[Effect], View]]:

@@ -10,12 +10,13 @@ from sim.packet import Packet
 MILLISECOND = 1_000_000
 INVALID_BARE = frozenset({1, 6, 17, 58, 132, 136})  # numbers under which HDP is no valid message to conntrack: FACTS 2
 GENERIC_TIMEOUT = 600_000 * MILLISECOND
-PORTED = frozenset({6, 17, 33, 132, 136})  # numbers of which routers read the ports
+PORTED = frozenset({6, 17, 33, 50, 132, 136})  # numbers of which routers read the ports, or the SPI in their place
+AH, SPI = 51, slice(4, 8)  # which has it further on: proto_ports_offset in Linux' include/linux/in.h
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A train as the truth is asked about it: number, form, way, bytes of its packets, and the first four of these."""
+    """A train as the truth is asked about it: number, form, way, bytes of its packets, and the first eight of these."""
 
     number: int
     wellformed: bool
@@ -40,6 +41,11 @@ class Effect:
     detail: tuple[object, ...] = ()
     where: str = ""
     owner: object = None
+
+
+def flow_of(number: int, start: bytes) -> bytes:
+    """By what routers tell one flow of a number from another, where they can: its ports, or its SPI."""
+    return start[SPI] if number == AH else start[:4] if number in PORTED else b""
 
 
 def looks_valid(packet: Packet) -> bool:

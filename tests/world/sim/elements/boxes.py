@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sim.elements.base import PORTED, Effect, View
+from sim.elements.base import Effect, View, flow_of
 from sim.elements.routers import Router
 from sim.network import FORWARD
 from sim.packet import Packet
@@ -98,7 +98,7 @@ class Branches:
     def take(self, packet: Packet, way: int, network: Network) -> int | None:
         """As Element.take. An error goes the way of what it is about."""
         about, went = (packet, way) if packet.quote is None else (packet.quote, -way)
-        ports = about.payload[:4] if about.protocol in PORTED else b""
+        ports = flow_of(about.protocol, about.payload)
         held = 0
         for element in self._elements(about.protocol, went, ports, way):
             taken = element.take(packet, way, network)  # type: ignore[attr-defined]
@@ -109,7 +109,7 @@ class Branches:
 
     def route(self, view: View) -> tuple[object, ...]:
         """What a train passes here, in its order."""
-        return self._elements(view.number, view.way, view.start if view.number in PORTED else b"", view.way)
+        return self._elements(view.number, view.way, flow_of(view.number, view.start), view.way)
 
     def _elements(self, number: int, went: int, ports: bytes, way: int) -> tuple[object, ...]:
         chosen = self.ways[self.pick(number, went, ports) % len(self.ways)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.verdict import Direction
 from sim.blueprint import Blueprint
 from sim.elements import Branches, Link, Loop, NumberFilter, Router
 from sim.elements.boxes import Pick, by_address_and_number, by_number, by_port
@@ -9,6 +11,7 @@ from sim.families.registry import MS, family, own
 from sim.host import Bucket
 
 CONTROLS = (1, 17)
+SPIS = (50, 51)
 
 
 def branch(print_: Blueprint, name: str, count: int, delay: int, *, dead: bool = False) -> tuple[object, ...]:
@@ -45,6 +48,22 @@ def dead_branch(print_: Blueprint) -> None:
     each = [branch(print_, f"way {chr(97 + at)}", 1, 50_000, dead=at != live) for at in range(2)]
     print_.extra.append((1, Branches("branches", tuple(each), pick)))
     print_.notes.append("two ways by number, one is dead")
+
+
+@family(group="ways", beside=True)
+def dead_branch_by_spi(print_: Blueprint) -> None:
+    """Of the flows of ESP and AH some take a dead way, by their SPI; of these each number has but one."""
+    ways = {Direction.FORWARD, *(each.direction for each in print_.trains)}
+    print_.trains = tuple(sorted({*print_.trains, *(Train(number, way) for number in SPIS for way in ways)}))
+    salt = print_.chance.randrange(1 << 20)
+    each = branch(print_, "way a", 1, 50_000), branch(print_, "way b", 1, 50_000, dead=True)
+    print_.extra.append((1, Branches("branches", each, lambda number, _, spi: number in SPIS and hashed(spi, salt))))
+    print_.notes.append(f"{SPIS} take two ways by their SPI, one is dead")
+
+
+def hashed(flow: bytes, salt: int) -> int:
+    """A number below 65,536 for a flow, another one for each."""
+    return (int.from_bytes(flow, "big") * 2654435761 + salt >> 12) % 65536
 
 
 @family(agent=True, group="ways")
