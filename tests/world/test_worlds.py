@@ -192,6 +192,8 @@ FOUND = (
     ("forged-errors", "forged-probes", "number-zero", 91000028),
     ("forged-probes", "handles-more", "number-zero", 91001737),
     ("forged-probes", "handles-more", 91003850),
+    # to find out where to send back to, all was sent there that could have stood in forward
+    ("changed-sometimes", "nat-pool", "dead-branch-of-control", "listeners-refused", "number-zero", 92002012),
     ("nat-by-ports", "changed-sometimes", "source-far-away", 91002299),  # no time was left to ask at each TTL again
 )
 """Families and seed of the worlds that showed faults which are mended."""

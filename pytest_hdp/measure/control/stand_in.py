@@ -204,7 +204,10 @@ class StandIns:
         return sorted(by_interest(good), key=lambda each: (-shares[each], each != echo))
 
     def scouts(self, direction: Direction) -> list[Train]:
-        """Those that may be sent, none of the plan's: nothing in reverse that may open a way for what goes forward."""
+        """Those that may be sent, none of the plan's: nothing in reverse that may open a way for what goes forward.
+
+        So what stands in forward is not sent back meanwhile; nor is the best of those that may stand in there soon.
+        """
         know = self._know
         scouts = [
             each
@@ -216,7 +219,9 @@ class StandIns:
         forward = [each for each in know.plan.trains if each.direction is not direction and each not in know.settled]
         kept = {each.protocol for each in forward}
         if self._needed(Direction.FORWARD):
-            kept |= {each.train.protocol for each in self._chosen.get(Direction.FORWARD, ())}
+            standing = [each.train for each in self._chosen.get(Direction.FORWARD, ())]
+            soon = self._candidates(Direction.FORWARD)[:1] if Direction.FORWARD in self._scouting else []
+            kept |= {each.protocol for each in standing or soon}
         return [each for each in scouts if each.protocol not in kept]
 
     def _fresh(self, train: Train) -> bool:
