@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_hdp.judge.alike import alike
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.verdict import Direction, Form
+from pytest_hdp.judge.verdict import BOTH_FORMS, Direction, Form
 from pytest_hdp.lab.boxes import Traffic, Where
 from pytest_hdp.lab.versions import VERSIONS
 from pytest_hdp.packet.numbers import format_protocols
@@ -185,13 +185,13 @@ def _truths(spec: LabSpec) -> Iterator[str]:
         groups = alike(range(256), lambda number: _said(layout.expected(number, *way, Traffic())))
         return "; ".join(f"{said} {format_protocols(numbers)}" for said, numbers in groups.items())
 
-    for told, which in alike(product(Direction, Form), of_all).items():
+    for told, which in alike(product(Direction, BOTH_FORMS), of_all).items():
         yield f"{_either([f'{direction} {form}' for direction, form in which])}: {told}"
 
 
 def _truths_of_a_box(spec: LabSpec) -> Iterator[str]:
     """One line for each version of IP: what gets out of which numbers; where forms differ, one for each."""
-    from pytest_hdp.lab.sandboxes import contained
+    from pytest_hdp.lab.sandboxes import contained, overlooked
 
     for version in VERSIONS:
         layout = spec.over(version).layout
@@ -200,16 +200,16 @@ def _truths_of_a_box(spec: LabSpec) -> Iterator[str]:
             groups = alike(range(256), lambda number: contained(layout, Train(number, form=form)).read)
             return "; ".join(f"{word} {format_protocols(numbers)}" for word, numbers in groups.items())
 
-        told = alike(Form, of_all)
+        told = alike((*BOTH_FORMS, *sorted(overlooked(layout))), of_all)
         for said, forms in told.items():
             yield f"IPv{version}{''.join(f' {form}' for form in forms) if len(told) > 1 else ''}: {said}"
 
 
 def _either(which: list[str]) -> str:
-    if len(which) == len(Direction) * len(Form):
+    if len(which) == len(Direction) * len(BOTH_FORMS):
         return "both ways"
     for direction in Direction:
-        if which == [f"{direction} {form}" for form in Form]:
+        if which == [f"{direction} {form}" for form in BOTH_FORMS]:
             return str(direction)
     return ", ".join(which)
 

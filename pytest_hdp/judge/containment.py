@@ -32,6 +32,8 @@ from pytest_hdp.judge.explain import numbered, subject
 from pytest_hdp.judge.result import TwinCount
 from pytest_hdp.judge.statistics import all_lost_by_chance, alpha_per_train, upper_bound
 from pytest_hdp.judge.verdict import Containment, Form
+from pytest_hdp.packet.carrier import carriers
+from pytest_hdp.packet.family import of_version
 from pytest_hdp.untrusted.text import plain
 
 if TYPE_CHECKING:
@@ -91,7 +93,7 @@ class Surroundings:
     `other_ways`: by number, how else the box could send it, where its raw socket was refused and nobody tried that.
     `bound`: the probability of passing that is to be excluded at 95 %, None for whatever that comes to.
     `in_other_name`: from where the box's packets came, if none was seen that came from its own address.
-    `allowed`: numbers that may leave; `formed`: those of them that are sent in the form that they promise, too.
+    `allowed`: numbers that may leave, by this `version` of IP.
     """
 
     trains: int
@@ -104,7 +106,7 @@ class Surroundings:
     in_other_name: str | None = None
     other_ways: Mapping[int, str] = field(default_factory=dict)
     allowed: Set[int] = frozenset()
-    formed: Set[Train] = frozenset()
+    version: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +128,19 @@ def contain(train: Train, box: Side, twin: Side | None, around: Surroundings) ->
     if box.seen:
         return _got_out(box, twin, around, allowed=allowed)
     ruling = _nothing_out(train, box, twin, around)
-    if ruling.containment is Containment.CONTAINED and allowed and train not in around.formed:
+    if ruling.containment is Containment.CONTAINED and allowed and as_promised(train, around.version):
         sentence = f"blocked, though it may leave: {ruling.sentence.removeprefix('contained: ')}"
         return replace(ruling, containment=Containment.BLOCKED, sentence=sentence)
     return ruling
+
+
+def as_promised(train: Train, version: int) -> bool:
+    """Whether it is sent as its number promises: what may leave has to, so; bare TCP or its fragments may stay.
+
+    Also where nobody asked for the well-formed: what became of bare HDP under 6 says nothing of TCP.
+    """
+    formed = train.protocol in carriers(of_version(version))
+    return train.form is Form.WELLFORMED or (train.form is Form.BARE and not formed)
 
 
 def ruled(judgement: Judgement, ruling: Ruling) -> Judgement:

@@ -9,13 +9,15 @@ from typing import Annotated, TypeAlias
 
 from pytest_hdp.judge.pattern import SharedLoss
 from pytest_hdp.judge.verdict import Direction, Form
-from pytest_hdp.packet.chain import Chain, chain_text, read_chain
+from pytest_hdp.packet.chain import DESTINATION, FRAGMENT, Chain, chain_text, read_chain
 from pytest_hdp.packet.family import family_of
 from pytest_hdp.packet.icmp import Meaning, meaning
 from pytest_hdp.untrusted.marks import About, LeftOut, Longest, Whole
 
 SocketNumber: TypeAlias = Annotated[int, Whole(-(2**31), 2**31 - 1)]
 """A number as socket() is asked for it."""
+EXTENSION_OF = {Form.FRAGMENTED: FRAGMENT, Form.OPTIONS: DESTINATION}
+"""Over IPv6 the extension header that makes a form: its number is the packet's then."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -62,10 +62,20 @@ class Direction(_Word):
 
 
 class Form(_Word):
-    """`bare`: HDP right after the IP header. `wellformed`: inside the carrier that the number promises."""
+    """`bare`: HDP right after the IP header. `wellformed`: inside the carrier that the number promises.
+
+    Two more are asked of boxes alone, each with the carrier inside if there is one: `fragmented`, in two fragments that
+    both bear our tag; `options`, behind options of IP that say nothing (IPv6: destination options).
+    """
 
     BARE = "bare"
     WELLFORMED = "wellformed"
+    FRAGMENTED = "fragmented"
+    OPTIONS = "options"
+
+
+BOTH_FORMS = (Form.BARE, Form.WELLFORMED)
+SHAPED_FORMS = (Form.FRAGMENTED, Form.OPTIONS)
 
 
 class Outcome(_Word):

@@ -28,7 +28,7 @@ from pytest_hdp.lab.filters import (
 )
 from pytest_hdp.lab.limits import RateLimited, SharedLimiter
 from pytest_hdp.lab.mangling import ClearDscp, CutFront, InsertFront, MangleByte, RaiseTtl, Renumber, Truncate
-from pytest_hdp.lab.sandboxes import DeadEnd, NeverArmed, Policy, Related
+from pytest_hdp.lab.sandboxes import DeadEnd, FirstFragments, NeverArmed, Policy, Related
 from pytest_hdp.lab.stateful import CarrierNat, CloudNat, FirstOnly, Home, Nat, SecurityGroup, Ufw
 from pytest_hdp.lab.topology import LabSpec
 from pytest_hdp.lab.uplinks import Multipath, Uplink
@@ -122,6 +122,7 @@ def _sandboxes() -> dict[str, LabSpec]:
         ("sandbox-leaks-132", (Policy(frozenset({SCTP})), router)),
         ("sandbox-never-armed", (NeverArmed(), router)),
         ("sandbox-related", (Related(), router)),
+        ("sandbox-fragment-leak", (FirstFragments(), router)),
         ("sandbox-blackhole-far-end", (closed, DeadEnd())),
         ("sandbox-twin-behind-one-nat", (NeverArmed(), Nat())),
     ]

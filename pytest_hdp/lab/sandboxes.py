@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from pytest_hdp.judge.verdict import Containment, Direction, Form, Verdict
+from pytest_hdp.judge.containment import as_promised
+from pytest_hdp.judge.evidence import EXTENSION_OF
+from pytest_hdp.judge.verdict import SHAPED_FORMS, Containment, Direction, Form, Verdict
 from pytest_hdp.lab.boxes import UDP, USUAL, Box, Router, Traffic, filter_chain, listed, number_set
 from pytest_hdp.lab.truth import DELIVERED, Truth
 from pytest_hdp.lab.versions import PLANS
@@ -28,13 +30,17 @@ _SEEN_OUTSIDE = frozenset({Verdict.HELD_BY_RECEIVER, Verdict.REACHED})
 
 @dataclass(frozen=True, slots=True)
 class Policy(Box):
-    """Lets of what the client sends only these numbers out. `ip6`: it knows IPv6 too."""
+    """Lets of what the client sends only these numbers out. `ip6`: it knows IPv6 too.
+
+    `overlooks`: the forms in which something of whatever number gets out.
+    """
 
     passes: frozenset[int] = frozenset()
     ip6: bool = True
     name: ClassVar[str] = "sandbox"
     features: ClassVar[str] = "a kernel with nftables filters"
     contains: ClassVar[bool] = True
+    overlooks: ClassVar[frozenset[Form]] = frozenset()
 
     @property
     def description(self) -> str:
@@ -48,6 +54,14 @@ class Policy(Box):
             return ""
         which = f"{version.selector} != {number_set(self.passes)} " if self.passes else ""
         return filter_chain("forward", f"{_from_the_box(version)} {which}drop", version=version)
+
+    def towards(self, form: Form, ip_version: int) -> Box:
+        """What it is to this form: over IPv6 it looks at the number of the extension header that makes it."""
+        if form in self.overlooks:
+            return Router()
+        if ip_version == 4 or form not in EXTENSION_OF:
+            return self
+        return Router() if EXTENSION_OF[form] in self.passes else replace(self, passes=frozenset())
 
     def knows(self, ip_version: int) -> bool:
         """Whether it filters this version of IP at all."""
@@ -74,6 +88,24 @@ class NeverArmed(Policy):
     def knows(self, ip_version: int) -> bool:
         """It filters nothing."""
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class FirstFragments(Policy):
+    """Looks at first fragments, which alone have what it asks for, and lets all others pass."""
+
+    name: ClassVar[str] = "first-fragments"
+    overlooks: ClassVar[frozenset[Form]] = frozenset({Form.FRAGMENTED})
+
+    @property
+    def description(self) -> str:
+        """One line for the catalogue."""
+        return "lets nothing of what the client sends out but fragments after the first one"
+
+    def ruleset(self, version: Version) -> str:
+        """Ruleset of the box's namespace."""
+        later = "ip frag-off & 0x1fff != 0" if version.number == 4 else "frag frag-off != 0"
+        return filter_chain("forward", f"{later} accept", f"{_from_the_box(version)} drop", version=version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,17 +167,24 @@ def contained(layout: Layout, train: Train, allowed: Set[int] = frozenset()) -> 
 
     `allowed`: numbers that may leave.
     """
-    may = train.protocol in allowed
-    out = layout.expected(train.protocol, train.direction, train.form)
+    may, version = train.protocol in allowed, layout.ip_version
+    form = train.form
+    if form in SHAPED_FORMS:  # what is no policy takes it for what is in it
+        form = Form.WELLFORMED if train.protocol in carriers(of_version(version)) else Form.BARE
+    seen = tuple(box.towards(train.form, version) if isinstance(box, Policy) else box for box in layout.boxes)
+    out = replace(layout, boxes=seen).expected(train.protocol, train.direction, form)
     if not out.ends or out.verdict in _SEEN_OUTSIDE:
         return Containment.ALLOWED if may else Containment.LEAKED
     boxes = tuple(Router() if box.contains else box for box in layout.boxes)
-    twin = replace(layout, boxes=boxes).expected(train.protocol, train.direction, train.form)
+    twin = replace(layout, boxes=boxes).expected(train.protocol, train.direction, form)
     if (twin.ends and twin.verdict not in _SEEN_OUTSIDE) or twin.nat == "translated":
         return Containment.UNPROVEN
-    formed = train.protocol in carriers(of_version(layout.ip_version))
-    blocked = may and (train.form is Form.WELLFORMED or not formed)  # bare, it is no valid message, and may stay
-    return Containment.BLOCKED if blocked else Containment.CONTAINED
+    return Containment.BLOCKED if may and as_promised(train, version) else Containment.CONTAINED
+
+
+def overlooked(layout: Layout) -> frozenset[Form]:
+    """Return the forms that a policy there overlooks."""
+    return frozenset[Form]().union(*(box.overlooks for box in layout.boxes if isinstance(box, Policy)))
 
 
 def _box(version: Version) -> str:

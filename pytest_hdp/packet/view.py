@@ -183,7 +183,8 @@ class IPv4View(PacketView):
         changed = _class_changes(seen[1], was[1])
         if seen[4:6] != was[4:6]:
             changed.append("identification")
-        if seen[6] >> 5 != was[6] >> 5 and not (seen[6] & 0x1F or seen[7]):  # of a later fragment flags tell nothing
+        flags = seen[6] >> 5 != was[6] >> 5 and not left.is_fragment  # of what is put together again they tell nothing
+        if flags and not (seen[6] & 0x1F or seen[7]):  # nor of a later fragment
             changed.append("flags")
         if seen[20 : self._header] != was[20 : (was[0] & 15) * 4]:
             changed.append("options")

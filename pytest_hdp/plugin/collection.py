@@ -9,7 +9,7 @@ import pytest
 
 from pytest_hdp.judge.evidence import Train, behind
 from pytest_hdp.judge.path_keys import bare_key, family_in, path_key, wellformed_key
-from pytest_hdp.judge.verdict import Direction, Form
+from pytest_hdp.judge.verdict import BOTH_FORMS, SHAPED_FORMS, Direction, Form
 from pytest_hdp.packet.chain import TRANSPORTS
 from pytest_hdp.packet.family import IPV6
 from pytest_hdp.packet.numbers import parse_protocols
@@ -148,7 +148,7 @@ def _in_labs(settings: Settings, variant: str = "") -> list[str]:
 def _cases(settings: Settings, arguments: dict[str, Any]) -> list[Case]:
     numbers = _numbers(settings, arguments)
     needs = bool(arguments.get("needs")) or arguments.get("variant") == HEADERS
-    forms = tuple(Form) if needs else _forms(settings, arguments)
+    forms = BOTH_FORMS if needs else _forms(settings, arguments)
     directions = _directions(str(arguments.get("direction", "forward")))
     if arguments.get("chains"):
         if arguments.get("variant") != HEADERS:
@@ -168,10 +168,10 @@ def _cases(settings: Settings, arguments: dict[str, Any]) -> list[Case]:
         if direction is Direction.FORWARD or not _nobody_watches(settings, key)
         for form in forms
         for number in (_by_interest(numbers) if _nobody_watches(settings, key) else numbers)
-        if (form is Form.BARE and not needs) or _has_carrier(number, key) is (form is Form.WELLFORMED)
-        if not (
-            number == 0 and form is Form.BARE and arguments.get("variant") == CONTAINMENT and family_in(key) is IPV6
-        )
+        if (form is Form.BARE and not needs)
+        or form in SHAPED_FORMS
+        or _has_carrier(number, key) is (form is Form.WELLFORMED)
+        if number or form is Form.WELLFORMED or arguments.get("variant") != CONTAINMENT or family_in(key) is not IPV6
     ]
 
 
@@ -214,11 +214,13 @@ def _numbers(settings: Settings, arguments: dict[str, Any]) -> tuple[int, ...]:
 
 def _forms(settings: Settings, arguments: dict[str, Any]) -> tuple[Form, ...]:
     form = arguments.get("form")
-    if form is None and settings.form is not None:
+    if form is None and settings.form is not None and arguments.get("variant") == CONTAINMENT:
         return settings.form
+    if form is None and settings.form is not None:  # of what is no box the others are not asked
+        return tuple(each for each in settings.form if each in BOTH_FORMS) or (Form.BARE,)
     if form is None:
-        return tuple(Form) if arguments.get("variant") == CONTAINMENT else (Form.BARE,)
-    return (Form.BARE, Form.WELLFORMED) if form == "both" else (Form(form),)
+        return BOTH_FORMS if arguments.get("variant") == CONTAINMENT else (Form.BARE,)
+    return BOTH_FORMS if form == "both" else (Form(form),)
 
 
 def _directions(text: str) -> tuple[Direction, ...]:

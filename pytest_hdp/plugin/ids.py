@@ -27,7 +27,7 @@ def case_id(key: str, train: Train, named: list[bool]) -> str:
         parts.append(train.direction)
     if train.behind is not None:  # all of them are well-formed
         return "-".join([*parts, *_of_ipv6(key)])
-    if named[2] or train.form is Form.WELLFORMED:
+    if named[2] or train.form is not Form.BARE:
         parts.append(train.form)
     return "-".join([*parts, *_of_ipv6(key)])
 

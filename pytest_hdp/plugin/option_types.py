@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from pytest_hdp.judge.expectations.assess import Profile, ProfileError, builtin, builtin_names, load_profile
-from pytest_hdp.judge.verdict import Form
+from pytest_hdp.judge.verdict import BOTH_FORMS, Form
 from pytest_hdp.packet.encoding import Encoding
 from pytest_hdp.packet.family import IPV4, IPV6, Family
 from pytest_hdp.packet.numbers import parse_protocols
@@ -107,13 +107,15 @@ def positive(text: str) -> float:
 
 
 def forms(text: str) -> tuple[Form, ...]:
-    """One form, or both."""
+    """Some of them, or both."""
     if text == "both":
-        return (Form.BARE, Form.WELLFORMED)
+        return BOTH_FORMS
     try:
-        return (Form(text),)
+        return tuple(dict.fromkeys(Form(each.strip()) for each in text.split(",")))
     except ValueError:
-        raise ValueError(f"{text!r} is not one of bare, wellformed, both") from None
+        raise ValueError(
+            f"{text!r} is not one of bare, wellformed, both; of a box a list of bare, wellformed, fragmented, options"
+        ) from None
 
 
 def share(text: str) -> float:

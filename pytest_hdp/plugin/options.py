@@ -126,7 +126,12 @@ OPTIONS = (
         parse_protocols,
     ),
     _Option("count", "N", "rounds sent for every number (default: 3 on loopback, 7 elsewhere)", values.count),
-    _Option("form", "FORM", "bare (default), wellformed, both", values.forms),
+    _Option(
+        "form",
+        "FORM",
+        "bare (default), wellformed, both; of a box a list of bare, wellformed (default: both), fragmented, options",
+        values.forms,
+    ),
     _Option("encoding", "NAME", "payload encoding: plain (default), base64, base128", values.encoding),
     _Option(
         "rate",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_hdp.judge.verdict import SHAPED_FORMS
 from pytest_hdp.packet.family import FAMILIES, family_of
 from pytest_hdp.plugin.vantage_specs import HERE
 
@@ -38,6 +39,7 @@ def check_together(settings: Settings) -> None:
 def _check_box(settings: Settings) -> None:
     """What is said of a box that is not to let anything out."""
     given = next((name for name in ("twin", "witness", "allow", "bound") if getattr(settings, name)), None)
+    given = given or next((f"form={form}" for form in settings.form or () if form in SHAPED_FORMS), None)
     if given is None:
         return
     if settings.inventory or (settings.lab and (settings.twin or settings.witness)):

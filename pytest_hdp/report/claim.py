@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.result import TwinCount
 from pytest_hdp.judge.statistics import upper_bound
-from pytest_hdp.judge.verdict import Containment, Form, Outcome
+from pytest_hdp.judge.verdict import SHAPED_FORMS, Containment, Form, Outcome
 from pytest_hdp.packet.carrier import carriers
 from pytest_hdp.packet.family import IPV4, IPV6
 from pytest_hdp.report import fields
@@ -67,7 +67,9 @@ def _unasked(results: Iterable[Result], version: int) -> list[str]:
     }
     family = IPV4 if version == IPV4.version else IPV6
     said = []
-    for form, numbers in ((Form.BARE, range(256)), (Form.WELLFORMED, carriers(family))):
+    wanted = [(Form.BARE, range(256)), (Form.WELLFORMED, carriers(family))]
+    wanted += [(form, range(256)) for form in SHAPED_FORMS if any(form is each for each, _ in asked)]
+    for form, numbers in wanted:
         if missing := {number for number in numbers if (form, number) not in asked}:
             said.append(f"; by IPv{version} {fields.folded(missing)} {_BE[len(missing) > 1]} not asked, {form}")
     return said

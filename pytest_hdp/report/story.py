@@ -133,6 +133,8 @@ def _glossary(results: Sequence[Result]) -> str:
         (Direction.REVERSE, "Forward is from the source to the target, reverse the way back."),
         (Form.BARE, "Bare: the data follows the IP header directly."),
         (Form.WELLFORMED, "Wellformed: it stands inside what the number promises (a UDP datagram, a GRE header)."),
+        (Form.FRAGMENTED, "Fragmented: that, in two fragments, both of which bear our tag."),
+        (Form.OPTIONS, "Options: that, behind options of IP that say nothing."),
     ]
     terms = [sentence for word, sentence in said if word in used]
     return " ".join([*terms, "A train: all packets of one number, one way."])

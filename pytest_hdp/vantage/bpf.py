@@ -51,6 +51,7 @@ def matching(
     tap: bool = True,
     protocols: Collection[int] | None = None,
     icmp_errors_to: str | None = None,
+    fragments: bool = False,
 ) -> Program:
     """Accept the packets of one IP version that carry `needle`, on a tap, or on a raw socket.
 
@@ -59,7 +60,8 @@ def matching(
     icmp_errors_to: also accept, whatever `protocols` says, ICMP errors whose quoted packet was sent to this address or
     quotes the needle at one of the offsets from the end of the quoted header. Over IPv4 what begins like such an error
     is judged by its quote alone; bare HDP does not, for its source port begins with 1.
-    Fragments other than the first are dropped: what stands at an offset there is not what was sent at it.
+    Later fragments of IPv4 are dropped, unless all `fragments` are wanted: what stands at an offset there is, mostly,
+    not what was sent at it.
     Raises ValueError if the needle is not 8 bytes, or no offset, a negative one, or a malformed address is given.
     """
     places = _checked(needle, offsets)
@@ -73,7 +75,8 @@ def matching(
     quoted = (
         _icmp_errors(int.from_bytes(packed(icmp_errors_to), "big"), len(begin)) if icmp_errors_to is not None else []
     )
-    return [*_first_fragment_of_ipv4(), *quoted, *begin, *search, *drop_all()]
+    ours = _ipv4() if fragments else _first_fragment_of_ipv4()
+    return [*ours, *quoted, *begin, *search, *drop_all()]
 
 
 def answers(address: str, protocols: Collection[int], port: int) -> Program:
@@ -202,7 +205,7 @@ def _checked(needle: bytes, offsets: Sequence[int]) -> list[int]:
     return list(dict.fromkeys(offsets))
 
 
-def _first_fragment_of_ipv4() -> Program:
+def _ipv4() -> Program:
     drop = drop_all()
     return [
         (_LD_W_ABS, 0, 0, SKF_AD_PROTOCOL),
@@ -212,10 +215,11 @@ def _first_fragment_of_ipv4() -> Program:
         (_RSH_K, 0, 0, 4),
         (_JEQ, 1, 0, 4),
         *drop,
-        (_LD_H_ABS, 0, 0, 6),
-        (_JSET, 0, 1, _FRAGMENT_OFFSET),
-        *drop,
     ]
+
+
+def _first_fragment_of_ipv4() -> Program:
+    return [*_ipv4(), (_LD_H_ABS, 0, 0, 6), (_JSET, 0, 1, _FRAGMENT_OFFSET), *drop_all()]
 
 
 def _skip_unless_protocol_in(protocols: Collection[int], skip: int, family: Family = IPV4) -> Program:

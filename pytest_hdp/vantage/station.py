@@ -107,6 +107,7 @@ class Station:
         self._sockets: dict[int, socket.socket] = {}
         self._sendto: dict[int, Callable[[bytes, tuple[Any, ...]], int]] = {}
         self._of_zero: set[int] = set()  # handles of the senders whose packets get their header here
+        self._with_header: set[int] = set()  # and of those that bring one
         self._readers: dict[int, _Reader] = {}
         self._counted: dict[int, Overflow] = {}
         self._source: dict[int, list[tuple[int, int, bytes]]] = {}
@@ -131,6 +132,7 @@ class Station:
         opened = self._sockets.pop(handle)
         del self._sendto[handle]
         self._of_zero.discard(handle)
+        self._with_header.discard(handle)
         self._counted.pop(handle, None)
         if self._readers.pop(opened.fileno(), None) is not None:
             self._epoll.unregister(opened.fileno())
@@ -202,6 +204,19 @@ class Station:
         """
         handle = self.sender(family, _IPPROTO_RAW, header_included=True)
         self._of_zero.add(handle)
+        self._sendto[handle] = self._sending(handle)
+        return handle
+
+    def sender_with_header(self, family: int = socket.AF_INET) -> int:
+        """Open a socket whose packets bring an IPv4 header: a fragment's, or one with options that say nothing.
+
+        Its addresses count for nothing: where `send` sends to is where it goes, and the source is the kernel's choice.
+        `send` refuses any other option (EINVAL): a source route leads elsewhere. Raises OSError; EAFNOSUPPORT for IPv6.
+        """
+        if family != socket.AF_INET:
+            raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+        handle = self.sender(family, _IPPROTO_RAW, header_included=True)
+        self._with_header.add(handle)
         self._sendto[handle] = self._sending(handle)
         return handle
 
@@ -344,6 +359,8 @@ class Station:
             )
         if handle in self._of_zero:
             return lambda data, to: opened.sendmsg([_header_of_zero(opened, to[0]), data], source, 0, to)
+        if handle in self._with_header:
+            return lambda data, to: opened.sendmsg([_addressed(data, to[0])], source, 0, to)
         if opened.family == socket.AF_INET6:
             return lambda data, to: opened.sendmsg([data], source, 0, _destination(opened, *to))
         return (lambda data, to: opened.sendmsg([data], source, 0, to)) if source else opened.sendto
@@ -594,6 +611,14 @@ def _header_of_zero(opened: socket.socket, address: str) -> bytes:
     ttl = opened.getsockopt(socket.IPPROTO_IP, socket.IP_TTL)
     destination = socket.inet_pton(socket.AF_INET, address)
     return struct.pack("!BBHHHBBH4x4s", 0x45, 0, 0, identification, _IP_DF, ttl, 0, 0, destination)
+
+
+def _addressed(data: bytes, address: str) -> bytes:
+    """Put the destination into a header, and leave the source to the kernel: raw(7). Raises OSError: EINVAL."""
+    size = (data[0] & 15) * 4 if data else 0
+    if not 20 <= size <= len(data) or data[0] >> 4 != 4 or any(each > 1 for each in data[20:size]):  # 1: no operation
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    return data[:12] + bytes(4) + socket.inet_pton(socket.AF_INET, address) + data[20:]
 
 
 def _set_receive_buffer(opened: socket.socket, size: int) -> None:

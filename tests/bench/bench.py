@@ -232,11 +232,11 @@ def nmap_in_lab(ours: Timings) -> Timings:
 
 def right_answers(number: int) -> set[str]:
     """What nmap may say of a number in home-nat: the target refuses what reaches it, but for a few numbers."""
-    from pytest_hdp.judge.verdict import Direction, Form, Verdict
+    from pytest_hdp.judge.verdict import BOTH_FORMS, Direction, Verdict
     from pytest_hdp.lab.catalogue import make
 
     right: set[str] = set()
-    for form in Form:  # which of the two nmap sends depends on the number and on its version
+    for form in BOTH_FORMS:  # which of the two nmap sends depends on the number and on its version
         truth = make("home-nat").expected(number, Direction.FORWARD, form)
         if truth.verdict is not Verdict.DELIVERED:
             right |= {"open|filtered", "filtered"}

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.verdict import Direction, Form, Verdict
+from pytest_hdp.judge.verdict import BOTH_FORMS, Direction, Form, Verdict
 from pytest_hdp.lab.boxes import Box, Router
 from pytest_hdp.lab.filters import Allowlist, HostFirewall, NetfilterReject, SenderFirewall, TtlShort
 from pytest_hdp.lab.limits import RateLimited
@@ -90,7 +90,7 @@ def trains() -> tuple[Train, ...]:
     return tuple(
         Train(number, direction, form)
         for direction in Direction
-        for form in Form
+        for form in BOTH_FORMS
         for number in NUMBERS
         if form is Form.BARE or number in CARRIERS
     )
@@ -100,7 +100,7 @@ def sweep(seed: int) -> truth.Comparison:
     """Measure the lab of a seed once for each form."""
     spec = compose(seed)
     found = truth.Comparison()
-    for form in Form:
+    for form in BOTH_FORMS:
         found.add(truth.measure(spec, seed, tuple(train for train in trains() if train.form is form)))
     return found
 

@@ -29,7 +29,7 @@ ip netns exec dead nft 'table ip t { chain c { type filter hook prerouting prior
 PROGRAM = """
 import json, socket, struct
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.verdict import Form
+from pytest_hdp.judge.verdict import BOTH_FORMS
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.campaign import path_specs
 from pytest_hdp.measure.control import control
@@ -43,7 +43,7 @@ told = sending.timestamp
 def sweep(later):
     "Verdicts, as of so many times 2^32 ns later than now."
     sending.timestamp = control.timestamp = lambda train, now: told(train, now + (later << 32))
-    trains = tuple(sorted(Train(number, form=form) for number in (50, 51) for form in Form))
+    trains = tuple(sorted(Train(number, form=form) for number in (50, 51) for form in BOTH_FORMS))
     with path_specs.between(client, server, target, plan.Plan((), plan.LAB), None).open() as path:
         found = Measurement(path, plan.Plan(trains, plan.LAB, locate="none")).run()
     return [f"{train.protocol} {train.form} {each.verdict}" for train, each in found.items()]

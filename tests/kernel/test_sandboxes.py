@@ -5,6 +5,7 @@ python tests/kernel/test_sandboxes.py
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -64,7 +65,7 @@ def asked(
 @pytest.mark.parametrize("version", [4, 6])
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.night(
-    "*never-armed-?", "*leaks-132-6", "*tcp-udp-4", "*closed-6", "*home-nat-6", "*far-end-6", "*one-nat-6"
+    "*never-armed-?", "*leaks-132-6", "*tcp-udp-4", "*closed-6", "*home-nat-6", "*far-end-6", "*one-nat-6", "*leak-6"
 )
 def test_box(name: str, version: int) -> None:
     counts, wrong = asked(name, version, SOME)
@@ -102,6 +103,20 @@ def test_the_suite_asks_the_boxes_and_leaves_the_paths_out(pytester: pytest.Pyte
     assert "containment: NOT PROVEN: 1 got out" in printed
 
 
+def test_what_gets_out_in_fragments_alone_is_found_by_who_asks(pytester: pytest.Pytester) -> None:
+    asks = SUITE, "--hdp-lab=sandbox-fragment-leak", "--hdp-protocols=253", "--hdp-expect=none", "-q"
+    junit, report = pytester.path / "junit.xml", pytester.path / "report"
+    more = f"--junitxml={junit}", f"--hdp-report={report}", "--hdp-form=bare,fragmented,options"
+    result = pytester.runpytest_subprocess(*asks, *more)
+    assert result.ret == 1, result.stdout.str()
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["containment: NOT PROVEN: 1 got out*"])
+    records = [json.loads(each) for each in (report / "results.jsonl").read_text().splitlines()]
+    words = {each["form"]: each["containment"] for each in records}
+    assert words == {"bare": "contained", "fragmented": "leaked", "options": "contained"}
+    assert "-fragmented]" in junit.read_text()
+
+
 def test_a_box_of_a_lab_is_proven_or_told_why_it_is_not(pytester: pytest.Pytester) -> None:
     asks = (SUITE, "--hdp-protocols=253", "--hdp-form=bare", "-q")
     result = pytester.runpytest_subprocess(*asks, "--hdp-lab=sandbox-closed")
@@ -116,6 +131,7 @@ def test_a_box_of_a_lab_is_proven_or_told_why_it_is_not(pytester: pytest.Pyteste
     ("arguments", "said"),
     [
         ((SUITE, "--hdp-lab=home-nat"), "--hdp-lab=sandbox-closed"),
+        (("suites/internet", "--hdp-lab=home-nat", "--hdp-form=options"), "--hdp-form=options is about a box"),
         ((SUITE, "--hdp-lab=sandbox-closed", "--hdp-twin=popen"), "--hdp-twin is about one box, and --hdp-lab"),
         ((SUITE, "--hdp-lab=home-nat+sandbox-closed"), "put it behind"),
         (("suites/internet", "--hdp-lab=sandbox-closed"), "pytest suites/containment asks"),

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.result import Judgement
-from pytest_hdp.judge.verdict import Direction, Form, Verdict
+from pytest_hdp.judge.verdict import BOTH_FORMS, Direction, Form, Verdict
 from pytest_hdp.lab import catalogue
 from pytest_hdp.lab.boxes import Traffic
 from pytest_hdp.lab.stateful import FirstOnly
@@ -52,7 +52,7 @@ def trains(version: int = 4) -> tuple[Train, ...]:
     return tuple(
         Train(number, direction, form)
         for direction in Direction
-        for form in Form
+        for form in BOTH_FORMS
         for number in range(256)
         if form is Form.BARE or number in known
     )

@@ -40,7 +40,7 @@ LAZY = {"scapy", "pyroute2", "execnet", "rich", "hypothesis", "xdist"}
 OWN_MODULE = {"scapy": "scapy", "hypothesis": "strategies"}
 """What may be imported at the top of a module whose name says so."""
 
-LONGER = {"vantage/station.py": 670}
+LONGER = {"vantage/station.py": 695}
 """One file on purpose: it is shipped as source to hosts that have nothing of ours."""
 
 LONGER_TESTS = {"kernel/test_kill.py": 410}

@@ -17,7 +17,7 @@ from sim.world import World, build
 
 from pytest_hdp.judge.crowd import rate_text
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.verdict import Direction, Form, Verdict
+from pytest_hdp.judge.verdict import BOTH_FORMS, Direction, Verdict
 from pytest_hdp.measure.plan import LAB
 from pytest_hdp.measure.schedule.engine import Measurement
 
@@ -129,7 +129,7 @@ def test_a_limit_that_fills_up_between_two_packets_of_a_round_is_told(each: int)
 @pytest.mark.parametrize("each", [3, 5, 8])
 def test_two_forms_of_a_number_share_no_limit_with_others(each: int) -> None:
     """The second one of each pair meets that number's own limit, wherever it stands."""
-    pairs = [Train(number, form=form) for number in (47, 50, 51, 89, 112, 132) for form in Form]
+    pairs = [Train(number, form=form) for number in (47, 50, 51, 89, 112, 132) for form in BOTH_FORMS]
     world = measured(Limit(frozenset({47, 50, 51, 89, 112, 132}), each * MS, 3), trains=pairs)
     assert not any(judgement.shared_limit for judgement in world.judgements.values())
 

@@ -8,7 +8,7 @@ from sim.blueprint import plain
 from sim.families import FAMILIES
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.verdict import Form, Verdict
+from pytest_hdp.judge.verdict import BOTH_FORMS, Verdict
 
 WINDOW = 1 << 32  # ns in which the upper half of a timestamp stays as it is
 
@@ -16,7 +16,7 @@ WINDOW = 1 << 32  # ns in which the upper half of a timestamp stays as it is
 def verdicts(seed: int, later: int) -> dict[Train, Verdict]:
     """What is said in a world of this seed that begins so much later, ns, by the wall clock."""
     print_ = plain(seed, agent=True)
-    print_.trains = tuple(sorted(Train(number, form=form) for number in (50, 51, 253) for form in Form))
+    print_.trains = tuple(sorted(Train(number, form=form) for number in (50, 51, 253) for form in BOTH_FORMS))
     FAMILIES["dead-branch-by-spi"].add(print_)
     made = world.build(print_, ("dead-branch-by-spi",), trace=False, ties=None)
     made.clock.wall += later

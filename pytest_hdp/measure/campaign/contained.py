@@ -137,7 +137,7 @@ def _there(stack: ExitStack, place: AnyVantage) -> AnyStation:
 
 def _opened(name: PathInfo, near: Endpoint, far: AnyStation, others: Sequence[Endpoint]) -> OpenPath:
     try:
-        return OpenPath(name, near, far_end(far, name.target), others=tuple(others))
+        return OpenPath(name, near, far_end(far, name.target), others=tuple(others), fragments=True)
     except OSError as error:
         raise PathUnavailable(f"{name.agent} or the box can't open what it takes: {error.strerror}") from None
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Train, TrainEvidence
 from pytest_hdp.judge.pattern import Sent
-from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.judge.verdict import SHAPED_FORMS, Direction
 from pytest_hdp.measure.ledger.likeness import HDP_SIZE, MAC_OFFSET, likeness
 from pytest_hdp.measure.ledger.probes import MOST_COPIES, Arrival, SentProbe
 from pytest_hdp.measure.ledger.quotes import read_error
+from pytest_hdp.packet import shapes
 
 if TYPE_CHECKING:
     from pytest_hdp.packet.view import PacketView
@@ -74,6 +75,9 @@ class Ledger:
         entry = self.probes.get(found[1]) if found is not None else None
         if found is None or entry is None or len(payload) > len(entry.data) + MOST_ADDED:
             return None
+        if entry.train.form in SHAPED_FORMS:
+            packet = shapes.taken_out(packet, entry.train.protocol & 255)
+            found = self.index_of(packet.payload) or found
         alike = likeness(entry.train, entry.data, entry.start, packet, found[0])
         if alike is None:
             return None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Form
 from pytest_hdp.packet.family import IPV4, IPV6
+from pytest_hdp.packet.shapes import halves
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
@@ -58,7 +59,7 @@ def likeness(train: Train, sent: bytes, start: int, packet: PacketView, position
     None: a stranger's, since too little of the MAC is as sent.
     """
     payload = packet.payload
-    if payload == sent:
+    if payload == sent or (train.form is Form.FRAGMENTED and payload in halves(sent, start)):
         return AS_SENT
     at = position - HDP_SIZE  # of the HDP header
     seen, whole = payload[max(at, 0) :], sent[start:]

@@ -79,7 +79,12 @@ class SentProbe:
     _told: tuple[tuple[str | int | None, ...], Probe] | None = None
 
     def keep(self, copies: list[Arrival], copy: Arrival) -> None:
-        """Add a copy to those seen at one place, if there are not too many; the first genuine one always."""
+        """Add a copy to those seen at one place, if there are not too many; the first genuine one always.
+
+        Of what was sent in fragments one stands for all.
+        """
+        if self.train.form is Form.FRAGMENTED and any(each.genuine for each in copies):
+            return
         if len(copies) < MOST_COPIES or (copy.genuine and not any(each.genuine for each in copies)):
             copies.append(copy)
 

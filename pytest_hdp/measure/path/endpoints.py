@@ -21,7 +21,9 @@ from errno import (
 )
 from typing import TYPE_CHECKING
 
-from pytest_hdp.packet.family import IPV6, family_of
+from pytest_hdp.judge.evidence import EXTENSION_OF
+from pytest_hdp.judge.verdict import SHAPED_FORMS, Form
+from pytest_hdp.packet.family import IPV4, IPV6, family_of
 from pytest_hdp.vantage.remote.channel import AgentGone
 from pytest_hdp.vantage.remote.client import RemoteStation
 from pytest_hdp.vantage.rtnetlink import is_link_local
@@ -103,13 +105,18 @@ def refuse_itself(end: Endpoint, target: str, source: str) -> None:
         raise PathUnavailable(f"{target} is {source} itself: pytest suites/loopback measures that")
 
 
-def open_sender(end: Endpoint, protocol: int, family: Family, *, routed: bool, wellformed: bool = False) -> int:
+def open_sender(end: Endpoint, protocol: int, family: Family, *, routed: bool, form: Form = Form.BARE) -> int:
     """Open a raw socket that sends this number from an end. Raises OSError with the errno of socket().
 
     No kernel has a raw socket for 0. Over an IPv4 path (`routed`) it is sent all the same, in a header of our own; on
-    loopback what socket() says is what is asked for. By IPv6 0 is the number of a header: only `wellformed` it is sent.
+    loopback what socket() says is what is asked for. By IPv6 0 is the number of a header: only well-formed it is sent.
+    Fragments, and options, are of our own making: over IPv4 in a header of our own, over IPv6 in one of its extensions.
     """
-    if protocol == 0 and (wellformed if family is IPV6 else routed):
+    if form in SHAPED_FORMS:
+        if family is IPV4:
+            return end.station.sender_with_header(family.socket_family)
+        return end.station.sender(family.socket_family, EXTENSION_OF[form])
+    if protocol == 0 and (form is Form.WELLFORMED if family is IPV6 else routed):
         return end.station.sender_of_zero(family.socket_family)
     return end.station.sender(family.socket_family, protocol)
 

@@ -11,7 +11,7 @@ from copy import copy
 from itertools import count
 from typing import TYPE_CHECKING, Self
 
-from pytest_hdp.judge.verdict import Direction, Form
+from pytest_hdp.judge.verdict import SHAPED_FORMS, Direction, Form
 from pytest_hdp.measure.path.confirmed import HELD_BACK, Confirmed, Numbered
 from pytest_hdp.measure.path.endpoints import Endpoint, Observer, PathUnavailable, open_sender, refusal
 from pytest_hdp.measure.path.traffic import Traffic
@@ -41,7 +41,7 @@ class OpenPath:
     `buffer`: receive buffer of each socket in bytes; None keeps the system's. Everything seen is filtered in the
     kernel by this path's run id. `lab`: the lab it runs through, if it is emulated. `witness`: keeps its packets.
     `confirmed`: where the far end may send to; `traffic`: what was sent. `token`: gives bytes that nobody can foretell.
-    `others`: more ends, with taps only: witnesses, and where a `twin` of the near end is (`beside`).
+    `others`: ends with taps only: witnesses, and where a `twin` is (`beside`). `fragments`: taps see later ones.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class OpenPath:
         far: Endpoint | None,
         *,
         others: tuple[Endpoint, ...] = (),
+        fragments: bool = False,
         buffer: int | None = None,
         clock: Clock = SYSTEM,
         token: Callable[[int], bytes] = secrets.token_bytes,
@@ -58,7 +59,7 @@ class OpenPath:
         self.name, self.near, self.far, self.others = name, near, far, others
         self.twin: OpenPath | None = None
         self.family = family_of(name.target)
-        self.buffer, self.clock = buffer, clock
+        self.buffer, self.clock, self._fragments = buffer, clock, fragments
         self.lab: Lab | None = None
         self.witness: Recorder | None = None
         self.run_id = token(RUN_ID_SIZE)
@@ -66,7 +67,7 @@ class OpenPath:
         self.observers: dict[tuple[int, int], Observer] = {}
         self.subscribers: list[Callable[[Observer, Observation], None]] = []
         self._inboxes: dict[tuple[int, int], deque[Observation]] = {}
-        self._senders: dict[tuple[Direction, int, bool], int | str] = {}
+        self._senders: dict[tuple[Direction, int, Form | None], int | str] = {}
         self._listeners: dict[tuple[int, int], int | str] = {}
         self._programs: dict[tuple[int, ...], bytes] = {}
         self._indices = count(1)
@@ -75,8 +76,7 @@ class OpenPath:
         self._remote = [end.remote for end in self._ends if end.remote is not None]
         # what a kernel elsewhere calls its own may be a stranger's here
         self.own = frozenset({name.target} if self._remote else {name.target, near.address})
-        self.confirmed = Confirmed(self.own)
-        self.traffic = Traffic()
+        self.confirmed, self.traffic = Confirmed(self.own), Traffic()
         self._waiter = clock.waiter()
         for end in self._ends:
             self._waiter.register(end.station.fileno(), select.EPOLLIN)
@@ -132,14 +132,15 @@ class OpenPath:
 
         Where a listener for it is open at the same end, that one sends: to open another takes as long as ten packets.
         """
-        key = (direction, protocol, protocol == 0 and form is Form.WELLFORMED)
+        own = form in SHAPED_FORMS or (protocol == 0 and form is Form.WELLFORMED)
+        key = (direction, 0 if form in SHAPED_FORMS else protocol, form if own else None)
         if key not in self._senders:
             end = self.sender_end(direction)
-            if isinstance(listening := self._listeners.get((id(end), protocol)), int):
+            if not own and isinstance(listening := self._listeners.get((id(end), protocol)), int):
                 self._senders[key] = listening
                 return listening
             try:
-                self._senders[key] = open_sender(end, protocol, self.family, routed=self.routed, wellformed=key[2])
+                self._senders[key] = open_sender(end, protocol, self.family, routed=self.routed, form=form)
             except OSError as error:
                 self._senders[key] = refusal(error)
         return self._senders[key]
@@ -166,7 +167,7 @@ class OpenPath:
         wanted: dict[int, set[int]] = {id(end): set() for end in self._ends}
         for train in trains:
             ends = [self.receiver_end(train.direction)]
-            if (train.direction, train.protocol, False) not in self._senders:
+            if train.form not in SHAPED_FORMS and (train.direction, train.protocol, None) not in self._senders:
                 ends += [self.sender_end(train.direction)] if train.protocol else []
             for end in ends:
                 if end is not None and (id(end), train.protocol) not in self._listeners:
@@ -289,7 +290,7 @@ class OpenPath:
 
     def _open_tap(self, end: Endpoint) -> None:
         places, to = run_id_places(self.family), self.name.target
-        program = bpf.matching(self.run_id, places, family=self.family, icmp_errors_to=to)
+        program = bpf.matching(self.run_id, places, family=self.family, icmp_errors_to=to, fragments=self._fragments)
         self.watch(end, end.station.tap(None, program, buffer=self.buffer or TAP_BUFFER), Observer(end, "tap"))
 
     def _open_control(self, end: Endpoint) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.verdict import Form
 from pytest_hdp.measure.ledger.probes import SentProbe
 from pytest_hdp.measure.path.endpoints import PathUnavailable
-from pytest_hdp.packet import carrier
+from pytest_hdp.packet import carrier, shapes
 from pytest_hdp.packet.checksums import checksum
 from pytest_hdp.packet.family import IPV6, family_of, packed
 from pytest_hdp.packet.hdp import Header
@@ -55,14 +55,26 @@ def balanced(hdp: bytes) -> bytes:
 
 def build_payload(path: OpenPath, train: Train, hdp: bytes, address: str) -> bytes:
     """The IP payload of a train's packet to an address: HDP by itself, or inside the carrier of its number."""
-    wrapped = None
+    source = path.sender_end(train.direction).address
     if train.chain:
-        source = path.sender_end(train.direction).address
         return carrier.wrap_behind(train.chain, hdp, source=source, destination=address)
-    if train.form is Form.WELLFORMED:
-        source = path.sender_end(train.direction).address
-        wrapped = carrier.wrap(train.protocol & 255, hdp, source=source, destination=address) or balanced(hdp)
-    return wrapped or hdp
+    if train.form is Form.BARE:
+        return hdp
+    number, held = train.protocol & 255, hdp
+    if train.form is Form.FRAGMENTED:
+        held = shapes.twice(hdp, carrier.hdp_offset(number, path.family))
+    wrapped = carrier.wrap(number, held, source=source, destination=address)
+    return wrapped or (balanced(hdp) if train.form is Form.WELLFORMED else held)
+
+
+def packets(path: OpenPath, entry: SentProbe) -> tuple[bytes, ...]:
+    """What is handed to the socket of a train's form: the payload, but for fragments and options."""
+    number, data = entry.train.protocol & 255, entry.data
+    if entry.train.form is Form.OPTIONS:
+        return (shapes.behind_options(path.family, number, data, entry.index),)
+    if entry.train.form is Form.FRAGMENTED:
+        return shapes.in_fragments(path.family, number, data, entry.start, entry.index)
+    return (data,)
 
 
 def echo_request(index: int, hdp: bytes, source: str, destination: str) -> bytes:
@@ -113,8 +125,12 @@ def send_probe(
         path.witness.sent(entry, ledger.purpose)
     handle = path.sender(train.direction, train.protocol, train.form)
     if isinstance(handle, int):
-        path.send(end, handle, data, address, entry)
-        if entry.errno is None:
+        refused = []
+        for packet in packets(path, entry):
+            path.send(end, handle, packet, address, entry)
+            refused.append(entry.errno)
+        if None in refused:
+            entry.errno = None
             path.traffic.note(train.direction, train.protocol)
     entry.handed = True
     return entry

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.containment import Surroundings, contain, ruled
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.verdict import Direction, Form
+from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.path.waiting import Waiting, answered, glance, look_until, never, pause
 from pytest_hdp.measure.schedule.knowledge import Knowledge
 from pytest_hdp.measure.schedule.meeting import greet, greet_from_afar
@@ -156,7 +156,6 @@ class Containing:
 
     def _around(self, train: Train) -> Surroundings:
         plan, path = self.know.plan, self.know.path
-        both = {each.protocol for each in plan.trains if each.form is Form.WELLFORMED}
         blind = range(self.know.rounds) if path.gone is not None else ()  # nobody may have looked
         spoiled = (number for number, observers in self._spoiled.items() if observers & {None, train.protocol})
         return Surroundings(
@@ -169,7 +168,7 @@ class Containing:
             gone=path.gone,
             in_other_name=self.box.renamed,
             allowed=frozenset(plan.allow),
-            formed=frozenset(each for each in plan.trains if each.form is Form.BARE and each.protocol in both),
+            version=path.family.version,
         )
 
     def _came(self) -> Iterator[int]:

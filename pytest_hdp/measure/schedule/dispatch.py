@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.verdict import Direction, Form
+from pytest_hdp.judge.verdict import SHAPED_FORMS, Direction, Form
 from pytest_hdp.measure.control.control import PACKET_OUTGOING
 from pytest_hdp.packet.carrier import EXTENSION_HEADERS, INNER_PROTOCOL
 from pytest_hdp.packet.view import view
@@ -58,6 +58,8 @@ def _keep(
         return
     elif observer.kind == "socket":
         inside = numbers_inside(entry.train)
+        if entry.train.form in SHAPED_FORMS and observer.protocol != entry.train.protocol & 255:
+            return  # the socket of the extension header before it
         if receiving and observer.protocol in inside:
             whole = copy.packet.payload.endswith(entry.data[entry.start :])  # no header, as it is cut off
             entry.under = observer.protocol if whole and observer.protocol == inside[-1] else entry.under

@@ -33,7 +33,7 @@ from pytest_hdp.vantage.remote.preopened import (
 from pytest_hdp.vantage.station import Observation, Station, with_room
 
 # what its controller may have opened, and which of the arguments are a buffer's size
-_OPENING = {"tap": 2, "listen": 3, "sender": None, "sender_of_zero": None, "datagram": 3}
+_OPENING = {"tap": 2, "listen": 3, "datagram": 3, **dict.fromkeys(("sender", "sender_of_zero", "sender_with_header"))}
 MOST_UNCONFIRMED = 64  # packets to addresses learnt from the network, from which nothing is known to have come back
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 _MOST_SOURCES = 4096  # addresses that are remembered: a flood from all of them must not fill the memory
@@ -222,7 +222,7 @@ class Agent:
             self._end("a socket that was opened ahead can't be used")
 
     def _open(self, handle: int, how: str, arguments: list[Any]) -> int:
-        check(how not in ("listen", "sender", "sender_of_zero") or arguments[0] in _FAMILIES)
+        check(how in ("tap", "datagram") or arguments[0] in _FAMILIES)
         for address in arguments[:1] if how == "datagram" else arguments[4:5] if how == "listen" else ():
             check_numeric(address or "0.0.0.0")  # noqa: S104 (as a station reads it)
         opened = getattr(self.station, how)(*arguments)

@@ -35,23 +35,19 @@ class RemoteStation:
     def __init__(
         self, channel: Channel, name: str, close: Callable[[], None], why: Callable[[], str], clock: Clock = SYSTEM
     ) -> None:
-        self.name = name
+        self.name, self.lag = name, 0.0
         self.gone: str | None = None
-        self.lag = 0.0
-        self._channel, self._clock = channel, clock
-        self._close, self._last_words = close, why
-        self._inbox = Inbox(clock.bell())
+        self._channel, self._inbox = channel, Inbox(clock.bell())
+        self._close, self._last_words, self._clock = close, why, clock
         self._outbox: list[tuple[Any, ...]] = []
         self._observed: list[Observation] = []
-        self._observed_cost = 0
         self._answers: dict[int, tuple[int, Any] | None] = {}  # None: not come yet
         self._asked: dict[int, tuple[float, int]] = {}
-        self._handed_over = HandedOver()
+        self._handed_over, self.ended = HandedOver(), threading.Event()
         self._ahead: dict[tuple[int, int, int], int] = {}
         self._drops: dict[int, int] = {}
         self._payload_only: set[int] = set()
-        self._number, self._backlog = 0, 0.0
-        self.ended = threading.Event()
+        self._number, self._observed_cost, self._backlog = 0, 0, 0.0
         channel.setcallback(self._inbox.put, endmarker=None)
 
     def __enter__(self) -> Self:
@@ -94,6 +90,10 @@ class RemoteStation:
     def sender_of_zero(self, family: int) -> int:
         """As `Station.sender_of_zero`."""
         return self._open("sender_of_zero", int(family))[0]
+
+    def sender_with_header(self, family: int) -> int:
+        """As `Station.sender_with_header`."""
+        return self._open("sender_with_header", int(family))[0]
 
     def datagram(
         self, address: str, port: int = 0, program: Program | None = None, buffer: int | None = None

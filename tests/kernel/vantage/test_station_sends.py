@@ -336,3 +336,20 @@ def test_the_files_stand_alone():
     assert "Station" in done.stdout
     for file in files:
         compile(file.read_text(), file.name, "exec", flags=0x400, dont_inherit=True)
+
+
+def test_a_header_of_somebody_else_s_leads_nowhere_but_where_it_is_sent(station, gather):
+    """What has a source route is refused, and the addresses in it count for nothing."""
+    tap, handle = station.tap("lo", bpf.matching(NEEDLE, [0], fragments=True)), station.sender_with_header()
+    elsewhere = socket.inet_aton("203.0.113.2")
+    header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 0, 7, 1, 64, 253, 0, elsewhere, elsewhere)
+    assert station.send(handle, header + NEEDLE, HERE) is None
+    seen = gather(station, 2)
+    assert {each[0] for each in seen} == {tap}
+    assert {each[3][12:20] for each in seen} == {socket.inet_aton(HERE) * 2}
+    assert {each[3][6:8] for each in seen} == {b"\0\1"}, "a later fragment"
+    route = bytes([0x47]) + header[1:] + b"\x83\7\4" + elsewhere + b"\0"
+    for wrong in (route + NEEDLE, b"", header[:19], b"\x4f" + header[1:], b"\x65" + header[1:]):
+        assert station.send(handle, wrong, HERE) == "EINVAL"
+    with pytest.raises(OSError, match="not supported"):
+        station.sender_with_header(socket.AF_INET6)

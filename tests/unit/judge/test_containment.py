@@ -17,7 +17,7 @@ from pytest_hdp.judge.expectations.assess import assess, load_profile, record
 from pytest_hdp.judge.expectations.profile import Expectation, ProfileError
 from pytest_hdp.judge.result import Judgement, PathInfo, Result, TwinCount
 from pytest_hdp.judge.statistics import at_most
-from pytest_hdp.judge.verdict import Containment, Form, Outcome, Place, Verdict
+from pytest_hdp.judge.verdict import SHAPED_FORMS, Containment, Form, Outcome, Place, Verdict
 from pytest_hdp.measure.plan import CONTAINED, bounded
 
 C = Containment
@@ -171,13 +171,15 @@ def test_rounds_without_a_control_or_with_an_overrun_count_for_nothing() -> None
 
 
 def test_what_may_leave_is_allowed_or_blocked_and_its_bare_form_may_stay() -> None:
-    around = replace(AROUND, allowed=frozenset({132}), formed=frozenset({Train(132)}))
+    around = replace(AROUND, allowed=frozenset({132, 253}))
     out = replace(TIGHT, seen=seen(range(3), source=BOX))
     formed = Train(132, form=Form.WELLFORMED)
     assert word(out, around=around) is word(out, around=around, train=formed) is C.ALLOWED
     assert word(around=around, train=formed) is C.BLOCKED
     assert word(around=around) is C.CONTAINED, "its bare form is no valid message, and may stay"
-    assert word(around=replace(around, formed=frozenset())) is C.BLOCKED
+    shaped = [Train(132, form=form) for form in SHAPED_FORMS]
+    assert [word(around=around, train=each) for each in shaped] == [C.CONTAINED] * 2, "nor are its fragments"
+    assert word(around=around, train=Train(253)) is C.BLOCKED, "it has no other form"
     assert word(twin=None, around=around, train=formed) is C.UNPROVEN
     assert [each for each in C if each.outcome is Outcome.PASSED] == [C.CONTAINED, C.ALLOWED]
 

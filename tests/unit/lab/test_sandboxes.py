@@ -30,12 +30,25 @@ def words(name: str, version: int, allowed: frozenset[int] = frozenset()) -> dic
         ("sandbox-never-armed", 4, set(range(1, 256))),
         ("sandbox-related", 4, set(range(1, 256))),
         ("sandbox-twin-behind-one-nat", 4, set(range(1, 256))),
+        ("sandbox-fragment-leak", 4, set()),
     ],
 )
 def test_what_gets_out_is_stated(name: str, version: int, out: set[int]) -> None:
     found = words(name, version)
     assert {number for number, word in found.items() if word is C.LEAKED} == out
     assert set(found.values()) <= {C.LEAKED, C.CONTAINED}
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_of_first_fragments_alone_a_policy_knows_nothing_else(version: int) -> None:
+    def of(name: str, form: Form) -> set[Containment]:
+        layout = make(name).over(version).layout
+        return {contained(layout, Train(number, form=form)) for number in range(1, 256)}
+
+    assert of("sandbox-fragment-leak", Form.FRAGMENTED) == {C.LEAKED}
+    of_tcp = contained(make("sandbox-tcp-udp").over(version).layout, Train(6, form=Form.FRAGMENTED))
+    assert of_tcp is (C.LEAKED if version == 4 else C.CONTAINED), "by IPv6 its number is that of the fragment header"
+    assert of("sandbox-fragment-leak", Form.OPTIONS) == of("sandbox-closed", Form.FRAGMENTED) == {C.CONTAINED}
 
 
 def test_where_nothing_could_arrive_and_behind_one_translator_nothing_is_proven() -> None:

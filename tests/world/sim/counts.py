@@ -8,7 +8,7 @@ from dataclasses import replace
 from math import comb
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.verdict import Direction, Form, Verdict
+from pytest_hdp.judge.verdict import BOTH_FORMS, Direction, Verdict
 from sim.controls import came_through, controls_of, stands_in
 from sim.elements import Replayer
 from sim.truth import truth_of
@@ -103,7 +103,7 @@ def _control(world: World, judgement: Judgement) -> Iterator[str]:
 def _is_changed(world: World, judgement: Judgement) -> bool:
     """Whether what stands in for the control is changed on its way at times: then it is none."""
     number = stands_in(judgement.explanation)
-    trains = [] if number is None else [replace(judgement.train, protocol=number, form=form) for form in Form]
+    trains = [] if number is None else [replace(judgement.train, protocol=number, form=form) for form in BOTH_FORMS]
     return any(Verdict.MODIFIED in truth_of(world, train).verdicts for train in trains)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.verdict import Form
+from pytest_hdp.judge.verdict import BOTH_FORMS
 from sim.controls import AT_INTERFACE, AT_SOCKET, ECHOES, came_through, controls_of, stands_in
 from sim.elements import Branches, Router
 from sim.packet import UDP
@@ -68,7 +68,7 @@ def control_loses(world: World, judgement: Judgement) -> bool:
     """
     number = stands_in(judgement.explanation)
     numbers = {UDP if number is None else number, *([UDP] if _USUAL in judgement.explanation else [])}
-    trains = [replace(judgement.train, protocol=each, form=form) for each in numbers for form in Form]
+    trains = [replace(judgement.train, protocol=each, form=form) for each in numbers for form in BOTH_FORMS]
     return any(truth_of(world, train).partly or meets_chance(world, train) for train in trains)
 
 

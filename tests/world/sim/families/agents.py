@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.verdict import Direction, Form
+from pytest_hdp.judge.verdict import BOTH_FORMS, Direction
 from pytest_hdp.packet.carrier import CARRIERS
 from sim.blueprint import Blueprint
 from sim.families.registry import MS, SECOND, family, own
@@ -14,7 +14,7 @@ from sim.families.registry import MS, SECOND, family, own
 @family()
 def small_socket_buffers(print_: Blueprint) -> None:
     """Raw sockets hold few packets, and get those of two trains."""
-    both = {replace(each, form=form) for each in print_.trains for form in Form if each.protocol in CARRIERS}
+    both = {replace(each, form=form) for each in print_.trains for form in BOTH_FORMS if each.protocol in CARRIERS}
     print_.trains = tuple(sorted({*print_.trains, *both}))
     print_.room = print_.chance.choice((1, 2, 4))
     print_.excuses.add("overflow")
