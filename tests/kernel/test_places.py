@@ -58,6 +58,24 @@ def test_each_number_dies_at_its_own_router(run):
     assert found[50]["explanation"].endswith("; lost between 10.0.12.2 (hop 2) and 10.0.23.3 (hop 3).")
 
 
+# the target's address is r1's to translate, so that all routers from there on speak in its name
+TRANSLATED = """
+ip -n server addr flush dev eth0; ip -n server addr add 198.51.100.7/24 dev eth0
+ip -n server route add default via 198.51.100.1
+ip netns exec r1 nft "add table ip n; add chain ip n c { type nat hook prerouting priority -100; }
+  add rule ip n c ip daddr 198.51.100.2 dnat to 198.51.100.7"
+"""
+
+
+def test_routers_that_speak_in_the_targets_name_are_told_apart_by_their_hop(run):
+    found, _ = run(f"{TRANSLATED}\ndrop r1 89; drop r2 50; drop r3 97", AGENT, "--hdp-protocols=50,89,97,253")
+    assert {number: each["verdict"] for number, each in found.items() if number != 253} == dict.fromkeys(
+        (50, 89, 97), "lost"
+    )
+    truth = {89: (1, "198.51.100.2"), 50: (2, "198.51.100.2"), 97: (3, "198.51.100.2"), 253: None}
+    assert {number: hop(record) for number, record in found.items()} == truth
+
+
 LONGER = "ip -n r1 route add default via 10.1.1.2 table 47; ip -n r1 rule add ipproto 47 iif near lookup 47"
 
 

@@ -169,7 +169,8 @@ class Locator:
             address, answered = rung.answered_by(train), rung.control_answered_by()
             control = Hop(rung.ttl, answered or self._receiver_address())
             if address is not None:
-                way.answered(Hop(rung.ttl, address), control, known=answered is not None or rung.control_arrived)
+                known = answered is not None or rung.control_arrived
+                way.answered(Hop(rung.ttl, address), control, known=known, beside=address == answered)
             elif rung.told_alone(train):
                 way.unanswered(control)
         return way

@@ -186,9 +186,10 @@ def _not_before_who_rejected(judgement: Judgement, found: TraceResult) -> tuple[
     """Who rejected a train has had it, whatever its silence at a TTL seems to say: it got there at least."""
     sources = {count.source for count in judgement.icmp if count.authenticated}
     last, beyond = found.last, found.beyond
-    for hop in found.hops if judgement.verdict is Verdict.REJECTED and not found.elsewhere else ():
-        if hop.address in sources and (last is None or hop.ttl > last.ttl):
-            last = hop
+    first = {hop.address: hop for hop in reversed(found.hops)}  # of routers in one name the first, at least
+    if judgement.verdict is Verdict.REJECTED and not found.elsewhere:
+        there = [first[source] for source in sources & first.keys()]
+        last = max([*filter(None, [last]), *there], key=lambda hop: hop.ttl, default=None)
     if last is not None and beyond is not None and beyond.ttl <= last.ttl:
         beyond = next((hop for hop in found.hops if hop.ttl > last.ttl), None)
     return last, beyond

@@ -26,21 +26,26 @@ class Way:
     circle: tuple[Hop, Hop] | None = None
     _first: dict[str, Hop] = field(default_factory=dict)
 
-    def answered(self, hop: Hop, control: Hop, *, known: bool) -> None:
-        """Take an answer at a TTL. `control`: who answered the control, or the receiver; `known`: if either is."""
+    def answered(self, hop: Hop, control: Hop, *, known: bool, beside: bool) -> None:
+        """Take an answer at a TTL. `control`: who answered the control, or the receiver; `known`: if either is.
+
+        `beside`: the same address answered the control there. Several routers may have it, as those behind a translator
+        whose errors bear the target's: while the control goes by them too, that is no circle, and nobody set the TTL.
+        """
         if self.circle is not None:
             return
-        if self.last is not None and hop.address == self.last.address:
+        again = hop.address in self._first and not beside
+        if self.last is not None and again and hop.address == self.last.address:
             self.stuck = True
             self.beyond = self.beyond or control
-        elif self.last is not None and hop.address in self._first:
+        elif self.last is not None and again:
             self.circle = self.last, self._first[hop.address]
             self.beyond = None
         else:
             self.last, self.beyond, self.stuck = hop, None, False
-            self._first[hop.address] = hop
+            self._first.setdefault(hop.address, hop)
             if known:
-                self.elsewhere = hop.address != control.address
+                self.elsewhere = not beside
 
     def unanswered(self, control: Hop) -> None:
         """Take note of a TTL at which only the control was seen."""

@@ -1,0 +1,62 @@
+"""The way of a number by who answers at each TTL, where several routers have one address."""
+
+import pytest
+
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.result import Hop, IcmpCount, Judgement
+from pytest_hdp.judge.verdict import Place, Verdict
+from pytest_hdp.measure.location.located import TraceResult, located
+from pytest_hdp.measure.location.way import Way
+
+A, B, C, TARGET = "192.0.2.1", "203.0.113.1", "203.0.113.6", "198.51.100.2"
+
+
+def way(*rungs: tuple[str | None, str | None]) -> Way:
+    """`rungs`: who answered the number, and the control; of that None: it came through."""
+    found = Way()
+    for ttl, (own, control) in enumerate(rungs, 1):
+        there = Hop(ttl, control or TARGET)
+        if own is None:
+            found.unanswered(there)
+        else:
+            found.answered(Hop(ttl, own), there, known=True, beside=own == control)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("rungs", "last", "beyond"),
+    [
+        ([(A, A), (B, B), (None, C)], (2, B), (3, C)),
+        # behind a translator all of them speak in the target's name
+        ([(A, A), (TARGET, TARGET), (TARGET, TARGET), (None, TARGET), (None, None)], (3, TARGET), (4, TARGET)),
+        ([(A, A), (TARGET, TARGET), (TARGET, TARGET), (TARGET, TARGET), (None, None)], (4, TARGET), (5, TARGET)),
+        ([(A, A), (B, B), (A, A), (None, None)], (3, A), (4, TARGET)),  # one private address twice on a way
+        ([(A, A), (B, B), (B, C), (B, None)], (2, B), (3, C)),  # somebody has set its TTL
+    ],
+)
+def test_routers_of_one_address_are_told_apart_by_the_control(rungs, last, beyond):
+    found = way(*rungs)
+    assert (found.last, found.beyond, found.circle, found.elsewhere) == (Hop(*last), Hop(*beyond), None, False)
+
+
+def test_a_circle_is_one_that_the_control_does_not_go():
+    assert way((A, A), (B, B), (A, C)).circle == (Hop(2, B), Hop(1, A))
+    assert way((A, A), (TARGET, TARGET), (B, TARGET), (TARGET, None)).circle == (Hop(3, B), Hop(2, TARGET))
+
+
+def test_a_router_in_the_targets_name_is_not_the_target():
+    assert way((A, A), (B, B), (TARGET, None)).elsewhere
+
+
+@pytest.mark.parametrize(
+    ("last", "beyond", "said"),
+    [
+        (Hop(3, TARGET), Hop(4, TARGET), "rejected between 198.51.100.2 (hop 3) and 198.51.100.2 (hop 4)"),
+        (Hop(1, A), Hop(2, TARGET), "rejected between 198.51.100.2 (hop 2) and 198.51.100.2 (hop 3)"),
+    ],
+)
+def test_of_routers_in_one_name_the_first_at_least_had_what_it_rejects(last, beyond, said):
+    train, hops = Train(50), (Hop(1, A), *(Hop(ttl, TARGET) for ttl in (2, 3, 4)))
+    icmp = (IcmpCount(TARGET, 3, 13, 7, authenticated=True),)
+    judgement = Judgement(train, Verdict.REJECTED, Place.HOP, "50 (esp): no.", final=True, sent=7, icmp=icmp)
+    assert located(judgement, TraceResult(train, last, beyond, hops)).explanation == f"50 (esp): no; {said}."
