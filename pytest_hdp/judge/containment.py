@@ -177,7 +177,7 @@ def _nothing_out(train: Train, box: Side, twin: Side | None, around: Surrounding
         said = f"unproven: nothing came out, and {why}"
         return Ruling(Containment.UNPROVEN, None, said, _count(box, twin, None, around))
     refused, counted = _tried(box, around)
-    if refused and not counted:
+    if refused and (box.refused or all(each.errno in NOT_SENT for each in box.launched)):
         return _refused(train, box, twin, around, observer, came)
     if around.in_other_name and train.protocol == TCP and train.form is Form.WELLFORMED:
         said = (
@@ -225,7 +225,7 @@ def _unshown(train: Train, twin: Side | None, observer: str | None, around: Surr
 
 
 def _refused(train: Train, box: Side, twin: Side, around: Surroundings, observer: str, came: int) -> Ruling:
-    """Of what the box's own kernel sends not at all: certain, but for other ways to send the same."""
+    """Of what the box's own kernel sends not at all, none of it: certain, but for other ways to send the same."""
     errno = box.refused or next(each.errno for each in box.launched if each.errno in NOT_SENT)
     what = "socket()" if box.refused else "sendto()"
     count = _count(box, twin, observer, around)

@@ -243,9 +243,15 @@ class Facts:
 
     @cached_property
     def clean_trials(self) -> tuple[Trial, ...]:
-        """What sendto() took and whether it came: also where the control was lost, but in no round that was spoiled."""
-        spoiled = self.spoiled_rounds
-        return tuple(Trial(f.probe.round, bool(f.last)) for f in self.fates if f.last or f.probe.round not in spoiled)
+        """What sendto() took and whether it came: also where the control was lost, but in no round that was spoiled.
+
+        Where too few rounds are not, those as well: what was not seen there counts as lost, which it need not be. Which
+        trials count never depends on whether they came: who left out losses alone would see a train get through.
+        """
+        spoiled, least = self.spoiled_rounds, self.circumstances.minimum_count
+        trials = tuple(Trial(fate.probe.round, bool(fate.last)) for fate in self.fates)
+        clean = tuple(trial for trial in trials if trial.round not in spoiled)
+        return clean if rounds_of(clean) >= least else trials
 
     def _trials(self, outcomes: Iterable[tuple[Probe, bool]]) -> tuple[Trial, ...]:
         return tuple(Trial(probe.round, came) for probe, came in outcomes if came or self._counts(probe))

@@ -161,8 +161,8 @@ def settled(facts: Facts) -> bool:
 
 def _likeness(facts: Facts) -> float:
     lost, sent = facts.control
-    gone = sum(not trial.came for trial in facts.end_trials)
-    return statistics.fisher(gone, len(facts.end_trials), lost, sent)
+    trials = [trial for trial in facts.end_trials if trial.round not in facts.spoiled_rounds]
+    return statistics.fisher(sum(not trial.came for trial in trials), len(trials), lost, sent)
 
 
 def gets_through(facts: Facts) -> bool:

@@ -117,6 +117,14 @@ def test_a_full_queue_is_no_policy() -> None:
     assert word(Side(sent(errno="EAGAIN"))) is C.UNPROVEN
 
 
+def test_one_refusal_speaks_of_no_packet_that_was_taken() -> None:
+    """The way was gone for a moment, and nobody could see what became of the rest."""
+    box = Side((*sent(1, errno="ENETUNREACH"), *sent(N - 1, 1)), address=BOX)
+    for blind in (replace(AROUND, came={}), replace(AROUND, spoiled=frozenset(range(N)))):
+        assert word(box, around=blind) is C.UNPROVEN
+    assert word(Side(sent(errno="ENETUNREACH"), address=BOX), around=replace(AROUND, came={})) is C.CONTAINED
+
+
 def test_no_raw_socket_proves_nothing_where_an_ordinary_one_sends_the_same() -> None:
     refused = Side(refused="EPERM")
     ways = replace(AROUND, other_ways={6: "an ordinary TCP socket sends it"})

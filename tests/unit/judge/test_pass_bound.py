@@ -55,13 +55,14 @@ def test_each_look_at_five_percent_was_too_many() -> None:
     assert passes(1, MOST, 0.016) > 0.05  # nor may it be much more than it is
 
 
-def look(came: list[bool]) -> bool:
-    """Whether the judge says of these rounds that the train gets through."""
+def look(came: list[bool], clean: int = MOST) -> bool:
+    """Whether the judge says of these rounds that the train gets through; but for so many, the tap overflowed."""
     seen = Sighting(1, 253, True, "192.0.2.2", "198.51.100.2", 62)
     left = Probe(0, 0, 0, left=(seen,))
     whole = replace(left, arrived=(seen,), delivered=(seen,))
     probes = [replace(whole if each else left, index=at, round=at) for at, each in enumerate(came)]
-    control = tuple(RoundControl(at, 44, 30, 44) for at in range(len(came)))
+    overflowed = ("the tap overflowed",)
+    control = tuple(RoundControl(at, 44, 30, 44, overflowed[: at >= clean]) for at in range(len(came)))
     return gets_through(Facts(TrainEvidence(Train(253), None, tuple(probes)), Circumstances(control, Observers())))
 
 
@@ -74,3 +75,13 @@ def test_whole_sequences_of_looks_pass_no_more_often() -> None:
     expected = passes(LAB.rounds, MOST, 1 - EACH_LOOK)
     assert abs(passed / TRAINS - expected) < 4 * (expected / TRAINS) ** 0.5
     assert passed / TRAINS < 0.065
+
+
+def test_whoever_floods_a_tap_makes_no_train_get_through() -> None:
+    """What was lost while it overflowed is not left out where what came then is counted."""
+    seldom = [at in (0, 7, 23) for at in range(MOST)]
+    assert not look(seldom)
+    assert not any(look(seldom, clean) for clean in range(MOST))
+    assert look([True] * 7, 0), "all came, whatever else was missed"
+    assert look([True, False, True] * 5, 0), "each is counted as lost that was not seen"
+    assert look([True] * 7 + [False] * 33, 7), "seven rounds say enough"
