@@ -243,15 +243,13 @@ class Facts:
 
     @cached_property
     def clean_trials(self) -> tuple[Trial, ...]:
-        """What sendto() took and whether it came: also where the control was lost, but in no round that was spoiled.
+        """What sendto() took and whether it came, whether or not the control did, in rounds that were not spoiled.
 
-        Where too few rounds are not, those as well: what was not seen there counts as lost, which it need not be. Which
-        trials count never depends on whether they came: who left out losses alone would see a train get through.
+        Or in all, if those are too few: what was not seen counts as lost. Whether it came never decides whether it counts.
         """
-        spoiled, least = self.spoiled_rounds, self.circumstances.minimum_count
-        trials = tuple(Trial(fate.probe.round, bool(fate.last)) for fate in self.fates)
-        clean = tuple(trial for trial in trials if trial.round not in spoiled)
-        return clean if rounds_of(clean) >= least else trials
+        trials = tuple([Trial(fate.probe.round, bool(fate.last)) for fate in self.fates])
+        clean = tuple([trial for trial in trials if trial.round not in self.spoiled_rounds])
+        return clean if rounds_of(clean) >= self.circumstances.minimum_count else trials
 
     def _trials(self, outcomes: Iterable[tuple[Probe, bool]]) -> tuple[Trial, ...]:
         return tuple(Trial(probe.round, came) for probe, came in outcomes if came or self._counts(probe))
@@ -297,7 +295,6 @@ def rounds_of(trials: Iterable[Trial]) -> int:
 def tail_after_first(trials: tuple[Trial, ...]) -> tuple[int, tuple[Trial, ...]] | None:
     """(how many came first, the trials after them, all lost) if some came, in a row, and then none."""
     came = next((i for i, trial in enumerate(trials) if not trial.came), len(trials))
-    tail = trials[came:]
-    if not came or not tail or any(trial.came for trial in tail):
+    if not 0 < came < len(trials) or any(trial.came for trial in trials[came:]):
         return None
-    return came, tail
+    return came, trials[came:]

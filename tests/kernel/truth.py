@@ -144,7 +144,7 @@ def main() -> int:
     for name in options.labs.split(","):
         found = Comparison()
         count = options.sweeps if name in LOSSES else 1
-        forms = (Form.BARE,) if name in LOSSES else tuple(Form)
+        forms = (Form.BARE,) if name in LOSSES else BOTH_FORMS
         for seed in range(options.first, options.first + count):
             found.add(sweep(name, seed, forms=forms, version=options.ip_version))
         everything.add(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.verdict import Direction, Form
+from pytest_hdp.judge.verdict import BOTH_FORMS, Direction, Form
 from pytest_hdp.packet.carrier import carriers
 from pytest_hdp.packet.family import IPV6
 from sim.blueprint import Blueprint
@@ -38,7 +38,7 @@ def over_ipv6(print_: Blueprint) -> None:
     numbers = {*print_.numbers, *chance.sample(TELLING, chance.randint(0, 5))}
     ways = tuple(Direction) if print_.agent and chance.random() < 0.5 else (Direction.FORWARD,)
     known = carriers(IPV6)
-    forms = chance.choice(((Form.BARE,), (Form.WELLFORMED,), tuple(Form)))
+    forms = chance.choice(((Form.BARE,), (Form.WELLFORMED,), BOTH_FORMS))
     trains = [Train(number, way, form) for number in numbers for way in ways for form in forms]
     usable = [each for each in trains if each.form is Form.BARE or each.protocol in known]
     print_.trains = tuple(sorted(usable)) or (Train(253),)
