@@ -245,7 +245,7 @@ class Facts:
     def clean_trials(self) -> tuple[Trial, ...]:
         """What sendto() took and whether it came, whether or not the control did, in rounds that were not spoiled.
 
-        Or in all, if those are too few: what was not seen counts as lost. Whether it came never decides whether it counts.
+        Or in all, if those are too few: what was not seen is lost. Whether one came never decides whether it counts.
         """
         trials = tuple([Trial(fate.probe.round, bool(fate.last)) for fate in self.fates])
         clean = tuple([trial for trial in trials if trial.round not in self.spoiled_rounds])
