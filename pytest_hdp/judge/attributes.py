@@ -41,7 +41,16 @@ def reordered(facts: Facts) -> int:
 
 def damaged(facts: Facts) -> list[Fate]:
     """Return the probes of which copies came, and none as sent."""
-    return [fate for fate in facts.fates if fate.copies and not fate.intact]
+    return [fate for fate in facts.fates if fate.copies and not fate.intact and not _in_part(fate)]
+
+
+def in_part(facts: Facts) -> int:
+    """Return of how many probes only first fragments came: whether the rest did nobody has seen."""
+    return sum(_in_part(fate) for fate in facts.fates)
+
+
+def _in_part(fate: Fate) -> bool:
+    return bool(fate.copies) and all(copy.in_part and copy.genuine for copy in fate.copies)
 
 
 def modified_fields(facts: Facts) -> tuple[str, ...]:

@@ -68,7 +68,8 @@ class Sighting:
     "protocol", "payload", "length"). `moved`: bytes that were put before its payload, or (below 0) cut off its front.
     `checksum`: its transport checksum's state ("right", "stale", "none"), where its form has one. Over IPv6:
     `flow_label`; `extension_headers` of a well-formed packet, in order; `read_as`: of a bare one under the number of an
-    extension header, as which such a header its bytes are read: how long, and what it says is next.
+    extension header, as which such a header its bytes are read: how long, and what it says is next. `in_part`: a first
+    fragment, of which nobody saw whether the rest came too.
     """
 
     time: int
@@ -84,6 +85,7 @@ class Sighting:
     flow_label: int | None = None
     extension_headers: tuple[int, ...] = ()
     read_as: tuple[int, int] | None = None
+    in_part: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -293,3 +293,8 @@ def journey_text(facts: Facts) -> str:
         socket = "its socket" if observers.arrived else f"the socket of {receiver(facts)}"
         said += f", {sum(bool(p.delivered) for p in accepted)} came to {socket}"
     return said
+
+
+def in_part_text(facts: Facts, probes: int) -> str:
+    """Of so many probes the later fragments, which bear no tag, were nobody's to see."""
+    return f"of {probes} only first fragments came to {receiver(facts)}: whether the rest came too nobody has seen"

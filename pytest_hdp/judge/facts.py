@@ -226,9 +226,9 @@ class Facts:
         return {s.protocol for s in seen}
 
     def intact(self, sightings: Iterable[Sighting]) -> tuple[Sighting, ...]:
-        """Those copies that are as sent: MAC verified, and still under the number that was asked for."""
+        """Those copies that are as sent and whole: MAC verified, and still under the number that was asked for."""
         asked = self.train.protocol
-        return tuple([s for s in sightings if s.genuine and s.protocol == asked])
+        return tuple([s for s in sightings if s.genuine and s.protocol == asked and not s.in_part])
 
     @cached_property
     def path_trials(self) -> tuple[Trial, ...]:

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge import explain, statistics
+from pytest_hdp.judge.attributes import in_part
 from pytest_hdp.judge.facts import TRANSIENT, one_per_round, rounds_of, tail_after_first
 from pytest_hdp.judge.verdict import Place
 from pytest_hdp.untrusted.text import plain
@@ -204,9 +205,10 @@ def obstacle(facts: Facts) -> tuple[str, bool]:
         return explain.name(facts, "elsewhere", _no_counting_round(facts)), elsewhere and facts.enough
     if "unopened" in circumstances.names and not any(trial.came for trial in facts.end_trials):
         return explain.name(facts, "unopened", ""), facts.enough
-    if facts.has_agent:
-        return _unproven(facts)
-    return _unanswered(facts)
+    if not facts.has_agent:
+        return _unanswered(facts)
+    part = in_part(facts)
+    return (explain.in_part_text(facts, part), facts.enough) if part else _unproven(facts)
 
 
 def _unanswered(facts: Facts) -> tuple[str, bool]:

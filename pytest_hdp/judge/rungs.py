@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge import attributes, changes, explain, inference
 from pytest_hdp.judge.pattern import order_text
 from pytest_hdp.judge.verdict import Place, Verdict
+from pytest_hdp.packet.icmp import Meaning
 from pytest_hdp.untrusted.text import plain
 
 if TYPE_CHECKING:
@@ -128,7 +129,9 @@ def rejected(facts: Facts) -> Finding | None:
     by = explain.nearer_text(facts, told) if nearer else explain.rejections_text(told)
     said = f"{by}; of {explain.journey_text(facts)}"
     its_own = [each for each in by_target if each not in nearer]
-    return Finding(Verdict.REJECTED, _rejection_place(facts, its_own, crossed), said, final)
+    in_part = all(report.meaning is Meaning.INCOMPLETE for _, report in told)  # the fragment that never came died there
+    place = Place.PATH if in_part else _rejection_place(facts, its_own, crossed)
+    return Finding(Verdict.REJECTED, place, said, final)
 
 
 def lost(facts: Facts) -> Finding | None:
@@ -183,12 +186,10 @@ def held_by_receiver(facts: Facts) -> Finding | None:
     if not (observers.arrived and observers.delivered) or facts.circumstances.agent_gone:
         return None
     arrived = [p for p in facts.accepted if facts.intact(p.arrived)]
-    watched = [p for p in arrived if p.round not in facts.spoiled_rounds]
-    if not watched or any(p.delivered for p in facts.accepted):
+    if all(p.round in facts.spoiled_rounds for p in arrived) or any(p.delivered for p in facts.accepted):
         return None
     came = [p for p in facts.accepted if p.arrived and p.round not in facts.spoiled_rounds]
-    enough = facts.enough_rounds(came)
-    if not enough and facts.last_chance:
+    if not (enough := facts.enough_rounds(came)) and facts.last_chance:
         return None  # what came in the other rounds may have found no room
     said = (
         f"{len(arrived)} of {len(facts.accepted)} arrived at {explain.receiver_tap(facts)} and none came to its socket"

@@ -27,7 +27,8 @@ class Meaning(Enum):
 
     PROTOCOL and PORT: who has the packet's address has no use for it. EXPIRED: its hop limit ran out. PROHIBITED,
     NO_ROUTE, NO_HOST, UNREACHABLE: it was not passed on. TOO_BIG: for the next link. BAD_HEADER: something in it could
-    not be read, or a fragment never came. ADVICE: it was passed on. UNKNOWN: nothing that is known.
+    not be read. INCOMPLETE: one of its fragments never came to who puts it together. ADVICE: it was passed on. UNKNOWN:
+    nothing that is known.
     """
 
     PROTOCOL = "its protocol number is unknown there"
@@ -38,7 +39,8 @@ class Meaning(Enum):
     NO_HOST = "its destination does not answer its neighbours"
     UNREACHABLE = "its destination can't be reached"
     TOO_BIG = "it is too big for the next link"
-    BAD_HEADER = "its header could not be read, or one of its fragments never came"
+    BAD_HEADER = "its header could not be read"
+    INCOMPLETE = "one of its fragments never came"
     ADVICE = "it was passed on, and could be sent otherwise"
     UNKNOWN = "an error that is not known"
 
@@ -71,7 +73,7 @@ V4 = {
     (3, 13): ("communication administratively prohibited", Meaning.PROHIBITED),
     (3, 14): ("host precedence violation", Meaning.PROHIBITED),
     (3, 15): ("precedence cutoff in effect", Meaning.PROHIBITED),
-    (11, 1): ("reassembly time exceeded", Meaning.BAD_HEADER),
+    (11, 1): ("reassembly time exceeded", Meaning.INCOMPLETE),
 }
 # RFC 4443 section 3, RFC 7112 section 4, RFC 8883 section 2.
 V6 = {
@@ -84,7 +86,7 @@ V6 = {
     (1, 6): ("reject route to destination", Meaning.PROHIBITED),
     (1, 7): ("error in source routing header", Meaning.BAD_HEADER),
     (3, 0): ("hop limit exceeded", Meaning.EXPIRED),
-    (3, 1): ("reassembly time exceeded", Meaning.BAD_HEADER),
+    (3, 1): ("reassembly time exceeded", Meaning.INCOMPLETE),
     (4, 0): ("erroneous header field", Meaning.BAD_HEADER),
     (4, 1): ("unrecognized Next Header", Meaning.PROTOCOL),
     (4, 2): ("unrecognized IPv6 option", Meaning.BAD_HEADER),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_hdp.judge.evidence import IcmpReport, Probe, Reply, Sighting, Train
-from pytest_hdp.judge.verdict import Form
+from pytest_hdp.judge.verdict import SHAPED_FORMS, Form
 from pytest_hdp.measure.ledger.likeness import (
     HDP_SIZE,
     MAC_OFFSET,
@@ -136,6 +136,7 @@ def _sighting(train: Train, copy: Arrival, left: Arrival | None) -> Sighting:
         copy.time, packet.protocol, genuine, packet.source, packet.destination, packet.hop_limit, changed,
         copy.interface, copy.alike.moved, _checksum(train, packet),
         packet.flow_label, *_chain(train, packet),
+        packet.is_first_fragment and train.form not in SHAPED_FORMS,
     )  # fmt: skip
 
 

@@ -48,6 +48,7 @@ def error(source: str = TARGET, kind: int = 3, code: int = 2, **more) -> Probe:
         (error(code=13), Verdict.REJECTED, Place.TARGET),
         (error(ROUTER), Verdict.REJECTED, Place.HOP),
         (error(ROUTER, 11, 0), Verdict.REJECTED, Place.HOP),
+        (error(TARGET, 11, 1), Verdict.REJECTED, Place.PATH),  # it waited for the rest in vain
         (error(authenticated=False), Verdict.SILENT, Place.UNKNOWN),
         (SENT, Verdict.SILENT, Place.UNKNOWN),
         (replace(SENT, replies=(Reply(2, TARGET, 62, "a TCP RST", "ours"),)), Verdict.REACHED, Place.TARGET),
