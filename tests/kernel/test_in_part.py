@@ -1,4 +1,4 @@
-"""A router that drops all fragments but the first, as many firewalls do: what came in part is nowhere called arrived."""
+"""A router drops all fragments but the first, as many firewalls do: what came in part is nowhere called arrived."""
 
 from __future__ import annotations
 
