@@ -125,9 +125,10 @@ def nat(facts: Facts) -> Nat:
     own, control = facts.own_addresses, facts.circumstances.names.get("control_source")
     if not own or not sources:
         return Nat("none", _commonest(sources))
+    usual = facts.circumstances.names.get("source")
     kept = [address for address in sources if address in own]
     others = [address for address in sources if address not in own]
-    if inside := [address for address in kept or others if from_inside(address, control, own)]:
+    if inside := [address for address in kept or others if from_inside(address, control, own, usual)]:
         return Nat("leaked", _commonest(inside), control)
     elsewhere = control if control is not None and control not in sources else None
     if others:

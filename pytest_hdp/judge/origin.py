@@ -34,9 +34,17 @@ def inside_block(address: str) -> IPv4Network | IPv6Network | None:
     return next((block for block in INSIDE if parsed.version == block.version and parsed in block), None)
 
 
-def from_inside(source: str, control: str | None, own: Container[str]) -> bool:
-    """Whether a source is one from inside, where the control was translated to `control`; `own`: the sender's."""
-    return control is not None and control not in own and (source in own or leaked(source, control))
+def from_inside(source: str, control: str | None, own: Container[str], usual: str | None) -> bool:
+    """Whether a source is one from inside, where the control was translated to `control`.
+
+    `own`: the sender's addresses; `usual`: the one that its control leaves with. A sender with two uplinks may have an
+    address at the other that needs no translator.
+    """
+    if control is None or control in own:
+        return False
+    if source in own:
+        return source == usual or inside_block(source) is not None
+    return leaked(source, control)
 
 
 @lru_cache(maxsize=1024)

@@ -64,4 +64,4 @@ class Traffic:
         `own`: the near end's. To an address from inside nobody can answer who is outside: it may be a stranger's there.
         """
         origin = self.origin(train)
-        return usual if origin is None or from_inside(origin, usual, (own,)) else origin
+        return usual if origin is None or from_inside(origin, usual, (own,), own) else origin

@@ -79,7 +79,12 @@ def test_an_address_that_the_sender_itself_used_is_no_translation() -> None:
     other = "192.0.2.77"
     own = replace(from_source(0, other), left=(seen(1, source=other),))
     assert attributes_of(own, names={"control_source": ME}).nat == Nat("none", other)
-    assert attributes_of(own, names={"control_source": ROUTER}).nat == Nat("leaked", other, ROUTER)
+    assert attributes_of(own, names={"control_source": ROUTER}).nat == Nat("none", other), (
+        "there it needs no translator"
+    )
+    private = "192.168.7.7"
+    own_private = replace(from_source(0, private), left=(seen(1, source=private),))
+    assert attributes_of(own_private, names={"control_source": ROUTER}).nat == Nat("leaked", private, ROUTER)
     assert attributes_of(replace(own, left=())).nat == Nat("translated", other)
 
 
