@@ -71,7 +71,19 @@ def test_without_a_margin_loss_is_said_and_fails_nothing() -> None:
 def test_what_is_within_the_margin_in_all_of_it_is_kept_and_n_is_said() -> None:
     found = judged(1, 300)
     assert found.gate is Gate.KEPT
-    assert "(n = 300 pairs); within the margin of 100 us (median, p99, loss)" in found.sentence
+    assert "(n = 300 pairs); within the margin of 100 us (median, p99; at most 0.88 % more lost)" in found.sentence
+
+
+@pytest.mark.parametrize(("rounds", "lost"), [(100, 0.0), (100, 0.02), (5_000, 0.0095)])
+def test_that_no_more_is_lost_is_shown_and_not_presumed(rounds: int, lost: float) -> None:
+    found = judged(3, rounds, lost=lost)
+    assert found.gate is Gate.UNDECIDED
+    assert "undecided against the margin of 100 us: " in found.sentence
+    assert "loss " in found.sentence
+
+
+def test_on_a_path_that_loses_as_much_again_as_udp_is_kept() -> None:
+    assert judged(1, 1000, lost=0.05, udp_lost=0.05).gate is Gate.KEPT
 
 
 def test_undecided_says_what_is_not_and_of_how_many() -> None:
