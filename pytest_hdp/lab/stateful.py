@@ -9,7 +9,6 @@ from pytest_hdp.judge.verdict import Direction, Form, Verdict
 from pytest_hdp.lab.boxes import (
     COMMON,
     DCCP,
-    GRE,
     ICMP,
     ICMPV6,
     SCTP,
@@ -35,8 +34,7 @@ if TYPE_CHECKING:
 _WITH_PORTS = frozenset({ICMP, TCP, UDP, DCCP, ICMPV6, SCTP})
 # What the tracker takes for an answer is more than the same packet the other way round: an echo request answers
 # nothing, nor does a SYN after the target's reset (before it, one opens the connection from both ends at once: RFC 9293
-# section 3.5, tcp_conntracks in nf_conntrack_proto_tcp.c); and an unknown version of GRE is translated in one direction
-# only (gre_manip_pkt in nf_nat_proto.c).
+# section 3.5, tcp_conntracks in nf_conntrack_proto_tcp.c).
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +110,10 @@ class Home(Box):
 
         That is more than the same packet the other way round: an echo request answers nothing, nor does a SYN after the
         target's reset (before it, one opens the connection from both ends at once: RFC 9293 section 3.5,
-        tcp_conntracks in nf_conntrack_proto_tcp.c); and an unknown version of GRE is translated in one direction only
-        (gre_manip_pkt in nf_nat_proto.c).
+        tcp_conntracks in nf_conntrack_proto_tcp.c).
         """
         if form is Form.BARE:
-            return protocol != GRE or not self.hides(traffic.ip_version)
+            return True
         return protocol != traffic.version.icmp and (protocol != TCP or not traffic.reset)
 
     def _second(self, protocol: int, form: Form, traffic: Traffic) -> Verdict:

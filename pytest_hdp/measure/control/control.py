@@ -18,7 +18,7 @@ from pytest_hdp.measure.control.whereabouts import Probed
 from pytest_hdp.measure.ledger.likeness import HDP_SIZE, MAC_OFFSET, TAG_SIZE, as_sent
 from pytest_hdp.measure.ledger.probes import MOST_COPIES
 from pytest_hdp.measure.path.capture import CONTROL
-from pytest_hdp.measure.path.sending import build_payload, echo_request, sealed, sender_in_mid_run, timestamp
+from pytest_hdp.measure.path.sending import build_payload, echo_request, sealed, sender_in_mid_run, stamp
 from pytest_hdp.packet.family import of_one_host
 from pytest_hdp.packet.icmp import Meaning, error_in
 from pytest_hdp.packet.view import view
@@ -288,7 +288,7 @@ class Control:
     def _hdp(self, entry: ControlEntry) -> bytes:
         spare = 0 if entry.stand_in is not None else CARRIER_HEADER  # so that the packets are of one size
         content, now = self.content[: max(0, len(self.content) - spare)], self.path.clock.time_ns()
-        return sealed(self.path, entry.protocol, entry.index, content, timestamp(entry.stand_in, now))
+        return sealed(self.path, entry.protocol, entry.index, content, *stamp(entry.stand_in, now))
 
     def port(self, direction: Direction) -> int:
         """Where datagrams of this direction are sent."""

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.path.open_path import OpenPath
 
 USUAL_PORTS = Header()
-AUTHENTICATION_HEADER = 51
+GRE, AH = 47, 51
+_GRE_PORTS = Header(USUAL_PORTS.source_port & ~7)
 _HALF = 32  # bits of a timestamp
 _FLOW = USUAL_PORTS.source_port << 16 | USUAL_PORTS.destination_port
 
@@ -32,16 +33,22 @@ def sealed(path: OpenPath, protocol: int, index: int, content: bytes, now: int, 
     return header + path.tagger.make_tag(protocol, index, header, content) + content
 
 
-def timestamp(train: Train | None, now: int) -> int:
-    """What stands in the header of a train's packet for `now`, ns: that, but for bare HDP under 51.
+def stamp(train: Train | None, now: int) -> tuple[int, Header]:
+    """The timestamp and the ports of a train's packet for `now`, ns: that and the usual ones, but for two numbers.
 
-    AH has its SPI where HDP has the timestamp's upper half. By that, as by ports and by ESP's SPI, routers choose one
-    of several ways (proto_ports_offset in Linux' include/linux/in.h). It goes up every 4.3 s: the number would go this
-    way now, and that way in the next run. So both ports stand there, as they do where ESP has its SPI.
+    Bare HDP has its source port where GRE (47) has its version, in the low three bits. Linux translates addresses of
+    version 0 alone, as of a number that it does not know, and drops what says another (gre_manip_pkt in
+    nf_nat_proto.c): what was found of 420 would be told of GRE, and is not so of it.
+
+    AH (51) has its SPI where HDP has the timestamp's upper half. By that, as by ports and by ESP's SPI, routers choose
+    one of several ways (proto_ports_offset in include/linux/in.h). It goes up every 4.3 s: the number would go this way
+    now, and that way in the next run. So both ports stand there, as they do where ESP has its SPI.
     """
-    if train is not None and train.form is Form.BARE and train.protocol & 255 == AUTHENTICATION_HEADER:
-        return _FLOW << _HALF | now & (1 << _HALF) - 1
-    return now
+    if train is None or train.form is not Form.BARE or train.protocol & 255 not in {GRE, AH}:
+        return now, USUAL_PORTS
+    if train.protocol & 255 == GRE:
+        return now, _GRE_PORTS
+    return _FLOW << _HALF | now & (1 << _HALF) - 1, USUAL_PORTS
 
 
 def balanced(hdp: bytes) -> bytes:
@@ -113,7 +120,8 @@ def send_probe(
     """Send one probe of a train in round `number` and register it before it leaves."""
     now = path.clock.time_ns()
     index = path.next_index()
-    hdp = sealed(path, train.protocol, index, content, timestamp(train, now), ports or USUAL_PORTS)
+    stamped, usual = stamp(train, now)
+    hdp = sealed(path, train.protocol, index, content, stamped, ports or usual)
     end = path.sender_end(train.direction)
     data = build_payload(path, train, hdp, address)
     entry = SentProbe(index, number, train, data, data.find(hdp), len(hdp), now, path.clock.monotonic())

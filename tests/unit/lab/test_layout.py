@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_hdp.judge.result import Hop
-from pytest_hdp.judge.verdict import Direction, Form, Place, Verdict
+from pytest_hdp.judge.verdict import BOTH_FORMS, Direction, Place, Verdict
 from pytest_hdp.lab import stateful, tracking
 from pytest_hdp.lab.boxes import Router, Traffic
 from pytest_hdp.lab.catalogue import names
@@ -70,7 +70,7 @@ def test_each_hop_answers_from_the_side_of_the_sender(boxes):
     assert reverse[0].address == found.links[-1].left.address
 
 
-@given(box_lists, st.integers(1, 255), st.sampled_from(Direction), st.sampled_from(Form), st.booleans())
+@given(box_lists, st.integers(1, 255), st.sampled_from(Direction), st.sampled_from(BOTH_FORMS), st.booleans())
 def test_a_truth_is_complete(boxes, number, direction, form, solicited):
     found = usable(boxes)
     truth = found.expected(number, direction, form, Traffic(solicited=solicited))
