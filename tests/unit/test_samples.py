@@ -25,7 +25,7 @@ SAMPLES = Path(__file__).parents[2] / "samples"
 FOLDERS = {folder.name for folder in SAMPLES.iterdir() if (folder / "results.jsonl").exists()}
 OTHERS = {"loopback", "capture", "agentless", "article-darwin", "article-linux"}
 LABS = FOLDERS - OTHERS
-WHOLE = {"home-nat": 510, "first-only": 510}
+WHOLE = {"home-nat": 512, "first-only": 510}
 SIMULATED_ONLY = {Verdict.HELD_BY_SENDER}
 """No kernel that we have does this; tests/unit/judge/test_worlds.py has it."""
 

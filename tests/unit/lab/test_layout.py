@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_hdp.judge.result import Hop
-from pytest_hdp.judge.verdict import BOTH_FORMS, Direction, Place, Verdict
+from pytest_hdp.judge.verdict import BOTH_FORMS, Direction, Form, Place, Verdict
 from pytest_hdp.lab import stateful, tracking
 from pytest_hdp.lab.boxes import Router, Traffic
 from pytest_hdp.lab.catalogue import names
