@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.alike import alike
@@ -51,11 +52,10 @@ def _of_path(courses: Sequence[Sequence[Result]]) -> tuple[int, str]:
             return 2, f"{name}: all through"
         return 1, f"{name}: {'no answer' if still_open == len(everything) else f'{still_open} undecided'}"
     plain, behind = headers.parted(courses)
-    said = alike(filter(_has_broken, plain), lambda course: _broken(course, alone=len(courses) == 1))
-    for chains in behind:
-        if any(map(_has_broken, chains)):
-            said.setdefault(headers.counted(chains), []).append(chains[0])
-    ways = {what: dict.fromkeys(_way(course[0]) for course in those) for what, those in said.items()}
+    told = [(_broken(course, alone=len(courses) == 1), course) for course in filter(_has_broken, plain)]
+    told += [(headers.counted(chains), chains[0]) for chains in behind if any(map(_has_broken, chains))]
+    said = alike(told, itemgetter(0))
+    ways = {what: dict.fromkeys(_way(course[0]) for _, course in those) for what, those in said.items()}
     return 0, ", ".join(f"{what} {' and '.join(way)} {name}" for what, way in ways.items())
 
 

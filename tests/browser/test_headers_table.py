@@ -33,7 +33,15 @@ def test_one_table_says_what_passed_and_where_the_others_died(shown):
     rows = browser.run(
         "[...document.querySelectorAll('.headers tr')].map(r => [...r.cells].map(c => c.innerText.trim()))"
     )
-    assert rows[0] == ["extension headers", "bytes", "6\nTCP", "17\nUDP", "58\nIPv6-ICMP", "253", "where it died"]
+    assert rows[0] == [
+        "extension headers",
+        "bytes",
+        "6\nTCP",
+        "17\nUDP",
+        "58\nIPv6-ICMP",
+        "253\nexperimental-1",
+        "where it died",
+    ]
     place = "lost between 203.0.113.6 (hop 2) and 198.51.100.2 (target)"
     assert rows[1:] == [
         ["none: the control", ".", ".", ".", ".", ""],
