@@ -58,7 +58,7 @@ class Traffic:
 
     def upper(self, protocol: int) -> int:
         """What a tracker finds: the number behind extension headers, where these are the question, else this one."""
-        return protocol if self.transport is None else self.transport
+        return protocol if self.chain is None or self.transport is None else self.transport
 
     @property
     def version(self) -> Version:
