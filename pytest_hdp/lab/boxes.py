@@ -45,7 +45,7 @@ class Traffic:
     the same number and form to the target a moment ago, and they came past the box that is asked. `spoiled`: a box
     before this one has left a checksum wrong that the tracker verifies. `reset`: of well-formed TCP: what the target's
     own stack answers to a SYN, a reset, has come to this box; with loss it may not have. `ip_version`: of IP. `chain`:
-    the extension headers in front of it, where these are the question.
+    the extension headers in front of it, where these are the question, and `transport`: what is behind them.
     """
 
     size: int = 64
@@ -54,6 +54,11 @@ class Traffic:
     reset: bool = True
     ip_version: int = 4
     chain: Chain | None = None
+    transport: int | None = None
+
+    def upper(self, protocol: int) -> int:
+        """What a tracker finds: the number behind extension headers, where these are the question, else this one."""
+        return protocol if self.chain is None or self.transport is None else self.transport
 
     @property
     def version(self) -> Version:

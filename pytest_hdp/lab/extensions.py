@@ -146,6 +146,7 @@ class ConntrackOnly(Box):
 
     name: ClassVar[str] = "conntrack-only"
     features: ClassVar[str] = "a kernel with connection tracking and nftables filters"
+    states_chains: ClassVar[bool] = True
 
     @property
     def description(self) -> str:

@@ -26,6 +26,7 @@ _WALKED = {Form.BARE: frozenset({ROUTING, AH, NO_NEXT, DST_OPTIONS}), Form.WELLF
 
 def tracks(protocol: int, form: Form, traffic: Traffic) -> bool:
     """Whether this kernel's tracker keeps state for such a packet."""
+    protocol = traffic.upper(protocol)
     if traffic.ip_version == 6 and protocol in _WALKED[form]:
         return False
     invalid = form is Form.BARE or traffic.spoiled or protocol in _NEVER_VALID[traffic.ip_version]
@@ -39,7 +40,8 @@ def gathers(protocol: int, form: Form, traffic: Traffic) -> bool:
 
 def joins(protocol: int, form: Form, traffic: Traffic) -> bool:
     """Whether what the tracker hands on is a fragment's inside, without the header of the fragment."""
-    return traffic.ip_version == 6 and protocol == FRAGMENT and form is Form.WELLFORMED
+    within = protocol == FRAGMENT if traffic.chain is None else FRAGMENT in traffic.chain.numbers
+    return traffic.ip_version == 6 and within and form is Form.WELLFORMED
 
 
 def shares_a_flow(protocol: int, form: Form, traffic: Traffic) -> bool:

@@ -54,6 +54,11 @@ class Chain:
         return " and ".join(f"{length} bytes of {_WORDS[number]}" for number, length in self.headers)
 
     @property
+    def kinds(self) -> str:
+        """What its headers are, without their lengths: "hop-by-hop options, routing header"."""
+        return ", ".join(_WORDS[number] for number, _ in self.headers)
+
+    @property
     def length(self) -> int:
         """Bytes of all headers together."""
         return sum(length for _, length in self.headers)

@@ -20,6 +20,8 @@ from pytest_hdp.untrusted.text import safe
 Cell: TypeAlias = tuple[Verdict | Containment, Outcome]
 """What was found of a number, and its outcome."""
 
+THROUGH = frozenset({Verdict.DELIVERED, Verdict.REACHED})
+OPEN = frozenset({Verdict.SILENT, Verdict.INCONCLUSIVE})
 MOST_LOST = 0.2
 """A path that loses more than this of everything is told of first of all."""
 

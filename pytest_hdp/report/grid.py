@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Containment, Outcome, Verdict
-from pytest_hdp.report import fields
+from pytest_hdp.report import fields, headers
 from pytest_hdp.report.fields import Cell
 from pytest_hdp.report.groups import by_course
 from pytest_hdp.report.letters import colour, letter, words
@@ -101,7 +101,7 @@ def grid(results: Sequence[Result], *, width: int = 80, unicode: bool = True) ->
     """
     if not results:
         return []
-    if results[0].judgement.train.behind is not None:
+    if headers.is_behind(results):
         return _matrix(results, width, unicode=unicode)
     title = fields.course_title(results[0], unicode=unicode)
     cells = _cells(results)
@@ -112,14 +112,12 @@ def grid(results: Sequence[Result], *, width: int = 80, unicode: bool = True) ->
 
 def _matrix(results: Sequence[Result], width: int, *, unicode: bool) -> list[Line]:
     """Return what passes behind which extension headers: a row for each chain of them, a column for each transport."""
-    first, columns = results[0], sorted(set(map(fields.protocol, results)))
-    title = f"{fields.path_title(first.path, first.judgement.train.direction, unicode=unicode)}, "
-    title += f"{first.judgement.train.direction}, behind extension headers, IPv6"
-    lines: list[Line] = [[(text, None)] for text in wrapped(title, width)]
+    columns = sorted(set(map(fields.protocol, results)))
+    lines: list[Line] = [[(text, None)] for text in wrapped(headers.title(results, unicode=unicode), width)]
     lines.append([(" " * _NAMES + "".join(f"{number:>4}" for number in columns), None)])
     for group in by_course(results):
-        cells, chain = _cells(group), group[0].judgement.train.behind
-        line: Line = [(f"{chain.name if chain is not None else '':{_NAMES}}", None)]
+        cells = _cells(group)
+        line: Line = [(f"{headers.name(group):{_NAMES}}", None)]
         for number in columns:
             found = cells.get(number)
             line += [("   ", None), (letter(*found), colour(*found)) if found else (" ", None)]
@@ -128,23 +126,12 @@ def _matrix(results: Sequence[Result], width: int, *, unicode: bool) -> list[Lin
     return encodable([*lines, *_legend(counted, width)], unicode=unicode)
 
 
-def _with_one_matrix(groups: Sequence[Sequence[Result]]) -> list[list[Result]]:
-    """Return these courses, and in the place of those of one path and direction behind headers one with all of them."""
-    merged: dict[tuple[str, ...], list[Result]] = {}
-    for group in groups:
-        train = group[0].judgement.train
-        key = fields.course_key(group[0])
-        key = key if train.behind is None else (*key[:-2], "headers", train.direction)
-        merged.setdefault(key, []).extend(group)
-    return list(merged.values())
-
-
 def grids(results: Iterable[Result], *, width: int = 80, unicode: bool = True) -> list[Line]:
     """Return one picture for each path, direction and form, two side by side from 100 columns on.
 
     Empty for no results. Pictures one below the other are parted by an empty line.
     """
-    groups = _with_one_matrix(by_course(results))
+    groups = headers.merged(by_course(results))
     if len(groups) < 2 or width < SIDE_BY_SIDE:
         blocks = [grid(group, width=width, unicode=unicode) for group in groups]
         return _stacked(blocks)

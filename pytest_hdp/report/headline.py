@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.alike import alike
 from pytest_hdp.judge.not_measured import path_of
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Verdict
-from pytest_hdp.report import fields
+from pytest_hdp.report import fields, headers
+from pytest_hdp.report.fields import OPEN, THROUGH
 from pytest_hdp.report.path_picture import picture_of
 from pytest_hdp.untrusted.text import safe
 
@@ -19,8 +21,6 @@ SEVERAL = 3
 """Of so many paths a headline tells; of the rest how many they are."""
 FEW = 6
 """So many numbers have names in a headline."""
-THROUGH = frozenset({Verdict.DELIVERED, Verdict.REACHED})
-OPEN = frozenset({Verdict.SILENT, Verdict.INCONCLUSIVE})
 _FATES: dict[str, str] = {Verdict.LOST: "lost", Verdict.REJECTED: "rejected", Verdict.MODIFIED: "changed"}
 _TO_DO: dict[str, str] = {
     Verdict.REFUSED_AT_SEND: "refused when sent: look at the sender's own firewall (nft list ruleset)",
@@ -51,8 +51,11 @@ def _of_path(courses: Sequence[Sequence[Result]]) -> tuple[int, str]:
         if not still_open:
             return 2, f"{name}: all through"
         return 1, f"{name}: {'no answer' if still_open == len(everything) else f'{still_open} undecided'}"
-    said = alike(filter(_has_broken, courses), lambda course: _broken(course, alone=len(courses) == 1))
-    ways = {what: dict.fromkeys(_way(course[0]) for course in those) for what, those in said.items()}
+    plain, behind = headers.parted(courses)
+    told = [(_broken(course, alone=len(courses) == 1), course) for course in filter(_has_broken, plain)]
+    told += [(headers.counted(chains), chains[0]) for chains in behind if any(map(_has_broken, chains))]
+    said = alike(told, itemgetter(0))
+    ways = {what: dict.fromkeys(_way(course[0]) for _, course in those) for what, those in said.items()}
     return 0, ", ".join(f"{what} {' and '.join(way)} {name}" for what, way in ways.items())
 
 
@@ -69,7 +72,6 @@ def _broken(course: Sequence[Result], *, alone: bool) -> str:
     broken = [result for result in course if result.verdict not in THROUGH | OPEN]
     train = course[0].judgement.train
     shape = "" if alone or train.form is Form.BARE else f" {train.form}"
-    shape = shape if train.behind is None else f" behind {train.behind.words}"
     if len(broken) > FEW:
         through = sum(result.verdict in THROUGH for result in course)
         return f"{f'only {through}' if through else 'none'} of {len(course)} got through{shape}"
@@ -107,7 +109,8 @@ def advice(groups: Sequence[Sequence[Result]], most: int = 3) -> tuple[str, ...]
         worrying = {result.verdict for result in wrong}
         for end in sorted(course.ends, key=lambda end: -end.count):
             if end.verdict in worrying and (where := course.where(end)):
-                said[f"Ask who runs the network {where} for a filter by protocol number."] = None
+                what = "of extension headers" if headers.is_behind(group) else "by protocol number"
+                said[f"Ask who runs the network {where} for a filter {what}."] = None
         for verdict, told in _TO_DO.items():
             if verdict in worrying:
                 numbers = fields.subjects([each for each in wrong if each.verdict == verdict])

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.alike import alike
 from pytest_hdp.judge.verdict import Direction, Outcome
-from pytest_hdp.report import fields
+from pytest_hdp.report import fields, headers
 from pytest_hdp.report.doubles import often, times
 from pytest_hdp.report.groups import by_course
 from pytest_hdp.report.headline import missing
-from pytest_hdp.report.letters import words
+from pytest_hdp.report.letters import letter, words
 from pytest_hdp.report.lines import text_of
 from pytest_hdp.report.story import story
 from pytest_hdp.report.summary import by_rung, surprises
@@ -81,7 +81,7 @@ def _row(result: Result) -> tuple[object, ...]:
     received = NOTHING if delivered is None else _share(delivered, sent)
     received += f", {often(count)}" if (count := times(result)) else ""
     return (
-        fields.protocol(result),
+        fields.protocol(result) if judgement.train.behind is None else judgement.train.chain,
         fields.keyword(result) or NOTHING,
         words(fields.finding(result)),
         place,
@@ -125,6 +125,18 @@ def _counted(results: Sequence[Result]) -> list[str]:
         for cell in sorted(cells, key=by_rung)
     ]
     heads = (("Verdict", False), ("Outcome", False), ("Trains", True), ("Protocol numbers", False))
+    return table(heads, rows)
+
+
+def _matrix(results: Sequence[Result]) -> list[str]:
+    """Return what passed behind which extension headers, and where the others died: a row for each chain."""
+    columns = {fields.protocol(each): fields.subject(each) for each in results}
+    rows = []
+    for group in by_course(results):
+        found = {fields.protocol(each): letter(*fields.cell(each)) for each in group}
+        cells = [found.get(number, NOTHING) for number in sorted(columns)]
+        rows.append((headers.name(group), *cells, "; ".join(headers.fates(group))))
+    heads = [("Extension headers", False), *((columns[each], False) for each in sorted(columns)), ("Died", False)]
     return table(heads, rows)
 
 
@@ -191,9 +203,11 @@ def markdown(
     lines += not_measured(unmeasured)
     if everything:
         lines += ["## In short", "", brief(everything, unmeasured)]
-    for group in groups:
-        title = escaped(fields.course_title(group[0]))
+    for group in headers.merged(groups):
+        behind = headers.is_behind(group)
+        title = escaped(headers.title(group) if behind else fields.course_title(group[0]))
         lines += [f"## {title}", "", escaped(_control(group)), "", *_worded(group)]
+        lines += [*_matrix(group), ""] if behind else []
         lines += [*_counted(group), ""] if len(groups) > 1 else []
         lines += [*table(HEADS, map(_row, group)), ""]
     return "\n".join(lines)

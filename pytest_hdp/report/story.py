@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Verdict
-from pytest_hdp.report import fields
+from pytest_hdp.report import fields, headers
 from pytest_hdp.report.claim import claimed, claims, is_proven, verdict_line
 from pytest_hdp.report.doubles import doubles
+from pytest_hdp.report.fields import OPEN, THROUGH
 from pytest_hdp.report.groups import by_course
-from pytest_hdp.report.headline import OPEN, THROUGH, advice, missing, of_several
+from pytest_hdp.report.headline import advice, missing, of_several
 from pytest_hdp.report.letters import words
 from pytest_hdp.report.limits import shared_limits
 from pytest_hdp.report.path_picture import picture_of
@@ -74,20 +75,55 @@ def story(results: Iterable[Result], unmeasured: Iterable[str] = ()) -> Story:
         return Story("Nothing was measured.", (), "", surprised=bool(left_out))
     if asked := claimed(result for group in groups for result in group):
         return _of_box(asked, left_out)
-    told = list(dict.fromkeys(_sentence(group) for group in groups))
-    headline = f"{told[0]}." if len(told) == 1 else _of_several(groups)
+    headline = _headline(groups)
     if loss := fields.control_loss(result for group in groups for result in group):
         headline = f"{headline.rstrip('.')}; {loss}."
     if left_out:
         headline = f"{headline.rstrip('.')}; {left_out}."
     alone = len({group[0].path for group in groups}) == 1
-    lines = [_line(group, alone=alone) for group in groups[:SEVERAL]]
-    if len(groups) > SEVERAL:
-        lines.append(f"And {len(groups) - SEVERAL} more, below.")
+    lines = _lines(groups, alone=alone)
+    if len(lines) > SEVERAL:
+        lines[SEVERAL:] = [f"And {len(lines) - SEVERAL} more, below."]
     everything = [result for group in groups for result in group]
     status, surprised = _status(everything, whole=not left_out)
     introduction, glossary = _introduction(everything), _glossary(everything)
     return Story(headline, tuple(lines), status, surprised, introduction, glossary, advice(groups))
+
+
+def _headline(groups: Sequence[Sequence[Result]]) -> str:
+    """Return what happened: of numbers, and of extension headers where these were asked about."""
+    plain, behind = headers.parted(groups)
+    if not behind or len({group[0].path for group in groups}) > 1:
+        return _of_numbers(groups)
+    told = headers.headline(behind)
+    if headers.are_controls(plain):
+        return f"{told[:1].upper()}{told[1:]}."
+    return f"{_of_numbers(plain).rstrip('.')}; {told}."
+
+
+def _of_numbers(groups: Sequence[Sequence[Result]]) -> str:
+    told = list(dict.fromkeys(_sentence(group) for group in groups))
+    return f"{told[0]}." if len(told) == 1 else _of_several(groups)
+
+
+def _lines(groups: Sequence[Sequence[Result]], *, alone: bool) -> list[str]:
+    """Return a sentence for each course; of all chains of extension headers one way, one, and none of their control."""
+    plain, behind = headers.parted(groups)
+    known = {chains[0][0].path for chains in behind}
+    return [
+        *(_line(each, alone=alone) for each in plain if each[0].path not in known or not headers.are_controls([each])),
+        *(f"{_title(chains[0], alone=alone)}: {headers.line(chains)}." for chains in behind),
+    ]
+
+
+def _title(group: Sequence[Result], *, alone: bool) -> str:
+    """Return which course it is. `alone`: there is only one path, and the page names it elsewhere."""
+    behind = headers.is_behind(group)
+    if not alone:
+        return headers.title(group) if behind else fields.course_title(group[0])
+    nodes = picture_of(group).nodes
+    way = f"{group[0].judgement.train.direction}, behind extension headers" if behind else fields.course(group[0])
+    return f"{way[:1].upper()}{way[1:]}, {nodes[0].name} \u2192 {nodes[-1].name}"
 
 
 def _of_box(results: Sequence[Result], left_out: str) -> Story:
@@ -112,7 +148,8 @@ def _introduction(results: Sequence[Result]) -> str:
     control = ", and ordinary ones beside them as a control" if controlled else ""
     return (
         "Every IP packet names what it carries by a protocol number from 0 to 255: 6 is TCP, 17 is UDP. "
-        f"This run sent packets under {under} {_through_what(results)}{control}, and watched where they ended."
+        f"This run sent packets under {under}{headers.what_stands_before(results)} {_through_what(results)}{control}, "
+        "and watched where they ended."
     )
 
 
@@ -137,6 +174,11 @@ def _glossary(results: Sequence[Result]) -> str:
         (Form.OPTIONS, "Options: that, behind options of IP that say nothing."),
     ]
     terms = [sentence for word, sentence in said if word in used]
+    if any(train.behind is not None for train in trains):
+        terms.append(
+            "Extension headers stand between the IPv6 header and what it carries: hbh64 are hop-by-hop options of 64 "
+            "bytes, dst destination options, rt a routing header, frag a fragment header."
+        )
     return " ".join([*terms, "A train: all packets of one number, one way."])
 
 
@@ -195,10 +237,7 @@ def _of_several(groups: Sequence[Sequence[Result]]) -> str:
 
 
 def _line(group: Sequence[Result], *, alone: bool) -> str:
-    """Return where one course's trains ended: "Forward, bare: 6 of 255 got through; 249 lost on the path, between ...".
-
-    `alone`: there is only one path, and the page names it elsewhere.
-    """
+    """Return where one course ended: "Forward, bare: 6 of 255 got through; 249 lost on the path, between ..."."""
     inside = _in_header(group)
     course = picture_of(inside)
     fates = []
@@ -212,14 +251,11 @@ def _line(group: Sequence[Result], *, alone: bool) -> str:
     undecided = _undecided(inside)
     through = f"{undecided or _through(inside)} of {len(inside)} {'undecided' if undecided else 'got through'}"
     through += "" if undecided else _which([each for each in inside if each.verdict in THROUGH], len(inside))
-    way = fields.course(group[0])
-    ends = f"{course.nodes[0].name} \u2192 {course.nodes[-1].name}"
-    title = f"{way[:1].upper()}{way[1:]}, {ends}" if alone else fields.course_title(group[0])
     more = f"; and {len(fates) - 3} other fates" if len(fates) > 3 else ""
     more += "".join(f"; {said}" for said in (*doubles(inside), *shared_limits(inside)))
     if len(inside) < len(group):
         more += f"; {_outside([each for each in group if not fields.in_header(each)])}"
-    return f"{title}: {'; '.join([through, *fates[:3]])}{more}."
+    return f"{_title(inside, alone=alone)}: {'; '.join([through, *fates[:3]])}{more}."
 
 
 def _which(results: Sequence[Result], total: int) -> str:
@@ -242,7 +278,8 @@ def _outside(results: Sequence[Result]) -> str:
 def _status(results: Sequence[Result], *, whole: bool) -> tuple[str, bool]:
     wrong = [result for result in results if result.outcome == Outcome.FAILED]
     if wrong:
-        numbers = fields.subjects(wrong)
+        behind = all(result.judgement.train.behind is not None for result in wrong)
+        numbers = headers.names(wrong) if behind else fields.subjects(wrong)
         which = f": {numbers}" if len(numbers) <= LONGEST_LIST else ""
         held = any(result.expected is not None for result in wrong)
         return f"{len(wrong)} of {len(results)} {'not as expected' if held else 'did not get through'}{which}", True

@@ -55,6 +55,19 @@ def test_lab(name):
     assert said == LOST[name], "the truth that is stated is what the rules of the box mean"
 
 
+@pytest.mark.parametrize("name", ["nat66", "home-nat", "home-v6", "npt66", "conntrack-only"])
+@pytest.mark.night("home-nat", "home-v6", "npt66", "conntrack-only")
+def test_lab_with_state(name):
+    """A tracker looks through headers at the transport; fragments it puts together, wherever their header stands."""
+    found = truth.measure(catalogue.make(name).over(6), 1, (*CONTROLS, *BEHIND))
+    print(truth.matrix(found.counts))
+    assert not found.wrong
+    fragments = sum("frag" in chain for chain in CHAINS)
+    modified = sum(count for (said, _), count in found.counts.items() if said is Verdict.MODIFIED)
+    back = len(TRANSPORTS) if name == "conntrack-only" else len(TRANSPORTS) - 2  # a SYN and a ping answer nothing
+    assert modified == fragments * (len(TRANSPORTS) + back)
+
+
 @pytest.fixture
 def suite():
     def run(*arguments: str, tests: str = SUITE) -> str:

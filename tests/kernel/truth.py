@@ -61,7 +61,7 @@ def trains(version: int = 4) -> tuple[Train, ...]:
 def truth_of(spec: LabSpec, train: Train) -> Truth:
     """Reverse trains follow forward ones of the same number and form, so they are answers."""
     asked = train.direction is Direction.REVERSE
-    traffic = Traffic(path_specs.SIZE, solicited=asked, chain=train.behind)
+    traffic = Traffic(path_specs.SIZE, solicited=asked, chain=train.behind, transport=train.transport)
     return spec.expected(train.protocol, train.direction, train.form, traffic)
 
 

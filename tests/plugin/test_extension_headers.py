@@ -69,7 +69,7 @@ def test_without_an_agent_one_way_only(collected):
     [
         (("--hdp-lab=transparent",), NO_IPV6),
         (("--hdp-target=192.0.2.2",), NO_IPV6),
-        (("--hdp-lab=home-nat", "--hdp-ip-version=6"), UNSTATED),
+        (("--hdp-lab=allowlist", "--hdp-ip-version=6"), UNSTATED),
     ],
 )
 def test_where_nothing_can_be_asked_it_says_why(project, arguments, why):
@@ -112,7 +112,7 @@ def test_what_its_control_did_not_pass_either_is_a_skip_that_says_so(control):
     ("arguments", "left_out", "why"),
     [
         (("--hdp-target=2001:db8::2", "--hdp-target=192.0.2.2"), "192.0.2.2", BY_IPV4),
-        (("--hdp-lab=transparent", "--hdp-lab=home-nat", "--hdp-ip-version=6"), "home-nat-v6", UNSTATED_HERE),
+        (("--hdp-lab=transparent", "--hdp-lab=allowlist", "--hdp-ip-version=6"), "allowlist-v6", UNSTATED_HERE),
         (("--hdp-lab=transparent", "--hdp-lab=sandbox-closed", "--hdp-ip-version=6"), "sandbox-closed-v6", ONLY_BOXES),
     ],
 )

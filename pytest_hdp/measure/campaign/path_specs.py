@@ -276,7 +276,7 @@ def _truth(known: _Known, train: Train, seen: Verdict, *, solicited: bool) -> Ex
 
     if not 0 <= train.protocol < 256:
         return None
-    traffic = Traffic(size=SIZE, solicited=solicited, chain=train.behind)
+    traffic = Traffic(size=SIZE, solicited=solicited, chain=train.behind, transport=train.transport)
     truth = known.expected(train.protocol, train.direction, train.form, traffic)
     verdict = seen if seen in truth.also and seen is not Verdict.INCONCLUSIVE else truth.verdict
     return Expectation((train.protocol,), verdict, errno=truth.errno, reason=f"lab {known.name}: {truth.box or 'path'}")

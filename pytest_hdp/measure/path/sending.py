@@ -9,7 +9,7 @@ from pytest_hdp.judge.verdict import Form
 from pytest_hdp.measure.ledger.probes import SentProbe
 from pytest_hdp.measure.path.endpoints import PathUnavailable
 from pytest_hdp.packet import carrier, shapes
-from pytest_hdp.packet.checksums import checksum
+from pytest_hdp.packet.checksums import checksum, pseudo_header
 from pytest_hdp.packet.family import IPV6, family_of, packed
 from pytest_hdp.packet.hdp import Header
 from pytest_hdp.packet.icmp import build_echo
@@ -51,13 +51,16 @@ def stamp(train: Train | None, now: int) -> tuple[int, Header]:
     return _FLOW << _HALF | now & (1 << _HALF) - 1, USUAL_PORTS
 
 
-def balanced(hdp: bytes) -> bytes:
+def balanced(hdp: bytes, number: int, source: str, destination: str) -> bytes:
     """A packet with two bytes behind it that make its Internet checksum right.
 
-    Of numbers whose protocol it does not know, netfilter's reject answers only such (nf_reject_verify_csum).
+    Of numbers whose protocol it does not know, netfilter's reject answers only such (nf_reject_verify_csum). Over IPv6
+    it sums up the pseudo header too, with the packet's own number in it; over IPv4 none.
     """
     even = hdp + bytes(len(hdp) & 1)
-    return even + checksum(even).to_bytes(2, "big")
+    ends = packed(source), packed(destination)
+    before = pseudo_header(*ends, number, len(even) + 2) if len(ends[0]) == 16 else b""
+    return even + checksum(before + even).to_bytes(2, "big")
 
 
 def build_payload(path: OpenPath, train: Train, hdp: bytes, address: str) -> bytes:
@@ -71,7 +74,7 @@ def build_payload(path: OpenPath, train: Train, hdp: bytes, address: str) -> byt
     if train.form is Form.FRAGMENTED:
         held = shapes.twice(hdp, carrier.hdp_offset(number, path.family))
     wrapped = carrier.wrap(number, held, source=source, destination=address)
-    return wrapped or (balanced(hdp) if train.form is Form.WELLFORMED else held)
+    return wrapped or (balanced(hdp, number, source, address) if train.form is Form.WELLFORMED else held)
 
 
 def packets(path: OpenPath, entry: SentProbe) -> tuple[bytes, ...]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_hdp.judge.alike import alike
 from pytest_hdp.judge.trace import Trace, traces
 from pytest_hdp.judge.verdict import Containment, Form, Outcome, Verdict
-from pytest_hdp.report import fields
+from pytest_hdp.report import fields, headers
 from pytest_hdp.report.expected import expected_and_got
 from pytest_hdp.report.groups import by_course
 from pytest_hdp.report.letters import letter, words
@@ -86,6 +86,7 @@ def data(results: Iterable[Result], made: Sequence[Made], histograms: Iterable[l
         "surprises": _surprises(groups),
         "courses": [_course(group, found, texts) for group, found in zip(groups, hops.of_courses(groups), strict=True)],
         "differ": _differing(groups),
+        "headers": _tables(groups),
         "expected": any(result.expected is not None for group in groups for result in group),
         "texts": list(texts),
         "latency": latency.shown(histograms),
@@ -133,21 +134,25 @@ def _surprises(groups: Sequence[Sequence[Result]]) -> list[dict[str, Any]]:
 def _course(group: Sequence[Result], found: list[hops.Row], texts: dict[str, int]) -> dict[str, Any]:
     first, drawn = group[0], picture_of(group)
     path, direction = first.path, first.judgement.train.direction
-    return _framed(group) | {
-        "path": fields.path_title(path),
-        "key": safe([safe(each) for each in (path.kind, path.name, path.source, path.target, path.agent)]),
-        "course": fields.course(first),
-        "box": first.judgement.containment is not None,
-        "direction": direction,
-        "title": fields.path_title(path, direction),
-        "agent": None if path.agent is None else safe(path.agent),
-        "one_clock": path.one_clock(),
-        "control": _control(group),
-        "nodes": [[node.name, node.what] for node in drawn.nodes],
-        "ends": [[end.verdict, end.at, end.count, drawn.where(end)] for end in drawn.ends],
-        "hops": found,
-        "trains": [_train(result, found, texts) for result in group],
-    }
+    return (
+        _framed(group)
+        | _chain(group)
+        | {
+            "path": fields.path_title(path),
+            "key": safe([safe(each) for each in (path.kind, path.name, path.source, path.target, path.agent)]),
+            "course": fields.course(first),
+            "box": first.judgement.containment is not None,
+            "direction": direction,
+            "title": fields.path_title(path, direction),
+            "agent": None if path.agent is None else safe(path.agent),
+            "one_clock": path.one_clock(),
+            "control": _control(group),
+            "nodes": [[node.name, node.what] for node in drawn.nodes],
+            "ends": [[end.verdict, end.at, end.count, drawn.where(end)] for end in drawn.ends],
+            "hops": found,
+            "trains": [_train(result, found, texts) for result in group],
+        }
+    )
 
 
 def _framed(group: Sequence[Result]) -> dict[str, list[int] | str]:
@@ -159,6 +164,37 @@ def _framed(group: Sequence[Result]) -> dict[str, list[int] | str]:
     numbers = sorted(HEADERS & set(map(fields.protocol, plain)))
     read = ": who walks the chain reads HDP's bytes as one" if group[0].judgement.train.form is Form.BARE else ""
     return {"framed": numbers, "framed_note": f"Framed numbers are extension headers to IPv6{read}."} if numbers else {}
+
+
+def _chain(group: Sequence[Result]) -> dict[str, Any]:
+    """Return which extension headers a course is behind, if any: its row in the table of all that ran its way."""
+    chain = group[0].judgement.train.behind
+    if chain is None:
+        return {}
+    return {"chain": {"name": chain.name, "kinds": chain.kinds, "bytes": chain.length, "fates": headers.fates(group)}}
+
+
+def _tables(groups: Sequence[Sequence[Result]]) -> list[dict[str, Any]]:
+    """Return, for the chains of one path and direction, their courses, those of their control, and what they came to.
+
+    `alone`: the control's courses are no more than that, and need no grid.
+    """
+    plain, behind = headers.parted(groups)
+    number = {id(group): index for index, group in enumerate(groups)}
+    tables = []
+    for chains in behind:
+        way = chains[0][0].path, chains[0][0].judgement.train.direction
+        beside = [each for each in plain if (each[0].path, each[0].judgement.train.direction) == way]
+        tables.append(
+            {
+                "courses": [number[id(each)] for each in chains],
+                "controls": [number[id(each)] for each in beside],
+                "alone": headers.are_controls(beside),
+                "title": f"{way[1].capitalize()}, behind extension headers, IPv6",
+                "counted": headers.counted(chains),
+            }
+        )
+    return tables
 
 
 def _control(group: Sequence[Result]) -> tuple[int, int]:
@@ -226,13 +262,16 @@ def _probe(probe: Trace) -> list[Any]:
 
 
 def _differing(groups: Sequence[Sequence[Result]]) -> list[dict[str, Any]]:
-    """Return the patterns of verdicts over several courses that are not all one, with their numbers, rarest first."""
+    """Return the patterns of verdicts over several courses that are not all one, with their numbers, rarest first.
+
+    Of courses without extension headers: those behind them have a table of their own.
+    """
     if len(groups) < 2:
         return []
     cells: dict[int, list[Cell | None]] = {}
     keywords: dict[int, str] = {}
     for column, group in enumerate(groups):
-        for result in group:
+        for result in () if headers.is_behind(group) else group:
             row = cells.setdefault(fields.protocol(result), [None] * len(groups))
             keywords[fields.protocol(result)] = fields.subject(result)
             row[column] = fields.cell(result)

@@ -27,7 +27,11 @@
   const looks = (train) => legend.get(keyOf(train.v, train.o));
   const family = (verdict) => (data.verdicts.find((each) => each.verdict === verdict) || {}).family || "open2";
   const noted = (look) => look.words + (look.note ? ` (${look.note})` : "");
-  const named = (train) => `${train.p}${train.k ? " " + train.k : ""}`;
+  const named = (train) => `${train.p}${train.k ? " " + train.k : ""}${train.behind ? " behind " + train.behind : ""}`;
+  for (const { chain, trains } of data.courses) if (chain) for (const train of trains) train.behind = chain.name;
+  const tableOf = new Map(data.headers.flatMap((table) => table.courses.map((index) => [index, table])));
+  const inTable = new Set(data.headers.flatMap((table) => [...table.courses, ...(table.alone ? table.controls : [])]));
+  const undrawn = (index) => inTable.has(index) && index !== (tableOf.get(index) || { courses: [] }).courses[0];
   const byPath = new Map();  // by key: its courses, each with its number
   data.courses.forEach((course, index) => byPath.set(course.key, [...(byPath.get(course.key) ?? []), [course, index]]));
   const paths = [...byPath.keys()];
@@ -101,7 +105,7 @@
       const range = /^(\d+)-(\d+)$/.exec(word);
       if (range) return train.p >= +range[1] && train.p <= +range[2];
       if (/^-?\d+$/.test(word)) return train.p === +word;
-      return word && (train.k || "").toLowerCase().includes(word);
+      return word && `${train.k || ""} ${train.behind || ""}`.toLowerCase().includes(word);
     });
   }
   function filter() {
@@ -194,13 +198,13 @@
     const found = GRAVITY.indexOf(train.o);
     return found < 0 ? GRAVITY.length : found;
   }
-  function cellOf(number, train) {
+  function cellOf(number, train, listed = true) {
     const look = looks(train);
     const link = make("a", {
       class: `cell ${look.family}${train.o === "failed" ? " failed" : ""}${(data.courses[number].framed || []).includes(train.p) ? " framed" : ""}`,
       href: `#t${number}-${train.p}`, tabindex: "-1", "aria-label": `${named(train)}: ${noted(look)}`,
     }, look.letter);
-    cells.push({ link, train });
+    if (listed) cells.push({ link, train });
     return link;
   }
   function gridOf(course, number) {
@@ -242,6 +246,43 @@
     walk(box, links);
     return box;
   }
+  // --- what passes behind extension headers: a row for each chain of them, a column for each transport
+
+  function headersOf(table, first) {
+    const chains = table.courses.map((index) => [data.courses[index], index]);
+    const columns = [...new Set(chains.flatMap(([course]) => course.trains.map((train) => train.p)))].sort((a, b) => a - b);
+    const keyword = (p) => (chains.flatMap(([course]) => course.trains).find((train) => train.p === p) || {}).k || "";
+    const body = make("tbody", {}), rows = [];
+    const without = columns.map((p) => {
+      const index = table.controls.find((each) => data.courses[each].trains.some((train) => train.p === p));
+      return index === undefined ? null : [index, worst(data.courses[index].trains.filter((train) => train.p === p))];
+    });
+    if (without.some((each) => each)) row([make("th", { scope: "row", colspan: 2 }, "none: the control")], without, [], table.alone);
+    chains.forEach(([course, index], at) => {
+      const same = (offset) => (chains[at + offset] || [{}])[0].chain?.kinds === course.chain.kinds;
+      const heads = [make("td", { class: "num" }, String(course.chain.bytes))];
+      if (!same(-1)) {
+        let span = 1;
+        while (same(span)) span++;
+        heads.unshift(make("th", { scope: "rowgroup", rowspan: span }, course.chain.kinds));
+      }
+      const found = columns.map((p) => course.trains.filter((train) => train.p === p)).map((those) => (those.length ? [index, worst(those)] : null));
+      row(heads, found, course.chain.fates, true);
+    });
+    function row(heads, found, fates, listed) {
+      const links = found.map((each) => each && cellOf(...each, listed));
+      rows.push(links);
+      body.append(make("tr", {}, ...heads, ...links.map((link) => make("td", { class: "one" }, link || "–")), make("td", { class: "died" }, fates.join("; "))));
+    }
+    const head = make("tr", {}, make("th", { scope: "col" }, "extension headers"), make("th", { scope: "col" }, "bytes"),
+      ...columns.map((p) => make("th", { scope: "col", class: "one" }, String(p), make("small", {}, keyword(p)))), make("th", { scope: "col" }, "where it died"));
+    const box = make("div", { class: "scroll" }, make("table", { class: "plain headers" }, make("thead", {}, head), body));
+    walk(box, new Map(rows.flatMap((links, y) => links.flatMap((link, x) => (link ? [[y * 16 + x, link]] : [])))));
+    const lost = chains.map(([course]) => course.control).filter(([, sent]) => sent).sort((a, b) => a[0] / a[1] - b[0] / b[1])[0];
+    const control = !lost ? "no control" : lost[0] >= lost[1] ? "control: nothing lost" : `control: at worst ${lost[0]} of ${lost[1]} came through`;
+    return make("article", { class: "course wide", id: `c${first}` },
+      make("header", {}, make("h3", {}, table.title), make("span", { class: "soft" }, `${table.counted}; ${control}`)), box);
+  }
   function walk(box, links) {
     const order = [...links.keys()].sort((a, b) => a - b);
     if (!order.length) return;
@@ -279,6 +320,8 @@
       const section = make("section", { class: "path" }, make("h2", {}, those[0][0].path));
       const list = make("div", { class: "courses" });
       for (const [course, index] of those) {
+        if (undrawn(index)) continue;
+        if (course.chain) { list.append(headersOf(tableOf.get(index), index)); continue; }
         const way = course.course[0].toUpperCase() + course.course.slice(1);
         const [came, sent] = course.control;
         const control = sent ? (came >= sent ? "control: nothing lost" : `control: at worst ${came} of ${sent} came through`) : "no control";
@@ -298,13 +341,16 @@
   // --- several paths, side by side
 
   function showMatrix() {
-    const box = $("matrix"), several = data.courses.length > 2 || paths.length > 1;
+    const box = $("matrix"), plain = data.courses.map((_, index) => index).filter((index) => !data.courses[index].chain);
+    const several = data.courses.filter((_, index) => !undrawn(index)).length > 2 || paths.length > 1;
     if (several) {
       const body = make("tbody", {});
       data.courses.forEach((course, index) => {
+        if (undrawn(index)) return;
+        const table = tableOf.get(index);
         const strip = draw("svg", { class: "strip", viewBox: "0 0 256 20", preserveAspectRatio: "none", "aria-hidden": "true" });
         const worstOf = new Map();
-        for (const train of course.trains) if (train.p >= 0 && train.p < 256) worstOf.set(train.p, worst([...(worstOf.has(train.p) ? [worstOf.get(train.p)] : []), train]));
+        for (const train of table ? [] : course.trains) if (train.p >= 0 && train.p < 256) worstOf.set(train.p, worst([...(worstOf.has(train.p) ? [worstOf.get(train.p)] : []), train]));
         let run = null;
         const flush = () => run && strip.append(draw("rect", { class: run.family, x: run.from, y: 0, width: run.to - run.from, height: 20 }));
         for (let p = 0; p < 256; p++) {
@@ -314,16 +360,17 @@
         }
         flush();
         body.append(make("tr", {}, make("td", { class: "num" }, String(index + 1)), make("td", {}, make("a", { href: `#c${index}` }, course.path)),
-          make("td", {}, course.course), make("td", {}, through(course)), make("td", {}, strip)));
+          make("td", {}, table ? table.title : course.course), make("td", {}, table ? table.counted : through(course)), make("td", {}, table ? "" : strip)));
       });
       box.append(make("h2", {}, "All paths"), make("div", { class: "scroll" }, make("table", { class: "plain paths" },
         make("thead", {}, make("tr", {}, ...["", "path", "direction, form", "in all", "numbers 0 to 255"].map((text) => make("th", { scope: "col" }, text)))), body)));
     }
     if (data.differ.length) {
-      const heads = data.courses.map((course, index) => (paths.length > 1 ? String(index + 1) : course.course));
+      const heads = plain.map((index) => (paths.length > 1 ? String(index + 1) : data.courses[index].course));
       const body = make("tbody", {});
       for (const row of data.differ) {
-        body.append(make("tr", {}, make("td", {}, row.numbers), ...row.cells.map((cell) => {
+        body.append(make("tr", {}, make("td", {}, row.numbers), ...plain.map((index) => {
+          const cell = row.cells[index];
           if (!cell) return make("td", {}, "–");
           const look = legend.get(keyOf(cell[0], cell[1]));
           return make("td", {}, make("span", { class: `mark ${look.family}`, title: noted(look) }, look.letter), " ", paths.length > 1 && data.courses.length > 4 ? "" : look.words);

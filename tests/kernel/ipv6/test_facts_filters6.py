@@ -1,7 +1,10 @@
 """What nft(8) rules, reject and connection tracking take of IPv6: facts that labs and verdicts rest on, measured."""
 
+from contextlib import ExitStack
+from ipaddress import IPv6Address
+
 import pytest
-from wired import FEW, behind, hdp
+from wired import FEW, MARK, behind, hdp
 
 from pytest_hdp.packet.checksums import checksum, pseudo_header
 from pytest_hdp.packet.family import packed
@@ -116,3 +119,54 @@ def test_a_firewall_that_lets_in_what_is_related_lets_in_no_error_about_the_inva
             wired.ask(*((number, hdp(number)) for number in numbers[start : start + FEW]))
             heard |= {each[8 + 6] for each in wired.delivered(hears) if each[0] == 4}
     assert set(numbers) - heard == {1, 51, 132}
+
+
+@pytest.mark.parametrize("where", ["router", "target"])
+def test_behind_a_header_the_number_inside_decides_what_is_invalid(wired, where):
+    """Of what is bare eleven numbers come to no socket; behind a header these whose transport has a form of its own."""
+    node, hook = (wired.nodes[1], "forward") if where == "router" else ("target", "input")
+    inside = (*NUMBERS, 59)
+    with ExitStack() as opened:
+        numbers = sorted(INVALID | {44, 47, 50, 253})
+        sockets = {number: opened.enter_context(wired.raw("target", number)) for number in numbers}
+        wired.rules(node, hook, "icmpv6 type { 128, 129, 133-137 } accept", "ct state invalid drop")
+        wired.ask(*((number, hdp(number)) for number in numbers))
+        heard = {number for number, each in sockets.items() if any(MARK in got for got in wired.delivered(each))}
+        assert heard == {47, 50, 253}
+        wired.ask(*((60, behind(60, number)) for number in inside))
+        assert {each[0] for each in wired.delivered(sockets[60])} == {47, 253}
+
+
+MASQUERADE = "table ip6 n {{ chain c {{ type nat hook postrouting priority 100; oifname {} masquerade; }}\n}}\n"
+
+
+@pytest.fixture
+def masquerade(wired):
+    """The first router is a translator. Bindings outlive their rules: each test has a path of its own."""
+    node = wired.nodes[1]
+    way = wired.run(node, "ip", "-6", "route", "get", wired.far).split()
+    wired.run(node, "nft", "-f", "-", text=MASQUERADE.format(way[way.index("dev") + 1]))
+    return wired
+
+
+def test_errors_come_back_through_a_translator_with_the_inner_source(masquerade):
+    """From the translator, from beyond it and from the target: known by their tags, placed by hop limits."""
+    for hops, source, kind in zip(
+        (1, 2, 64), (*masquerade.routers, masquerade.far), ((3, 0), (3, 0), (4, 1)), strict=True
+    ):
+        masquerade.came["client"].clear()
+        (answer,) = masquerade.ask((253, hdp(253)), hops=hops)
+        assert (answer.source, answer.kind) == (source, kind)
+        assert (str(IPv6Address(answer.quote[8:24])), answer.quote[40:]) == (masquerade.near, hdp(253))
+    assert {str(IPv6Address(each[8:24])) for each in masquerade.ours("target")} != {masquerade.near}
+
+
+def test_of_two_hosts_behind_a_translator_the_second_gets_nothing_through(masquerade):
+    """A number without ports has one binding for each far address, and who was first holds it."""
+    other = str(IPv6Address(int(IPv6Address(masquerade.near)) + 0x100))
+    masquerade.run("client", "ip", "addr", "add", f"{other}/128", "dev", "eth0", "nodad")
+    masquerade.run(masquerade.nodes[1], "ip", "-6", "route", "add", other, "via", masquerade.near)
+    for source, payload in ((masquerade.near, hdp(253)), (other, hdp(253, 60))):
+        masquerade.send(253, payload, source=source)
+        masquerade.settle()
+    assert [each[40:] for each in masquerade.ours("target")] == [hdp(253)]

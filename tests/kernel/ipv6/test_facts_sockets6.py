@@ -143,6 +143,20 @@ def test_the_source_of_last_choice_is_link_local(wired):
 
 def test_of_two_links_of_equal_cost_numbers_take_different_ones_under_one_label(wired):
     """So a number may be lost on one link alone. Each stays on its own, which is why a train tells of one path."""
+    numbers = (*range(1, 58), *range(59, 256))
+    taken = by_which_links(wired, [(number, hdp(number)) for _ in range(3) for number in numbers])
+    assert {len(each) for each in taken.values()} == {1}
+    assert {"x1", "x2"} == set.union(*taken.values())
+
+
+def test_of_two_links_of_equal_cost_bare_58_takes_both(wired):
+    """It reads as an error, and the hash takes HDP's bytes for the addresses of what the error is about."""
+    taken = by_which_links(wired, [(58, hdp(58)[:32] + bytes([each]) * 24) for each in range(40)])
+    assert taken == {58: {"x1", "x2"}}, "by chance once in 10^11"
+
+
+def by_which_links(wired, packets) -> dict[int, set[str]]:
+    """Send these over two links of equal cost from the first router on; by number, which were taken."""
     node, beyond = wired.nodes[1], "2001:db8:77::1"
     for number in (1, 2):
         wired.run(node, "ip", "link", "add", f"x{number}", "type", "veth", "peer", "name", f"y{number}")
@@ -153,20 +167,17 @@ def test_of_two_links_of_equal_cost_numbers_take_different_ones_under_one_label(
         wired.run(node, "ip", "neigh", "add", f"2001:db8:7{number}::2", *neighbour)
     hops = [word for number in (1, 2) for word in ("nexthop", "via", f"2001:db8:7{number}::2", "dev", f"x{number}")]
     wired.run(node, "ip", "-6", "route", "add", f"{beyond}/128", *hops)
-    far, wired.far = wired.far, beyond
-    taken = {number: set() for number in (*range(1, 58), *range(60, 256))}
+    far, taken = wired.far, {number: set() for number, _ in packets}
     with wired.tap(node) as tap:
-        for place, number in enumerate([*taken] * 3, 1):
+        for place, (number, payload) in enumerate(packets, 1):
             wired.far = beyond
-            wired.send(number, hdp(number))
-            if place % FEW and place < 3 * len(taken):
-                continue
+            wired.send(number, payload)
             wired.far = far
+            if place % FEW and place < len(packets):
+                continue
             wired.settle()
             while (seen := wired.next_packet(tap)) is not None:
                 packet, (name, _, kind, *_) = seen
                 if kind == OUTGOING and name in ("x1", "x2") and MARK in packet:
                     taken[packet[6]].add(name)
-    wired.far = far
-    assert {len(each) for each in taken.values()} == {1}
-    assert {"x1", "x2"} == set.union(*taken.values())
+    return taken

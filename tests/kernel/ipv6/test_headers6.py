@@ -2,7 +2,8 @@
 
 import re
 
-from test_path6 import ALONE, ENDS, SECOND, TARGET, TOPOLOGY
+import pytest
+from test_path6 import ALONE, ENDS, MASQUERADE, SECOND, TARGET, TOPOLOGY
 
 from pytest_hdp.packet.chain import CHAINS
 
@@ -45,3 +46,24 @@ def test_a_target_by_itself_answers_what_is_behind_headers(run_beside):
     assert len(found) == 4 * (1 + len(CHAINS)), printed
     assert {each for each, verdict in found.items() if verdict != "reached"} == set(), printed
     assert status == 0
+
+
+@pytest.mark.night
+def test_behind_a_translator_headers_are_seen_through_and_fragments_put_together(run_beside):
+    """Its tracker finds the transport behind any headers, and takes a fragment header off, wherever that stands.
+
+    What answers nothing does not come back in: to the tracker a SYN after a reset and an echo request are none.
+    """
+    kinds = "--hdp-extension-headers=hbh8,dst64,rt8,frag"
+    _, printed, records = run_beside(f"{TOPOLOGY}\n{MASQUERADE}", SUITE, *ENDS, "-v", kinds)
+    found = verdicts(printed)
+    lost = {each for each, verdict in found.items() if verdict == "lost"}
+    assert lost == {each for each in found if each.endswith("-reverse") and each.startswith(("p006", "p058"))}, printed
+    usual = {"modified": "frag8", "reached": "hbh8", "delivered": ""}
+    for test, verdict in found.items():
+        if test not in lost:
+            assert usual[verdict] in test, (test, verdict)
+            assert ("frag8" in test) == (verdict == "modified")
+    states = {record["nat"]["state"] for (_, way), record in records.items() if way == "forward"}
+    assert states <= {"translated", "none"}, "none of them leaves under the address of the inside"
+    assert records[43, "forward"]["nat"]["state"] == "translated"

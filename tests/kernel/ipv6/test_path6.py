@@ -219,6 +219,26 @@ def test_with_an_agent_at_a_far_host(run):
     assert len([record for record in records.values() if record["verdict"] == "delivered"]) > 490
 
 
+REJECTS = """
+ip netns exec server nft -f - <<'END'
+table ip6 t { chain i { type filter hook input priority 0
+  icmpv6 type { 128, 129, 133-137 } accept
+  reject
+}
+}
+END
+"""
+
+
+@pytest.mark.night
+def test_port_unreachable_to_all_that_is_summed_up_right_is_a_firewalls_word(run):
+    """Of bare numbers it answers few; 253, which no kernel handles, only with a sum over the pseudo header."""
+    _, printed, records = run(SWEEP, *ALONE, "--hdp-protocols=47,50,132", before=LIFTED + REJECTS)
+    assert {number: record["verdict"] for (number, _), record in records.items()} == dict.fromkeys(
+        (47, 50, 132), "rejected"
+    ), printed
+
+
 MASQUERADE = """
 ip netns exec r1 nft -f - <<'END'
 table ip6 nat { chain post { type nat hook postrouting priority 100; oifname "w" masquerade; }; }
