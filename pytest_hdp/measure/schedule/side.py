@@ -64,9 +64,10 @@ class Watched:
         path = self.know.path
         sender = path.sender(train.direction, train.protocol, train.form)
         entries = [entry for entry in self.know.ledger.trains.get(train, ()) if entry.handed]
+        sent = entries if isinstance(sender, int) else []  # of what no socket sends nothing was handed to any
         launched = (
             Launched(entry.index, entry.round, entry.errno, self.late is not None and entry.round >= self.late)
-            for entry in entries
+            for entry in sent
         )
         return Side(
             launched=tuple(launched),
