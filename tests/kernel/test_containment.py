@@ -357,3 +357,11 @@ def test_an_agent_without_a_default_route_needs_the_target_named(run):
     status, printed, _ = run("ip -n server route del default", *TWO, SOME)
     assert status == 4, printed
     assert "give --hdp-target=ADDR, the IPv4 address of network namespace server" in told(printed)
+
+
+def test_what_leaves_by_other_ports_alone_is_a_leak(run):
+    """The filter knows the ports of the trains, and lets the box's own controls out."""
+    policy = f"policy 'ip saddr != {BOX} accept; udp dport != 420 accept; drop;'"
+    status, printed, records = run(policy, *TWO, "--hdp-protocols=17,253")
+    words = {(each["protocol"], each["form"]): each["containment"] for each in records}
+    assert (status, words[17, "wellformed"], words[253, "bare"]) == (1, "leaked", "contained"), printed

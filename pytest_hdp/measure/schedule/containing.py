@@ -160,7 +160,7 @@ class Containing:
 
     def _ruling(self, train: Train) -> Ruling:
         twin = self.twin.side(train) if self.twin is not None else None
-        return contain(train, self.box.side(train), twin, self._around(train))
+        return contain(train, self.box.with_controls(self.box.side(train), train), twin, self._around(train))
 
     def _around(self, train: Train) -> Surroundings:
         plan, path = self.know.plan, self.know.path
