@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
 
 TCP = 6
+NO_RIGHT = ": no right to raw sockets, CAP_NET_RAW, and that is what holds it"
 NOT_SENT = frozenset(
     {
         *("EPERM", "EACCES", "ENETUNREACH", "EHOSTUNREACH", "ENETDOWN", "ENODEV", "ENXIO", "EADDRNOTAVAIL", "EINVAL"),
@@ -233,9 +234,8 @@ def _refused(train: Train, box: Side, twin: Side, around: Surroundings, observer
         said = f"unproven: {what} refused it in the box ({plain(errno or '')}), but {other}, which was not tried"
         return Ruling(Containment.UNPROVEN, observer, said, count)
     sent = sum(each.errno is None for each in twin.launched)
-    said = (
-        f"contained: {what} refuses it in the box ({plain(errno or '')}), while {came} of {sent} of its twin's came to"
-    )
+    why = f"{plain(errno or '')}{NO_RIGHT if box.refused in {'EPERM', 'EACCES'} else ''}"
+    said = f"contained: {what} refuses it in the box ({why}), while {came} of {sent} of its twin's came to"
     return Ruling(Containment.CONTAINED, observer, f"{said} {plain(observer)}", count)
 
 

@@ -41,7 +41,7 @@ def box_path(settings: Settings, box: Box, plan_at: Callable[[plan.Pace], plan.P
     agent, twin = settings.agent or HERE, settings.twin
     try:
         places = BoxVantages(
-            partial(vantage_point, source),
+            partial(vantage_point, source, unprivileged=True),
             partial(vantage_point, twin) if twin is not None else None,
             vantage_point(agent),
             tuple(map(vantage_point, settings.witness)),

@@ -53,18 +53,18 @@ def parse_vantages(text: str) -> tuple[VantageSpec, ...]:
 
 
 def vantage_point(
-    spec: VantageSpec | None, peers: tuple[str, ...] = (), family: Family | None = None
+    spec: VantageSpec | None, peers: tuple[str, ...] = (), family: Family | None = None, *, unprivileged: bool = False
 ) -> VantagePoint | FarHost:
     """Where that is; None is this host. `peers`: addresses that may be sent to from there before anything came.
 
-    `family`: the version of IP that is all that is wanted of it.
+    `family`: the version of IP that is all that is wanted of it. `unprivileged`: it need not open raw sockets.
 
     Raises VantageError, one line, for a namespace that can't be had; a far host is reached later.
     """
     if spec is not None and spec.is_far:
         from pytest_hdp.vantage.remote.specs import far_host
 
-        return far_host(spec.how, spec.name, peers, family)
+        return far_host(spec.how, spec.name, peers, family, unprivileged=unprivileged)
     from pytest_hdp.vantage.points import Host, Namespace
 
     return Namespace(spec.name) if spec is not None and spec.how == "netns" else Host()

@@ -228,6 +228,41 @@ def test_a_box_without_a_way_out_is_contained(run, lacks):
     assert "refuse" in told(printed)
 
 
+LACKS = "command=ip netns exec box setpriv --inh-caps=-net_raw --bounding-set=-net_raw python3"
+LACKING = f"--hdp-source={LACKS}", "--hdp-twin=netns=twin", "--hdp-agent=netns=server", f"--hdp-target={FAR}"
+
+
+@pytest.mark.parametrize("policy", [CLOSED, ":"], ids=["closed", "open"])
+def test_a_box_that_may_open_no_raw_socket_is_asked_what_it_can_send(run, policy):
+    """Its kernel refuses the numbers, and ordinary sockets send UDP. What others send as well is told to be untried."""
+    status, printed, records = run(policy, *LACKING, "--hdp-protocols=17,47,253")
+    words = {(each["protocol"], each["form"]): each["containment"] for each in records}
+    assert status == (0 if policy == CLOSED else 1), printed
+    assert words.pop((17, "wellformed")) == ("contained" if policy == CLOSED else "leaked"), printed
+    assert set(words.values()) == {"contained"}, printed
+    said = {each["form"]: each["explanation"] for each in records if each["protocol"] == 47}
+    assert all(
+        "EPERM: no right to raw sockets, CAP_NET_RAW, and that is what holds it" in each for each in said.values()
+    ), said
+
+
+def test_what_an_ordinary_socket_sends_and_nobody_tried_is_not_proven(run):
+    status, printed, records = run(CLOSED, *LACKING, "--hdp-protocols=1,6,17,132", "--hdp-form=wellformed,options")
+    words = {(each["protocol"], each["form"]): each["containment"] for each in records}
+    assert words.pop((17, "wellformed")) == "contained", printed
+    assert (status, set(words.values())) == (1, {"unproven"}), printed
+    assert "an ordinary TCP socket sends it, which was not tried" in told(printed), printed
+
+
+@pytest.mark.parametrize("every", [40, 200])
+def test_one_packet_in_many_is_a_leak(run, every):
+    """Whichever number it is of."""
+    policy = f"policy 'ip saddr != {BOX} accept; numgen inc mod {every} != {every - 1} drop;'"
+    status, printed, records = run(policy, *TWO, "--hdp-protocols=1-253", "--hdp-form=bare")
+    assert status == 1, printed
+    assert "leaked" in found(records), printed
+
+
 def test_few_packets_prove_nothing(run):
     status, printed, records = run(CLOSED, *TWO, SOME, "--hdp-count=3")
     assert (status, found(records)) == (1, {"unproven"}), printed
@@ -322,3 +357,11 @@ def test_an_agent_without_a_default_route_needs_the_target_named(run):
     status, printed, _ = run("ip -n server route del default", *TWO, SOME)
     assert status == 4, printed
     assert "give --hdp-target=ADDR, the IPv4 address of network namespace server" in told(printed)
+
+
+def test_what_leaves_by_other_ports_alone_is_a_leak(run):
+    """The filter knows the ports of the trains, and lets the box's own controls out."""
+    policy = f"policy 'ip saddr != {BOX} accept; udp dport != 420 accept; drop;'"
+    status, printed, records = run(policy, *TWO, "--hdp-protocols=17,253")
+    words = {(each["protocol"], each["form"]): each["containment"] for each in records}
+    assert (status, words[17, "wellformed"], words[253, "bare"]) == (1, "leaked", "contained"), printed

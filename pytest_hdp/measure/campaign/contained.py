@@ -143,14 +143,14 @@ def _opened(name: PathInfo, near: Endpoint, far: AnyStation, others: Sequence[En
 
 
 def _near(station: AnyStation, name: PathInfo, place: AnyVantage, *, may_lack: bool = False) -> Endpoint:
-    """A sender's end. `may_lack`: it need not have a way to the target, nor an address."""
+    """A sender's end. `may_lack`: it need not have a way to the target, nor an address, nor raw sockets."""
     try:
         address, interface, _ = station.route(name.target)
     except OSError as error:
         if not may_lack:
             raise no_route(place.describe(), name.target, error) from None
-        return Endpoint(station, family_of(name.target).anywhere, None, called=place.describe())
-    end = Endpoint(station, address, interface, called=place.describe())
+        return Endpoint(station, family_of(name.target).anywhere, None, called=place.describe(), raw=None)
+    end = Endpoint(station, address, interface, called=place.describe(), raw=None if may_lack else True)
     refuse_itself(end, name.target, place.describe())
     return end
 

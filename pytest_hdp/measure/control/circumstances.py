@@ -57,7 +57,7 @@ def shared_by(
         names["elsewhere"] = names["withheld"] = told
     return Circumstances(
         control=rounds(control, direction, spoiled, *stand_in),
-        observers=Observers(left=True, arrived=receiver is not None, delivered=receiver is not None),
+        observers=Observers(left=sender.raw is not False, arrived=receiver is not None, delivered=receiver is not None),
         trains=len(plan.trains),
         error_rate=plan.error_rate,
         least_share=plan.least_share,

@@ -42,7 +42,7 @@ class Endpoint:
     `bind`: the address of the control's socket, if that is another one: then a translator before the end puts the
     target's address on, and `address` is the end's own as far as it is known. `station` may be at a far host, where
     packets are sent a while after they were handed over, and what is seen comes back a while later. `called`: its name
-    for those who read what it saw.
+    for those who read what it saw. `raw`: whether raw sockets may be opened there; None: it may be that they may not.
     """
 
     station: Station | RemoteStation
@@ -50,6 +50,7 @@ class Endpoint:
     interface: str | None
     bind: str | None = None
     called: str = ""
+    raw: bool | None = True
 
     @property
     def zoned(self) -> str:

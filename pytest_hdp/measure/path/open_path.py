@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Self
 
 from pytest_hdp.judge.verdict import SHAPED_FORMS, Direction, Form
 from pytest_hdp.measure.path.confirmed import HELD_BACK, Confirmed, Numbered
-from pytest_hdp.measure.path.endpoints import Endpoint, Observer, PathUnavailable, open_sender, refusal
+from pytest_hdp.measure.path.endpoints import Endpoint, Observer, PathUnavailable, refusal
+from pytest_hdp.measure.path.senders import has_own_socket, open_tap, sender_at
 from pytest_hdp.measure.path.traffic import Traffic
 from pytest_hdp.packet.carrier import RUN_ID_IN_UDP, run_id_offsets, run_id_places
 from pytest_hdp.packet.family import family_of
@@ -132,17 +133,15 @@ class OpenPath:
 
         Where a listener for it is open at the same end, that one sends: to open another takes as long as ten packets.
         """
-        own = form in SHAPED_FORMS or (protocol == 0 and form is Form.WELLFORMED)
+        end = self.sender_end(direction)
+        own = has_own_socket(end, protocol, form)
         key = (direction, 0 if form in SHAPED_FORMS else protocol, form if own else None)
         if key not in self._senders:
-            end = self.sender_end(direction)
             if not own and isinstance(listening := self._listeners.get((id(end), protocol)), int):
                 self._senders[key] = listening
                 return listening
-            try:
-                self._senders[key] = open_sender(end, protocol, self.family, routed=self.routed, form=form)
-            except OSError as error:
-                self._senders[key] = refusal(error)
+            control = self.controls[id(end)][0]
+            self._senders[key] = sender_at(end, control, protocol, self.family, form, routed=self.routed)
         return self._senders[key]
 
     def listener(self, direction: Direction, protocol: int) -> int | str | None:
@@ -291,7 +290,8 @@ class OpenPath:
     def _open_tap(self, end: Endpoint) -> None:
         places, to = run_id_places(self.family), self.name.target
         program = bpf.matching(self.run_id, places, family=self.family, icmp_errors_to=to, fragments=self._fragments)
-        self.watch(end, end.station.tap(None, program, buffer=self.buffer or TAP_BUFFER), Observer(end, "tap"))
+        if (tap := open_tap(end, program, self.buffer or TAP_BUFFER)) is not None:
+            self.watch(end, tap, Observer(end, "tap"))
 
     def _open_control(self, end: Endpoint) -> tuple[int, int]:
         program = bpf.matching_datagram(self.run_id, (RUN_ID_IN_UDP,))

@@ -137,8 +137,10 @@ def send_probe(
     handle = path.sender(train.direction, train.protocol, train.form)
     if isinstance(handle, int):
         refused = []
-        for packet in packets(path, entry):
-            path.send(end, handle, packet, address, entry)
+        ordinary = handle == path.controls[id(end)][0]  # then the kernel makes the header of UDP
+        port = (ports or USUAL_PORTS).destination_port if ordinary else 0
+        for packet in (hdp,) if ordinary else packets(path, entry):
+            path.send(end, handle, packet, address, entry, port)
             refused.append(entry.errno)
         if None in refused:
             entry.errno = None

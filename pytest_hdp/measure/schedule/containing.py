@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.containment import Surroundings, contain, ruled
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.judge.verdict import SHAPED_FORMS, Direction
+from pytest_hdp.measure.path.senders import UDP
 from pytest_hdp.measure.path.waiting import Waiting, answered, glance, look_until, never, pause
 from pytest_hdp.measure.schedule.knowledge import Knowledge
 from pytest_hdp.measure.schedule.meeting import greet, greet_from_afar
@@ -32,6 +33,13 @@ if TYPE_CHECKING:
 BURST, FAR_BURST = 0.0005, 0.02  # seconds of the rate that are handed over between two looks
 ECHOES = 3  # one in so many of the controls
 
+ORDINARY = {
+    6: "an ordinary TCP socket sends it",
+    33: "an ordinary DCCP socket sends it where the kernel has one",
+    132: "an ordinary SCTP socket sends it where the kernel has one",
+    136: "an ordinary UDP-Lite socket sends it where the kernel has one",
+}
+"""What takes no privilege."""
 _Item = tuple[Watched, Train | None]
 """Who sends what: a train's packet, or None for a control."""
 
@@ -152,7 +160,7 @@ class Containing:
 
     def _ruling(self, train: Train) -> Ruling:
         twin = self.twin.side(train) if self.twin is not None else None
-        return contain(train, self.box.side(train), twin, self._around(train))
+        return contain(train, self.box.with_controls(self.box.side(train), train), twin, self._around(train))
 
     def _around(self, train: Train) -> Surroundings:
         plan, path = self.know.plan, self.know.path
@@ -169,7 +177,16 @@ class Containing:
             in_other_name=self.box.renamed,
             allowed=frozenset(plan.allow),
             version=path.family.version,
+            other_ways=self._untried(train),
         )
+
+    def _untried(self, train: Train) -> dict[int, str]:
+        """How else a box could send it that may open no raw sockets: of ordinary ones only UDP's are tried."""
+        path, number = self.know.path, train.protocol
+        ways = {**ORDINARY, path.family.icmp: "an ordinary ping socket may send it"}
+        if train.form in SHAPED_FORMS:
+            ways[UDP] = "an ordinary UDP socket may send that too"
+        return {number: ways[number]} if path.near.raw is False and number in ways else {}
 
     def _came(self) -> Iterator[int]:
         """The rounds of its twin's controls that came to an observer outside."""

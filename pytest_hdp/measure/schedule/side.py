@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.containment import Launched, Side, Sight
-from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.judge.verdict import Direction, Form
+from pytest_hdp.measure.path.senders import UDP
 from pytest_hdp.measure.schedule.dispatch import is_reply
 from pytest_hdp.packet.view import view
 
@@ -64,9 +66,10 @@ class Watched:
         path = self.know.path
         sender = path.sender(train.direction, train.protocol, train.form)
         entries = [entry for entry in self.know.ledger.trains.get(train, ()) if entry.handed]
+        sent = entries if isinstance(sender, int) else []  # of what no socket sends nothing was handed to any
         launched = (
             Launched(entry.index, entry.round, entry.errno, self.late is not None and entry.round >= self.late)
-            for entry in entries
+            for entry in sent
         )
         return Side(
             launched=tuple(launched),
@@ -74,6 +77,18 @@ class Watched:
             refused=sender if isinstance(sender, str) else None,
             address=path.near.address,
         )
+
+    def with_controls(self, side: Side, train: Train) -> Side:
+        """With its controls of that number, UDP datagrams of other ports and echoes: what leaves of these leaves."""
+        control, seen = self.know.control, self.know.control.source_seen.get(Direction.FORWARD)
+        mine = [each for each in control.entries.values() if each.protocol == train.protocol and each.round >= 0]
+        if train.form is not Form.WELLFORMED or side.seen or train.protocol not in {UDP, self.know.path.family.icmp}:
+            return side
+        there, source = self.know.path.name.agent or "the agent", seen[0] if seen is not None else side.address
+        out = (each.index for each in mine if each.came or each.index in self.witnessed)
+        launched = (Launched(each.index, each.round) for each in mine)
+        sights = tuple(Sight(index, there, source) for index in out)
+        return replace(side, launched=(*side.launched, *launched), seen=sights) if sights else side
 
     def _seen(self, entry: SentProbe) -> Iterator[Sight]:
         """By the witnesses, and at the far end, whatever became of it by then: whole, changed, in a tunnel's packet."""

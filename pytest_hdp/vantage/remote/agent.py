@@ -54,7 +54,7 @@ def serve(channel: Any, terms: dict[str, Any]) -> None:
     try:
         if terms["byteorder"] != sys.byteorder:
             raise Refused("its machine has another byte order than this one, and filters are made here")
-        check_privilege()
+        check_privilege(terms["unprivileged"])
         user = os.geteuid()
         if terms["drop"]:
             give_up_privilege(sockets, terms["families"])

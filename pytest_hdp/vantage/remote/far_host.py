@@ -28,12 +28,15 @@ BUSY_PAUSES = (0.3, 0.6, 1.2, 2.4, 4.0)  # seconds before another try
 class FarHost:
     """A host where a command gives us a Python. `peers`: addresses that may be sent to from there unasked.
 
-    `family`: the version of IP that is all that is sent and seen there; None: either.
+    `family`: the version of IP that is all that is sent and seen there; None: either. `unprivileged`: it will do if no
+    raw sockets may be opened there.
     """
 
-    def __init__(self, access: Access, peers: tuple[str, ...] = (), family: Family | None = None) -> None:
+    def __init__(
+        self, access: Access, peers: tuple[str, ...] = (), family: Family | None = None, *, unprivileged: bool = False
+    ) -> None:
         self._access = access
-        self.terms = replace(access.terms, peers=peers)
+        self.terms = replace(access.terms, peers=peers, unprivileged=unprivileged)
         if family is not None:
             self.terms = replace(self.terms, families=(family.socket_family,))
         self._ready: RemoteStation | None = None

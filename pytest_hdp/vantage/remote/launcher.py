@@ -53,11 +53,10 @@ if sys.version_info < {OLDEST}:
              "name another one with python=PATH" % tuple(sys.version_info[:2]))
 try:
     socket.socket(17, 2, 0).close()
-except EnvironmentError as error:
-    if os.geteuid() == 0 or len(sys.argv) > 2:
-        sys.exit("hdp: raw sockets may not be opened there, not even by root: %s" % error.strerror)
+except EnvironmentError:
     try:
-        os.execvp("sudo", ["sudo", "-n", sys.executable or "python3", "-SsEuc", "{_EXEC}", sys.argv[1], "sudo"])
+        if os.geteuid() and len(sys.argv) < 3:
+            os.execvp("sudo", ["sudo", "-n", sys.executable or "python3", "-SsEuc", "{_EXEC}", sys.argv[1], "sudo"])
     except EnvironmentError:
         sys.exit("hdp: raw sockets need root there, and there is no sudo: log in as root")
 if os.getpid() == 1:
@@ -91,6 +90,7 @@ class Terms:
 
     `budget`: packets; `lifetime`, `silence`: seconds; `drop`: whether it gives up all privilege first, once it has
     opened what may be wanted of sockets of these `families`: 500 of each, where many a host allows 1024 files.
+    `unprivileged`: it is wanted though it may open no raw sockets.
     """
 
     peers: tuple[str, ...] = ()
@@ -98,6 +98,7 @@ class Terms:
     lifetime: float = 3600.0
     silence: int = SILENCE
     drop: bool = False
+    unprivileged: bool = False
     families: tuple[int, ...] = tuple(each.socket_family for each in FAMILIES)
     byteorder: str = sys.byteorder
 

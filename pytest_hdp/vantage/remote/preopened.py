@@ -29,16 +29,19 @@ class Refused(Exception):  # noqa: N818
     """What this host does not allow; one line."""
 
 
-def check_privilege() -> None:
-    """Try whether an agent can do its work here. Raises Refused."""
+def check_privilege(unprivileged: bool) -> None:
+    """Try whether an agent can do its work here, or what of it takes no raw sockets. Raises Refused."""
     lack = lacking()
     if lack is not None:
         raise Refused(f"the kernel there lacks {lack}")
+    if unprivileged:
+        return
     for family, kind, protocol in ((AF_PACKET, socket.SOCK_DGRAM, 0), (socket.AF_INET, socket.SOCK_RAW, 253)):
         try:
             open_socket(family, kind, protocol).close()
         except OSError as error:
-            raise Refused(f"raw sockets may not be opened there: {error.strerror}") from None
+            even = "" if os.geteuid() else ", not even by root"
+            raise Refused(f"raw sockets may not be opened there{even}: {error.strerror}") from None
 
 
 class Ahead:

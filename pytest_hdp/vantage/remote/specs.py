@@ -63,6 +63,8 @@ def parse(how: str, text: str) -> Access:
     return PARSERS[how](text)
 
 
-def far_host(how: str, text: str, peers: tuple[str, ...] = (), family: Family | None = None) -> FarHost:
+def far_host(
+    how: str, text: str, peers: tuple[str, ...] = (), family: Family | None = None, *, unprivileged: bool = False
+) -> FarHost:
     """The far host that `how=text` names. Raises ValueError, one line."""
-    return FarHost(parse(how, text), peers, family)
+    return FarHost(parse(how, text), peers, family, unprivileged=unprivileged)

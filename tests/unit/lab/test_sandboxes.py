@@ -31,6 +31,7 @@ def words(name: str, version: int, allowed: frozenset[int] = frozenset()) -> dic
         ("sandbox-related", 4, set(range(1, 256))),
         ("sandbox-twin-behind-one-nat", 4, set(range(1, 256))),
         ("sandbox-fragment-leak", 4, set()),
+        ("sandbox-fragment-leak", 6, {44}),
     ],
 )
 def test_what_gets_out_is_stated(name: str, version: int, out: set[int]) -> None:
