@@ -50,7 +50,7 @@ def row(hosts: int, suites: list[str]) -> tuple[float, str]:
             argv = [sys.executable, __file__, "--inside", *suites, f"--hdp-inventory={fleet.inventory()}"]
             argv += ["--hdp-expect=none", f"--hdp-report={report}", f"--junit-xml={report}/junit.xml"]
             status, printed = fleet.client.run(argv)
-            theirs = sum(used_by(int((folder / f"{name}.pid").read_text())) for name in fleet.names)
+            theirs = sum(used_by(sshd) for name in fleet.names for sshd in fleet.processes_at(name, "sshd"))
         assert status == 0, printed
         ended, *numbers = printed.split()
         assert ended == "0", f"the run ended with {ended}"
