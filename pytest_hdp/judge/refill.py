@@ -159,8 +159,11 @@ class FirstPacket:
         assert self.slow is not None, "it is asked of what keeps coming"
         assert self.fast is not None, "it is asked of what keeps coming"
         if self.refills is Refill.TIME:
-            least, most = max(0, self.fast.came - 1) / self.fast.seconds, (self.fast.came + 1) / self.fast.seconds
-            return f"a limit on the rate, which earns {least:.1f} to {most:.1f} a second, and not the first packets"
+            # of a stretch one more or less passes than is earned in it; the slow pace may be two stretches
+            pace, off, digits = (self.fast, 1, 1) if self.fast.came else (self.slow, 2, 2)
+            least, most = (max(0, pace.came + each) / pace.seconds for each in (-off, off))
+            rate = f"{least:.{digits}f} to {most:.{digits}f} a second"
+            return f"a limit on the rate, which earns {rate}, and not the first packets"
         if self.refills is Refill.SHARE:
             return "the same share at any pace, so nothing is used up"
         if self.refills is Refill.SILENCE:

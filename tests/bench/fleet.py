@@ -9,12 +9,14 @@ elsewhere have processors of their own, and here take it from the same ones.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -23,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "kernel" / "ssh"))
 
 from fleet import Fleet
+from ssh_hosts import namespace_of, processes
 
 TOP = Path(__file__).parents[2]
 SWEEP = "suites/internet/test_sweep.py"
@@ -49,8 +52,9 @@ def row(hosts: int, suites: list[str]) -> tuple[float, str]:
         with Fleet(folder, hosts) as fleet:
             argv = [sys.executable, __file__, "--inside", *suites, f"--hdp-inventory={fleet.inventory()}"]
             argv += ["--hdp-expect=none", f"--hdp-report={report}", f"--junit-xml={report}/junit.xml"]
-            status, printed = fleet.client.run(argv)
-            theirs = sum(used_by(int((folder / f"{name}.pid").read_text())) for name in fleet.names)
+            with Hosts(fleet) as hosts_processes:
+                status, printed = fleet.client.run(argv)
+            theirs = hosts_processes.seconds
         assert status == 0, printed
         ended, *numbers = printed.split()
         assert ended == "0", f"the run ended with {ended}"
@@ -62,10 +66,36 @@ def row(hosts: int, suites: list[str]) -> tuple[float, str]:
     return clock, f"| {hosts} | {tests} | {processor:.1f} | {theirs:.1f} | {clock:.1f} | {memory:.0f} | {sizes} |"
 
 
-def used_by(sshd: int) -> float:
-    """Seconds of processor time of a process and of all below it that have ended: sessions, and agents in them."""
-    behind_the_name = Path(f"/proc/{sshd}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return sum(map(int, behind_the_name[11:15])) / os.sysconf("SC_CLK_TCK")  # proc(5): utime, stime, cutime, cstime
+class Hosts(threading.Thread):
+    """Watches, while it is entered, what sshds and agents of a fleet use of the processor."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        super().__init__(daemon=True)
+        self._spaces = {os.fstat(host.descriptor).st_ino for host in fleet.hosts.values()}
+        self._used: dict[int, float] = {}
+        self._over = threading.Event()
+
+    def __enter__(self) -> Hosts:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self.join()
+
+    @property
+    def seconds(self) -> float:
+        """Of all of them, as each was last seen."""
+        return sum(self._used.values())
+
+    def run(self) -> None:
+        """Look twice a second: a session's processes end with it, and nobody is told then what they used."""
+        while not self._over.wait(0.5):
+            for pid in {*processes("sshd"), *processes("an agent needs 3.8")}:
+                with contextlib.suppress(OSError):
+                    if namespace_of(pid) in self._spaces:
+                        _, _, fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")  # proc(5)
+                        self._used[pid] = sum(map(int, fields.split()[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def size_of(file: Path) -> int:

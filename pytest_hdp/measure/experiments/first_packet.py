@@ -2,8 +2,9 @@
 
 A burst, unless the sweep of this run has told already; then packets that keep coming, at two paces; first packets of
 other numbers and from other ports; and silences, each longer than the one before until something passes, then halved
-between. Whatever is sent keeps such a state alive, so each silence begins with the last packet. Among all of it are
-controls, by which loss is told from a state.
+between. Whatever is sent keeps such a state alive, so each silence begins with the last packet. A limit that earns one
+packet in many seconds passes nothing for a while either, and then does after a silence; so in the end packets keep
+coming for as long as anything took to pass again. Among all of it are controls, by which loss is told from a state.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ FIRST_IDLE = 0.5  # seconds
 OTHERS = 5  # numbers, and ports, of which one packet each is sent
 PACES = ((20, 0.1), (120, 0.0167))  # packets that keep coming, and seconds between them
 CONTROLS = 24  # beside each question: one packet that does not come is then loss in 2 % of cases at most
+LONGER = 1.25  # times what a packet took to pass again: in that a limit on the rate earns one
+TRIES = 3  # at an interval both of whose ends do the same once more
 NARROW = 1.2  # between two silences so alike nothing more is asked
 CANDIDATES = (*range(254, 142, -1), *range(142, 63, -1))  # other numbers, those that nobody uses first
 STATEFUL = frozenset({Verdict.FIRST_ONLY, Verdict.LOSSY})
@@ -51,7 +54,7 @@ def first_packet(
     known: Judgement | None = None,
     used: str | None = None,
 ) -> FirstPacket:
-    """Run the experiment for one number, forward. It takes four times `longest_idle` seconds at most.
+    """Run the experiment for one number, forward. It takes ten times `longest_idle` seconds at most.
 
     `known`: what the sweep of this run found, whose packets were the first. `used`: what else may have used up the
     state, in words: then that nothing comes proves nothing.
@@ -93,6 +96,7 @@ def _characterised(
     asking: _Asking, train: Train, judgement: Judgement, longest_idle: float, used: str | None
 ) -> FirstPacket:
     """What the state hangs on, and what lets packets pass again."""
+    begun = asking.path.clock.monotonic()
     slow, fast = (asking.keep_coming(train, count, spacing) for count, spacing in PACES)
     found = FirstPacket(judgement, slow=slow, fast=fast, used=used)
     if slow.came + fast.came and found.refills is not Refill.SILENCE:
@@ -103,32 +107,63 @@ def _characterised(
         other = None  # what may have used up this number's state may have used up theirs
     ports = [Header(DEFAULT_PORT + each, DEFAULT_PORT + each) for each in range(1, OTHERS + 1)]
     port = asking.ask([(train, header) for header in ports])
-    recovery = _recovery(asking, train, judgement.delivered + 4, longest_idle)
-    return replace(found, other_number=other, other_port=port, recovery=recovery)
+    passed: list[float] = []
+    recovery = _recovery(asking, train, judgement.delivered + 4, longest_idle, passed)
+    found = replace(found, other_number=other, other_port=port, recovery=recovery)
+    if slow.came + fast.came or not passed:
+        return found
+    # Of a limit, two packets are earned from one that passed to the next but one. So one packet takes no longer than
+    # that to be earned, nor than it took at first until any passed; and no less than what kept coming in vain.
+    apart = [later - earlier for earlier, later in zip(passed, passed[2:], strict=False)]
+    if min(apart, default=math.inf) < slow.seconds + fast.seconds:
+        return found
+    longest = min(passed[0] - begun, *apart) if apart else passed[0] - begun
+    more = asking.keep_coming(train, math.ceil((LONGER * longest + 1) / PACES[0][1]), PACES[0][1])
+    found = replace(found, slow=slow + more)
+    return replace(found, recovery=None) if more.came else found
 
 
-def _recovery(asking: _Asking, train: Train, burst: int, longest_idle: float) -> Recovery:
-    """The shortest silence after which a packet passes, between two that are alike.
+def _recovery(asking: _Asking, train: Train, burst: int, longest_idle: float, times: list[float]) -> Recovery | None:
+    """The shortest silence after which a packet passes, between two that are alike; `times`: when any did, in seconds.
 
     The longest after which none did is asked for once more; if one passes then, it was loss, and the next longest is.
+    So is the shortest after which one did: of two states in a row the second had its silence while the first was shut,
+    and if none passes now, a longer one is looked for. None if that leads nowhere, and one did pass.
     """
     shut: dict[float, Asked] = {}
     low, high, again, idle = 0.0, math.inf, 0, FIRST_IDLE
-    while idle <= longest_idle and not (high / low <= NARROW if low else high < FIRST_IDLE / 4):
-        waited, asked, passed = asking.after(train, idle, burst)
+
+    def asked_after(silence: float) -> tuple[float, Asked, int]:
+        waited, asked, passed = asking.after(train, silence, burst)
         if passed:
-            high, again = min(high, waited), passed
-        else:
-            shut[waited] = asked
+            times.append(asking.path.clock.monotonic())
+        return waited, asked, passed
+
+    for _ in range(TRIES):
+        while idle <= 1.01 * longest_idle and not (high / low <= NARROW if low else high < FIRST_IDLE / 4):
+            waited, asked, passed = asked_after(idle)
+            if passed:
+                high, again = min(high, waited), passed
+            else:
+                shut[waited] = asked
+                low = max((each for each in shut if each < high), default=0.0)
+            idle = 2 * idle if math.isinf(high) else math.sqrt(low * high) if low else high / 2
+        none = None
+        while low:
+            _, asked, passed = asked_after(low)
+            if not passed:
+                none = shut[low] + asked
+                break
+            high, again = low, passed
             low = max((each for each in shut if each < high), default=0.0)
-        idle = 2 * idle if math.isinf(high) else math.sqrt(low * high) if low else high / 2
-    while low:
-        _, asked, passed = asking.after(train, low, burst)
-        if not passed:
-            return Recovery(low, None if math.isinf(high) else high, shut[low] + asked, again, burst)
-        high, again = low, passed
-        low = max((each for each in shut if each < high), default=0.0)
-    return Recovery(0.0, high, None, again, burst)
+        if math.isinf(high):
+            return None if times else Recovery(low, None, none, again, burst)
+        waited, asked, passed = asked_after(high)
+        if passed:
+            return Recovery(low, high, none, again, burst)
+        low, high, idle = waited, math.inf, 2 * waited
+        shut[low] = asked
+    return None
 
 
 @dataclass(slots=True)

@@ -59,7 +59,10 @@ def run(
     return conclude(replace(SETUP, margin_us=margin), measured(seed, hdp, ways, added=added))
 
 
-@pytest.mark.parametrize("ways", [(0.0, 200.0), (0.0, 0.0, 0.0, 200.0), (0.0, 100.0, 200.0), (0.0, 3.0)])
+@pytest.mark.parametrize(
+    "ways",
+    [(0.0, 200.0), (0.0, 0.0, 0.0, 200.0), (0.0, 100.0, 200.0), (0.0, 20.0, 70.0, 300.0), (0.0, 3.0)],
+)
 @pytest.mark.parametrize("taken", [0, -1])
 def test_no_two_runs_contradict_each_other_whichever_way_hdp_takes(ways: tuple[float, ...], taken: int) -> None:
     results = [run(seed, ways[taken], ways, margin=100.0) for seed in range(10)]
@@ -156,4 +159,24 @@ def test_the_interval_covers_the_truth_also_where_flows_hardly_differ_for_sure(l
         series = {each.label: each for each in measured(seed, hdp, (0.0, longer), added=5.0, noise=100.0)}
         found = difference(series[HDP], series[RAW_UDP], Level.KERNEL)
         covered += found.low <= 5 <= found.high
+    assert covered >= 0.87 * runs
+
+
+@pytest.mark.parametrize("added", [0.0, 5.0])
+@pytest.mark.parametrize("ways", [(0.0,), (0.0, 50.0, 200.0)])
+def test_jitter_that_goes_on_from_packet_to_packet_is_no_protocols(ways: tuple[float, ...], added: float) -> None:
+    """Each packet's delay is like that of the one before, tens of microseconds up and down over a hundred of them."""
+    runs, covered = 20, 0
+    for seed in range(runs):
+        chance, state = random.Random(seed), 0.0
+        kinds = measured(seed, chance.choice(ways), ways, added=added)
+        drifting: dict[str, list[int | None]] = {each.label: [] for each in kinds}
+        for number in range(ROUNDS):
+            for each in chance.sample(kinds, len(kinds)):
+                state = 0.99 * state + chance.gauss(0, 2)
+                drifting[each.label].append((each.kernel[number] or 0) + int(1000 * abs(state)))
+        result = conclude(SETUP, [replace(each, kernel=drifting[each.label]) for each in kinds])
+        found = result.against(RAW_UDP, Level.KERNEL)
+        covered += found.low <= added <= found.high
+        assert not (added and "no difference in the network" in result.sentence)
     assert covered >= 0.87 * runs
