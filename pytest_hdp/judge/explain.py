@@ -10,7 +10,6 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Means
-from pytest_hdp.judge.pattern import order_text
 from pytest_hdp.judge.statistics import upper_bound
 from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.packet.family import family_of
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
     from pytest_hdp.judge.evidence import IcmpReport, Probe, Sighting, Train, TrainEvidence
     from pytest_hdp.judge.facts import Facts
-    from pytest_hdp.judge.pattern import SharedLoss
 
 ANSWERED_IF_VALID = frozenset({1, 6, 17, 136})
 """Numbers that hosts answer when the message is valid, and drop otherwise: ICMP echo, TCP, UDP and UDP-Lite."""
@@ -94,16 +92,6 @@ def bound_text(came: int, sent: int) -> str:
     if came >= sent:
         return counted
     return f"{counted}: delivery probability below {percent_above(upper_bound(came, sent))} at 95 %"
-
-
-def shared_text(facts: Facts, shared: Sequence[SharedLoss]) -> str:
-    """Return what a train lost as others did: "1 of 7 did not come through (the first), as of 248 of 249 trains"."""
-    came = [fate.crossed for fate in facts.fates]
-    most = max(shared, key=lambda each: (each.lost, -each.place))
-    return (
-        f"{len(came) - sum(came)} of {len(came)} did not come through{order_text(came)}, as of {most.lost} of "
-        f"{most.trains} trains, while {control_text(facts)}: something counts the packets of a number"
-    )
 
 
 def control_text(facts: Facts) -> str:

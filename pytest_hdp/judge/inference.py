@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge import explain, statistics
+from pytest_hdp.judge import explain, in_step, statistics
 from pytest_hdp.judge.attributes import in_part
 from pytest_hdp.judge.facts import TRANSIENT, one_per_round, rounds_of, tail_after_first
 from pytest_hdp.judge.verdict import Place
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from pytest_hdp.judge.evidence import IcmpReport, Kind, Probe
     from pytest_hdp.judge.facts import Facts, Trial
-    from pytest_hdp.judge.pattern import SharedLoss
 
 SUSPICIOUS = 0.001
 """Below this p-value a train that lost some is not passed as delivered, though it is far from proven lossy.
@@ -67,12 +66,6 @@ def clearly_lossy(facts: Facts, trials: tuple[Trial, ...]) -> bool:
     units = one_per_round(trials)
     gone = sum(not unit.came for unit in units)
     return statistics.clearly_more(gone, len(units), lost, sent, facts.alpha, facts.look)
-
-
-def shared(facts: Facts) -> list[SharedLoss]:
-    """Return the places in which this train lost a packet as nearly all others did, and the control did not."""
-    lost = {place for place, fate in enumerate(facts.fates) if not fate.crossed}
-    return [each for each in facts.circumstances.shared if each.place in lost]
 
 
 def explains_nothing(facts: Facts) -> bool:
@@ -266,8 +259,8 @@ def _unproven(facts: Facts) -> tuple[str, bool]:
     """With an agent and a control: too few probes, or two places that look the same where an observer was closed."""
     observers, trials = facts.circumstances.observers, facts.end_trials
     gone = sum(not trial.came for trial in trials)
-    if shared(facts):
-        return f"{explain.shared_text(facts, shared(facts))}; what it loses by chance as well is open", False
+    if in_step.shared(facts):
+        return _lost_in_step(facts)
     if any(trial.came for trial in facts.clean_trials) and not (enough_to_pass(facts) and gets_through(facts)):
         return _too_few(facts), False
     if not gone:
@@ -280,6 +273,13 @@ def _unproven(facts: Facts) -> tuple[str, bool]:
         return f"none arrived, and {where}", all_lost(facts, trials)
     bound = explain.bound_text(len(trials) - gone, len(trials))
     return f"{bound}, too few to tell from loss such as the control's, and {explain.control_text(facts)}", False
+
+
+def _lost_in_step(facts: Facts) -> tuple[str, bool]:
+    """It lost what nearly all trains lost: by that alone nobody says whether it loses more."""
+    if in_step.shared(facts, apart=True):
+        return f"{in_step.text(facts)}; what it loses by chance as well is open", False
+    return in_step.text(facts), in_step.only_first(facts) and enough_to_pass(facts) and gets_through(facts)
 
 
 def _too_few(facts: Facts) -> str:

@@ -16,7 +16,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge import attributes, changes, explain, inference
+from pytest_hdp.judge import attributes, changes, explain, in_step, inference
 from pytest_hdp.judge.pattern import order_text
 from pytest_hdp.judge.verdict import Place, Verdict
 from pytest_hdp.packet.icmp import Meaning
@@ -171,8 +171,8 @@ def lossy(facts: Facts) -> Finding | None:
             said = f"{gone} of {len(trials)} did not come through{which}, while {explain.control_text(facts)}"
             return Finding(Verdict.LOSSY, inference.place_of_losses(facts), _journey(facts, said))
     some_came = _views(facts) and any(fate.crossed for fate in facts.fates)
-    if some_came and facts.enough and inference.explains_nothing(facts) and (shared := inference.shared(facts)):
-        said = explain.shared_text(facts, shared)
+    if some_came and facts.enough and inference.explains_nothing(facts) and in_step.shared(facts, apart=True):
+        said = in_step.text(facts)
         return Finding(Verdict.LOSSY, inference.place_of_losses(facts), _journey(facts, said))
     return None
 
@@ -281,7 +281,7 @@ def _passed(facts: Facts, verdict: Verdict, place: Place, where: str) -> Finding
     said = f"{came} of {len(facts.accepted)} arrived {where}"
     if final and not inference.enough_to_pass(facts):
         return None  # the first packets that came through prove nothing about the next
-    if not inference.gets_through(facts) or inference.shared(facts):
+    if not inference.gets_through(facts) or in_step.hinders(facts):
         return None
     if not missing:
         return Finding(verdict, place, said + _errors(facts) * (verdict is Verdict.REACHED), facts.enough or final)

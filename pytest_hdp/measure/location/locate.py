@@ -195,7 +195,8 @@ class Locator:
         climbed = (rung for rung in self.rungs if train in rung.trains)  # of the others it was known where it ended
         open_ = (rung for rung in climbed if rung.leaves_open(train, elsewhere=way.elsewhere))
         doubtful = any(self._would_tell(rung, train) for rung in open_)
-        return TraceResult(train, *self.last_hop(train), self.hops(), rungs, way.elsewhere, way.circle, doubtful)
+        came = any(rung.came(train) for rung in self.rungs)
+        return TraceResult(train, *self.last_hop(train), self.hops(), rungs, way.elsewhere, way.circle, doubtful, came)
 
     def _would_tell(self, rung: Rung, train: Train) -> bool:
         last, beyond = self.last_hop(train)

@@ -37,7 +37,8 @@ TOLD = 2  # of those whose ICMP error tells who rejected them
 class TraceResult:
     """What climbing for one train has brought: see `Way`, `Locator.hops` and `Rung.at_ttl`.
 
-    `doubtful`: between `last` and `beyond` a router speaks, and the train's silence there is not proven.
+    `doubtful`: between `last` and `beyond` a router speaks, and the train's silence there is not proven. `came`: a
+    packet of it came through.
     """
 
     train: Train
@@ -48,6 +49,7 @@ class TraceResult:
     elsewhere: bool = False
     circle: tuple[Hop, Hop] | None = None
     doubtful: bool = False
+    came: bool = False
 
     @property
     def rejected_by(self) -> str | None:
@@ -58,6 +60,8 @@ class TraceResult:
     @property
     def place(self) -> tuple[object, ...] | None:
         """Where it ended, as far as that is known."""
+        if self.came:
+            return None
         if self.circle is None and (self.doubtful or (self.beyond is None and not self.elsewhere)):
             return None
         return self.last, self.beyond, self.elsewhere, self.circle
@@ -205,6 +209,8 @@ def located(judgement: Judgement, found: TraceResult, *, hidden: bool = False, o
     own, (last, beyond) = found.train == judgement.train, _not_before_who_rejected(judgement, found)
     climb = Climb(found.rungs) if own else Climb(by=found.train.transport)
     judgement = replace(judgement, hops=found.hops, climb=climb)
+    if found.came:
+        return _came_after_all(judgement)
     hidden = (hidden and judgement.nat.state != "translated") or _unreadable(found.train)
     said = _ending(judgement, found, last, beyond, hidden=hidden)
     if said is None:
@@ -217,6 +223,15 @@ def located(judgement: Judgement, found: TraceResult, *, hidden: bool = False, o
     last = last if beyond is not None else found.last
     proven = not found.doubtful or found.circle is not None or last != found.last
     return replace(judgement, last_hop=last if proven else None, explanation=sentence)
+
+
+def _came_after_all(judgement: Judgement) -> Judgement:
+    """The judgement of one of which a packet that looked for the hop came through: it died nowhere, and is not lost."""
+    said = f"{judgement.explanation.rstrip('.')}; but a packet of it that looked for the hop came through"
+    if judgement.verdict is not Verdict.LOST:
+        return replace(judgement, explanation=f"{said}.")
+    said += ", later: whether it gets through is open"
+    return replace(judgement, verdict=Verdict.INCONCLUSIVE, place=Place.UNKNOWN, explanation=f"{said}.", bound=None)
 
 
 def _ending(

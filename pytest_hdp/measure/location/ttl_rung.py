@@ -114,6 +114,11 @@ class Rung:
         """Whether anything is known of where its packets with this TTL came to."""
         return any(attempt.heard_of(train) for attempt in self.attempts)
 
+    def came(self, train: Train) -> bool:
+        """Whether one of its own packets with this TTL came through."""
+        probes = (attempt.probes[train] for attempt in self.asked(train))
+        return any(copy.genuine for probe in probes for copy in (*probe.arrived, *probe.delivered))
+
     def asked(self, train: Train) -> list[Attempt]:
         """The attempts in which a packet of this train was sent."""
         return [attempt for attempt in self.attempts if train in attempt.probes]
@@ -133,6 +138,8 @@ class Rung:
 
     def told_alone(self, train: Train) -> bool:
         """Only the control was seen here: the train's own were silent, or somebody before has rejected them."""
+        if self.came(train):
+            return False
         if self.control_answered_by() is not None and self.heard_of(train):
             return True
         return bool(self.asked(train)) and (self.control_arrived or self.silent(train))

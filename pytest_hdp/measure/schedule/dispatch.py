@@ -37,11 +37,12 @@ def file_observation(
     outgoing = kind == PACKET_OUTGOING
     if observer.kind == "tap" and not outgoing and _is_error(path, books, observer, when, packet):
         return True
-    found = books[0][1].probe(when, packet, interface)
-    if found is None:
-        return False
-    _keep(path, books[0][0], found, observer, outgoing=outgoing)
-    return True
+    for control, ledger in books:
+        found = ledger.probe(when, packet, interface)
+        if found is not None:
+            _keep(path, control, found, observer, outgoing=outgoing)
+            return True
+    return False
 
 
 def _keep(
