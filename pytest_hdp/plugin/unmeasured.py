@@ -27,6 +27,7 @@ BEGUN: pytest.StashKey[bool] = pytest.StashKey()
 ALONE: pytest.StashKey[str] = pytest.StashKey()
 """Of a test whose agent died: what it alone was to measure, whatever others know of the path."""
 PROPERTY = "hdp_unmeasured"
+CUT_SHORT = not_measured("the rest of the run", "it was interrupted")
 OUTAGE = 3
 """So many inconclusive trains, at least, are more than chance."""
 
@@ -118,6 +119,7 @@ class Unmeasured:
         self._config = config
         self._sights: list[Sight] = []
         self.lines: tuple[str, ...] = ()
+        self.interrupted = False
 
     @property
     def is_error(self) -> bool:
@@ -135,7 +137,8 @@ class Unmeasured:
     @pytest.hookimpl(tryfirst=True)  # before anybody writes a file
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Decide. A run that was interrupted has not seen enough, and a failed one stays failed."""
-        if session.exitstatus == pytest.ExitCode.INTERRUPTED:
+        self.interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED
+        if self.interrupted:
             return
         lost = self._config.pluginmanager.get_plugin("hdp-vantage-points")
         self.lines = (*(lost.lines if lost is not None else ()), *unmeasured(self._sights))
