@@ -26,7 +26,7 @@ from pytest_hdp.measure.path.capture import Capture
 from pytest_hdp.measure.path.waiting import GLANCE
 from pytest_hdp.measure.schedule.side_by_side import in_groups
 from pytest_hdp.packet.family import family_of, without_zone
-from pytest_hdp.plugin.box_paths import box_path, lab_paths, refuse_no_box
+from pytest_hdp.plugin.box_paths import box_path, lab_paths, refuse_nothing_named
 from pytest_hdp.plugin.boxes import boxes
 from pytest_hdp.plugin.collection import CAMPAIGN, LOOPBACK, SETTINGS, case_of, path_key_of, uses_path
 from pytest_hdp.plugin.earlier import Earlier, state_folder
@@ -57,7 +57,7 @@ def new_campaign(config: pytest.Config, items: Iterable[pytest.Item]) -> Campaig
     Raises pytest.UsageError if one can't be had.
     """
     items, settings = list(items), config.stash[SETTINGS]
-    refuse_no_box(settings, items)
+    refuse_nothing_named(settings, items)
     worker: dict[str, str] = getattr(config, "workerinput", {})
     vantage = vantage_of(config)
     campaign = Campaign(

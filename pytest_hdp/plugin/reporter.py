@@ -22,6 +22,7 @@ from pytest_hdp.plugin.attachments import COUNT, OPEN, RECORD, EvidenceRepr, att
 from pytest_hdp.plugin.collection import CAMPAIGN, SETTINGS
 from pytest_hdp.plugin.fixtures import UNAVAILABLE
 from pytest_hdp.plugin.header import HEADER, header, system
+from pytest_hdp.plugin.unmeasured import CUT_SHORT
 from pytest_hdp.plugin.vantage_points import vantage_of_report
 from pytest_hdp.report import fields, letters
 from pytest_hdp.report.expected import own_reason
@@ -89,9 +90,11 @@ class Reporting:
 
     @property
     def unmeasured(self) -> tuple[str, ...]:
-        """A line for each path that could not be measured at all, once that is known."""
+        """A line for each path that could not be measured at all, or for the rest of a run that was interrupted."""
         plugin = self.config.pluginmanager.get_plugin("hdp-unmeasured")
-        return plugin.lines if plugin is not None else ()
+        if plugin is None:
+            return ()
+        return (CUT_SHORT,) if plugin.interrupted and self.results else plugin.lines
 
     def status_line(self) -> StatusLine | None:
         """What shows how far a measurement got, on a terminal that pytest writes to; None without one."""

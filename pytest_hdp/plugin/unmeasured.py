@@ -16,6 +16,7 @@ from pytest_hdp.judge.alike import alike
 from pytest_hdp.judge.not_measured import not_measured
 from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.plugin.collection import RESULT, SETTINGS, asked_of
+from pytest_hdp.plugin.marker import marked
 from pytest_hdp.plugin.vantage_points import vantage_of_report
 from pytest_hdp.untrusted.text import safe
 
@@ -26,6 +27,7 @@ BEGUN: pytest.StashKey[bool] = pytest.StashKey()
 ALONE: pytest.StashKey[str] = pytest.StashKey()
 """Of a test whose agent died: what it alone was to measure, whatever others know of the path."""
 PROPERTY = "hdp_unmeasured"
+CUT_SHORT = not_measured("the rest of the run", "it was interrupted")
 OUTAGE = 3
 """So many inconclusive trains, at least, are more than chance."""
 
@@ -34,7 +36,7 @@ OUTAGE = 3
 class Sight:
     """What one test showed of a path. `trains`: 1 if it read a verdict, else 0; `measured`: it learnt something.
 
-    `why`: one line, if it did not. `course`: the direction and form of the train.
+    `why`: one line, if it did not. `course`: the direction and form of the train. `needed`: it has to pass.
     """
 
     path: str
@@ -42,13 +44,15 @@ class Sight:
     measured: bool
     why: str = ""
     course: str = ""
+    needed: bool = False
 
 
 def unmeasured(sights: Iterable[Sight]) -> tuple[str, ...]:
     """One line for each path that could not be measured, in the order of their first tests.
 
     Where trains were asked for they decide: that a control came through says nothing of any of them. One that is
-    inconclusive is no outage; where that befell most of those of one direction and form, little else came through.
+    inconclusive is no outage; where that befell most of those of one direction and form, little else came through, and
+    where it befell all of them, nothing is known of that direction and form. Of what is needed each one counts.
     """
     lines = []
     for path, seen in alike(sights, lambda sight: sight.path).items():
@@ -64,8 +68,11 @@ def _hardly(path: str, sights: Iterable[Sight]) -> list[str]:
     said = []
     for course, seen in alike(sights, lambda sight: sight.course).items():
         open_ = [sight for sight in seen if sight.trains and not sight.measured]
-        if len(open_) >= OUTAGE and 2 * len(open_) > len(seen):
-            trains = f"{len(open_)} of {len(seen)} trains, {course}, are inconclusive"
+        is_outage = len(open_) >= OUTAGE and 2 * len(open_) > len(seen)
+        if is_outage or len(open_) == len(seen) or any(sight.needed for sight in open_):
+            those = "1 train" if len(seen) == 1 else f"{len(seen)} trains"
+            be = "is" if len(open_) == 1 else "are"
+            trains = f"{len(open_)} of {those}, {course}, {be} inconclusive"
             said.append(not_measured(path, f"{trains}; {open_[0].why}", hardly=True))
     return said
 
@@ -88,9 +95,9 @@ def attach(item: pytest.Item, report: pytest.TestReport) -> None:
         train = result.judgement.train
         course = f"{train.direction}, {train.form}"
         measured = result.verdict is not Verdict.INCONCLUSIVE or result.judgement.containment is not None
-        found = (1, measured, result.judgement.explanation, course)
+        found = (1, measured, result.judgement.explanation, course, bool(marked(item).get("needs")))
     else:
-        found = (0, not _skipped(report), _reason(report), "")
+        found = (0, not _skipped(report), _reason(report), "", False)
     if (alone := item.stash.get(ALONE, "")) and not found[1]:
         about = [f"the {alone} of {path}" for path in about]
     setattr(report, SIGHTS, [astuple(Sight(path, *found)) for path in about])
@@ -112,6 +119,7 @@ class Unmeasured:
         self._config = config
         self._sights: list[Sight] = []
         self.lines: tuple[str, ...] = ()
+        self.interrupted = False
 
     @property
     def is_error(self) -> bool:
@@ -129,7 +137,8 @@ class Unmeasured:
     @pytest.hookimpl(tryfirst=True)  # before anybody writes a file
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Decide. A run that was interrupted has not seen enough, and a failed one stays failed."""
-        if session.exitstatus == pytest.ExitCode.INTERRUPTED:
+        self.interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED
+        if self.interrupted:
             return
         lost = self._config.pluginmanager.get_plugin("hdp-vantage-points")
         self.lines = (*(lost.lines if lost is not None else ()), *unmeasured(self._sights))

@@ -49,7 +49,8 @@ def parse_vantage(text: str) -> VantageSpec:
 
 def parse_vantages(text: str) -> tuple[VantageSpec, ...]:
     """Vantage points, one in each line. Raises ValueError."""
-    return tuple(dict.fromkeys(parse_vantage(line.strip()) for line in text.splitlines()))
+    named = text.splitlines() or [text]  # that names nobody is no reason to leave somebody out in silence
+    return tuple(dict.fromkeys(parse_vantage(line.strip()) for line in named))
 
 
 def vantage_point(

@@ -101,7 +101,10 @@ class RunFiles:
         if packets is not None and (packets.kept or results) and self._report is not None:
             self._write_capture(self._report / CAPTURE, results, packets, tests or {})
         elif unmeasured and self._report is not None:
-            (self._report / CAPTURE).unlink(missing_ok=True)
+            from pytest_hdp.report.files import remove
+
+            with self._telling(self._report / CAPTURE) as path:
+                remove(path)
 
     def _write_capture(
         self,

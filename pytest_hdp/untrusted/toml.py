@@ -59,7 +59,7 @@ class Document:
 
     def line(self, key: str, start: int = 1) -> int:
         """Return the line of a key in the table that begins at `start`, else that line."""
-        own = re.compile(rf"\s*\[*\s*[\"']?{re.escape(key)}[\"']?\s*[\]=.]")
+        own = re.compile(rf"\s*(?:\[+\s*)?[\"']?{re.escape(key)}[\"']?\s*[\]=.]")
         for number in range(start, len(self.lines) + 1):
             if number > start and number in self._begin and start in self._begin:
                 break

@@ -195,8 +195,8 @@ def test_why_a_lab_was_skipped_is_said_without_being_asked_for(run):
 
 def test_without_a_target_it_says_what_to_give(run):
     done = run(SWEEP, "-q")
-    assert done.status == 0
-    assert "1 skipped: no target: give --hdp-lab=NAME, or --hdp-target=ADDR" in done.printed
+    assert done.status == 4
+    assert "ERROR: no target: give --hdp-lab=NAME, or --hdp-target=ADDR" in done.printed
 
 
 def test_workers_show_the_header_that_one_process_shows(run):

@@ -1,5 +1,7 @@
 """Which paths could not be measured at all: the decision by itself."""
 
+import pytest
+
 from pytest_hdp.plugin.unmeasured import Sight, unmeasured
 
 
@@ -51,4 +53,20 @@ def test_an_outage_in_one_direction_is_no_success():
     assert line == ("tokyo could hardly be measured: 7 of 8 trains, reverse, bare, are inconclusive; 253: no control")
     few = [*some(4, "reverse, bare", measured=False), *some(4, "reverse, bare", measured=True)]
     assert unmeasured([*forward, *few]) == ()
-    assert unmeasured([*forward, *some(2, "reverse, bare", measured=False)]) == ()
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(1, "1 of 1 train, reverse, bare, is"), (2, "2 of 2 trains, reverse, bare, are")]
+)
+def test_a_direction_of_which_nothing_is_known_is_no_success_however_few_its_trains(count: int, said: str):
+    forward = [Sight("tokyo", 1, True, course="forward, bare")] * 9
+    lost = [Sight("tokyo", 1, False, "253: no control", "reverse, bare")] * count
+    (line,) = unmeasured([*forward, *lost])
+    assert line == f"tokyo could hardly be measured: {said} inconclusive; 253: no control"
+    assert unmeasured([*forward, *lost, Sight("tokyo", 1, True, course="reverse, bare")]) == ()
+
+
+def test_of_what_is_needed_one_that_nothing_is_known_of_is_no_success():
+    passed = [Sight("tokyo", 1, True, course="reverse, bare", needed=True)] * 9
+    (line,) = unmeasured([*passed, Sight("tokyo", 1, False, "47: no control", "reverse, bare", needed=True)])
+    assert line == "tokyo could hardly be measured: 1 of 10 trains, reverse, bare, is inconclusive; 47: no control"

@@ -86,7 +86,10 @@ def parse_port(value: object) -> int:
 def parse_route(value: Iterable[object]) -> tuple[str, str, int]:
     """What `Station.route` returns. Raises TypeError, ValueError."""
     address, interface, mtu = value
-    return str(ip_address(str(address))), parse_text(interface), _whole(mtu, 1 << 31)
+    source = str(ip_address(str(address)))  # with a zone, of which that says nothing
+    if len(source) > _LONGEST_NAME or plain(source) != source:
+        raise ValueError(source[:_LONGEST_NAME])
+    return source, parse_text(interface), _whole(mtu, 1 << 31)
 
 
 def _whole(value: object, most: int) -> int:

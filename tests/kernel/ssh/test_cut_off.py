@@ -67,7 +67,7 @@ def packets_left(where: Namespace) -> int:
 
 
 def status_of(records: Iterable[dict[str, Any]]) -> int:
-    """What a run ends with by what it says: a test has failed; else most of one direction is unknown; else all is well.
+    """What a run ends with by what it says: a test has failed; else most, or all, of one direction is unknown.
 
     How far a run was when its agent went is the machine's matter.
     """
@@ -75,7 +75,8 @@ def status_of(records: Iterable[dict[str, Any]]) -> int:
     if any(each["outcome"] == "failed" for each in kept):
         return 1
     directions = [[each["verdict"] for each in kept if each["direction"] == way] for way in ("forward", "reverse")]
-    outage = any(each.count("inconclusive") >= max(OUTAGE, len(each) // 2 + 1) for each in directions)
+    unknown = [(each.count("inconclusive"), len(each)) for each in directions]
+    outage = any(lost >= max(OUTAGE, trains // 2 + 1) or 0 < lost == trains for lost, trains in unknown)
     return 4 if outage else 0
 
 

@@ -180,6 +180,7 @@ def answering(station, channel, monkeypatch):
         *(("open_ahead", value) for value in ([], None, 5, ["x"], [10**30], [[1]], [1, 2], [-1])),
         *(("datagram", value) for value in ("x", None, [], 1e400, 65536, -1)),
         *(("route", value) for value in (None, 5, ("192.0.2.1",), ("a", "b", 3), ("192.0.2.1", "eth0", "c"))),
+        *(("route", (f"fe80::1%{zone}", "eth0", 1500)) for zone in ("\x1b[2J", "\u202e", "z" * 65)),
     ],
 )
 def test_an_answer_of_nonsense_ends_the_connection(answering, ask, value):
