@@ -29,7 +29,7 @@ MARKS = ("skip", "skipif", "xfail")
 
 
 def measured(item: pytest.Item, key: str, plan: Callable[[OpenPath], LatencyPlan]) -> tuple[LatencyResult, ...]:
-    """The latency over a route, in each direction that there is; `plan`: of it, and of those measured beside it.
+    """The latency over a path, in each direction that there is; `plan`: of it, and of those measured beside it.
 
     Raises PathUnavailable, ValueError.
     """
@@ -56,7 +56,7 @@ def _turn(campaign: Campaign, path: OpenPath) -> AbstractContextManager[None]:
 
 
 def _try_together(campaign: Campaign, keys: list[str], plan: Callable[[OpenPath], LatencyPlan], tried: Any) -> None:
-    """Measure over as many of these routes as may be beside each other, unless that is one alone."""
+    """Measure over as many of these paths as may be beside each other, unless that is one alone."""
     from pytest_hdp.measure.latency.experiment import Comparison
     from pytest_hdp.measure.latency.together import may_be_beside, most_beside, run_together, undisturbed
     from pytest_hdp.measure.path.endpoints import PathUnavailable
@@ -81,7 +81,7 @@ def _try_together(campaign: Campaign, keys: list[str], plan: Callable[[OpenPath]
 
 
 def _to_come(item: pytest.Item) -> Iterator[str]:
-    """The routes of tests after this one that will ask the same, each once."""
+    """The paths of tests after this one that will ask the same, each once."""
     items = item.session.items
     for each in dict.fromkeys(
         key
@@ -93,12 +93,12 @@ def _to_come(item: pytest.Item) -> Iterator[str]:
 
 
 def _asks_the_same(item: pytest.Item, other: pytest.Item) -> bool:
-    """Whether it is the same function, for another route alone, and nothing may keep it from being run."""
+    """Whether it is the same function, for another path alone, and nothing may keep it from being run."""
     same = other.parent is item.parent and getattr(other, "originalname", "") == getattr(item, "originalname", None)
     return same and _parameters(other) == _parameters(item) and not any(map(other.get_closest_marker, MARKS))
 
 
 def _parameters(item: pytest.Item) -> dict[str, object]:
-    """What a test was parametrised with beside its route."""
+    """What a test was parametrised with beside its path."""
     callspec: Any = getattr(item, "callspec", None)
     return {} if callspec is None else {name: each for name, each in callspec.params.items() if name != "hdp_route"}

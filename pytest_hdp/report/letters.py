@@ -1,4 +1,4 @@
-"""One letter, one word and one colour per verdict, so that pytest's progress line is the picture.
+"""One letter, word and colour on the terminal per verdict, so that pytest's progress line is the picture.
 
 A mark means that the train got there ("." delivered, "+" the target answered). A letter says where it
 ended: lower case where that was expected, upper case where it was not. So a run in which everything is as

@@ -1,1 +1,1 @@
-"""All that one test run measures: its routes, each opened and measured at the first test's asking."""
+"""All that one test run measures: its paths, each opened and measured at the first test's asking."""

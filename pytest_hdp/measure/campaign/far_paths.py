@@ -1,4 +1,4 @@
-"""Routes with an end at a far host: behind SSH, in a container, a pod. Opening one logs in, and sends no probe."""
+"""Paths with an end at a far host: behind SSH, in a container, a pod. Opening one logs in, and sends no probe."""
 
 from __future__ import annotations
 

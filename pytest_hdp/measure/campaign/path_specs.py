@@ -1,4 +1,4 @@
-"""Routes: paths that can be opened, each with its pace and what is expected of it. Opening one sends nothing."""
+"""Paths that can be opened, each with its pace and what is expected of it. Opening one sends nothing."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def once(default: Plan, numbers: Iterable[int]) -> Plan:
 
 
 def from_second(usual: PathSpec, beside: Callable[[str], PathSpec], numbers: Iterable[int]) -> list[PathSpec]:
-    """Routes to the same target from a second source. `beside`: makes one, given what is added to the target's name.
+    """Paths to the same target from a second source. `beside`: makes one, given what is added to the target's name.
 
     What is unasked comes after all that the first source asks for, and before all that the second one does.
     """

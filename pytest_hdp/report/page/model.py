@@ -1,7 +1,7 @@
 """The page's data: results as compact JSON values, everything in them harmless to show.
 
-What the page shows is decided here and in `story`, `ends` and `letters`, which the terminal and the table use too; the
-page's script only draws.
+What the page shows is decided here and in `story`, `path_picture` and `letters`, which the terminal and the table use
+too; the page's script only draws.
 """
 
 from __future__ import annotations

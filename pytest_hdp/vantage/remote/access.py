@@ -131,6 +131,34 @@ def refusal(error: NotStarted, advice: Advice, no_python: str) -> str:
     return f"{no_python} (status {error.status})" if error.status in NOT_FOUND and not said else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Remedies:
+    """What to do where a client gives no agent. `without_raw`: why raw sockets are refused there, after `NEEDS_RAW`.
+
+    `unanswered`: asked where nothing answered in time.
+    """
+
+    without_raw: str
+    advice: Advice
+    no_python: str
+    unanswered: str
+
+
+def reason_of(program: str, error: NotStarted, remedies: Remedies) -> str:
+    """What is wrong and what to do: our own code's words first, then the client's refusal, then how it ended."""
+    own = own_words(error)
+    if own.startswith(NEEDS_RAW):
+        return f"{NEEDS_RAW}{remedies.without_raw}"
+    if own:
+        return own
+    if not error.begun:
+        if refused := refusal(error, remedies.advice, remedies.no_python):
+            return refused
+        if error.why.startswith("nothing answered"):
+            return f"{error.why}: {remedies.unanswered}"
+    return ended(program, error)
+
+
 def ended(program: str, error: NotStarted) -> str:
     """The last thing that is known of a program that gave us no agent."""
     if error.why == NOISE:

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_hdp.vantage.remote.access import (
-    NEEDS_RAW,
     OUR_WORDS,
+    Remedies,
     Wanted,
-    ended,
     is_name,
-    own_words,
-    refusal,
+    reason_of,
     split,
     wanted,
 )
@@ -127,17 +125,13 @@ class Container:
 
     def reason(self, error: NotStarted) -> str:
         """What is wrong and what to do."""
-        own = own_words(error)
-        if own.startswith(NEEDS_RAW):
-            return f"{NEEDS_RAW}may not be opened in it, it lacks NET_RAW: {self._allowing}, or {self._from_outside}"
-        if own:
-            return own
-        if not error.begun:
-            if refused := refusal(error, self._advice, self._no_python):
-                return refused
-            if error.why.startswith("nothing answered"):
-                return f"{error.why}: does its daemon answer ({self._client.listing})?"
-        return ended(self.command[0], error)
+        remedies = Remedies(
+            without_raw=f"may not be opened in it, it lacks NET_RAW: {self._allowing}, or {self._from_outside}",
+            advice=self._advice,
+            no_python=self._no_python,
+            unanswered=f"does its daemon answer ({self._client.listing})?",
+        )
+        return reason_of(self.command[0], error, remedies)
 
     @property
     def _advice(self) -> Advice:

@@ -9,12 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_hdp.vantage.remote.access import (
-    NEEDS_RAW,
     OUR_WORDS,
+    Remedies,
     Wanted,
-    ended,
-    own_words,
-    refusal,
+    reason_of,
     split,
     wanted,
 )
@@ -96,18 +94,14 @@ class Pod:
 
     def reason(self, error: NotStarted) -> str:
         """What is wrong and what to do."""
-        own = own_words(error)
-        if own.startswith(NEEDS_RAW):
-            return f"{NEEDS_RAW}may not be opened in it, it lacks root or NET_RAW: {self._allowing}"
-        if own:
-            return own
-        if not error.begun:
-            if refused := refusal(error, self._advice, self._no_python):
-                return refused
-            if error.why.startswith("nothing answered"):
-                again = "is the image being pulled? Try again" if "debug" in self.options else "does it answer by hand?"
-                return f"{error.why}: {again}: {shlex.join(self._by_hand)}"
-        return ended("kubectl", error)
+        again = "is the image being pulled? Try again" if "debug" in self.options else "does it answer by hand?"
+        remedies = Remedies(
+            without_raw=f"may not be opened in it, it lacks root or NET_RAW: {self._allowing}",
+            advice=self._advice,
+            no_python=self._no_python,
+            unanswered=f"{again}: {shlex.join(self._by_hand)}",
+        )
+        return reason_of("kubectl", error, remedies)
 
     @property
     def _by_hand(self) -> list[str]:
