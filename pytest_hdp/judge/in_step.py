@@ -22,7 +22,7 @@ def shared(facts: Facts, *, apart: bool = False) -> list[SharedLoss]:
 
 
 def hinders(facts: Facts) -> bool:
-    """Say whether such a loss was no mere moment for all that is known: it was the place, or the first packets."""
+    """Say whether such a loss is no mere moment: it was the place, or it was the first packets, as caches lose them."""
     first = first_lost([fate.crossed for fate in facts.fates])
     return any(each.apart or each.place < first for each in shared(facts))
 

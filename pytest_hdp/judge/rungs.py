@@ -171,7 +171,7 @@ def lossy(facts: Facts) -> Finding | None:
             said = f"{gone} of {len(trials)} did not come through{which}, while {explain.control_text(facts)}"
             return Finding(Verdict.LOSSY, inference.place_of_losses(facts), _journey(facts, said))
     some_came = _views(facts) and any(fate.crossed for fate in facts.fates)
-    if some_came and facts.enough and inference.explains_nothing(facts) and in_step.shared(facts, apart=True):
+    if some_came and facts.enough and inference.explains_nothing(facts) and in_step.hinders(facts):
         said = in_step.text(facts)
         return Finding(Verdict.LOSSY, inference.place_of_losses(facts), _journey(facts, said))
     return None

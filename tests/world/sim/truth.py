@@ -27,7 +27,7 @@ PARTLY = {
     "lossy": {V.LOSSY, V.LOST, V.FIRST_ONLY, V.DELIVERED, V.INCONCLUSIVE},
     "limited": {V.LOSSY, V.LOST, V.FIRST_ONLY, V.DELIVERED, V.INCONCLUSIVE},
     "first": {V.FIRST_ONLY},
-    "first-lost": {V.LOSSY, V.INCONCLUSIVE},  # all trains run in step: it may have been the moment
+    "first-lost": {V.LOSSY},
     "modify": {V.MODIFIED},
     "modify-some": {V.MODIFIED, V.DELIVERED},
 }
@@ -124,7 +124,7 @@ def _passes(world: World, train: Train, view: View, effect: Effect, way: _Way) -
     elif effect.kind in PARTLY:
         way.passed |= PARTLY[effect.kind]
         if effect.kind == "first-lost" and not _alike(world, train):
-            way.passed |= {V.DELIVERED}  # too few trains to see what they have in common
+            way.passed |= {V.DELIVERED, V.INCONCLUSIVE}  # too few trains to see what they have in common
         if effect.kind.startswith("first") and (_twins(world, train) or world.blueprint.loss):
             way.passed |= {V.LOST, V.LOSSY}  # it counts packets of the number, whatever is inside or lost later
     return None if effect.kind in PASSING else effect
