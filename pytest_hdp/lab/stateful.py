@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from pytest_hdp.lab.versions import Version
 
 _WITH_PORTS = frozenset({ICMP, TCP, UDP, DCCP, ICMPV6, SCTP})
-# What the tracker takes for an answer is more than the same packet the other way round: an echo request answers
-# nothing, nor does a SYN after the target's reset (before it, one opens the connection from both ends at once: RFC 9293
-# section 3.5, tcp_conntracks in nf_conntrack_proto_tcp.c).
 
 
 @dataclass(frozen=True, slots=True)

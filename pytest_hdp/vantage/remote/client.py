@@ -20,7 +20,6 @@ from pytest_hdp.vantage.remote.channel import MOST_WAITING, AgentGone, Channel, 
 if TYPE_CHECKING:
     from pytest_hdp.vantage.station import Observation, Program
 
-SILENCE = 30  # seconds without a word from here, after which an agent ends
 PATIENCE = 15.0  # seconds that an answer may take
 
 

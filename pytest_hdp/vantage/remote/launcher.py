@@ -23,11 +23,12 @@ from typing import Any
 from pytest_hdp.packet.family import FAMILIES
 from pytest_hdp.vantage.interrupts import interrupts_later
 from pytest_hdp.vantage.remote.channel import keep_alive
-from pytest_hdp.vantage.remote.client import SILENCE, RemoteStation
+from pytest_hdp.vantage.remote.client import RemoteStation
 from pytest_hdp.vantage.remote.messages import parse_text
 from pytest_hdp.vantage.remote.pipes import NOISE, PipeChannel
 
 BEAT = 5.0  # seconds between two words to an agent
+SILENCE = 30  # seconds without a word from here, after which an agent ends
 START_PATIENCE = 30.0  # seconds from the command's start to the agent's first word
 OLDEST = (3, 8)
 UNSTARTED = 45  # seconds in which an agent begins, and sets its own alarm, or its Python ends

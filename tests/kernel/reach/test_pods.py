@@ -11,7 +11,7 @@ import pytest
 from machine import USUAL, Machine
 from runs import NUMBERS, Runs
 
-from pytest_hdp.vantage.remote.client import SILENCE
+from pytest_hdp.vantage.remote.launcher import SILENCE
 
 CASES = {
     "kubectl=client": ("ready, None",),

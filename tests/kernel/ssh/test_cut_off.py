@@ -17,8 +17,8 @@ from pytest_hdp.lab.limits import RateLimited
 from pytest_hdp.lab.topology import LabSpec
 from pytest_hdp.plugin.unmeasured import OUTAGE
 from pytest_hdp.vantage.netns.supervisor import Namespace
-from pytest_hdp.vantage.remote.client import PATIENCE, SILENCE
-from pytest_hdp.vantage.remote.launcher import BEAT
+from pytest_hdp.vantage.remote.client import PATIENCE
+from pytest_hdp.vantage.remote.launcher import BEAT, SILENCE
 
 # Eight of 253 and 254 pass, so they stay undecided for long after the others are settled.
 STINGY = LabSpec("stingy", "eight, then one a second", (Router(), RateLimited(1, 8), Router()))

@@ -14,7 +14,7 @@ from ssh_hosts import SUDO_USER, SWEEP, Hosts, processes, wait_until
 from pytest_hdp.lab.boxes import Router
 from pytest_hdp.lab.limits import RateLimited
 from pytest_hdp.lab.topology import LabSpec
-from pytest_hdp.vantage.remote.client import SILENCE
+from pytest_hdp.vantage.remote.launcher import SILENCE
 
 OUTGOING = 4
 STINGY = RateLimited(per_second=1, burst=8)
