@@ -22,9 +22,9 @@ def shared(facts: Facts, *, apart: bool = False) -> list[SharedLoss]:
 
 
 def hinders(facts: Facts) -> bool:
-    """Say whether such a loss is no mere moment: it was the place, or it was the first packets, as caches lose them."""
-    first = first_lost([fate.crossed for fate in facts.fates])
-    return any(each.apart or each.place < first for each in shared(facts))
+    """Say whether such losses are no mere moment: the place was it, or several were, or the first packets (caches)."""
+    first, found = first_lost([fate.crossed for fate in facts.fates]), shared(facts)
+    return len(found) > 1 or any(each.apart or each.place < first for each in found)
 
 
 def only_first(facts: Facts) -> bool:
@@ -37,9 +37,9 @@ def text(facts: Facts) -> str:
     """Return what a train lost as others did: "1 of 7 did not come through (the first), as of 248 of 249 trains"."""
     came = [fate.crossed for fate in facts.fates]
     most = max(shared(facts), key=lambda each: (each.apart, each.lost, -each.place))
-    then = "" if most.apart else " at the same moment"
+    then = "" if most.apart else " at the same moment" + "s" * (len(shared(facts)) > 1)
     said = (
         f"{len(came) - sum(came)} of {len(came)} did not come through{order_text(came)}, as of {most.lost} of "
         f"{most.trains} trains{then}, while {explain.control_text(facts)}: something counts the packets of a number"
     )
-    return said if most.apart else f"{said}, or nearly all but the control was lost for that moment"
+    return said if most.apart else f"{said}, or nearly all but the control was lost just then"

@@ -9,6 +9,7 @@ from pytest_hdp.judge.verdict import Direction, Form, Verdict
 from pytest_hdp.lab.boxes import (
     COMMON,
     DCCP,
+    FRAGMENT,
     ICMP,
     ICMPV6,
     SCTP,
@@ -45,6 +46,7 @@ class Home(Box):
     passes: frozenset[int] | None = None
     features: ClassVar[str] = "a kernel with connection tracking and nftables filters"
     answers_ttl: ClassVar[bool] = True
+    states_chains: ClassVar[bool] = True
 
     @property
     def description(self) -> str:
@@ -111,6 +113,7 @@ class Home(Box):
         """
         if form is Form.BARE:
             return True
+        protocol = traffic.upper(protocol)
         return protocol != traffic.version.icmp and (protocol != TCP or not traffic.reset)
 
     def _second(self, protocol: int, form: Form, traffic: Traffic) -> Verdict:
@@ -152,6 +155,7 @@ class CloudNat(Nat):
 
     passes: frozenset[int] | None = COMMON
     name: ClassVar[str] = "aws-nat-gateway"
+    states_chains: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +284,8 @@ def passed_on(box: str, protocol: int, form: Form, traffic: Traffic) -> Truth:
     """What becomes of a packet that this box lets through, for its tracker alone."""
     if gathers(protocol, form, traffic):
         return Truth(Verdict.LOST, box=box, gathered=True)
-    return Truth(Verdict.MODIFIED, changed=("protocol",), box=box) if joins(protocol, form, traffic) else DELIVERED
+    field = "protocol" if protocol == FRAGMENT else "payload"  # what shows that a fragment header was taken out
+    return Truth(Verdict.MODIFIED, changed=(field,), box=box) if joins(protocol, form, traffic) else DELIVERED
 
 
 def _remembered_for(seconds: int) -> Mapping[str, object]:

@@ -38,11 +38,11 @@ from pytest_hdp.measure.schedule.engine import Measurement
 from pytest_hdp.vantage.points import Namespace
 
 client, server, target = Namespace("client"), Namespace("server"), "198.51.100.2"
-told = sending.timestamp
+told = sending.stamp
 
 def sweep(later):
     "Verdicts, as of so many times 2^32 ns later than now."
-    sending.timestamp = control.timestamp = lambda train, now: told(train, now + (later << 32))
+    sending.stamp = control.stamp = lambda train, now: told(train, now + (later << 32))
     trains = tuple(sorted(Train(number, form=form) for number in (50, 51) for form in BOTH_FORMS))
     with path_specs.between(client, server, target, plan.Plan((), plan.LAB), None).open() as path:
         found = Measurement(path, plan.Plan(trains, plan.LAB, locate="none")).run()

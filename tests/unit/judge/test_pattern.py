@@ -67,7 +67,7 @@ def test_the_first_of_all_at_one_moment_may_be_either_and_no_further_round_tells
     judged = judged_in_step(lost, 7)
     assert (judged.verdict, judged.final) == (Verdict.LOSSY, True), judged.explanation
     assert "of 249 of 249 trains at the same moment" in judged.explanation
-    assert "or nearly all but the control was lost for that moment" in judged.explanation
+    assert "or nearly all but the control was lost just then" in judged.explanation
 
 
 def test_the_first_of_trains_that_began_at_different_moments_is_no_moment():
