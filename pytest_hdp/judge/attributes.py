@@ -49,6 +49,12 @@ def in_part(facts: Facts) -> int:
     return sum(_in_part(fate) for fate in facts.fates)
 
 
+def only_in_part(facts: Facts) -> bool:
+    """Say whether all that came were first fragments: of such nothing is claimed."""
+    came = [fate for fate in facts.fates if fate.copies]
+    return bool(came) and all(map(_in_part, came))
+
+
 def _in_part(fate: Fate) -> bool:
     return bool(fate.copies) and all(copy.in_part and copy.genuine for copy in fate.copies)
 

@@ -178,7 +178,8 @@ def _nothing_out(train: Train, box: Side, twin: Side | None, around: Surrounding
         said = f"unproven: nothing came out, and {why}"
         return Ruling(Containment.UNPROVEN, None, said, _count(box, twin, None, around))
     refused, counted = _tried(box, around)
-    if refused and (box.refused or all(each.errno in NOT_SENT for each in box.launched)):
+    none_sent = train.form is not Form.FRAGMENTED and all(each.errno in NOT_SENT for each in box.launched)
+    if refused and (box.refused or none_sent):  # of two fragments one may have been refused, and the other not
         return _refused(train, box, twin, around, observer, came)
     if around.in_other_name and train.protocol == TCP and train.form is Form.WELLFORMED:
         said = (

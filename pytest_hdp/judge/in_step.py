@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.pattern import SharedLoss
 
 
+SEVERAL = 3
+"""At so many moments not one outage after the other has met all but the control."""
+
+
 def shared(facts: Facts, *, apart: bool = False) -> list[SharedLoss]:
     """Return the places in which this train lost a packet as nearly all others did, and the control did not.
 
@@ -24,7 +28,7 @@ def shared(facts: Facts, *, apart: bool = False) -> list[SharedLoss]:
 def hinders(facts: Facts) -> bool:
     """Say whether such losses are no mere moment: the place was it, or several were, or the first packets (caches)."""
     first, found = first_lost([fate.crossed for fate in facts.fates]), shared(facts)
-    return len(found) > 1 or any(each.apart or each.place < first for each in found)
+    return len(found) >= SEVERAL or any(each.apart or each.place < first for each in found)
 
 
 def only_first(facts: Facts) -> bool:

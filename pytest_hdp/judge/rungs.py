@@ -121,8 +121,7 @@ def rejected(facts: Facts) -> Finding | None:
     crossed = sum(fate.crossed for fate in facts.fates)
     if crossed and not by_target:
         return None
-    final = inference.rejection_is_proven(facts, errors)
-    if not final and facts.last_chance and facts.has_agent:
+    if not (final := inference.rejection_is_proven(facts, errors)) and facts.last_chance and facts.has_agent:
         return None  # for a moment somebody had no way on: the others were lost, or nobody knows what became of them
     told = by_target if crossed else errors
     nearer = [(p, r) for p, r in told if facts.from_nearer(r)]
@@ -269,7 +268,8 @@ def _rejection_place(facts: Facts, by_target: list[tuple[Probe, IcmpReport]], cr
 
 def _views(facts: Facts) -> tuple[tuple[Trial, ...], ...]:
     """The trials of the path, then those of the whole way; none where absence at the far end means nothing."""
-    if not facts.has_agent or facts.circumstances.agent_gone or facts.replied or not inference.missing(facts):
+    told = facts.circumstances.agent_gone or facts.replied or attributes.only_in_part(facts)
+    if not facts.has_agent or told or not inference.missing(facts):
         return ()
     return (facts.path_trials, facts.end_trials)
 

@@ -24,7 +24,7 @@ COMPARISONS = 5
 ALPHA = ERROR_RATE / COMPARISONS
 TAIL = 0.99
 SPARE_LOSS = 0.01
-"""So much more HDP may lose, or as much again as UDP does: no number of pairs shows that it loses none."""
+"""So much more HDP may lose, and as much again as UDP does: no number of pairs shows that it loses none."""
 LEAST_SLOWEST = 8  # packets of both that are looked at, as the slowest
 
 
@@ -169,9 +169,9 @@ def loss(hdp: Compared, udp: Compared) -> Check:
     confidence = 1 - ALPHA / 2  # of either bound
     least = 1 - upper_bound(control_sent - control_gone, control_sent, confidence)
     most = upper_bound(gone, sent, confidence) - least
-    if most > max(SPARE_LOSS, control_gone / control_sent):
+    if most > SPARE_LOSS + control_gone / max(1, control_sent):
         return Check(Gate.UNDECIDED, told)
-    return Check(Gate.KEPT, f"at most {100 * most:.2g} % more lost")
+    return Check(Gate.KEPT, f"at most {100 * most:.2g} % more lost" if most > 0 else "no more lost")
 
 
 def _mean(values: Sequence[float]) -> float:

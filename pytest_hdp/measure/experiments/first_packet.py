@@ -105,7 +105,8 @@ def _characterised(
     other = asking.ask([(each, None) for each in fresh[:OTHERS]]) if fresh else None
     if other is not None and used is not None and not other.came:
         other = None  # what may have used up this number's state may have used up theirs
-    ports = [Header(DEFAULT_PORT + each, DEFAULT_PORT + each) for each in range(1, OTHERS + 1)]
+    # apart by 8, so that under 47 none says another version of GRE
+    ports = [Header((DEFAULT_PORT & ~7) + 8 * each, DEFAULT_PORT + each) for each in range(1, OTHERS + 1)]
     port = asking.ask([(train, header) for header in ports])
     passed: list[float] = []
     recovery = _recovery(asking, train, judgement.delivered + 4, longest_idle, passed)
@@ -142,8 +143,10 @@ def _recovery(asking: _Asking, train: Train, burst: int, longest_idle: float, ti
     for _ in range(TRIES):
         while idle <= 1.01 * longest_idle and not (high / low <= NARROW if low else high < FIRST_IDLE / 4):
             waited, asked, passed = asked_after(idle)
+            if passed and waited >= high:
+                break  # it takes as long to hear of all that was sent: no shorter silence can be had
             if passed:
-                high, again = min(high, waited), passed
+                high, again = waited, passed
             else:
                 shut[waited] = asked
                 low = max((each for each in shut if each < high), default=0.0)

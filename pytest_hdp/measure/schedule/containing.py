@@ -23,6 +23,7 @@ from pytest_hdp.measure.path.waiting import Waiting, answered, glance, look_unti
 from pytest_hdp.measure.schedule.knowledge import Knowledge
 from pytest_hdp.measure.schedule.meeting import greet, greet_from_afar
 from pytest_hdp.measure.schedule.side import Watched
+from pytest_hdp.packet.family import IPV6
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.containment import Ruling
@@ -35,11 +36,15 @@ ECHOES = 3  # one in so many of the controls
 
 ORDINARY = {
     6: "an ordinary TCP socket sends it",
+    2: "an ordinary UDP socket that joins a group has the kernel send it",
     33: "an ordinary DCCP socket sends it where the kernel has one",
+    115: "an ordinary L2TP socket sends it where the kernel has one",
     132: "an ordinary SCTP socket sends it where the kernel has one",
     136: "an ordinary UDP-Lite socket sends it where the kernel has one",
 }
 """What takes no privilege."""
+ORDINARY6 = dict.fromkeys((0, 43, 44, 60), "an ordinary UDP socket sends such headers")
+"""What takes none over IPv6: RFC 3542's sticky options, and a datagram that is too large for one packet."""
 _Item = tuple[Watched, Train | None]
 """Who sends what: a train's packet, or None for a control."""
 
@@ -184,6 +189,8 @@ class Containing:
         """How else a box could send it that may open no raw sockets: of ordinary ones only UDP's are tried."""
         path, number = self.know.path, train.protocol
         ways = {**ORDINARY, path.family.icmp: "an ordinary ping socket may send it"}
+        if path.family is IPV6:
+            ways |= ORDINARY6
         if train.form in SHAPED_FORMS:
             ways[UDP] = "an ordinary UDP socket may send that too"
         return {number: ways[number]} if path.near.raw is False and number in ways else {}

@@ -88,7 +88,7 @@ def test_ctrl_c_keeps_what_is_known_and_leaves_nothing(managed: Managed):
     )
     client = managed.lab.namespace(managed.lab.client)
     before = packets_left(client)
-    wait_until(lambda: packets_left(client) > before + 1000, 40)
+    wait_until(lambda: packets_left(client) > before + 3000, 60)
     (controller,) = controllers(managed)
     os.kill(controller, signal.SIGINT)
     wait_until(lambda: not managed.agents() and not managed.raw_sockets(), AT_ONCE)

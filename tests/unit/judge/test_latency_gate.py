@@ -82,6 +82,10 @@ def test_that_no_more_is_lost_is_shown_and_not_presumed(rounds: int, lost: float
     assert "loss " in found.sentence
 
 
+def test_where_udp_alone_loses_none_more_is_lost() -> None:
+    assert "(median, p99; no more lost)" in judged(1, 1000, udp_lost=0.02).sentence
+
+
 def test_on_a_path_that_loses_as_much_again_as_udp_is_kept() -> None:
     assert judged(1, 1000, lost=0.05, udp_lost=0.05).gate is Gate.KEPT
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import pytest
 
 from pytest_hdp.judge.evidence import Circumstances, Observers, RoundControl, Train
@@ -30,17 +32,18 @@ def packet(payload: bytes, index: int, *, first: bool = False) -> bytes:
     return build_ipv4(payload, protocol=253, identification=index, flags=int(first), **ends)
 
 
-def judged(observers: Observers, *, whole: int = 0, at_the_socket: bool = False) -> Judgement:
-    """Seven probes of 1640 bytes, of which the receiver's interface shows first fragments; so many come whole."""
+def judged(
+    observers: Observers, *, whole: int = 0, at_the_socket: bool = False, came: Container[int] = range(7)
+) -> Judgement:
+    """Seven probes of 1640 bytes; of those that `came` its interface shows the first fragment, of so many the whole."""
     book = Ledger(RUN)
     for index in range(7):
         entry = SentProbe(index + 1, index, TRAIN, probe(index + 1), 0)
         book.add(entry)
         first = packet(entry.data[:1376], index, first=True)
-        seen = [
-            (entry.left, first, "eth0"),
-            (entry.arrived, first if index >= whole else packet(entry.data, index), "eth1"),
-        ]
+        seen = [(entry.left, first, "eth0")]
+        if index in came:
+            seen.append((entry.arrived, first if index >= whole else packet(entry.data, index), "eth1"))
         if at_the_socket:
             seen.append((entry.delivered, packet(entry.data, index), ""))
         for kept, data, interface in seen:
@@ -67,3 +70,9 @@ def test_at_the_socket_it_is_whole() -> None:
 def test_whole_ones_are_held_and_reached_as_ever() -> None:
     assert judged(Observers(), whole=7).verdict is Verdict.HELD_BY_RECEIVER
     assert judged(Observers(delivered=False), whole=7).verdict is Verdict.REACHED
+
+
+def test_of_some_first_fragments_no_share_and_no_order_is_claimed() -> None:
+    """Every second one came, or the first alone."""
+    for came in ({0}, {0, 2, 4, 6}):
+        assert judged(Observers(), came=came).verdict is Verdict.INCONCLUSIVE
