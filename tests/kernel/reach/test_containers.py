@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from machine import Machine
 
+from pytest_hdp.vantage.remote.launcher import SILENCE
+
 READY = ("ready, None",)
 NO_PYTHON = ("there is no python4 in it", "python=PATH", "netns=pid:$(")
 NO_RAW = ("raw sockets may not be opened in it, it lacks NET_RAW", "netns=pid:$(")
@@ -80,7 +82,7 @@ def test_containers_of_lxc(lxc: Machine):
 def test_nothing_is_left_in_a_container(request: pytest.FixtureRequest, engine: str):
     machine: Machine = request.getfixturevalue(engine)
     assert machine.connected(f"{engine}=box") == {f"{engine}=box": "ready, None"}
-    deadline = time.monotonic() + 20  # of a test before it an agent may still be hearing that it is over
+    deadline = time.monotonic() + SILENCE + 30  # of a test before it, one whose client vanished
     while (left := machine.processes("an agent needs 3.8")) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert left == []
