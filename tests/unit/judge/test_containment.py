@@ -125,6 +125,12 @@ def test_one_refusal_speaks_of_no_packet_that_was_taken() -> None:
     assert word(Side(sent(errno="ENETUNREACH"), address=BOX), around=replace(AROUND, came={})) is C.CONTAINED
 
 
+def test_of_two_fragments_one_may_be_refused_and_the_other_sent() -> None:
+    refused = Side(sent(errno="EPERM"), address=BOX)
+    assert word(refused, train=Train(47)) is C.CONTAINED
+    assert word(refused, train=Train(47, form=Form.FRAGMENTED)) is C.UNPROVEN
+
+
 def test_no_raw_socket_proves_nothing_where_an_ordinary_one_sends_the_same() -> None:
     refused = Side(refused="EPERM")
     ways = replace(AROUND, other_ways={6: "an ordinary TCP socket sends it"})
