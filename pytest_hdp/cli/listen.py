@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from pytest_hdp.packet.family import Family
     from pytest_hdp.report.heard import Heard
-    from pytest_hdp.vantage.station import Observation, Station
+    from pytest_hdp.vantage.receiving import Observation
+    from pytest_hdp.vantage.station import Station
 
 BUFFER = 4 << 20
 _NOT_THE_NUMBERS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.ENODEV)

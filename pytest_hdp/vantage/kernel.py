@@ -9,7 +9,8 @@ import errno
 import functools
 import socket
 
-from pytest_hdp.vantage.station import AF_PACKET, buffer_of, open_socket
+from pytest_hdp.vantage.receiving import buffer_of
+from pytest_hdp.vantage.sockets import AF_PACKET, open_socket
 
 MPTCP = "mptcp"
 _IPPROTO_MPTCP = 262

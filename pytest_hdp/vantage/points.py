@@ -22,7 +22,8 @@ from pytest_hdp.packet.family import IPV6
 from pytest_hdp.vantage.kernel import lacking
 from pytest_hdp.vantage.netns.socket_pool import Opener
 from pytest_hdp.vantage.netns.supervisor import NamespacesUnavailable, Supervisor
-from pytest_hdp.vantage.station import Station, open_socket
+from pytest_hdp.vantage.sockets import open_socket
+from pytest_hdp.vantage.station import Station
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

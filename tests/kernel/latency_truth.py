@@ -34,7 +34,8 @@ from pytest_hdp.packet.carrier import run_id_places
 from pytest_hdp.packet.family import IPV4
 from pytest_hdp.vantage import bpf
 from pytest_hdp.vantage.netns.socket_pool import Opener
-from pytest_hdp.vantage.station import PACKET_OUTGOING, Station
+from pytest_hdp.vantage.receiving import PACKET_OUTGOING
+from pytest_hdp.vantage.station import Station
 
 IP_HEADER, TAG, INDEX = 20, 12, 8
 SLOW = 0.0005  # seconds between packets of a round trip, each of which is answered from here

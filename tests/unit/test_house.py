@@ -40,9 +40,6 @@ LAZY = {"scapy", "pyroute2", "execnet", "rich", "hypothesis", "xdist"}
 OWN_MODULE = {"scapy": "scapy", "hypothesis": "strategies"}
 """What may be imported at the top of a module whose name says so."""
 
-LONGER = {"vantage/station.py": 695}
-"""One file on purpose: it is shipped as source to hosts that have nothing of ours."""
-
 LONGER_TESTS = {"kernel/test_kill.py": 410}
 """All deaths beside each other: what is left of a run is asked of each in the same words."""
 
@@ -183,7 +180,7 @@ def test_what_is_slow_to_import_is_imported_when_needed(module: Path) -> None:
 @each_of(MODULES)
 def test_a_module_can_be_read_in_one_sitting(module: Path) -> None:
     lines = module.read_text(encoding="utf-8").count("\n")
-    assert lines <= LONGER.get(name_of(module), 300)
+    assert lines <= 300
 
 
 @each_of(OF_TESTS)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.measure.path.open_path import OpenPath
     from pytest_hdp.packet.view import PacketView
-    from pytest_hdp.vantage.station import Observation
+    from pytest_hdp.vantage.receiving import Observation
 
 PACKET_OUTGOING = 4
 MEETING = -1  # round number of the control packets that only find out whether there is a path

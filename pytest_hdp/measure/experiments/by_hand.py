@@ -21,7 +21,7 @@ from pytest_hdp.vantage import bpf
 
 if TYPE_CHECKING:
     from pytest_hdp.measure.path.open_path import OpenPath
-    from pytest_hdp.vantage.station import Observation
+    from pytest_hdp.vantage.receiving import Observation
 
 
 @dataclass(frozen=True, slots=True)

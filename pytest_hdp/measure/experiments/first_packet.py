@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.measure.path.open_path import OpenPath
     from pytest_hdp.measure.plan import Plan
-    from pytest_hdp.vantage.station import Observation
+    from pytest_hdp.vantage.receiving import Observation
 
 BURST = 24  # packets: of a limit's burst of 20 something is seen
 FIRST_IDLE = 0.5  # seconds

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.control.counting import ControlEntry
     from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.measure.path.open_path import OpenPath
-    from pytest_hdp.vantage.station import Observation
+    from pytest_hdp.vantage.receiving import Observation
 
 FORWARD = Direction.FORWARD
 # what most targets answer without an agent: numbers that hardly any host handles, and UDP to a port that nobody has

@@ -32,7 +32,7 @@ from pytest_hdp.measure.schedule.meeting import Unconfirmed, meet
 if TYPE_CHECKING:
     from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.measure.path.open_path import OpenPath
-    from pytest_hdp.vantage.station import Observation
+    from pytest_hdp.vantage.receiving import Observation
 
 LONE = 4  # rounds before all others, whose packets are so far apart that none meets the queue of another
 WARM_UP = LONE + 20  # rounds that are thrown away

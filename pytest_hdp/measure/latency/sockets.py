@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.path.endpoints import Endpoint
     from pytest_hdp.measure.path.open_path import OpenPath
     from pytest_hdp.packet.family import Family
-    from pytest_hdp.vantage.station import Observation, Program
+    from pytest_hdp.vantage.receiving import Observation
+    from pytest_hdp.vantage.sockets import Program
 
     Receive = Callable[[int, int], tuple[bytes, list[tuple[int, int, bytes]], int, object]]
 
-TCP_NUMBER = 6
-NO_PORT = 0
+TCP_NUMBER, NO_PORT = 6, 0
 DATAGRAMS, RAW_DATAGRAMS = -1, -2  # the keys of the UDP sockets, among protocol numbers
 _LARGEST = 1 << 16
 _STAMP = struct.Struct("@ll")  # struct timespec, of SCM_TIMESTAMPNS

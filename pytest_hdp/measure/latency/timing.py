@@ -20,7 +20,7 @@ from pytest_hdp.measure.path.waiting import drive, look_until
 
 if TYPE_CHECKING:
     from pytest_hdp.measure.path.endpoints import Observer
-    from pytest_hdp.vantage.station import Observation
+    from pytest_hdp.vantage.receiving import Observation
 
 SPIN = 300_000  # ns before a packet is due from which waiting is done awake: sleep() overshoots by 0.1 ms
 TAPS = 150_000  # ns: what reading the taps takes, after a round, at the end of a longer wait

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.location.ttl_rung import Rung
     from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.measure.path.open_path import OpenPath
-    from pytest_hdp.vantage.station import Observation
+    from pytest_hdp.vantage.receiving import Observation
 
 
 def hops(path: OpenPath, timeout: float, *, echo: bool = False, stand_in: Train | None = None) -> list[str | None]:

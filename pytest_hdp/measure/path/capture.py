@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.measure.path.open_path import OpenPath
-    from pytest_hdp.vantage.station import Observation
+    from pytest_hdp.vantage.receiving import Observation
 
 MOST = 200_000
 MOST_UNREAD = 4 << 20  # bytes of packets that nobody has looked at yet

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.result import PathInfo
     from pytest_hdp.lab.topology import Lab
     from pytest_hdp.measure.ledger.probes import Recorder
-    from pytest_hdp.vantage.station import Observation
+    from pytest_hdp.vantage.receiving import Observation
 
 TAP_BUFFER = 16 << 20
 MOST_INBOX, MOST_INBOX_BYTES = 10_000, 2048  # packets that somebody has not taken yet, and bytes of one

@@ -10,7 +10,7 @@ from pytest_hdp.measure.path.endpoints import open_sender, refusal
 if TYPE_CHECKING:
     from pytest_hdp.measure.path.endpoints import Endpoint
     from pytest_hdp.packet.family import Family
-    from pytest_hdp.vantage.station import Program
+    from pytest_hdp.vantage.sockets import Program
 
 UDP = 17
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.measure.ledger.probes import SentProbe
     from pytest_hdp.measure.schedule.knowledge import Knowledge
-    from pytest_hdp.vantage.station import Observation
+    from pytest_hdp.vantage.receiving import Observation
 
 BURST = 20
 LONGEST_GAP = 10.0  # seconds: a target that takes longer to answer has stopped

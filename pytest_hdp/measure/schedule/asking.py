@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.ledger.probes import SentProbe
     from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.measure.schedule.knowledge import Knowledge
-    from pytest_hdp.vantage.station import Observation
+    from pytest_hdp.vantage.receiving import Observation
 
 ECHOES = 2  # beside each probe
 FAST_GAP = 0.003  # seconds between the packets of a burst: well under a thousand a second

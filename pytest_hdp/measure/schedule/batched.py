@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.measure.schedule.knowledge import Knowledge
-    from pytest_hdp.vantage.station import Observation
+    from pytest_hdp.vantage.receiving import Observation
 
 
 class Batched:

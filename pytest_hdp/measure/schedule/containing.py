@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.containment import Ruling
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.measure.path.endpoints import Observer
-    from pytest_hdp.vantage.station import Observation
+    from pytest_hdp.vantage.receiving import Observation
 
 BURST, FAR_BURST = 0.0005, 0.02  # seconds of the rate that are handed over between two looks
 ECHOES = 3  # one in so many of the controls

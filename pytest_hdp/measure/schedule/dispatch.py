@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.measure.path.open_path import OpenPath
     from pytest_hdp.packet.view import PacketView
-    from pytest_hdp.vantage.station import Observation
+    from pytest_hdp.vantage.receiving import Observation
 
 
 def file_observation(

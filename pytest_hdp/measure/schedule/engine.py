@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.path.waiting import Waiting
     from pytest_hdp.measure.plan import Plan
     from pytest_hdp.measure.progress import OnProgress
-    from pytest_hdp.vantage.station import Observation
+    from pytest_hdp.vantage.receiving import Observation
 
 
 class Strategy(Protocol):

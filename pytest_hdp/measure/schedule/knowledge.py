@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.measure.path.open_path import OpenPath
     from pytest_hdp.measure.plan import Plan
-    from pytest_hdp.vantage.station import Observation
+    from pytest_hdp.vantage.receiving import Observation
 
 UNOPENED = "nothing went forward before it, for want of a way out of the sending host, so it answers nothing"
 

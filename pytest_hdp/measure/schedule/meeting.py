@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.measure.path.open_path import OpenPath
     from pytest_hdp.measure.schedule.knowledge import Knowledge
-    from pytest_hdp.vantage.station import Observation
+    from pytest_hdp.vantage.receiving import Observation
 
 TRIES = 5  # of the controls, each waited for longer than the one before
 ECHOES = 3  # to a target that nobody watches

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.measure.schedule.knowledge import Knowledge
-    from pytest_hdp.vantage.station import Observation
+    from pytest_hdp.vantage.receiving import Observation
 
 FEW_CONTROLS = 2  # where only a few numbers are asked again
 BURST = 0.0005  # seconds of the rate that are sent back to back between two looks at the sockets

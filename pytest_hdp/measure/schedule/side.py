@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.ledger.probes import SentProbe
     from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.measure.schedule.knowledge import Knowledge
-    from pytest_hdp.vantage.station import Observation
+    from pytest_hdp.vantage.receiving import Observation
 
 MOST_SIGHTS = 8  # of one packet: nobody honest makes more of it
 

@@ -1,11 +1,11 @@
 """An agent: a station at a far host, which does what its controller sends, and hands back unasked what it sees.
 
-Standard library only, Python 3.8 or later; shipped as source, with preopened.py, through execnet; nothing
-is installed there. It opens no port but the control's UDP socket, answers nothing, and knows nothing of what it sends.
-It sends only to the peers that its terms name, or to addresses from which something of the session's has come, of
-which a translator may have several; and no more than 64 packets in all to those of which its controller has not said
-that something has come back, since whoever saw a packet can send its copy in anybody's name. It ends with the
-connection, after its lifetime, when its packets are spent, and when its controller has been silent for too long.
+Standard library only, Python 3.8 or later; shipped as source through execnet; nothing is installed there. It opens no
+port but the control's UDP socket, answers nothing, and knows nothing of what it sends. It sends only to the peers that
+its terms name, or to addresses from which something of the session's has come, of which a translator may have several;
+and no more than 64 packets in all to those of which its controller has not said that something has come back, since
+whoever saw a packet can send its copy in anybody's name. It ends with the connection, after its lifetime, when its
+packets are spent, and when its controller has been silent for too long.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import sys
 import time
 from typing import Any, Iterator, NoReturn, Sequence  # noqa: UP035 (Python 3.8)
 
+from pytest_hdp.vantage.receiving import Observation
 from pytest_hdp.vantage.remote.preopened import (
     Ahead,
     Refused,
@@ -30,7 +31,8 @@ from pytest_hdp.vantage.remote.preopened import (
     give_up_privilege,
     source_of,
 )
-from pytest_hdp.vantage.station import Observation, Station, with_room
+from pytest_hdp.vantage.sockets import with_room
+from pytest_hdp.vantage.station import Station
 
 # what its controller may have opened, and which of the arguments are a buffer's size
 _OPENING = {"tap": 2, "listen": 3, "datagram": 3, **dict.fromkeys(("sender", "sender_of_zero", "sender_with_header"))}
@@ -39,8 +41,7 @@ _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 _MOST_SOURCES = 4096  # addresses that are remembered: a flood from all of them must not fill the memory
 _TOGETHER = 0.004  # seconds for which observations are gathered into one message
 _CATCH_UP = 0.002  # seconds of delay in sending that are made up for by sending faster
-_MOST_TOGETHER = 500
-_MOST_BYTES = 1 << 20  # of packets in one message, or one packet more: a controller takes twice that
+_MOST_TOGETHER, _MOST_BYTES = 500, 1 << 20  # in one message, or one packet more: a controller takes twice those bytes
 _AT_ONCE = 32  # instructions between two looks at the sockets, whose buffers are small
 
 

@@ -18,7 +18,8 @@ from pytest_hdp.vantage.remote import messages
 from pytest_hdp.vantage.remote.channel import MOST_WAITING, AgentGone, Channel, HandedOver, Inbox, Packet, Unrecorded
 
 if TYPE_CHECKING:
-    from pytest_hdp.vantage.station import Observation, Program
+    from pytest_hdp.vantage.receiving import Observation
+    from pytest_hdp.vantage.sockets import Program
 
 PATIENCE = 15.0  # seconds that an answer may take
 

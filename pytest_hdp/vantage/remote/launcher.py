@@ -34,7 +34,7 @@ OLDEST = (3, 8)
 UNSTARTED = 45  # seconds in which an agent begins, and sets its own alarm, or its Python ends
 _END_PATIENCE = 1.0
 _ROOM = Path(__file__).parents[1]
-SHIPPED = ("rtnetlink", "station", "kernel", "remote.preopened", "remote.agent")
+SHIPPED = ("rtnetlink", "sockets", "receiving", "station", "kernel", "remote.preopened", "remote.agent")
 _EXEC = "import sys;exec(sys.argv[1])"
 BEGUN = "[hdp: the agent begins]"
 """What is printed first of all there: what stands before it is not ours, whatever it looks like."""

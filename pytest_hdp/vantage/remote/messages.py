@@ -12,7 +12,7 @@ from pytest_hdp.packet.view import view
 from pytest_hdp.untrusted.text import plain
 
 if TYPE_CHECKING:
-    from pytest_hdp.vantage.station import Program
+    from pytest_hdp.vantage.sockets import Program
 
 _LARGEST = 1 << 16
 _LATEST = 1 << 63  # ns: what a time is below

@@ -13,7 +13,7 @@ import struct
 from typing import Sequence  # noqa: UP035 (Python 3.8)
 
 from pytest_hdp.vantage.kernel import lacking
-from pytest_hdp.vantage.station import open_socket, with_room
+from pytest_hdp.vantage.sockets import open_socket, with_room
 
 AF_PACKET = 17
 _TAP_BUFFER = 16 << 20

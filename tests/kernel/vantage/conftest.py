@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from pytest_hdp.vantage.netns.supervisor import Namespace, NamespacesUnavailable, Supervisor
-from pytest_hdp.vantage.station import Observation, Station
+from pytest_hdp.vantage.receiving import Observation
+from pytest_hdp.vantage.station import Station
 
 sys.path.insert(0, str(Path(__file__).parent))  # what several modules of tests here share
 

@@ -11,7 +11,8 @@ import pytest
 from on_loopback import HERE, NEEDLE, OURS, TOP, send_all
 
 from pytest_hdp.vantage import bpf
-from pytest_hdp.vantage.station import PACKET_HOST, PACKET_OUTGOING, Station
+from pytest_hdp.vantage.receiving import PACKET_HOST, PACKET_OUTGOING
+from pytest_hdp.vantage.station import Station
 
 SO_DETACH_FILTER, SO_MEMINFO = 27, 55
 

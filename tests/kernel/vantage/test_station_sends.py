@@ -15,7 +15,8 @@ from on_loopback import HERE, LINK, NEEDLE, OURS, TOP, descriptors, send_all
 
 from pytest_hdp.vantage import bpf
 from pytest_hdp.vantage.kernel import knows_mptcp
-from pytest_hdp.vantage.station import PACKET_HOST, PACKET_OUTGOING, Station
+from pytest_hdp.vantage.receiving import PACKET_HOST, PACKET_OUTGOING
+from pytest_hdp.vantage.station import Station
 
 
 def test_a_rule_on_output_refuses_the_send(station, rules):
@@ -324,12 +325,12 @@ def test_the_files_stand_alone():
     """They are shipped as source to hosts that have nothing but a Python 3.8."""
     script = (
         "import sys, types\n"
-        "for name, file in zip(('rtnetlink', 'station'), sys.argv[1:]):\n"
+        "for name, file in zip(('rtnetlink', 'sockets', 'receiving', 'station'), sys.argv[1:]):\n"
         "    module = sys.modules['pytest_hdp.vantage.' + name] = types.ModuleType(name)\n"
         "    exec(compile(open(file).read(), name, 'exec'), module.__dict__)\n"
         "print(module.Station)"
     )
-    files = [TOP / f"pytest_hdp/vantage/{name}.py" for name in ("rtnetlink", "station")]
+    files = [TOP / f"pytest_hdp/vantage/{name}.py" for name in ("rtnetlink", "sockets", "receiving", "station")]
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", script, *files], capture_output=True, text=True, check=True
     )

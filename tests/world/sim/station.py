@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_hdp.packet.view import view
 from pytest_hdp.vantage import bpf
-from pytest_hdp.vantage.station import Observation, Overflow
+from pytest_hdp.vantage.receiving import Observation, Overflow
 from sim.bpf import Filter, compiled
 from sim.host import ROOM, udp
 from sim.packet import UDP, Packet
