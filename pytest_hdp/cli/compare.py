@@ -83,8 +83,6 @@ def _results(path: Path, *, partial: bool) -> list[Result]:
         more = f" (and {len(problems) - 1} more like this)" if len(problems) > 1 else ""
         hint = "; --partial compares the rest" if results else ""
         raise _Unusable(f"{problems[0]}{more}{hint}")
-    if not results:
-        raise _Unusable(f"{safe(path)}: holds no results")
     for problem in problems:
         print(f"hdp compare: left out: {problem}", file=sys.stderr)
     return results

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,9 @@ from pytest_hdp.untrusted.text import safe
 if TYPE_CHECKING:
     import argparse
 
+    from pytest_hdp.report.runs import Runs
+
 _USAGE = 4
-MOST_TOLD = 10
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -39,7 +39,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Write both files. Returns the exit status: 0 done, 4 if there is nothing to show or they can't be written."""
+    """Write both files. Returns the exit status: 0 done, 4 if a place has no results, or they can't be written."""
     from pytest_hdp.judge.result import Made
     from pytest_hdp.report.files import make_folder, write_whole
     from pytest_hdp.report.markdown import markdown
@@ -47,15 +47,16 @@ def main(args: argparse.Namespace) -> int:
     from pytest_hdp.report.page.latency import histograms
     from pytest_hdp.report.runs import load
 
-    if args.summary is not None:
-        return _summarise(args.places, args.summary)
-    if args.output is None and len(args.places) > 1:
+    if args.summary is None and args.output is None and len(args.places) > 1:
         return _complain("several runs: say with -o OUT which folder the report goes to")
     runs = load(args.places)
+    for problem in runs.problems:
+        print(f"hdp: {problem}", file=sys.stderr)
+    status = _USAGE if runs.without else 0
+    if args.summary is not None:
+        return _summarise(runs, args.summary) or status
     if not runs.results:
-        return _complain(runs.problems[0] if runs.problems else "no results there")
-    for problem in runs.problems[:MOST_TOLD]:
-        print(f"hdp: left out: {problem}", file=sys.stderr)
+        return status
     only = args.places[0]
     folder = args.output or (only if only.is_dir() else only.parent)
     made = runs.made[0] if len(runs.made) == 1 else Made()
@@ -65,29 +66,23 @@ def main(args: argparse.Namespace) -> int:
             folder / "report.html",
             page(runs.results, runs.made, histograms=histograms(runs.latency), problems=runs.problems),
         )
-        unmeasured = [line for each in runs.made for line in each.missing]
         write_whole(
             folder / "results.md",
-            markdown(runs.results, command=made.command, system=made.system, unmeasured=unmeasured),
+            markdown(runs.results, command=made.command, system=made.system, unmeasured=runs.unmeasured),
         )
     except OSError as error:
         return _complain(f"{safe(folder)} can't be written: {error.strerror or error}")
     trains = f"{len(runs.results)} train{'s' * (len(runs.results) != 1)}"
     print(f"{safe(folder / 'report.html')}, {safe(folder / 'results.md')}: {trains}")
-    return 0
+    return status
 
 
-def _summarise(places: Sequence[Path], file: Path) -> int:
+def _summarise(runs: Runs, file: Path) -> int:
     """Append to a job's summary, also that there is nothing to show. Returns the exit status."""
     from pytest_hdp.report.github import append_summary
-    from pytest_hdp.report.runs import load
 
-    runs = load(places)
-    unmeasured = [line for each in runs.made for line in each.missing]
-    nothing = () if runs.results else runs.problems[:MOST_TOLD] or ("no results there",)
-    if (trouble := append_summary(file, runs.results, (*unmeasured, *nothing))) is not None:
-        return _complain(trouble)
-    return _complain(nothing[0]) if nothing else 0
+    trouble = append_summary(file, runs.results, runs.unmeasured)
+    return _complain(trouble) if trouble is not None else 0
 
 
 def _complain(message: str) -> int:

@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.alike import alike
-from pytest_hdp.judge.not_measured import path_of
+from pytest_hdp.judge.not_measured import in_short
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Verdict
 from pytest_hdp.report import fields, headers
 from pytest_hdp.report.fields import OPEN, THROUGH
@@ -88,16 +88,14 @@ def _name(result: Result) -> str:
 
 
 def missing(unmeasured: Iterable[str]) -> str:
-    """Return what a headline adds of the lines of paths that could not be measured: "h2, h7 not measured", or ""."""
-    ways: dict[str, dict[str, None]] = {"not": {}, "hardly": {}}
-    for name, hardly in map(path_of, unmeasured):
-        ways["hardly" if hardly else "not"][name] = None
-    told = [
-        f"{', '.join(names) if len(names) <= SEVERAL else f'{len(names)} paths'} {how} measured"
-        for how, names in ways.items()
-        if names
-    ]
-    return ", ".join(told)
+    """Return what a headline adds of the lines of what could not be measured or read: "h2, h7 not measured", or ""."""
+    by_way = alike(dict.fromkeys(map(in_short, unmeasured)), itemgetter(1))
+    return ", ".join(_missing([name for name, _ in those], way) for way, those in by_way.items())
+
+
+def _missing(names: Sequence[str], way: str) -> str:
+    what = "files" if "read" in way else "paths"
+    return f"{', '.join(names) if len(names) <= SEVERAL else f'{len(names)} {what}'} {way}"
 
 
 def advice(groups: Sequence[Sequence[Result]], most: int = 3) -> tuple[str, ...]:

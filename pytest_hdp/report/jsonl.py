@@ -83,6 +83,8 @@ def _read(stream: BinaryIO, name: str) -> tuple[list[Result], list[str]]:
             problems.append(f"{name}, line {count}: {error}")
     if not count:
         problems.append(f"{name}: empty: nothing was measured, or the run ended before the first result")
+    elif not (results or problems):
+        problems.append(f"{name}: holds no results")
     if (more := len(problems) - MOST_PROBLEMS) > 0:
         problems[MOST_PROBLEMS:] = [f"{name}: {more} more lines like these"]
     return results, problems

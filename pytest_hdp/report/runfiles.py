@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_hdp.judge.not_measured import not_measured
 from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.path.capture import Packets
     from pytest_hdp.report.jsonl import LineWriter
 
+NOT_ENDED = not_measured("the rest of the run", "it was ended from outside before it could write all")
+"""Said by `results.jsonl` as long as it grows, and so by what a run leaves that was killed."""
 CAPTURE = "capture.pcapng"
 LATENCY = "latency.json"
 GROWN = "is not complete"
@@ -39,7 +42,7 @@ class RunFiles:
         self._lines: dict[int, tuple[Result, str]] = {}
 
     def append(self, result: Result) -> None:
-        """Append a result to `results.jsonl`, which is replaced by the first one."""
+        """Append a result to `results.jsonl`, replaced by the first one: that line says that more follows."""
         if self._report is None or self.troubles:
             return
         from pytest_hdp.report.jsonl import LineWriter, line_of
@@ -48,7 +51,7 @@ class RunFiles:
         with self._telling(path, GROWN):
             if self._writer is None:
                 self._writer = LineWriter(path)
-                self._writer.write(line_of(replace(result, made=self._made)))
+                self._writer.write(line_of(replace(result, made=replace(self._made, unmeasured=NOT_ENDED))))
                 return
             line = line_of(result)
             self._lines[id(result)] = result, line  # kept, so that no other gets its id

@@ -97,7 +97,7 @@ def test_a_file_cut_off_in_the_middle_is_shown_with_a_note(browser, tmp_path):
         ("\x1b[31m<b>\n", "not JSON"),
         (json.dumps({**json.loads(lines(count=1)[0]), "verdict": EVIL}) + "\n", "verdict"),
         (json.dumps({**json.loads(lines(count=1)[0]), "path": None}) + "\n", "path is not a JSON object"),
-        (None, "cannot be read"),
+        (None, "could not be read: No such file"),
     ],
 )
 def test_what_cannot_be_shown_is_refused_with_one_line(tmp_path, content, told):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -49,3 +50,23 @@ def test_who_measured_nothing_is_not_bothered(project):
     result = stopped(project)
     assert result.ret == 2
     assert "could not be measured" not in result.stdout.str()
+
+
+def test_what_a_killed_run_leaves_says_that_it_did_not_end(project):
+    project.write(test_it=TESTS.replace("raise KeyboardInterrupt", "import os; os.kill(os.getpid(), 9)"))
+    project.run_alone("-p", "no:randomly", "--hdp-report=out")
+    folder = project.pytester.path / "out"
+    assert not (folder / "report.html").exists()
+    done = project.pytester.run(sys.executable, "-m", "pytest_hdp.cli", "report", "out")
+    assert done.ret == 0
+    for written in ("results.md", "report.html"):
+        text = (folder / written).read_text(encoding="utf-8")
+        assert "the rest of the run not measured" in text, written
+        assert "all as expected" not in text, written
+
+
+def test_who_ends_leaves_no_such_word(project):
+    project.write(test_it=TESTS.replace("raise KeyboardInterrupt", "pass"))
+    assert project.run("--hdp-report=out").ret == 0
+    first = (project.pytester.path / "out" / "results.jsonl").read_text(encoding="utf-8").splitlines()[0]
+    assert "unmeasured" not in json.loads(first)["made"]

@@ -36,10 +36,11 @@ def page(
 ) -> str:
     """Return the whole of `report.html`.
 
-    `made`: how each run was made; `problems`: what could not be read of the files that the results came from.
+    `made`: how each run was made; `problems`: a line for each file that the results came from and of which not all
+    could be read.
     """
     everything = list(results)
-    unmeasured = [line for each in made for line in each.missing]
+    unmeasured = [*(line for each in made for line in each.missing), *problems]
     told = story(everything, unmeasured)
     style, script = _asset("page.css"), _asset("page.js")
     times = sorted(filter(None, (safe(result.time) for result in everything)))
@@ -59,7 +60,7 @@ def page(
         "when": _text(_when(times)),
         "trains": f"{len(everything)} train{'' if len(everything) == 1 else 's'}",
         "version": _text(__version__),
-        "problems": "".join(f'<p class="problem">{_text(line)}</p>' for line in (*unmeasured, *problems)),
+        "problems": "".join(f'<p class="problem">{_text(line)}</p>' for line in unmeasured),
         "data": json_block(data(everything, made, histograms)),
     }
     return _filled(_asset("page.html"), parts)

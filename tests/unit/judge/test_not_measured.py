@@ -1,10 +1,10 @@
-"""The line about a path that could not be measured is read back as it was meant, whatever it says of why."""
+"""The line about what could not be measured or read is read back as it was meant, whatever it says of why."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_hdp.judge.not_measured import not_measured, path_of
+from pytest_hdp.judge.not_measured import in_short, not_measured, not_read
 
 NAMES = st.text(st.characters(exclude_characters="\r\n"), min_size=1, max_size=20).filter(
     lambda it: " could " not in it
@@ -13,16 +13,23 @@ NAMES = st.text(st.characters(exclude_characters="\r\n"), min_size=1, max_size=2
 
 @given(NAMES, st.text(max_size=40), st.booleans())
 def test_a_line_tells_its_path_and_how_much_was_measured(name: str, why: str, hardly: bool) -> None:
-    assert path_of(not_measured(name, why, hardly=hardly)) == (name, hardly)
+    told = "hardly measured" if hardly else "not measured"
+    assert in_short(not_measured(name, why, hardly=hardly)) == (name, told)
+
+
+@given(NAMES, st.text(max_size=40), st.booleans())
+def test_a_line_tells_its_file_and_how_much_was_read(name: str, why: str, partly: bool) -> None:
+    told = "not read whole" if partly else "not read"
+    assert in_short(not_read(name, why, partly=partly)) == (name, told)
 
 
 @pytest.mark.parametrize(
     ("line", "meaning"),
     [
-        ("h1 could not be measured from to the end: its host is gone", ("h1", False)),
-        ("h2 could hardly be measured: 9 of 10 trains, forward, bare, are inconclusive; no control", ("h2", True)),
-        ("something else", ("something else", False)),
+        ("h1 could not be measured from to the end: its host is gone", ("h1", "not measured")),
+        ("h2 could hardly be measured: 9 of 10 trains, forward, bare, are inconclusive", ("h2", "hardly measured")),
+        ("something else", ("something else", "not measured")),
     ],
 )
-def test_lines_of_every_version_are_read(line: str, meaning: tuple[str, bool]) -> None:
-    assert path_of(line) == meaning
+def test_lines_of_every_version_are_read(line: str, meaning: tuple[str, str]) -> None:
+    assert in_short(line) == meaning
