@@ -141,6 +141,7 @@ def test_a_lab_that_would_open_too_many_files_is_told_too(project, run_in):
 
 
 @pytest.mark.parametrize("size", ["8k", "60k"])
+@pytest.mark.night("60k")
 def test_a_full_folder_for_temporary_files_loses_nothing(project, run_in, size):
     """Where workers can share neither results nor packets, each measures, and hands its packets over."""
     may("unshare", "-rm")
