@@ -222,10 +222,12 @@ def passed_alone(whole: Judgement, alone: Judgement, limit: SharedLimit, count: 
 
     `whole`: by all of its probes, `alone`: by those `asked` ones that were sent at the limit's pace.
     """
-    lost = whole.sent - (whole.arrived if alone.verdict is Verdict.REACHED else whole.delivered)
+    came, of_all = (each.arrived if alone.verdict is Verdict.REACHED else each.delivered for each in (alone, whole))
+    lost, meanwhile = whole.sent - of_all, max(0, asked - came)
+    by_sweep = f"{lost - meanwhile} of them " if meanwhile else ""
     said = (
-        f"{subject(whole.train)}: {asked} sent {_pace(limit)} came as sent; {lost} of all {whole.sent} were lost, "
-        f"while the sweep sent faster: {limit_text(limit, count)}."
+        f"{subject(whole.train)}: {f'{came} of {asked}' if meanwhile else asked} sent {_pace(limit)} came as sent; "
+        f"{lost} of all {whole.sent} were lost, {by_sweep}while the sweep sent faster: {limit_text(limit, count)}."
     )
     return replace(
         whole, verdict=alone.verdict, place=alone.place, explanation=said, final=True, bound=None, shared_limit=limit

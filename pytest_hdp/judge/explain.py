@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from pytest_hdp.judge.distance import FARTHEST, distances, is_as_far
 from pytest_hdp.judge.evidence import Means
 from pytest_hdp.judge.statistics import upper_bound
 from pytest_hdp.judge.verdict import Direction, Form
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 ANSWERED_IF_VALID = frozenset({1, 6, 17, 136})
 """Numbers that hosts answer when the message is valid, and drop otherwise: ICMP echo, TCP, UDP and UDP-Lite."""
 
-_MOST_HOPS = 40
 _MOST_KINDS = 3
 
 
@@ -201,14 +201,20 @@ def nearer_text(facts: Facts, errors: Sequence[tuple[Probe, IcmpReport]] = ()) -
     ttls = ttls or {reply.ttl for probe in facts.accepted for reply in probe.replies}
     theirs, echoes = (" and ".join(map(str, sorted(some))) for some in (ttls, facts.circumstances.echo_ttls))
     said = rejections_text(errors) if errors else f"{receiver(facts)} {replies_text(facts)}"
+    why = "from another distance"
+    if any(is_as_far(ttl, facts.circumstances.echo_ttls) for ttl in ttls):
+        why += ", or it begins its echoes with another TTL"
     return (
-        f"{said}, and that came with TTL {theirs}, its echoes with {echoes}: from another distance, so that a firewall "
-        "on the way may have sent it in its name"
+        f"{said}, and that came with TTL {theirs}, its echoes with {echoes}: {why}, so that a firewall on the way may "
+        "have sent it in its name"
     )
 
 
 def arrival_text(facts: Facts) -> str:
-    """Return what the target's quotes show of the way there: "; its TTL was 62 there: 2 routers on the way"."""
+    """Return what the target's quotes show of the way there: "; its TTL was 62 there: 2 routers on the way".
+
+    A box that sets the TTL hides all routers before it. So it is "as behind 2" where the target's echoes passed others.
+    """
     said = ""
     left = {probe.index: probe.left[0].ttl for probe in facts.accepted if probe.left}
     steps = [
@@ -219,8 +225,11 @@ def arrival_text(facts: Facts) -> str:
     if steps:
         ttl, routers = min(steps, key=lambda each: (-steps.count(each), each))
         said += f"; its TTL was {ttl} there"
-        if 0 <= routers < _MOST_HOPS:
-            said += f": {counted(routers, 'router')} on the way"
+        if 0 <= routers < FARTHEST:
+            agree = any(routers in distances(each) for each in facts.circumstances.echo_ttls)
+            known = f": {counted(routers, 'router')} on the way"
+            behind = f", as behind {counted(routers, 'router')}" if routers else ", as it left"
+            said += known if agree else behind
     if names := sorted({name for _, report in facts.target_errors for name in report.changed}):
         said += f"; the quote shows {', '.join(map(plain, names))} changed"
     return said

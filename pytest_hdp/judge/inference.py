@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge import explain, in_step, statistics
 from pytest_hdp.judge.attributes import in_part
 from pytest_hdp.judge.facts import TRANSIENT, one_per_round, rounds_of, tail_after_first
-from pytest_hdp.judge.verdict import Place
 from pytest_hdp.untrusted.text import plain
 
 if TYPE_CHECKING:
@@ -168,21 +166,6 @@ def gets_through(facts: Facts) -> bool:
     if missing(facts) and sent and (sent - lost) <= share * sent:
         return False  # beside a control that is lost nearly always, what came through did so by luck
     return statistics.surely_above(share, sum(unit.came for unit in units), len(units), EACH_LOOK)
-
-
-def place_of_losses(facts: Facts) -> Place:
-    """Return where most losses took place, as far as the open observers tell."""
-    places = Counter(_place(facts, fate.probe) for fate in facts.fates if not fate.last)
-    return min(places, key=lambda place: (-places[place], place), default=Place.UNKNOWN)
-
-
-def _place(facts: Facts, probe: Probe) -> Place:
-    observers = facts.circumstances.observers
-    if probe.arrived:
-        return Place.RECEIVER_KERNEL
-    if observers.left and not probe.left:
-        return Place.SENDER_KERNEL
-    return Place.PATH if observers.left and observers.arrived else Place.UNKNOWN
 
 
 def obstacle(facts: Facts) -> tuple[str, bool]:

@@ -16,14 +16,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge import attributes, changes, explain, in_step, inference
+from pytest_hdp.judge import attributes, changes, explain, in_step, inference, places
 from pytest_hdp.judge.pattern import order_text
 from pytest_hdp.judge.verdict import Place, Verdict
-from pytest_hdp.packet.icmp import Meaning
 from pytest_hdp.untrusted.text import plain
 
 if TYPE_CHECKING:
-    from pytest_hdp.judge.evidence import IcmpReport, Probe
+    from pytest_hdp.judge.evidence import Probe
     from pytest_hdp.judge.facts import Facts, Trial
 
 
@@ -127,10 +126,7 @@ def rejected(facts: Facts) -> Finding | None:
     nearer = [(p, r) for p, r in told if facts.from_nearer(r)]
     by = explain.nearer_text(facts, told) if nearer else explain.rejections_text(told)
     said = f"{by}; of {explain.journey_text(facts)}"
-    its_own = [each for each in by_target if each not in nearer]
-    in_part = all(report.meaning is Meaning.INCOMPLETE for _, report in told)  # the fragment that never came died there
-    place = Place.PATH if in_part else _rejection_place(facts, its_own, crossed)
-    return Finding(Verdict.REJECTED, place, said, final)
+    return Finding(Verdict.REJECTED, places.of_rejection(facts, told, nearer, crossed), said, final)
 
 
 def lost(facts: Facts) -> Finding | None:
@@ -157,7 +153,7 @@ def first_only(facts: Facts) -> Finding | None:
             came, after = found
             first = "the first" if came == 1 else f"the first {came}"
             said = f"{first} came through and none of the {after} after, while {explain.control_text(facts)}"
-            return Finding(Verdict.FIRST_ONLY, inference.place_of_losses(facts), _journey(facts, said))
+            return Finding(Verdict.FIRST_ONLY, places.of_losses(facts), _journey(facts, said))
     return None
 
 
@@ -168,11 +164,11 @@ def lossy(facts: Facts) -> Finding | None:
             gone = sum(not trial.came for trial in trials)
             which = order_text([trial.came for trial in trials])
             said = f"{gone} of {len(trials)} did not come through{which}, while {explain.control_text(facts)}"
-            return Finding(Verdict.LOSSY, inference.place_of_losses(facts), _journey(facts, said))
+            return Finding(Verdict.LOSSY, places.of_losses(facts), _journey(facts, said))
     some_came = _views(facts) and any(fate.crossed for fate in facts.fates)
     if some_came and facts.enough and inference.explains_nothing(facts) and in_step.hinders(facts):
         said = in_step.text(facts)
-        return Finding(Verdict.LOSSY, inference.place_of_losses(facts), _journey(facts, said))
+        return Finding(Verdict.LOSSY, places.of_losses(facts), _journey(facts, said))
     return None
 
 
@@ -259,11 +255,6 @@ def _seen(facts: Facts, probe: Probe) -> bool:
     """Whether anything at all shows that it left: a copy anywhere, an answer, or an authenticated error of others."""
     errors = any(report.authenticated and not facts.by_sender(report.source) for report in probe.icmp)
     return bool(probe.left or probe.arrived or probe.delivered or probe.replies or errors)
-
-
-def _rejection_place(facts: Facts, by_target: list[tuple[Probe, IcmpReport]], crossed: int) -> Place:
-    """A box may speak in the target's name: an open tap there that saw nothing says that one did."""
-    return Place.TARGET if by_target and (crossed or not facts.circumstances.observers.arrived) else Place.HOP
 
 
 def _views(facts: Facts) -> tuple[tuple[Trial, ...], ...]:

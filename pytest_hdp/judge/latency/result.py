@@ -129,7 +129,7 @@ def conclude(setup: Setup, measured: Sequence[Series]) -> LatencyResult:
     parts = [trouble, about_gate]
     if not trouble:
         lost = "" if about_gate else _loss_in_words(hdp, udp[Level.KERNEL])
-        parts = [_sentence(setup, main), latency_validity.checked(conduct, udp[Level.KERNEL].once), lost, about_gate]
+        parts = [_sentence(setup, main), latency_validity.checked(conduct, hdp, udp[Level.KERNEL]), lost, about_gate]
     sentence = "; ".join(filter(None, parts))
     return LatencyResult(
         setup=setup,

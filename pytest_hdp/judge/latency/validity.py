@@ -65,12 +65,15 @@ def trouble(
     return why and f"not valid: {why}"
 
 
-def checked(conduct: Conduct, udp: Series) -> str:
+def checked(conduct: Conduct, hdp: Compared, compared: Compared) -> str:
     """What a valid measurement has shown of its path, and what it has not; "" where it was not looked at."""
+    udp = compared.once
     if not udp.lone:
         return ""
     lost = f"{udp.came.count(False):,} of {len(udp.came):,} {udp.label} lost"
-    seen = f"no drift, no queue of its own, {lost}, sent {conduct.late:,.0f} us late"
+    unknown = [kind.once.label for kind in (hdp, compared) if not _shows_no_queue(*_alone_and_waited(kind))]
+    queue = f"a queue of its own not ruled out for {' and '.join(unknown)}" if unknown else "no queue of its own"
+    seen = f"no drift, {queue}, {lost}, sent {conduct.late:,.0f} us late"
     if conduct.beside:
         seen += f", beside {conduct.beside:,} other{'s' * (conduct.beside > 1)}"
     return f"checked: {seen}; of other rates, hours and addresses it says nothing"
@@ -85,7 +88,22 @@ def _loss(udp: Series) -> str:
 
 def _queue(kind: Compared) -> str:
     """Whether packets that follow on each other take longer than those that are alone, each of these in its flow."""
-    alone, waited = [], []
+    alone, waited = _alone_and_waited(kind)
+    if len(alone) < LEAST_LONE or min(waited) < 0 or _shows_no_queue(alone, waited):
+        return ""
+    least, longer = median(alone), median(waited)
+    queued = f"{kind.once.label} takes {least + longer:,.0f} us in the network, and {least:,.0f} us if sent alone"
+    return f"{queued}: the experiment waits in a queue of its own; send slower, with --hdp-rate"
+
+
+def _shows_no_queue(alone: Sequence[float], waited: Sequence[float]) -> bool:
+    """Whether enough were alone, and most of the others waited no longer: where few were, or jitter is wide, no."""
+    return len(alone) >= LEAST_LONE and median(waited) <= max(LEAST_QUEUE, SHARE_OF_QUEUE * median(alone))
+
+
+def _alone_and_waited(kind: Compared) -> tuple[list[float], list[float]]:
+    """What each that was alone took, and how much longer the others of its flow did, mostly; microseconds."""
+    alone, waited = list[float](), list[float]()
     for series in kind.both:
         usual: dict[int, list[int]] = {}
         for flow, time in zip(series.flows or [0] * len(series.kernel), series.kernel, strict=True):
@@ -96,13 +114,7 @@ def _queue(kind: Compared) -> str:
             if time is not None and same:
                 alone.append(time / 1000)
                 waited.append((median(same) - time) / 1000)
-    if len(alone) < LEAST_LONE or min(waited) < 0:
-        return ""
-    least, longer = median(alone), median(waited)
-    if longer <= max(LEAST_QUEUE, SHARE_OF_QUEUE * least):
-        return ""
-    queued = f"{kind.once.label} takes {least + longer:,.0f} us in the network, and {least:,.0f} us if sent alone"
-    return f"{queued}: the experiment waits in a queue of its own; send slower, with --hdp-rate"
+    return alone, waited
 
 
 def _blocks(values: Sequence[float | None]) -> list[list[float]]:

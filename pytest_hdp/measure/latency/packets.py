@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from pytest_hdp.measure.path.sending import sealed
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.measure.path.sending import sealed, stamp
 from pytest_hdp.packet import carrier
 from pytest_hdp.packet.view import view
 
@@ -61,7 +62,7 @@ class Packets:
         for number in range(len(flows) * len(wanted)):
             kind = wanted[number % len(wanted)]
             index = self.first if not number else path.next_index()
-            whole = sealed(path, kind.protocol, index, content, now)
+            whole = sealed(path, kind.protocol, index, content, *stamp(Train(kind.protocol), now))
             self.data.append(whole[_UDP_HEADER:] if kind.wellformed else whole)
         self._wellformed = [kind.wellformed for kind in wanted]
         self.size = path.family.header_size + len(self.data[0])

@@ -196,7 +196,8 @@ class Locator:
         open_ = (rung for rung in climbed if rung.leaves_open(train, elsewhere=way.elsewhere))
         doubtful = any(self._would_tell(rung, train) for rung in open_)
         came = any(rung.came(train) for rung in self.rungs)
-        return TraceResult(train, *self.last_hop(train), self.hops(), rungs, way.elsewhere, way.circle, doubtful, came)
+        ends = way.last, way.beyond, self.hops(), rungs, way.elsewhere, way.circle
+        return TraceResult(train, *ends, doubtful, came, way.again)
 
     def _would_tell(self, rung: Rung, train: Train) -> bool:
         last, beyond = self.last_hop(train)

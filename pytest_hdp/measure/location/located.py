@@ -38,7 +38,7 @@ class TraceResult:
     """What climbing for one train has brought: see `Way`, `Locator.hops` and `Rung.at_ttl`.
 
     `doubtful`: between `last` and `beyond` a router speaks, and the train's silence there is not proven. `came`: a
-    packet of it came through.
+    packet of it came through. `again`: where the address of `last` had answered before.
     """
 
     train: Train
@@ -50,6 +50,7 @@ class TraceResult:
     circle: tuple[Hop, Hop] | None = None
     doubtful: bool = False
     came: bool = False
+    again: Hop | None = None
 
     @property
     def rejected_by(self) -> str | None:
@@ -244,13 +245,20 @@ def _ending(
     if found.elsewhere and last is not None:
         died = _DIED.get(judgement.verdict)
         said = f"{died} beyond {_named(last)}" if died else f"the last to answer was {_named(last)}"
-        return f"{said}, on another way than the control's{_expired(judgement)}"
+        return f"{said}{_again(found)}, on another way than the control's{_expired(judgement)}"
     if beyond is None:
         by = {count.source for count in judgement.icmp if count.authenticated}
         at = last is not None and judgement.verdict is Verdict.REJECTED and last.address in by
         said = f"rejected at {_named(last)}" if at and last is not None else "rejected"
         return said + _expired(judgement) if at or _expired(judgement) else None
     return _between(judgement, last, beyond, hidden=hidden) + _expired(judgement)
+
+
+def _again(found: TraceResult) -> str:
+    """What it means that the last to answer had answered before, in words."""
+    if found.again is None:
+        return ""
+    return f", who answered at hop {found.again.ttl} too (a loop, two of one address, or a TTL that was set on the way)"
 
 
 def _expired(judgement: Judgement) -> str:

@@ -224,6 +224,17 @@ def test_what_passed_alone_says_how_and_what_was_lost():
     )
 
 
+@pytest.mark.parametrize(
+    ("verdict", "counts"),
+    [(V.DELIVERED, {"arrived": 7, "delivered": 6}), (V.REACHED, {"arrived": 6, "delivered": 0})],
+)
+def test_what_was_lost_at_the_limits_pace_is_told_as_lost(verdict, counts):
+    alone = judged(verdict, sent=7, left=7, **counts)
+    found = passed_alone(judged(V.LOSSY), alone, LIMIT, 5, 7)
+    assert "6 of 7 sent at a pace of 7.9 a second came as sent; " in found.explanation
+    assert "15 of all 23 were lost, 14 of them while the sweep sent faster: " in found.explanation
+
+
 def test_what_nobody_had_time_to_ask_is_open_and_says_what_to_do():
     found = left_open(judged(V.FIRST_ONLY), LIMIT, 5)
     assert (found.verdict, found.place, found.bound, found.shared_limit) == (V.INCONCLUSIVE, Place.UNKNOWN, None, LIMIT)

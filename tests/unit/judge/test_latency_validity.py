@@ -29,8 +29,18 @@ SETUP = Setup(
 Took = Callable[[str, float, random.Random], float | None]
 
 
-def judged(took: Took, *, alone: float | None = 100.0, setup: Setup = SETUP, seed: int = 1) -> LatencyResult:
-    """`took`: us that a kind's packet takes at a time of the run from 0 to 1, None if it is lost."""
+def judged(
+    took: Took,
+    *,
+    alone: float | None = 100.0,
+    setup: Setup = SETUP,
+    seed: int = 1,
+    lone: tuple[float | None, ...] | None = None,
+) -> LatencyResult:
+    """`took`: us that a kind's packet takes at a time of the run from 0 to 1, None if it is lost.
+
+    `alone`: us that each takes about that is sent alone, `lone`: or just so long, of each kind.
+    """
     chance = random.Random(seed)
 
     def one(label: str) -> Series:
@@ -38,8 +48,10 @@ def judged(took: Took, *, alone: float | None = 100.0, setup: Setup = SETUP, see
         found = [took(kind, number / ROUNDS, chance) for number in range(ROUNDS)]
         times = [None if each is None else int(1000 * each) for each in found]
         order = [number for number, time in enumerate(times) if time is not None]
-        lone = [] if alone is None else [(0, int(1000 * alone * (0.9 + 0.2 * chance.random()))) for _ in range(4)]
-        return Series(label, 253, times, times, order, (), lone)
+        sent_alone = [] if alone is None else [(0, int(1000 * alone * (0.9 + 0.2 * chance.random()))) for _ in range(4)]
+        if lone is not None:
+            sent_alone = [(0, None if each is None else int(1000 * each)) for each in lone]
+        return Series(label, 253, times, times, order, (), sent_alone)
 
     return conclude(setup, [one(kind + again) for again in ("", AGAIN) for kind in (HDP, UDP, RAW_UDP)])
 
@@ -55,6 +67,24 @@ def test_a_steady_path_is_valid_and_the_sentence_says_what_that_means() -> None:
         "; checked: no drift, no queue of its own, 0 of 400 raw-socket UDP lost, sent 1 us late; "
         "of other rates, hours and addresses it says nothing" in found.sentence
     )
+
+
+@pytest.mark.parametrize(
+    ("lone", "known"),
+    [
+        ((100.0, 100.0, 100.0, 100.0), True),
+        ((100.0, 100.0, None, None), False),  # four of each kind, sent twice: too few
+        ((100.0, 100.0, 100.0, 200_000.0), False),  # one that was held up, beside others that never waited
+    ],
+    ids=["enough", "too few came", "too much jitter"],
+)
+def test_no_queue_is_only_said_where_what_was_alone_shows_it(lone: tuple[float | None, ...], known: bool) -> None:
+    took = 100.0 if known else 50_000.0
+    found = judged(lambda _k, _at, chance: took + chance.expovariate(1 / 20), lone=lone)
+    assert found.valid
+    assert ("no queue of its own" in found.sentence) is known
+    unknown = "a queue of its own not ruled out for HDP and raw-socket UDP"
+    assert (unknown in found.sentence) is not known
 
 
 @pytest.mark.parametrize(

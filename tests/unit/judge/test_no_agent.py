@@ -91,6 +91,12 @@ def test_a_reset_from_another_distance_than_the_targets_echoes_may_be_a_firewall
         (63, {61}, 13, Verdict.REJECTED, Place.HOP),
         (61, {61}, 13, Verdict.REJECTED, Place.TARGET),
         (63, {61}, 3, Verdict.REJECTED, Place.HOP),  # no tunnel's handler of the target's is that near
+        # echoes that began with 60, as those of some systems do, errors with 64: either it is the target's, or nearer
+        (61, {57}, 2, Verdict.INCONCLUSIVE, Place.UNKNOWN),
+        (61, {57}, 13, Verdict.REJECTED, Place.UNKNOWN),
+        (252, {57}, 13, Verdict.REJECTED, Place.UNKNOWN),
+        (62, {57}, 13, Verdict.REJECTED, Place.HOP),  # neither 60 nor 64 makes these two alike
+        (57, {57}, 13, Verdict.REJECTED, Place.TARGET),
     ],
 )
 def test_an_error_in_the_targets_name_from_nearer_than_its_echoes_is_not_taken_for_its_own(
@@ -98,8 +104,10 @@ def test_an_error_in_the_targets_name_from_nearer_than_its_echoes_is_not_taken_f
 ):
     found = judged(error(code=code, ttl=ttl), echoes=frozenset(echoes))
     assert (found.verdict, found.place) == (verdict, place)
-    nearer = ttl == 63 and echoes and 63 not in echoes
+    nearer = (ttl == 63 and echoes and 63 not in echoes) or (ttl != 57 and echoes == {57})
     assert ("may have sent it in its name" in found.explanation) is bool(nearer)
+    either = echoes == {57} and ttl in {61, 252}
+    assert ("or it begins its echoes with another TTL" in found.explanation) is either
 
 
 @pytest.mark.parametrize("number", [17, 136])
@@ -150,16 +158,28 @@ def test_a_reply_and_its_proof_are_told():
     ("quoted", "changed", "told", "ttl"),
     [
         (62, (), "; its TTL was 62 there: 2 routers on the way.", 62),
-        (63, (), "; its TTL was 63 there: 1 router on the way.", 63),
-        (64, (), "; its TTL was 64 there: 0 routers on the way.", 64),
+        (63, (), "; its TTL was 63 there, as behind 1 router.", 63),
+        (64, (), "; its TTL was 64 there, as it left.", 64),  # somebody may have set it, before or behind routers
         (200, (), "; its TTL was 200 there.", 200),
         (None, ("dscp", "ecn"), "1 sent; the quote shows dscp, ecn changed.", None),
     ],
 )
 def test_what_the_quote_shows_is_told_and_kept(quoted, changed, told, ttl):
-    found = judged(error(quoted_ttl=quoted, changed=changed))
+    found = judged(error(quoted_ttl=quoted, changed=changed), echoes=frozenset({62}))
     assert found.explanation.endswith(told)
     assert (found.ttl, found.changed) == (ttl, changed)
+
+
+@pytest.mark.parametrize(
+    ("quoted", "echoes", "told"),
+    [
+        (64, {64}, "there: 0 routers on the way."),
+        (61, {57, 250}, "there: 3 routers on the way."),
+        (62, set(), "there, as behind 2 routers."),
+    ],
+)
+def test_as_many_routers_are_on_the_way_as_the_echoes_passed_too(quoted, echoes, told):
+    assert judged(error(quoted_ttl=quoted), echoes=frozenset(echoes)).explanation.endswith(told)
 
 
 def test_a_routers_quote_says_nothing_of_the_arrival():

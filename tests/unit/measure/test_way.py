@@ -39,9 +39,44 @@ def test_routers_of_one_address_are_told_apart_by_the_control(rungs, last, beyon
     assert (found.last, found.beyond, found.circle, found.elsewhere) == (Hop(*last), Hop(*beyond), None, False)
 
 
-def test_a_circle_is_one_that_the_control_does_not_go():
-    assert way((A, A), (B, B), (A, C)).circle == (Hop(2, B), Hop(1, A))
-    assert way((A, A), (TARGET, TARGET), (B, TARGET), (TARGET, None)).circle == (Hop(3, B), Hop(2, TARGET))
+@pytest.mark.parametrize(
+    ("rungs", "sends", "to"),
+    [
+        ([(A, A), (B, B), (A, C), (B, C)], (2, B), (1, A)),
+        ([(A, A), (B, B), (C, None), (B, None), (C, None)], (3, C), (2, B)),
+        ([(A, A), (TARGET, TARGET), (B, TARGET), (TARGET, None), (B, None)], (3, B), (2, TARGET)),
+        ([(A, A), (B, B), (None, C), (A, C), (B, C), (None, C), (A, C)], (2, B), (1, A)),  # one of them never answers
+    ],
+)
+def test_a_circle_is_one_that_it_goes_twice_and_the_control_does_not_go(rungs, sends, to):
+    assert way(*rungs).circle == (Hop(*sends), Hop(*to))
+    assert way(*rungs[:-1]).circle is None
+
+
+@pytest.mark.parametrize(
+    ("rungs", "again"),
+    [
+        ([(A, A), (B, B), (A, C)], Hop(1, A)),
+        ([(A, A), (None, C), (A, C), (None, C), (A, C)], Hop(1, A)),  # the other one never answers
+        ([(A, A), (B, B), (A, C), (None, TARGET)], Hop(1, A)),
+        ([(A, A), (B, B), (A, C), (C, TARGET)], None),  # one private address twice, and then on
+        ([(A, A), (B, B), (B, C), (B, C)], None),  # somebody has set its TTL
+        ([(A, A), (B, B), (A, A)], None),  # so goes the control
+    ],
+)
+def test_an_address_that_is_met_twice_may_be_a_circle_or_two_routers(rungs, again):
+    found = way(*rungs)
+    assert (found.circle, found.again) == (None, again)
+
+
+def test_of_an_address_that_is_met_twice_both_readings_are_told():
+    train = Train(50)
+    judgement = Judgement(train, Verdict.LOST, Place.PATH, "50 (esp): no.", final=True, sent=7)
+    found = TraceResult(train, Hop(3, A), None, (), elsewhere=True, again=Hop(1, A))
+    assert located(judgement, found).explanation == (
+        "50 (esp): no; lost beyond 192.0.2.1 (hop 3), who answered at hop 1 too (a loop, two of one address, or a TTL "
+        "that was set on the way), on another way than the control's."
+    )
 
 
 def test_a_router_in_the_targets_name_is_not_the_target():

@@ -28,7 +28,7 @@ PLACES = {
     Verdict.REFUSED_AT_SOCKET: {Place.SENDER_SOCKET},
     Verdict.REFUSED_AT_SEND: {Place.SENDER_SEND},
     Verdict.HELD_BY_SENDER: {Place.SENDER_KERNEL},
-    Verdict.REJECTED: {Place.HOP, Place.TARGET},
+    Verdict.REJECTED: {Place.HOP, Place.TARGET, Place.UNKNOWN},  # in the target's name, perhaps
     Verdict.LOST: {Place.PATH},
     Verdict.HELD_BY_RECEIVER: {Place.RECEIVER_KERNEL},
     Verdict.MODIFIED: {Place.RECEIVER_SOCKET},
