@@ -131,10 +131,10 @@ def nat(facts: Facts) -> Nat:
     own, control = facts.own_addresses, facts.circumstances.names.get("control_source")
     if not own or not sources:
         return Nat("none", _commonest(sources))
-    usual = facts.circumstances.names.get("source")
+    usual, outside = facts.circumstances.names.get("source"), facts.circumstances.outside
     kept = [address for address in sources if address in own]
     others = [address for address in sources if address not in own]
-    if inside := [address for address in kept or others if from_inside(address, control, own, usual)]:
+    if inside := [address for address in kept or others if from_inside(address, control, own, usual, outside)]:
         return Nat("leaked", _commonest(inside), control)
     elsewhere = control if control is not None and control not in sources else None
     if others:

@@ -262,7 +262,7 @@ class Circumstances:
     `momentary`: kinds of ICMP errors of which it is in doubt that they tell of this number.
     `least_share`: the delivery probability above which a train is that gets through, at 95 %. `shared`: what nearly all
     trains lost in the same place. `echo_ttls`: those that the target's echo replies had when they came, where nobody
-    watches it.
+    watches it. `outside`: all source addresses that the receiver saw on controls, which go in several flows.
     """
 
     control: tuple[RoundControl, ...]
@@ -280,3 +280,4 @@ class Circumstances:
     inner: frozenset[str] = frozenset()
     momentary: frozenset[Kind] = frozenset()
     echo_ttls: frozenset[int] = frozenset()
+    outside: frozenset[str] = frozenset()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Collection, Container
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
@@ -34,25 +34,28 @@ def inside_block(address: str) -> IPv4Network | IPv6Network | None:
     return next((block for block in INSIDE if parsed.version == block.version and parsed in block), None)
 
 
-def from_inside(source: str, control: str | None, own: Container[str], usual: str | None) -> bool:
+def from_inside(
+    source: str, control: str | None, own: Container[str], usual: str | None, outside: Collection[str] = ()
+) -> bool:
     """Whether a source is one from inside, where the control was translated to `control`.
 
     `own`: the sender's addresses; `usual`: the one that its control leaves with. A sender with two uplinks may have an
-    address at the other that needs no translator.
+    address at the other that needs no translator. `outside`: see `leaked`.
     """
     if control is None or control in own:
         return False
     if source in own:
         return source == usual or inside_block(source) is not None
-    return leaked(source, control)
+    return leaked(source, control, frozenset(outside))
 
 
 @lru_cache(maxsize=1024)
-def leaked(source: str, control: str) -> bool:
+def leaked(source: str, control: str, outside: frozenset[str] = frozenset()) -> bool:
     """Whether a source that is not the sender's own is one from inside, where the control was translated to `control`.
 
     A private address is, wherever the control shows a public one. Where that is private too (a lab, a company's
-    network), another of the same translator's pool is none: one of the same /24 (IPv6: /64), or of RFC 6598's block.
+    network), another of the same translator's pool is none: one of the same /24 (IPv6: /64), or of RFC 6598's block, or
+    between `outside`, all addresses that controls came from, each a flow of its own.
     """
     if source == control or inside_block(source) is None:
         return False
@@ -60,8 +63,16 @@ def leaked(source: str, control: str) -> bool:
         return True
     if inside_block(source) == inside_block(control) == _BETWEEN_TRANSLATORS:
         return False
-    bits = _POOL[ip_address(control).version]
-    return ip_address(source) not in ip_network(f"{control}/{bits}", strict=False)
+    return ip_address(source) not in _pool(control, outside)
+
+
+def _pool(control: str, outside: Collection[str]) -> IPv4Network | IPv6Network:
+    """The least network that has all of a control's addresses which are of its private block."""
+    block = inside_block(control)
+    shown = [int(ip_address(each)) for each in (control, *outside) if inside_block(each) == block]
+    version, longest = ip_address(control).version, ip_address(control).max_prefixlen
+    bits = longest - (min(shown) ^ max(shown)).bit_length()
+    return ip_network(f"{control}/{min(bits, _POOL[version])}", strict=False)
 
 
 def in_doubt(source: str, control: str | None) -> str:

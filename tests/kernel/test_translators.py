@@ -126,6 +126,34 @@ def test_answers_go_to_where_each_number_came_from():
     assert back[253].explanation.endswith(said)
 
 
+RANGES = ("10.77.0.11", "10.77.3.11", "10.77.9.11")
+
+
+def test_a_private_pool_of_several_ranges_shows_by_its_controls_and_leaks_nothing():
+    """Each flow gets the next address: to which a number went is chance, and echoes are flows enough to show them."""
+    pool = Translator(
+        f"snat to numgen inc mod 3 map {{ {', '.join(f'{n} : {each}' for n, each in enumerate(RANGES))} }}"
+    )
+    trains = tuple(Train(number, direction) for number in (50, 99, 200, 252, 253, 254) for direction in Direction)
+    _, found = measured((Router(), pool), trains)
+    assert {each.verdict for each in found.values()} == {Verdict.DELIVERED}
+    sources = {train.protocol: each.nat for train, each in found.items() if train.direction is Direction.FORWARD}
+    assert {each.state for each in sources.values()} == {"translated"}
+    assert {each.source for each in sources.values()} == set(RANGES)
+    back = {train.protocol: each.sent_to for train, each in found.items() if train.direction is Direction.REVERSE}
+    assert back == {number: each.source for number, each in sources.items()}
+
+
+def test_where_it_is_in_doubt_whose_an_address_is_answers_go_there():
+    """By its number alone 253 gets another range's address: a leak as far as anybody can tell, and its answer comes."""
+    one, other = RANGES[:2]
+    pool = Translator(f"snat to ip protocol map {{ 17 : {one}, 1 : {one}, 253 : {other} }}")
+    back = Train(253, Direction.REVERSE)
+    _, found = measured((Router(), pool), (Train(253), back))
+    assert (found[Train(253)].nat.state, found[Train(253)].nat.source) == ("leaked", other)
+    assert (found[back].verdict, found[back].sent_to) == (Verdict.DELIVERED, other)
+
+
 def test_what_does_not_come_back_to_its_own_address_is_lost_and_has_its_place():
     trains = (Train(253), Train(253, Direction.REVERSE))
     _, found = measured((Router(), NoWayBack(), Translator(POOL)), trains)

@@ -199,6 +199,7 @@ class Control:
         elif not outgoing and observer.end is self.path.receiver_end(entry.direction):
             if entry.stand_in is None:
                 self._came.add((entry.direction, Means.ECHOES if entry.echo else Means.INTERFACE))
+                self.path.traffic.control_came_from(entry.direction, packet.source)
             elif entry.direction is Direction.FORWARD and not entry.arrived_at:
                 self._probed.note(packet)
                 self.path.traffic.came_from(entry.stand_in, packet.source)
@@ -276,10 +277,8 @@ class Control:
 
     def outstanding(self, since: float = -math.inf) -> bool:
         """Some control packet sent after `since` (seconds of the clock) has neither arrived nor been answered yet."""
-        return any(
-            entry.asked_at > since and not (entry.errno or entry.delivered_at or entry.replied_at)
-            for entry in self.entries.values()
-        )
+        asked = [each for each in self.entries.values() if each.asked_at > since]
+        return any(not (each.errno or each.delivered_at or each.replied_at) for each in asked)
 
     def of_round(self, number: int) -> list[ControlEntry]:
         """The control packets of one round, in the order they were sent."""

@@ -24,6 +24,8 @@ USUAL_PORTS = Header()
 GRE, AH = 47, 51
 _GRE_PORTS = Header(USUAL_PORTS.source_port & ~7)
 _HALF = 32  # bits of a timestamp
+ECHO_FLOWS = 16  # identifiers of echoes: each is a flow of its own to a translator
+_MIXES = 2654435761  # Knuth, The Art of Computer Programming, vol. 3, sect. 6.4: no beat of indices meets one of flows
 _FLOW = USUAL_PORTS.source_port << 16 | USUAL_PORTS.destination_port
 
 
@@ -88,9 +90,9 @@ def packets(path: OpenPath, entry: SentProbe) -> tuple[bytes, ...]:
 
 
 def echo_request(index: int, hdp: bytes, source: str, destination: str) -> bytes:
-    """An ICMP echo request; by IPv6 its checksum covers the addresses too."""
+    """An ICMP echo request in one of several flows, by which a translator's pool shows; IPv6's sum covers addresses."""
     ends = (packed(source), packed(destination)) if family_of(destination) is IPV6 else None
-    return build_echo(index >> 16 & 0xFFFF, index & 0xFFFF, hdp, ends=ends)
+    return build_echo((index * _MIXES >> 16) % ECHO_FLOWS, index & 0xFFFF, hdp, ends=ends)
 
 
 def sender_in_mid_run(path: OpenPath, direction: Direction, protocol: int) -> int | str:

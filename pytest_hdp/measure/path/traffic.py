@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.origin import from_inside
+from pytest_hdp.judge.origin import from_inside, in_doubt
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.packet.family import of_one_host
 
+MOST_OUTSIDE = 64  # addresses of a translator: as many as there are kinds and flows of controls, and more
 LINGERS = 600  # seconds for which connection tracking keeps the state of a protocol that it doesn't know
 
 
@@ -31,6 +32,7 @@ class Traffic:
 
     _sent: set[tuple[Direction, int]] = field(default_factory=set)
     _origins: dict[Train, str] = field(default_factory=dict)
+    _outside: set[str] = field(default_factory=set)
 
     def note(self, direction: Direction, number: int) -> None:
         """Take note of a packet."""
@@ -50,6 +52,16 @@ class Traffic:
         if of_one_host(source):
             self._origins[train] = source
 
+    def control_came_from(self, direction: Direction, source: str) -> None:
+        """Take note from where the far end saw a control come; of others nothing."""
+        if direction is Direction.FORWARD and of_one_host(source) and len(self._outside) < MOST_OUTSIDE:
+            self._outside.add(source)
+
+    @property
+    def outside(self) -> frozenset[str]:
+        """All addresses from which the far end saw controls come: by them a translator shows its pool."""
+        return frozenset(self._outside)
+
     def origin(self, train: Train) -> str | None:
         """From where a train's number came forward, in its own form, or else in any."""
         forward = replace(train, direction=Direction.FORWARD)
@@ -62,6 +74,10 @@ class Traffic:
         """Where packets of a train in reverse go: to where it came from; else, as the control, to the `usual` address.
 
         `own`: the near end's. To an address from inside nobody can answer who is outside: it may be a stranger's there.
+        Where that is in doubt it may be one of the translator's, and nothing of a number comes back to another.
         """
         origin = self.origin(train)
-        return usual if origin is None or from_inside(origin, usual, (own,), own) else origin
+        if origin is None:
+            return usual
+        doubtful = origin != own and in_doubt(origin, usual)
+        return usual if from_inside(origin, usual, (own,), own, self._outside) and not doubtful else origin

@@ -61,6 +61,27 @@ def test_where_the_outside_is_private_too_a_pool_is_no_leak(source, control, is_
     assert leaked(source, control) is is_leak
 
 
+OUTSIDE = frozenset({"10.77.2.11", "10.77.9.11", "203.0.113.9", "fd00:2::1", "fd00:7::1"})
+
+
+@pytest.mark.parametrize(
+    ("source", "control", "is_leak"),
+    [
+        ("10.77.9.12", "10.77.2.11", False),  # beside another of the control's addresses
+        ("10.77.5.7", "10.77.2.11", False),  # between them
+        ("10.77.16.1", "10.77.2.11", True),
+        ("10.1.1.2", "10.77.2.11", True),
+        ("192.168.77.2", "10.77.2.11", True),
+        ("10.77.9.12", PUBLIC, True),
+        ("10.77.9.12", "172.16.0.1", True),
+        ("fd00:3::2", "fd00:2::1", False),
+        ("fd01::2", "fd00:2::1", True),
+    ],
+)
+def test_a_private_pool_is_as_large_as_its_controls_show(source, control, is_leak):
+    assert leaked(source, control, OUTSIDE) is is_leak
+
+
 @pytest.mark.parametrize("nonsense", ["", "nowhere", "\x1b[2J", "10.0.0.256", "10.0.0.1/8"])
 def test_what_is_no_address_is_nobodys(nonsense):
     assert not leaked(nonsense, PUBLIC)
