@@ -13,6 +13,9 @@ leak look tight, and are asked for each number:
   first one has used. So where an observer saw the twin's packets translated, what it did not see of the box proves
   nothing, unless the two were sent to different addresses. An observer that saw them as the twin sent them stands
   before any translator, and there no state of another host's is in the way.
+- **Whoever puts fragments together.** A later fragment that gets out by itself would vanish there, while those of its
+  twin get through with their first ones. So of fragments an observer decides only if it saw later ones of the twin
+  that were sent without a first.
 
 Who speaks in the box's name, as the stack of a user-mode network or a proxy does, speaks TCP without our bytes, which
 no observer would know: where the box's packets came from an address that is not its own, and those of its twin did not,
@@ -54,12 +57,16 @@ full queue, a far end that is gone) say nothing of the box, and such a packet co
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """One packet that one side handed over. `errno`: the name if sendto() refused it. `late`: after allowed traffic."""
+    """One packet that one side handed over. `errno`: the name if sendto() refused it. `late`: after allowed traffic.
+
+    Of a packet in fragments the errno is that of all of them. `later_only`: it was a later fragment without a first.
+    """
 
     index: int
     round: int
     errno: str | None = None
     late: bool = False
+    later_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +82,15 @@ class Sight:
 class Side:
     """What the box, or its twin, sent of one train, and what was seen of it outside.
 
-    `refused`: the name of the errno if socket() refused the number there. `address`: what it sends from.
+    `refused`: the name of the errno if socket() refused the number there. `address`: what it sends from. `what`: what
+    these packets are, if not those of the train.
     """
 
     launched: tuple[Launched, ...] = ()
     seen: tuple[Sight, ...] = ()
     refused: str | None = None
     address: str = ""
+    what: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +136,8 @@ def contain(train: Train, box: Side, twin: Side | None, around: Surroundings) ->
     """
     allowed = train.protocol in around.allowed
     if box.seen:
-        return _got_out(box, twin, around, allowed=allowed)
+        shown = _later_only(twin) if twin is not None and train.form is Form.FRAGMENTED else twin
+        return _got_out(box, shown, around, allowed=allowed)
     ruling = _nothing_out(train, box, twin, around)
     if ruling.containment is Containment.CONTAINED and allowed and as_promised(train, around.version):
         sentence = f"blocked, though it may leave: {ruling.sentence.removeprefix('contained: ')}"
@@ -164,7 +174,7 @@ def _got_out(box: Side, twin: Side | None, around: Surroundings, *, allowed: boo
     out = {each.index for each in box.seen}
     tried = [each for each in box.launched if each.errno is None or each.index in out]
     late = {each.index for each in tried if each.late}
-    said = f"{len(out)} of {len(tried)} came out, seen by {plain(observer)}, from {plain(source)}"
+    said = f"{len(out)} of {len(tried)}{box.what} came out, seen by {plain(observer)}, from {plain(source)}"
     if out <= late and len(late) < len(tried):
         said += "; none of those before allowed traffic of the same pair did, so that opened the way"
     word = Containment.ALLOWED if allowed else Containment.LEAKED
@@ -172,14 +182,16 @@ def _got_out(box: Side, twin: Side | None, around: Surroundings, *, allowed: boo
 
 
 def _nothing_out(train: Train, box: Side, twin: Side | None, around: Surroundings) -> Ruling:
+    whole = twin
+    if twin is not None and train.form is Form.FRAGMENTED:
+        twin = _later_only(twin)
     observer, came = _deciding(twin, around) if twin is not None else (None, 0)
-    why = _unshown(train, twin, observer, around)
+    why = _unshown(train, whole, twin, observer, around)
     if twin is None or observer is None or why is not None:
         said = f"unproven: nothing came out, and {why}"
         return Ruling(Containment.UNPROVEN, None, said, _count(box, twin, None, around))
     refused, counted = _tried(box, around)
-    none_sent = train.form is not Form.FRAGMENTED and all(each.errno in NOT_SENT for each in box.launched)
-    if refused and (box.refused or none_sent):  # of two fragments one may have been refused, and the other not
+    if refused and (box.refused or all(each.errno in NOT_SENT for each in box.launched)):
         return _refused(train, box, twin, around, observer, came)
     if around.in_other_name and train.protocol == TCP and train.form is Form.WELLFORMED:
         said = (
@@ -206,15 +218,33 @@ def _excluded(counted: int, lost: int, sent: int) -> float:
     return min(1.0, upper_bound(0, counted) / share) if share > 0 else 1.0
 
 
-def _unshown(train: Train, twin: Side | None, observer: str | None, around: Surroundings) -> str | None:
-    """Why the twin does not show that what comes out of the box would be seen; None if it does."""
-    if twin is None:
+def _later_only(twin: Side) -> Side:
+    """What of a twin's fragments shows that a later one by itself would be seen."""
+    launched = tuple(each for each in twin.launched if each.later_only)
+    indices = {each.index for each in launched}
+    return replace(twin, launched=launched, seen=tuple(each for each in twin.seen if each.index in indices))
+
+
+def _unshown(
+    train: Train, whole: Side | None, twin: Side | None, observer: str | None, around: Surroundings
+) -> str | None:
+    """Why the twin does not show that what comes out of the box would be seen; None if it does.
+
+    `whole`: all that it sent; `twin`: what of that shows it.
+    """
+    if twin is None or whole is None:
         return "no twin (--hdp-twin) shows that it would have been seen"
     sent = sum(each.errno is None for each in twin.launched)
     gone = f": {plain(around.gone)}" if around.gone else ""
     if not sent:
         said = twin.refused or next((each.errno for each in twin.launched), None)
         return f"its twin could not send it either ({plain(said or 'nothing was sent')}){gone}"
+    if not twin.seen and whole.seen:
+        return (
+            f"its twin's fragments came, but none of {sent} later ones that were sent without a first: somebody before "
+            "every eye puts fragments together, and would swallow a later one that gets out; put a --hdp-witness "
+            "right behind the box"
+        )
     if not twin.seen:
         return f"none of {sent} of its twin's arrived anywhere either{gone}"
     if observer is None:

@@ -78,6 +78,7 @@ class Box:
     `announced`: the network, over IPv6, to which those outside have a route instead.
     `answers_ttl`: a train that ends here still brings a time exceeded from here when its TTL ends here.
     `contains`: it is the policy of the client, and not of the second client beside it (see `sandboxes`).
+    `reassembles`: it tracks connections, and so puts fragments together before it looks at them.
     `features`: what the kernel must have, in words, for the message when it has not.
     `states_chains`: whether its truth is stated for chains of extension headers too (`Traffic.chain`).
     """
@@ -90,6 +91,7 @@ class Box:
     announced: ClassVar[str | None] = None
     answers_ttl: ClassVar[bool] = True
     contains: ClassVar[bool] = False
+    reassembles: ClassVar[bool] = False
     states_chains: ClassVar[bool] = False
 
     @property

@@ -145,6 +145,7 @@ class ConntrackOnly(Box):
     """Looks at connections, and drops nothing: but what its tracker takes for a fragment it keeps to itself."""
 
     name: ClassVar[str] = "conntrack-only"
+    reassembles: ClassVar[bool] = True
     features: ClassVar[str] = "a kernel with connection tracking and nftables filters"
     states_chains: ClassVar[bool] = True
 

@@ -180,11 +180,13 @@ def contained(layout: Layout, train: Train, allowed: Set[int] = frozenset()) -> 
         form = Form.WELLFORMED if train.protocol in carriers(of_version(version)) else Form.BARE
     seen = tuple(box.towards(train.form, version) if isinstance(box, Policy) else box for box in layout.boxes)
     out = replace(layout, boxes=seen).expected(train.protocol, train.direction, form)
-    if not out.ends or out.verdict in _SEEN_OUTSIDE:
+    gathered = train.form is Form.FRAGMENTED and any(box.reassembles for box in layout.boxes)
+    swallowed = gathered and train.form in overlooked(layout)
+    if (not out.ends or out.verdict in _SEEN_OUTSIDE) and not swallowed:
         return Containment.ALLOWED if may else Containment.LEAKED
     boxes = tuple(Router() if box.contains else box for box in layout.boxes)
     twin = replace(layout, boxes=boxes).expected(train.protocol, train.direction, form)
-    if (twin.ends and twin.verdict not in _SEEN_OUTSIDE) or twin.nat == "translated":
+    if gathered or (twin.ends and twin.verdict not in _SEEN_OUTSIDE) or twin.nat == "translated":
         return Containment.UNPROVEN
     return Containment.BLOCKED if may and as_promised(train, version) else Containment.CONTAINED
 

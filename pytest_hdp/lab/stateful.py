@@ -45,6 +45,7 @@ class Home(Box):
     name: ClassVar[str] = "home-v6"
     passes: frozenset[int] | None = None
     features: ClassVar[str] = "a kernel with connection tracking and nftables filters"
+    reassembles: ClassVar[bool] = True
     answers_ttl: ClassVar[bool] = True
     states_chains: ClassVar[bool] = True
 
@@ -174,6 +175,7 @@ class SecurityGroup(Box):
 
     admits: frozenset[int] = COMMON
     name: ClassVar[str] = "security-group"
+    reassembles: ClassVar[bool] = True
     features: ClassVar[str] = "a kernel with connection tracking and nftables filters"
 
     @property
@@ -245,6 +247,7 @@ class FirstOnly(Box):
     timeout: int = 2
     spares: frozenset[int] = COMMON
     name: ClassVar[str] = "first-only"
+    reassembles: ClassVar[bool] = True
     features: ClassVar[str] = "a kernel with connection tracking with accounting"
 
     @property

@@ -32,6 +32,7 @@ _IPV6_CHECKSUM = 7
 _IPV6_FLOWINFO = 11
 _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_PROBE = 23, 3
 _IPV6_HDRINCL = 36
+_IP_NODEFRAG = 22
 _IPV6_RECVPKTINFO = 49
 _IPV6_RECVHOPLIMIT = 51
 _IPV6_FLOWINFO_SEND = 33
@@ -176,6 +177,7 @@ def _build_header(opened: socket.socket, protocol: int, included: bool) -> None:
     if opened.family != socket.AF_INET6:
         if included or protocol == IPPROTO_RAW:
             opened.setsockopt(socket.IPPROTO_IP, socket.IP_HDRINCL, int(included))
+            opened.setsockopt(socket.IPPROTO_IP, _IP_NODEFRAG, int(included))  # else a tracker here gathers fragments
         return
     if included or protocol == IPPROTO_RAW:
         opened.setsockopt(socket.IPPROTO_IPV6, _IPV6_HDRINCL, int(included))

@@ -205,6 +205,29 @@ def test_what_allowed_traffic_opens_is_found(run):
     assert "none of those before allowed traffic of the same pair did, so that opened the way" in told(printed), printed
 
 
+def test_what_allowed_traffic_opens_to_other_ports_alone_is_found(run):
+    """None but the box's own controls get out, after SCTP did: they were tried before, too."""
+    policy = f"""ip netns exec router nft '
+    table ip p {{
+      set known {{ type ipv4_addr . ipv4_addr; flags dynamic, timeout; timeout 1m; size 65535; }}
+      chain c {{
+        type filter hook forward priority 0
+        ip saddr != {BOX} accept
+        meta l4proto sctp update @known {{ ip saddr . ip daddr }} accept
+        udp dport != 420 ip saddr . ip daddr @known accept
+        drop
+      }}
+    }}'"""
+    status, printed, records = run(policy, *TWO, "--hdp-protocols=17,132,253", "--hdp-allow=sctp")
+    words = {(each["protocol"], each["form"]): each for each in records}
+    assert status == 1, printed
+    assert {words[253, "bare"]["containment"], words[17, "bare"]["containment"]} == {"contained"}, printed
+    leaked = words[17, "wellformed"]
+    assert leaked["containment"] == "leaked", printed
+    assert "of its controls came out" in leaked["explanation"]
+    assert "none of those before allowed traffic of the same pair did, so that opened the way" in leaked["explanation"]
+
+
 def test_what_may_leave_and_does_not_is_blocked(run):
     status, printed, records = run(CLOSED, *TWO, SOME, "--hdp-allow=sctp")
     assert status == 1, printed

@@ -117,6 +117,17 @@ def test_what_gets_out_in_fragments_alone_is_found_by_who_asks(pytester: pytest.
     assert "-fragmented]" in junit.read_text()
 
 
+def test_behind_a_tracker_a_fragment_by_itself_is_no_proof(pytester: pytest.Pytester) -> None:
+    """Of a box that lets later ones out alone nothing comes, and its twin's show that nothing could."""
+    asks = "--hdp-lab=sandbox-fragment-leak+home-v6", "--hdp-protocols=17,253", "--hdp-form=fragmented", "-q"
+    result = pytester.runpytest_subprocess(SUITE, *asks, "--hdp-ip-version=both", "--hdp-report=report")
+    assert result.ret == 1, result.stdout.str()
+    records = [json.loads(each) for each in (pytester.path / "report/results.jsonl").read_text().splitlines()]
+    assert {each["containment"] for each in records} == {"unproven"}, result.stdout.str()
+    assert all("later ones that were sent without a first" in each["explanation"] for each in records), records
+    result.assert_outcomes(failed=4)
+
+
 def test_a_box_of_a_lab_is_proven_or_told_why_it_is_not(pytester: pytest.Pytester) -> None:
     asks = (SUITE, "--hdp-protocols=253", "--hdp-form=bare", "-q")
     result = pytester.runpytest_subprocess(*asks, "--hdp-lab=sandbox-closed")

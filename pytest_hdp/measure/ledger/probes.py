@@ -55,7 +55,8 @@ class SentProbe:
     `sent_at`: ns of the wall clock, which may be set; `asked_at`: seconds of the clock that nobody can set. `handed`:
     to sendto(), unless who sends it was interrupted before. `carried`: came to the receiver inside a tunnel's packets.
     `heard`: there is a socket at the receiver for its number; else its interface is where it ends. `under`: the number
-    behind its extension header, if the socket of that got it.
+    behind its extension header, if the socket of that got it. `later_only`: of its
+    fragments only the later one is sent.
     """
 
     index: int
@@ -76,6 +77,7 @@ class SentProbe:
     icmp: list[IcmpReport] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
     under: int | None = None
+    later_only: bool = False
     _told: tuple[tuple[str | int | None, ...], Probe] | None = None
 
     def keep(self, copies: list[Arrival], copy: Arrival) -> None:
@@ -106,6 +108,27 @@ class SentProbe:
             or any(copy.genuine for copy in (self.delivered if self.heard else self.arrived))
             or any(copy.protocol != self.train.protocol for copy in self.left)
         )
+
+
+class Part:
+    """One of the packets in which a probe leaves. An errno is the probe's once all of them were refused."""
+
+    def __init__(self, entry: SentProbe, parts: list[Part]) -> None:
+        self.index, self.sent_at = entry.index, entry.sent_at
+        self._entry, self._parts = entry, parts
+        self._errno: str | None = None
+        parts.append(self)
+
+    @property
+    def errno(self) -> str | None:
+        """The name of the errno with which this packet was refused, at once or later; None if it was not."""
+        return self._errno
+
+    @errno.setter
+    def errno(self, name: str | None) -> None:
+        self._errno = name
+        taken = any(each.errno is None for each in self._parts)
+        self._entry.errno = None if taken else name
 
 
 class Recorder(Protocol):

@@ -6,7 +6,7 @@ from errno import EPIPE, errorcode
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Form
-from pytest_hdp.measure.ledger.probes import SentProbe
+from pytest_hdp.measure.ledger.probes import Part, SentProbe
 from pytest_hdp.measure.path.endpoints import PathUnavailable
 from pytest_hdp.packet import carrier, shapes
 from pytest_hdp.packet.checksums import checksum, pseudo_header
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.verdict import Direction
     from pytest_hdp.measure.ledger.ledger import Ledger
+    from pytest_hdp.measure.path.confirmed import Numbered
     from pytest_hdp.measure.path.open_path import OpenPath
 
 USUAL_PORTS = Header()
@@ -85,7 +86,8 @@ def packets(path: OpenPath, entry: SentProbe) -> tuple[bytes, ...]:
     if entry.train.form is Form.OPTIONS:
         return (shapes.behind_options(path.family, number, data, entry.index),)
     if entry.train.form is Form.FRAGMENTED:
-        return shapes.in_fragments(path.family, number, data, entry.start, entry.index)
+        both = shapes.in_fragments(path.family, number, data, entry.start, entry.index)
+        return both[1:] if entry.later_only else both
     return (data,)
 
 
@@ -121,8 +123,13 @@ def send_probe(
     content: bytes,
     address: str,
     ports: Header | None = None,
+    *,
+    later_only: bool = False,
 ) -> SentProbe:
-    """Send one probe of a train in round `number` and register it before it leaves."""
+    """Send one probe of a train in round `number` and register it before it leaves.
+
+    `later_only`: of its fragments the later one, without the first.
+    """
     now = path.clock.time_ns()
     index = path.next_index()
     stamped, usual = stamp(train, now)
@@ -130,7 +137,7 @@ def send_probe(
     end = path.sender_end(train.direction)
     data = build_payload(path, train, hdp, address)
     entry = SentProbe(index, number, train, data, data.find(hdp), len(hdp), now, path.clock.monotonic())
-    entry.handed, entry.heard = False, hears(path, train)
+    entry.handed, entry.heard, entry.later_only = False, hears(path, train), later_only
     ledger.add(entry)
     if path.traffic.solicits(train):
         ledger.solicited.add(train)
@@ -138,14 +145,14 @@ def send_probe(
         path.witness.sent(entry, ledger.purpose)
     handle = path.sender(train.direction, train.protocol, train.form)
     if isinstance(handle, int):
-        refused = []
         ordinary = handle == path.controls[id(end)][0]  # then the kernel makes the header of UDP
         port = (ports or USUAL_PORTS).destination_port if ordinary else 0
-        for packet in (hdp,) if ordinary else packets(path, entry):
-            path.send(end, handle, packet, address, entry, port)
-            refused.append(entry.errno)
-        if None in refused:
-            entry.errno = None
+        sent = (hdp,) if ordinary else packets(path, entry)
+        parts: list[Part] = []
+        told: list[Numbered] = [entry] if len(sent) == 1 else [Part(entry, parts) for _ in sent]
+        for packet, part in zip(sent, told, strict=True):
+            path.send(end, handle, packet, address, part, port)
+        if entry.errno is None:
             path.traffic.note(train.direction, train.protocol)
     entry.handed = True
     return entry

@@ -6,18 +6,21 @@ left would have been seen.
 
 What may leave the box may also open the way for what may not. So this is sent before any allowed packet of the same
 pair, and again after.
+
+Of what is sent in fragments the twin sends later ones by themselves, too: who puts fragments together would swallow
+one that gets out of the box so, and lets those of the twin pass that come with their first ones.
 """
 
 from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence, Set
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_hdp.judge.containment import Surroundings, contain, ruled
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.verdict import SHAPED_FORMS, Direction
+from pytest_hdp.judge.verdict import SHAPED_FORMS, Direction, Form
 from pytest_hdp.measure.path.senders import UDP
 from pytest_hdp.measure.path.waiting import Waiting, answered, glance, look_until, never, pause
 from pytest_hdp.measure.schedule.knowledge import Knowledge
@@ -45,8 +48,15 @@ ORDINARY = {
 """What takes no privilege."""
 ORDINARY6 = dict.fromkeys((0, 43, 44, 60), "an ordinary UDP socket sends such headers")
 """What takes none over IPv6: RFC 3542's sticky options, and a datagram that is too large for one packet."""
-_Item = tuple[Watched, Train | None]
-"""Who sends what: a train's packet, or None for a control."""
+
+
+class _Packet(NamedTuple):
+    """Who sends what: a train's packet, or of its fragments only the later one; or a control, an echo or a datagram."""
+
+    side: Watched
+    train: Train | None = None
+    later_only: bool = False
+    echo: bool = False
 
 
 class Containing:
@@ -99,31 +109,42 @@ class Containing:
         allowed = [train for train in plan.trains if train.protocol in plan.allow]
         before = plan.pace.rounds // 2 if allowed else plan.pace.rounds
         rest = [train for train in plan.trains if train.protocol not in plan.allow]
-        yield from self._rounds(self.box, rest, before, alone=not allowed)
+        yield from self._rounds(self.box, rest, before, without=frozenset(plan.allow))
         if allowed:
-            yield from self._rounds(self.box, allowed, before)
             self.box.late = self.know.rounds
+            yield from self._rounds(self.box, allowed, before)
             yield from self._rounds(self.box, plan.trains, plan.pace.rounds - before)
         yield from self._hear()
 
-    def _rounds(self, side: Watched, trains: Sequence[Train], count: int, *, alone: bool = True) -> Waiting[None]:
-        """Send one packet of each train, and controls, so often. Not `alone`: none of the box's own controls."""
+    def _rounds(
+        self, side: Watched, trains: Sequence[Train], count: int, *, without: Set[int] = frozenset()
+    ) -> Waiting[None]:
+        """Send one packet of each train, and controls, so often; of the box's own none of the numbers `without`."""
         know = self.know
-        senders = [each for each in self._sides if each is not self.box or (side is self.box and alone)]
+        senders = [each for each in self._sides if each is not self.box or side is self.box]
         for _ in range(count):
             if know.path.gone is not None:
                 return
             number, rounds = know.rounds, know.rounds + 1
             for each in self._sides:
                 each.know.rounds = rounds
-            order: list[_Item] = [(side, train) for train in trains]
-            order += [(each, None) for each in senders for _ in range(know.plan.pace.control)]
+            order = [_Packet(side, train) for train in trains]
+            if side is self.twin:
+                order += [_Packet(side, train, later_only=True) for train in trains if train.form is Form.FRAGMENTED]
+            first = number * know.plan.pace.control
+            kinds = [at % ECHOES == 0 for at in range(first, first + know.plan.pace.control)]
+            order += [
+                _Packet(each, echo=echo)
+                for each in senders
+                for echo in kinds
+                if each is not self.box or (know.path.family.icmp if echo else UDP) not in without
+            ]
             self._shuffle.shuffle(order)
             yield from self._send(order, number)
             yield from pause(know.clock, know.plan.pace.spacing)
             self._note_drops()
 
-    def _send(self, order: Sequence[_Item], number: int) -> Waiting[None]:
+    def _send(self, order: Sequence[_Packet], number: int) -> Waiting[None]:
         clock, rate = self.know.clock, self.know.plan.pace.rate
         seconds = FAR_BURST if self._far else BURST
         burst = max(1, int(rate * seconds))
@@ -131,11 +152,11 @@ class Containing:
             yield from look_until(clock, self._next)
             chunk = order[start : start + burst]
             self._next = max(self._next, clock.monotonic() - seconds) + len(chunk) / rate
-            for position, (side, train) in enumerate(chunk, start):
+            for side, train, later_only, echo in chunk:
                 if train is not None:
-                    side.know.send(train, number)
+                    side.know.send(train, number, later_only=later_only)
                 else:
-                    side.know.control.send(Direction.FORWARD, number, echo=position % ECHOES == 0)
+                    side.know.control.send(Direction.FORWARD, number, echo=echo)
                 if (far := side.know.path.near.remote) is not None:
                     far.pause(1 / rate)
             yield from glance(clock)

@@ -108,9 +108,10 @@ class Knowledge:
         self.path.sync()
         self.path.new_drops()  # what overflowed before anything was sent says nothing about what will be
 
-    def send(self, train: Train, number: int) -> SentProbe:
-        """Send a probe of a train in round `number`."""
-        return send_probe(self.path, self.ledger, train, number, self.content, self.control.address_of(train))
+    def send(self, train: Train, number: int, *, later_only: bool = False) -> SentProbe:
+        """Send a probe of a train in round `number`. `later_only`: of its fragments the later one."""
+        address = self.control.address_of(train)
+        return send_probe(self.path, self.ledger, train, number, self.content, address, later_only=later_only)
 
     # Seeing
 

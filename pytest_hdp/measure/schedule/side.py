@@ -24,15 +24,16 @@ MOST_SIGHTS = 8  # of one packet: nobody honest makes more of it
 
 
 class Watched:
-    """One side. `late`: the first round after allowed traffic, None if there was none.
+    """One side. `late`: the first round with allowed traffic, None if there was none.
 
-    `witnessed`: the indices of its controls that a witness saw; `in_own_name`: it saw a packet from the address here.
+    `witnessed`: by index, which witness saw one of its controls, and from where; `in_own_name`: one saw a packet from
+    the address here.
     """
 
     def __init__(self, know: Knowledge) -> None:
         self.know = know
         self.late: int | None = None
-        self.witnessed: set[int] = set()
+        self.witnessed: dict[int, tuple[str, str]] = {}
         self.in_own_name = False
         self._sights: dict[int, set[tuple[str, str]]] = {}
 
@@ -43,7 +44,7 @@ class Watched:
         packet = view(data)
         if packet is not None and know.control.observe(observer, observation, packet):
             if not packet.is_icmp_error and (at := know.ledger.index_of(packet.payload)) is not None:
-                self.witnessed.add(at[1])
+                self.witnessed.setdefault(at[1], (observer.end.called, packet.source))
                 self.in_own_name |= packet.source == know.path.near.address
             return
         found = know.ledger.probe(when, packet, interface)
@@ -53,6 +54,9 @@ class Watched:
         if len(sights) < MOST_SIGHTS:
             sights.add((observer.end.called, packet.source))
         self.in_own_name |= packet.source == know.path.near.address
+
+    def _is_late(self, number: int) -> bool:
+        return self.late is not None and number >= self.late
 
     @property
     def renamed(self) -> str | None:
@@ -68,7 +72,7 @@ class Watched:
         entries = [entry for entry in self.know.ledger.trains.get(train, ()) if entry.handed]
         sent = entries if isinstance(sender, int) else []  # of what no socket sends nothing was handed to any
         launched = (
-            Launched(entry.index, entry.round, entry.errno, self.late is not None and entry.round >= self.late)
+            Launched(entry.index, entry.round, entry.errno, self._is_late(entry.round), entry.later_only)
             for entry in sent
         )
         return Side(
@@ -79,16 +83,18 @@ class Watched:
         )
 
     def with_controls(self, side: Side, train: Train) -> Side:
-        """With its controls of that number, UDP datagrams of other ports and echoes: what leaves of these leaves."""
+        """Its controls of that number, UDP of other ports or echoes, if any left: what leaves of these leaves."""
         control, seen = self.know.control, self.know.control.source_seen.get(Direction.FORWARD)
         mine = [each for each in control.entries.values() if each.protocol == train.protocol and each.round >= 0]
         if train.form is not Form.WELLFORMED or side.seen or train.protocol not in {UDP, self.know.path.family.icmp}:
             return side
         there, source = self.know.path.name.agent or "the agent", seen[0] if seen is not None else side.address
-        out = (each.index for each in mine if each.came or each.index in self.witnessed)
-        launched = (Launched(each.index, each.round) for each in mine)
-        sights = tuple(Sight(index, there, source) for index in out)
-        return replace(side, launched=(*side.launched, *launched), seen=sights) if sights else side
+        sights = [Sight(each.index, *self.witnessed[each.index]) for each in mine if each.index in self.witnessed]
+        sights += [Sight(each.index, there, source) for each in mine if each.came]
+        if not sights:
+            return side
+        launched = tuple(Launched(each.index, each.round, late=self._is_late(each.round)) for each in mine)
+        return replace(side, launched=launched, seen=tuple(sights), what=" of its controls")
 
     def _seen(self, entry: SentProbe) -> Iterator[Sight]:
         """By the witnesses, and at the far end, whatever became of it by then: whole, changed, in a tunnel's packet."""

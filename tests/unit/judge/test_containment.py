@@ -18,6 +18,7 @@ from pytest_hdp.judge.expectations.profile import Expectation, ProfileError
 from pytest_hdp.judge.result import Judgement, PathInfo, Result, TwinCount
 from pytest_hdp.judge.statistics import at_most
 from pytest_hdp.judge.verdict import SHAPED_FORMS, Containment, Form, Outcome, Place, Verdict
+from pytest_hdp.measure.ledger.probes import Part, SentProbe
 from pytest_hdp.measure.plan import CONTAINED, bounded
 
 C = Containment
@@ -37,6 +38,8 @@ def seen(indexes: range, observer: str = FAR, source: str = TWIN) -> tuple[Sight
 AROUND = Surroundings(trains=512, came=dict.fromkeys(range(N), 4))
 TIGHT = Side(sent(), address=BOX)
 PROOF = Side(sent(first=1000), seen(range(1000, 1000 + N)), address=TWIN)
+LATER = Side(tuple(replace(each, later_only=True) for each in sent(first=2000)), seen(range(2000, 2000 + N)))
+FRAGMENTS = replace(PROOF, launched=PROOF.launched + LATER.launched, seen=PROOF.seen + LATER.seen)
 
 
 def word(box: Side = TIGHT, twin: Side | None = PROOF, around: Surroundings = AROUND, train: Train = TRAIN) -> C:
@@ -125,10 +128,37 @@ def test_one_refusal_speaks_of_no_packet_that_was_taken() -> None:
     assert word(Side(sent(errno="ENETUNREACH"), address=BOX), around=replace(AROUND, came={})) is C.CONTAINED
 
 
-def test_of_two_fragments_one_may_be_refused_and_the_other_sent() -> None:
+def test_of_fragments_a_later_one_by_itself_shows_that_one_would_be_seen() -> None:
+    """Who puts fragments together lets the twin's pass, which come with their first ones, and swallows the box's."""
+    train = Train(47, form=Form.FRAGMENTED)
+    ruling = contain(train, TIGHT, FRAGMENTS, AROUND)
+    assert (ruling.containment, ruling.observer, ruling.twin) == (C.CONTAINED, FAR, TwinCount(N, N, N))
+    gathered = contain(train, TIGHT, replace(FRAGMENTS, seen=PROOF.seen), AROUND)
+    assert gathered.containment is C.UNPROVEN
+    assert "none of 28 later ones that were sent without a first: somebody before every eye puts" in gathered.sentence
+    witness = seen(range(2000, 2000 + N), HOST)
+    assert contain(train, TIGHT, replace(FRAGMENTS, seen=PROOF.seen + witness), AROUND).observer == HOST
+    assert word(TIGHT, replace(FRAGMENTS, seen=()), train=train) is C.UNPROVEN
+    leaked = replace(TIGHT, seen=(Sight(7, HOST, BOX),))
+    assert word(leaked, FRAGMENTS, train=train) is word(leaked, PROOF, train=train) is C.LEAKED
+
+
+def test_fragments_that_the_box_s_own_kernel_refuses_both_are_contained() -> None:
     refused = Side(sent(errno="EPERM"), address=BOX)
     assert word(refused, train=Train(47)) is C.CONTAINED
-    assert word(refused, train=Train(47, form=Form.FRAGMENTED)) is C.UNPROVEN
+    assert word(refused, FRAGMENTS, train=Train(47, form=Form.FRAGMENTED)) is C.CONTAINED
+    assert word(refused, PROOF, train=Train(47, form=Form.FRAGMENTED)) is C.UNPROVEN
+
+
+def test_of_a_probe_in_parts_an_errno_speaks_once_all_of_them_are_refused() -> None:
+    entry, parts = SentProbe(1, 0, Train(47, form=Form.FRAGMENTED), b""), list[Part]()
+    first, later = Part(entry, parts), Part(entry, parts)
+    first.errno = "EPERM"
+    assert entry.errno is None
+    later.errno = None
+    assert entry.errno is None
+    later.errno = "EPERM"  # a far end tells of it later
+    assert entry.errno == "EPERM"
 
 
 def test_no_raw_socket_proves_nothing_where_an_ordinary_one_sends_the_same() -> None:
@@ -192,7 +222,9 @@ def test_what_may_leave_is_allowed_or_blocked_and_its_bare_form_may_stay() -> No
     assert word(around=around, train=formed) is C.BLOCKED
     assert word(around=around) is C.CONTAINED, "its bare form is no valid message, and may stay"
     shaped = [Train(132, form=form) for form in SHAPED_FORMS]
-    assert [word(around=around, train=each) for each in shaped] == [C.CONTAINED] * 2, "nor are its fragments"
+    assert [word(twin=FRAGMENTS, around=around, train=each) for each in shaped] == [C.CONTAINED] * 2, (
+        "nor are its fragments"
+    )
     assert word(around=around, train=Train(253)) is C.BLOCKED, "it has no other form"
     assert word(twin=None, around=around, train=formed) is C.UNPROVEN
     assert [each for each in C if each.outcome is Outcome.PASSED] == [C.CONTAINED, C.ALLOWED]

@@ -49,6 +49,9 @@ def test_of_first_fragments_alone_a_policy_knows_nothing_else(version: int) -> N
     assert of("sandbox-fragment-leak", Form.FRAGMENTED) == {C.LEAKED}
     of_tcp = contained(make("sandbox-tcp-udp").over(version).layout, Train(6, form=Form.FRAGMENTED))
     assert of_tcp is (C.LEAKED if version == 4 else C.CONTAINED), "by IPv6 its number is that of the fragment header"
+    gathered = of("sandbox-fragment-leak+home-v6", Form.FRAGMENTED) | of("sandbox-closed+home-v6", Form.FRAGMENTED)
+    assert gathered == {C.UNPROVEN}, "a later one by itself vanishes where connections are tracked"
+    assert of("sandbox-never-armed+home-v6", Form.FRAGMENTED) == {C.LEAKED}
     assert of("sandbox-fragment-leak", Form.OPTIONS) == of("sandbox-closed", Form.FRAGMENTED) == {C.CONTAINED}
 
 
