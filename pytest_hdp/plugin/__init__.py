@@ -134,7 +134,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Tell the campaign what the selected tests want, so that the first of them measures for all."""
-    if not any("hdp_campaign" in getattr(item, "fixturenames", ()) for item in session.items):
+    if not any(map(unmeasured.measures, session.items)):
         return
     from pytest_hdp.plugin.hints import warn_of_variables
     from pytest_hdp.plugin.paths import new_campaign

@@ -22,7 +22,6 @@ from pytest_hdp.plugin.attachments import COUNT, OPEN, RECORD, EvidenceRepr, att
 from pytest_hdp.plugin.collection import CAMPAIGN, SETTINGS
 from pytest_hdp.plugin.fixtures import UNAVAILABLE
 from pytest_hdp.plugin.header import HEADER, header, system
-from pytest_hdp.plugin.unmeasured import CUT_SHORT
 from pytest_hdp.plugin.vantage_points import vantage_of_report
 from pytest_hdp.report import fields, letters
 from pytest_hdp.report.expected import own_reason
@@ -90,11 +89,11 @@ class Reporting:
 
     @property
     def unmeasured(self) -> tuple[str, ...]:
-        """A line for each path that could not be measured at all, or for the rest of a run that was interrupted."""
+        """A line for each path that could not be measured, and for the rest of a run that was cut short."""
         plugin = self.config.pluginmanager.get_plugin("hdp-unmeasured")
         if plugin is None:
             return ()
-        return (CUT_SHORT,) if plugin.interrupted and self.results else plugin.lines
+        return (plugin.uncounted, *plugin.lines) if plugin.uncounted and self.results else plugin.lines
 
     def status_line(self) -> StatusLine | None:
         """What shows how far a measurement got, on a terminal that pytest writes to; None without one."""
@@ -204,7 +203,7 @@ class Reporting:
             said += [(f"containment: {line}", tone) for line in (*claims(asked), verdict_line(asked))]
         said += [(f"note: {note}", None) for note in self.notes]
         said += [(f"{count} skipped: {reason}", "yellow") for reason, count in self._other_skips()]
-        said += [(f"hdp: {line}", "red") for line in (*self.unmeasured, *self._files.troubles)]
+        said += [(f"hdp: {line}", "red") for line in (*self.unmeasured, *self._files.kept, *self._files.troubles)]
         for text, shade in said:
             lines += [[(line, shade)] for line in wrapped(safe(text, unicode=unicode), writer.fullwidth, "  ")]
         for line in lines:

@@ -1,6 +1,7 @@
 """Exit status 4: which paths of a run could not be measured, or hardly, and why. Nothing measured is not green.
 
 A path counts if a test that was run is about it. The test's report says what it showed, also across xdist's processes.
+Where tests did not run, since the run was interrupted or stopped, that is told as well.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ BEGUN: pytest.StashKey[bool] = pytest.StashKey()
 ALONE: pytest.StashKey[str] = pytest.StashKey()
 """Of a test whose agent died: what it alone was to measure, whatever others know of the path."""
 PROPERTY = "hdp_unmeasured"
-CUT_SHORT = not_measured("the rest of the run", "it was interrupted")
+REST = "the rest of the run"
 OUTAGE = 3
 """So many inconclusive trains, at least, are more than chance."""
 
@@ -83,6 +84,11 @@ def _why(sights: list[Sight]) -> str:
     return first if trains < 2 else f"all of {trains} trains are inconclusive; {first}"
 
 
+def measures(item: pytest.Item) -> bool:
+    """Whether a test takes part in what is measured."""
+    return "hdp_campaign" in getattr(item, "fixturenames", ())
+
+
 def attach(item: pytest.Item, report: pytest.TestReport) -> None:
     """Add to a test's report what it showed of its paths, if it is over with this report."""
     about = asked_of(item)
@@ -118,16 +124,31 @@ class Unmeasured:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._sights: list[Sight] = []
+        self._wanted: frozenset[str] = frozenset()
+        self._over: set[str] = set()
+        self._begun = False
         self.lines: tuple[str, ...] = ()
-        self.interrupted = False
+        self.uncounted = ""
+        """Of a run that was interrupted, and of whose tests nothing is known: true if it measured anything."""
 
     @property
     def is_error(self) -> bool:
         """Whether such a path keeps the run from success."""
         return self._config.stash[SETTINGS].unmeasured == "error"
 
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Keep which tests are to measure; the process that the user started collects none if xdist has workers."""
+        if not session.config.getoption("collectonly"):
+            self._wanted = frozenset(item.nodeid for item in session.items if measures(item))
+
+    def pytest_runtest_logstart(self) -> None:
+        """Note that tests run: a run that is refused before has told why."""
+        self._begun = True
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep what a test showed; each vantage point has paths of its own."""
+        if report.when == "teardown":
+            self._over.add(report.nodeid)
         vantage = vantage_of_report(report)
         for fields in getattr(report, SIGHTS, ()):
             sight = Sight(*fields)
@@ -136,17 +157,18 @@ class Unmeasured:
 
     @pytest.hookimpl(tryfirst=True)  # before anybody writes a file
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Decide. A run that was interrupted has not seen enough, and a failed one stays failed."""
-        self.interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED
-        if self.interrupted:
-            return
+        """Decide. A run that was interrupted stays so, and a failed one stays failed."""
         lost = self._config.pluginmanager.get_plugin("hdp-vantage-points")
-        self.lines = (*(lost.lines if lost is not None else ()), *unmeasured(self._sights))
-        if not self.lines:
-            return
-        if self.is_error and session.exitstatus == pytest.ExitCode.OK:
+        paths = (*(lost.lines if lost is not None else ()), *unmeasured(self._sights))
+        interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED
+        why = "it was interrupted" if interrupted else "it was stopped" if session.shouldfail else "it ended early"
+        left = len(self._wanted - self._over) if self._begun else 0
+        did_not = f"{why}, and {left} of {len(self._wanted)} tests did not run"
+        self.lines = (*([not_measured(REST, did_not)] if left else []), *paths)
+        self.uncounted = not_measured(REST, why) if interrupted and not self._wanted else ""
+        if self.is_error and self.lines and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
-        for line in self.lines:
+        for line in (*([self.uncounted] if self.uncounted and self._sights else []), *self.lines):
             self._tell_junit(line)
 
     def _tell_junit(self, line: str) -> None:

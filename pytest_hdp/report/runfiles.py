@@ -29,12 +29,14 @@ GROWN = "is not complete"
 class RunFiles:
     """Writes what was asked for; what can't be written (a full disk) is said once in `troubles`, and ends no run.
 
+    What is left as it was, since it would be replaced by less, is said in `kept`, and is no trouble.
     `report`: the folder for results, and `record`: the file for a profile, or None for neither. `made`: how this run
     was made, kept in the first line, so that the page can be made from it.
     """
 
     def __init__(self, report: Path | None, record: Path | None, made: Made) -> None:
         self.troubles: list[str] = []
+        self.kept: list[str] = []
         self._made = made
         self._report = report
         self._record = record
@@ -99,8 +101,7 @@ class RunFiles:
             with self._telling(self._report / "report.html") as path:
                 write_whole(path, page(results, [made], histograms=histograms(latency)))
         if self._record is not None and results:
-            with self._telling(self._record) as path:
-                _write_profile(path, results)
+            self._write_profile(self._record, results, whole=not unmeasured)
         if packets is not None and (packets.kept or results) and self._report is not None:
             self._write_capture(self._report / CAPTURE, results, packets, tests or {})
         elif unmeasured and self._report is not None:
@@ -108,6 +109,17 @@ class RunFiles:
 
             with self._telling(self._report / CAPTURE) as path:
                 remove(path)
+
+    def _write_profile(self, path: Path, results: Sequence[Result], *, whole: bool) -> None:
+        """Write the profile, but leave one that is there if this run did not measure all that it was asked."""
+        from pytest_hdp.judge.expectations.assess import record
+        from pytest_hdp.report.files import write_whole
+
+        with self._telling(path):
+            if not whole and path.exists():
+                self.kept.append(f"{safe(path)} is left as it was: not all was measured")
+                return
+            write_whole(path, record(results, whole=whole))
 
     def _write_capture(
         self,
@@ -132,10 +144,3 @@ class RunFiles:
             known = any(trouble.startswith(f"{safe(path)} ") for trouble in self.troubles)
             if not known:
                 self.troubles.append(f"{safe(path)} {what}: {error.strerror or error}")
-
-
-def _write_profile(path: Path, results: Sequence[Result]) -> None:
-    from pytest_hdp.judge.expectations.assess import record
-    from pytest_hdp.report.files import write_whole
-
-    write_whole(path, record(results))

@@ -185,9 +185,13 @@ def test_a_test_that_failed_is_1(run, tmp_path):
 def test_ctrl_c_is_2(run, tmp_path):
     stop = "import os, signal\n\n\ndef test_stop():\n    os.kill(os.getpid(), signal.SIGINT)\n"
     (tmp_path / "test_stop.py").write_text(stop)
-    done = run(SWEEP, "test_stop.py", *HOSTS)
+    after = "import pytest\n\n\n@pytest.mark.hdp(path='target', protocols='253')\ndef test_more(hdp_probe): pass\n"
+    (tmp_path / "test_then.py").write_text(after)
+    done = run(SWEEP, "test_stop.py", "test_then.py", *HOSTS)
     assert done.status == 2, done.printed
     assert ("near", "delivered") in done.verdicts
+    assert "hdp: the rest of the run could not be measured: it was interrupted, and " in done.words
+    assert f"hdp: gone could not be measured: {NO_ROUTE.why}" in done.words
 
 
 @pytest.mark.parametrize("how", ["option", "environment", "ini"])

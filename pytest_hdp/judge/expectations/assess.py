@@ -7,6 +7,7 @@ it, none is recorded, and a test whose verdict it is gets skipped whatever was e
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -125,11 +126,12 @@ def for_system(system: str, path_kind: str) -> Profile | None:
     return None
 
 
-def record(results: Iterable[Result], name: str = "recorded", system: str | None = None) -> str:
+def record(results: Iterable[Result], name: str = "recorded", system: str | None = None, *, whole: bool = True) -> str:
     """Return a profile, as TOML, that expects what was observed: the same run again is all as expected.
 
     Numbers with equal verdicts (and errnos) share a table, also those of several paths. `direction`, `form`, `targets`
-    and `vantages` are written only where the run has more than one of them. A train that was inconclusive is left out,
+    and `vantages` are written only where the run has more than one of them, or if not all that was asked is in these
+    results (`whole`): an entry without them would speak of the rest, too. A train that was inconclusive is left out,
     and so is one that was measured twice over one path with different verdicts. Where a router's budget for ICMP errors
     was spent, what it rejected may be lost next time, and the other way round: both are listed. Trains behind extension
     headers are left out, and a comment says so: their number is that of a header.
@@ -147,14 +149,17 @@ def record(results: Iterable[Result], name: str = "recorded", system: str | None
         kind = next(iter(kinds))
         if len(kinds) == 1 and kind[0] is not Verdict.INCONCLUSIVE and kind[2] is not Containment.UNPROVEN:
             alike.setdefault((train, kind, (where, train) in either), set()).add(where)
+    several = _Several(
+        directions=not whole or len({train.direction for _, train in observed}) > 1,
+        forms=not whole or len({train.form for _, train in observed}) > 1,
+        targets=not whole or len({target for (_, target), _ in observed}) > 1,
+        vantages=not whole or len({vantage for (vantage, _), _ in observed}) > 1,
+    )
     groups: dict[tuple[_Kind, bool, Direction | None, Form | None, _Names], list[int]] = {}
-    # Of all that was measured: an entry without a direction would speak of what is left out in one of them, too.
-    directions, forms = {t.direction for _, t in observed}, {t.form for _, t in observed}
-    everywhere = {where for where, _ in observed}
     for (train, kind, by_luck), places in sorted(alike.items(), key=_in_order):
-        for names in _named(places, everywhere):
-            direction = train.direction if len(directions) > 1 else None
-            form = train.form if len(forms) > 1 else None
+        for names in _named(places, several):
+            direction = train.direction if several.directions else None
+            form = train.form if several.forms else None
             groups.setdefault((kind, by_luck, direction, form, names), []).append(train.protocol)
     paths = {result.path.kind for result in results}
     lines = [BEHIND_HEADERS] if len(results) < len(everything) else []
@@ -187,15 +192,26 @@ def _in_order(item: tuple[tuple[Train, _Kind, bool], set[_Where]]) -> tuple[Trai
     return train, sorted(places)
 
 
-def _named(places: set[_Where], everywhere: set[_Where]) -> list[_Names]:
+@dataclass(frozen=True, slots=True)
+class _Several:
+    """Of what a run had, or may have had, more than one, so that an entry names which it is about."""
+
+    directions: bool
+    forms: bool
+    targets: bool
+    vantages: bool
+
+
+def _named(places: set[_Where], several: _Several) -> list[_Names]:
     """The places as targets and vantage points: () for either if the run had one of them; more than one, if need be."""
-    several = len({target for _, target in everywhere}) > 1
     by_vantages: dict[tuple[str, ...], list[str]] = {}
     for target in sorted({target for _, target in places}):
         here = tuple(sorted(vantage for vantage, each in places if each == target))
         by_vantages.setdefault(here, []).append(target)
-    apart = len({vantage for vantage, _ in everywhere}) > 1
-    return [(tuple(targets) if several else (), here if apart else ()) for here, targets in by_vantages.items()]
+    return [
+        (tuple(targets) if several.targets else (), tuple(filter(None, here)) if several.vantages else ())
+        for here, targets in by_vantages.items()
+    ]
 
 
 def _by_luck(results: Iterable[Result]) -> set[tuple[_Where, Train]]:

@@ -42,6 +42,18 @@ def test_a_recorded_run_is_all_as_expected(run: list[Judgement], name: str) -> N
             assert assess(judged(changed), expectation)[0] is OUT.FAILED
 
 
+def test_what_is_not_all_of_a_run_speaks_of_nothing_else() -> None:
+    text = record([result(judged(V.LOST, protocol=47))], whole=False)
+    assert text.splitlines()[-6:] == [
+        "[[expect]]",
+        'protocols = "47"',
+        'verdict = "lost"',
+        'direction = "forward"',
+        'form = "bare"',
+        'targets = ["home"]',
+    ]
+
+
 def test_a_recorded_run_is_compact() -> None:
     run = [result(judged(V.DELIVERED if n not in {0, 50, 51} else V.LOST, protocol=n)) for n in range(256)]
     text = record(run, "mine")
