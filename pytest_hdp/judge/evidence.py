@@ -94,7 +94,8 @@ class IcmpReport:
 
     `changed`: what of the quoted packet differs from what was sent, as in a `Sighting`, and "payload".
     `quoted_ttl`: the TTL in the quote: what was left of it where the error was made. None: not told. `pointer`: of an
-    ICMPv6 parameter problem, where in the packet that is. `ttl`: with which the error came.
+    ICMPv6 parameter problem, where in the packet that is. `ttl`: with which the error came. `own`: it never came over a
+    link: the sender's own kernel made it, whichever of its addresses that put on it.
     """
 
     time: int
@@ -106,6 +107,7 @@ class IcmpReport:
     quoted_ttl: int | None = None
     pointer: int | None = None
     ttl: int | None = None
+    own: bool = False
 
     @property
     def kind(self) -> Kind:

@@ -102,7 +102,7 @@ class Facts:
             (probe, report)
             for probe in self.probes
             for report in sorted(set(probe.icmp), key=_ICMP_ORDER)
-            if report.authenticated and report.meaning.drops and not self.by_sender(report.source)
+            if report.authenticated and report.meaning.drops and not self.by_sender(report)
         ]
         self.replied = any(probe.replies for probe in self.probes)
         self.spoiled_rounds = {c.round for c in circumstances.control if c.spoiled}
@@ -207,9 +207,9 @@ class Facts:
         used = {sighting.source for probe in self.probes for sighting in probe.left}
         return frozenset(used | ({own} if (own := self.circumstances.names.get("source")) else set()))
 
-    def by_sender(self, address: str) -> bool:
+    def by_sender(self, report: IcmpReport) -> bool:
         """Whether an error is the sender's own kernel's: that says nothing of the path."""
-        return address in self.own_addresses and not self.from_target(address)
+        return (report.own or report.source in self.own_addresses) and not self.from_target(report.source)
 
     def from_target(self, address: str) -> bool:
         """Whether an address is the target's."""

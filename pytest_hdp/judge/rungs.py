@@ -253,7 +253,7 @@ def inconclusive(facts: Facts) -> Finding:
 
 def _seen(facts: Facts, probe: Probe) -> bool:
     """Whether anything at all shows that it left: a copy anywhere, an answer, or an authenticated error of others."""
-    errors = any(report.authenticated and not facts.by_sender(report.source) for report in probe.icmp)
+    errors = any(report.authenticated and not facts.by_sender(report) for report in probe.icmp)
     return bool(probe.left or probe.arrived or probe.delivered or probe.replies or errors)
 
 

@@ -185,6 +185,20 @@ ip netns exec client sh -c 'cd /proc/sys/net/ipv4/neigh/eth0; echo 1 >mcast_soli
     assert found == {(47, "forward"): "held_by_sender"}, printed
 
 
+def test_nor_is_it_what_the_kernel_says_from_another_address_of_its_own(run: Run) -> None:
+    """What a host sends from its second address brings it the errors of its own kernel from its first one."""
+    nobody = """
+ip -n client addr add 192.0.2.3/24 dev eth0; ip -n client route replace default via 192.0.2.1 src 192.0.2.3
+ip -n client route add default via 192.0.2.99 src 192.0.2.3 table 47; ip -n client rule add ipproto 47 lookup 47
+ip netns exec client sh -c 'cd /proc/sys/net/ipv4/neigh/eth0; echo 1 >mcast_solicit; echo 100 >retrans_time_ms'
+"""
+    printed, records = run(LINE + nobody, *WATCHED, "--hdp-protocols=47,253")
+    told = {error["from"] for error in records[47, "forward"]["icmp"]}
+    assert told == {"192.0.2.2"}, "else this test says nothing"
+    found = {key: record["verdict"] for key, record in records.items() if record["verdict"] != "delivered"}
+    assert found == {(47, "forward"): "held_by_sender"}, printed
+
+
 def test_duplicates_of_all_packets_of_a_number_are_told(run: Run, tmp_path: Path) -> None:
     mirror = """
 ip netns exec router nft 'add table ip m; add chain ip m c { type filter hook prerouting priority -300; }

@@ -86,13 +86,13 @@ class Ledger:
             self._by_packet[packet.protocol, number] = entry
         return entry, Arrival(time, packet, alike, interface)
 
-    def icmp_error(self, time: int, packet: PacketView | None, sends: Sends = _any) -> bool:
+    def icmp_error(self, time: int, packet: PacketView | None, sends: Sends = _any, *, own: bool = False) -> bool:
         """File an ICMP error under the probe that it quotes. False if it is not an ICMP error about one of ours.
 
         `sends`: whether who saw it sends in a direction. Errors go to who sent what they are about: whoever else shows
-        one has made it up.
+        one has made it up. `own`: it came over no link.
         """
-        found = read_error(self, time, packet)
+        found = read_error(self, time, packet, own=own)
         if found is None:
             return False
         entry, report = found

@@ -27,7 +27,9 @@ class SentProbes(Protocol):
         """The probe that left under a number with an IP-ID."""
 
 
-def read_error(sent: SentProbes, time: int, packet: PacketView | None) -> tuple[SentProbe, IcmpReport] | None:
+def read_error(
+    sent: SentProbes, time: int, packet: PacketView | None, *, own: bool = False
+) -> tuple[SentProbe, IcmpReport] | None:
     """The probe that a packet with an ICMP error is about, and the error; None if it is about none of ours."""
     error = error_in(packet)
     quoted = view(error.quote) if error is not None else None
@@ -49,6 +51,7 @@ def read_error(sent: SentProbes, time: int, packet: PacketView | None) -> tuple[
         quoted_ttl=None if _inside(entry, quoted) else quoted.hop_limit,
         pointer=error.rest if packet.version == 6 and error.type == PARAMETER_PROBLEM_V6 else None,
         ttl=packet.hop_limit,
+        own=own,
     )
 
 

@@ -12,12 +12,17 @@ from pytest_hdp.judge.result import AtTtl
 from pytest_hdp.packet.icmp import Meaning
 
 if TYPE_CHECKING:
-    from pytest_hdp.judge.evidence import Train
+    from pytest_hdp.judge.evidence import IcmpReport, Train
     from pytest_hdp.measure.control.counting import ControlEntry
     from pytest_hdp.measure.ledger.probes import SentProbe
 
 OFTEN = 4  # times as many answered controls as unanswered ones: the router has errors enough
 TRIES = 3  # silences beside an answered control that make one silence, if nothing is lost; attempts without any answer
+
+
+def _of_the_path(report: IcmpReport) -> bool:
+    """Whether an error shows that somebody on the path had the packet: not the sender's own kernel."""
+    return report.authenticated and not report.own
 
 
 @dataclass(slots=True)
@@ -40,7 +45,7 @@ class Attempt:
     def heard_of(self, train: Train) -> bool:
         """Whether an error about it came, or it came through."""
         entry = self.probes.get(train)
-        return entry is not None and bool(entry.arrived or entry.delivered or any(i.authenticated for i in entry.icmp))
+        return entry is not None and bool(entry.arrived or entry.delivered or any(map(_of_the_path, entry.icmp)))
 
     @property
     def expired_at(self) -> str | None:
@@ -147,7 +152,7 @@ class Rung:
     def at_ttl(self, train: Train) -> AtTtl:
         """All that this TTL brought to one train, and to the controls sent right after its packets."""
         asked = self.asked(train)
-        errors = counted(report for attempt in asked for report in attempt.probes[train].icmp)
+        errors = counted(report for attempt in asked for report in attempt.probes[train].icmp if not report.own)
         return AtTtl(
             ttl=self.ttl,
             sent=sum(attempt.probes[train].errno is None for attempt in asked),

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from pytest_hdp.vantage.receiving import Observation
 
 
+LOOPBACK = "lo"
+
+
 def file_observation(
     path: OpenPath, books: Sequence[tuple[Control, Ledger]], observer: Observer, observation: Observation
 ) -> bool:
@@ -35,7 +38,7 @@ def file_observation(
         if control.observe(observer, observation, packet):
             return True
     outgoing = kind == PACKET_OUTGOING
-    if observer.kind == "tap" and not outgoing and _is_error(path, books, observer, when, packet):
+    if observer.kind == "tap" and not outgoing and _is_error(path, books, observer, observation, packet):
         return True
     for control, ledger in books:
         found = ledger.probe(when, packet, interface)
@@ -86,10 +89,21 @@ def numbers_inside(train: Train) -> tuple[int, ...]:
 
 
 def _is_error(
-    path: OpenPath, books: Sequence[tuple[Control, Ledger]], observer: Observer, when: int, packet: PacketView | None
+    path: OpenPath,
+    books: Sequence[tuple[Control, Ledger]],
+    observer: Observer,
+    observation: Observation,
+    packet: PacketView | None,
 ) -> bool:
-    """Whether it is an ICMP error about a probe, filed if it came to who sent that."""
-    return any(ledger.icmp_error(when, packet, lambda way: observer.end is path.sender_end(way)) for _, ledger in books)
+    """Whether it is an ICMP error about a probe, filed if it came to who sent that.
+
+    What a kernel says to itself, it says over its loopback interface, from whichever of its addresses.
+    """
+    when, own = observation[1], observation[5] == LOOPBACK and path.routed
+    return any(
+        ledger.icmp_error(when, packet, lambda way: observer.end is path.sender_end(way), own=own)
+        for _, ledger in books
+    )
 
 
 def is_reply(entry: SentProbe, packet: PacketView) -> bool:

@@ -24,13 +24,17 @@ BUDGET_SPENT = "no answer beside it proves that there was an ICMP error left to 
 
 
 def rejecting(report: IcmpReport) -> bool:
-    """Whether an ICMP error says that the packet was dropped, and was made by somebody who had it."""
-    return report.authenticated and report.meaning.drops
+    """Whether an ICMP error says that the packet was dropped, and was made by somebody on the path who had it."""
+    return _drops(report) and not report.own
 
 
 def over(entry: SentProbe) -> bool:
     """Nothing more is to be learnt of it: it was refused here, answered, or replied to."""
-    return entry.errno is not None or bool(entry.replies) or any(map(rejecting, entry.icmp))
+    return entry.errno is not None or bool(entry.replies) or any(map(_drops, entry.icmp))
+
+
+def _drops(report: IcmpReport) -> bool:
+    return report.authenticated and report.meaning.drops
 
 
 def came_back(entry: SentProbe, own: str) -> bool:

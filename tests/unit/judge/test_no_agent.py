@@ -182,6 +182,16 @@ def test_as_many_routers_are_on_the_way_as_the_echoes_passed_too(quoted, echoes,
     assert judged(error(quoted_ttl=quoted), echoes=frozenset(echoes)).explanation.endswith(told)
 
 
+def test_what_a_kernel_says_to_itself_is_nobodys_word_on_the_path():
+    """Its address is none that was sent from: a host with two of them."""
+    said = error("192.0.2.3", 3, 1, own=True)
+    assert judged(error("192.0.2.3", 3, 1)).verdict is Verdict.REJECTED
+    assert judged(said).verdict is Verdict.SILENT
+    assert judged(replace(said, left=()), SENT).verdict is not Verdict.REJECTED
+    held = judged(replace(said, left=()))
+    assert (held.verdict, held.place) == (Verdict.HELD_BY_SENDER, Place.SENDER_KERNEL)
+
+
 def test_a_routers_quote_says_nothing_of_the_arrival():
     found = judged(error(ROUTER, quoted_ttl=1, changed=("dscp",)))
     assert (found.ttl, found.changed) == (None, ())

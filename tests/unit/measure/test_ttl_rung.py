@@ -52,6 +52,14 @@ def test_where_errors_are_few_silence_counts_after_a_rest_alone() -> None:
     assert rung(5, 1).silent(TRAIN), "one that was lost leaves nothing open for ever"
 
 
+def test_what_the_senders_own_kernel_says_comes_from_nowhere_on_the_way() -> None:
+    asked = rung(3)
+    for attempt in asked.attempts:
+        attempt.probes[TRAIN].icmp.append(IcmpReport(0, "192.0.2.3", 3, 1, authenticated=True, own=True))
+    assert not asked.heard_of(TRAIN)
+    assert asked.at_ttl(TRAIN).icmp == ()
+
+
 def test_on_another_way_the_controls_routers_leave_nothing_open() -> None:
     asked = rung(1, 9)
     assert not asked.leaves_open(TRAIN, elsewhere=True), "it does not meet who answered the control"
