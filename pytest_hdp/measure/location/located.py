@@ -13,14 +13,14 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.alike import alike
-from pytest_hdp.judge.explain import icmp_text, packets_of, probed_with
+from pytest_hdp.judge.explain import packets_of, probed_with
 from pytest_hdp.judge.result import Climb
 from pytest_hdp.judge.verdict import Form, Place, Verdict
+from pytest_hdp.measure.location.lost_or_rejected import RAN_OUT, spent_by
 from pytest_hdp.packet.icmp import Meaning
-from pytest_hdp.untrusted.text import plain
 
 if TYPE_CHECKING:
-    from pytest_hdp.judge.evidence import Kind, Train
+    from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.result import AtTtl, Hop, Judgement
     from pytest_hdp.judge.verdict import Direction
     from pytest_hdp.packet.family import Family
@@ -29,7 +29,6 @@ LOCATED = frozenset({Verdict.LOST, Verdict.REJECTED, Verdict.FIRST_ONLY, Verdict
 _DIED = {Verdict.LOST: "lost", Verdict.REJECTED: "rejected", Verdict.FIRST_ONLY: "stopped"}
 TRACKED = frozenset({1, 6, 17, 33, 58, 132, 136})  # numbers whose headers some Linux' connection tracking checks
 FEW = 6  # trains of one group that climb themselves
-_RAN_OUT = ", where its TTL ran out: in a loop, or since a box has lowered it"
 TOLD = 2  # of those whose ICMP error tells who rejected them
 
 
@@ -98,11 +97,12 @@ class GroupTracker:
     def wants(self, judgement: Judgement, *, every: bool, apart: bool = False) -> bool:
         """Whether one more of this one's group is to climb, and count it then.
 
-        Who rejects says so to each; silence and loss may have many places. `apart`: all climb where two are known.
+        Who rejects says so to each; silence and loss may have many places. `apart`: all climb where two are known, and
+        where one came through.
         """
         group = self.group_of(judgement)
         few = TOLD if judgement.verdict is Verdict.REJECTED or judgement.train.chain else FEW
-        wanted = every or self._climbed[group] < few or (apart and len(self._places(group)) > 1)
+        wanted = every or self._climbed[group] < few or (apart and self._differ(group))
         self._climbed[group] += wanted
         return wanted
 
@@ -129,6 +129,8 @@ class GroupTracker:
     def stands_for(self, judgement: Judgement, *, hidden: bool = False) -> Judgement:
         """The judgement of one that has not, with what was found of all others of its group, if that is one place."""
         group = self.group_of(judgement)
+        if came := [each.train for each in self._found.get(group, ()) if each.came]:
+            return _came_after_all(judgement, came[0])
         found = [each for each in self._found.get(group, ()) if each.place is not None]
         if len(self._places(group)) != 1:
             climbed = self._found.get(group)
@@ -137,6 +139,10 @@ class GroupTracker:
             said = f"{judgement.explanation.rstrip('.')}; rejected{why}." if why else judgement.explanation
             return replace(judgement, hops=climbed[0].hops if climbed else (), explanation=said)
         return located(self._rejected_perhaps(judgement, found[0]), found[0], hidden=hidden, others=len(found) - 1)
+
+    def _differ(self, group: object) -> bool:
+        """Whether what became of one of a group tells nothing of the others: two places are known, or one came."""
+        return len(self._places(group)) > 1 or any(each.came for each in self._found.get(group, ()))
 
     def _places(self, group: object) -> set[object]:
         return {each.place for each in self._found.get(group, ()) if each.place is not None}
@@ -150,41 +156,6 @@ def in_turn(judgements: Iterable[Judgement], group_of: Callable[[Judgement], obj
     """One of each group, then the next of each: what there is time for is known of all of them."""
     turns = zip_longest(*alike(judgements, group_of).values())
     return [each for one_of_each in turns for each in one_of_each if each is not None]
-
-
-def spent_by(address: str, judgement: Judgement, why: str) -> Judgement:
-    """The judgement of a lost one that says whose budget was spent, and why it may be rejected there."""
-    said = f"{plain(address)} {why}, and had no ICMP error left for this one: it may be rejected, too"
-    return replace(judgement, budget_spent=address, explanation=f"{judgement.explanation.rstrip('.')}; {said}.")
-
-
-def perhaps_rejected(address: str, judgement: Judgement, other: Train, *, asked: bool) -> Judgement:
-    """The judgement of a lost one, where a router rejected another one, or it, a few times, and nobody since.
-
-    `asked`: that one was asked again.
-    """
-    since = ", and nothing when that was asked for again" if asked else ""
-    itself = other == judgement.train
-    said = (
-        f"{plain(address)} rejected {'it' if itself else packets_of(other)} at times{since}: if it has few ICMP errors "
-        f"to send, it may reject {'all of it' if itself else 'this one, too'}"
-    )
-    return replace(judgement, budget_spent=address, explanation=f"{judgement.explanation.rstrip('.')}; {said}.")
-
-
-def answered_once(kind: Kind, judgement: Judgement) -> Judgement:
-    """The judgement of a lost one of which a router said so only once, or a few times, and not when asked again."""
-    source, type_, code = kind
-    count = sum(each.count for each in judgement.icmp if (each.source, each.type, each.code) == kind)
-    expired = any(each.meaning is Meaning.EXPIRED for each in judgement.icmp if (each.source, each.type) == kind[:2])
-    why = "it had no way on for a moment, or has few ICMP errors to send, and rejects it"
-    if expired:
-        why = f"that was so for a moment, or {plain(source)} has few ICMP errors to send"
-    said = (
-        f"{plain(source)} answered {count} of them with {icmp_text(source, type_, code)}{_RAN_OUT if expired else ''}, "
-        f"and none when it was asked again later: {why}"
-    )
-    return replace(judgement, budget_spent=source, explanation=f"{judgement.explanation.rstrip('.')}; {said}.")
 
 
 def _not_before_who_rejected(judgement: Judgement, found: TraceResult) -> tuple[Hop | None, Hop | None]:
@@ -211,7 +182,7 @@ def located(judgement: Judgement, found: TraceResult, *, hidden: bool = False, o
     climb = Climb(found.rungs) if own else Climb(by=found.train.transport)
     judgement = replace(judgement, hops=found.hops, climb=climb)
     if found.came:
-        return _came_after_all(judgement)
+        return _came_after_all(judgement, judgement.train)
     hidden = (hidden and judgement.nat.state != "translated") or _unreadable(found.train)
     said = _ending(judgement, found, last, beyond, hidden=hidden)
     if said is None:
@@ -226,12 +197,18 @@ def located(judgement: Judgement, found: TraceResult, *, hidden: bool = False, o
     return replace(judgement, last_hop=last if proven else None, explanation=sentence)
 
 
-def _came_after_all(judgement: Judgement) -> Judgement:
-    """The judgement of one of which a packet that looked for the hop came through: it died nowhere, and is not lost."""
-    said = f"{judgement.explanation.rstrip('.')}; but a packet of it that looked for the hop came through"
-    if judgement.verdict is not Verdict.LOST:
-        return replace(judgement, explanation=f"{said}.")
-    said += ", later: whether it gets through is open"
+def _came_after_all(judgement: Judgement, came: Train) -> Judgement:
+    """The judgement of one of which a packet that looked for the hop came through: it died nowhere, and is not lost.
+
+    So are those that were lost as it was, and were not asked again: a limit that they share has let none through, say.
+    """
+    before = f"{judgement.explanation.rstrip('.')}; but a packet of"
+    lost, own = judgement.verdict is Verdict.LOST, judgement.train == came
+    said = f"{before} it that looked for the hop came through" + (", later: whether it gets through is open" * lost)
+    if not own:
+        said = f"{before} {packets_of(came)}, lost as this was, came through later: whether this gets through is open"
+    if not lost:
+        return replace(judgement, explanation=f"{said}.") if own else judgement
     return replace(judgement, verdict=Verdict.INCONCLUSIVE, place=Place.UNKNOWN, explanation=f"{said}.", bound=None)
 
 
@@ -266,7 +243,7 @@ def _expired(judgement: Judgement) -> str:
     errors = {count.meaning for count in judgement.icmp if count.authenticated}
     if judgement.verdict is not Verdict.REJECTED or errors != {Meaning.EXPIRED}:
         return ""
-    return _RAN_OUT
+    return RAN_OUT
 
 
 def _named(hop: Hop) -> str:

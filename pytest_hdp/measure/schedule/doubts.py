@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_hdp.judge.verdict import Direction, Place, Verdict
-from pytest_hdp.measure.location.located import answered_once
+from pytest_hdp.measure.location.lost_or_rejected import answered_once
 from pytest_hdp.measure.path.waiting import Waiting, look_until, pause
 from pytest_hdp.measure.schedule.silence import rejecting
 

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction, Place, Verdict
-from pytest_hdp.measure.location.located import never_answered, perhaps_rejected, spent_by
+from pytest_hdp.measure.location.located import never_answered
+from pytest_hdp.measure.location.lost_or_rejected import perhaps_rejected, spent_by
 from pytest_hdp.measure.order import by_interest
 from pytest_hdp.measure.path.waiting import Waiting, pause
 from pytest_hdp.measure.schedule.doubts import REST, Doubts, Send, ask_for, is_rejected, judged_anew, said_of

@@ -14,7 +14,7 @@ from pytest_hdp.measure.control.counting import ControlEntry
 from pytest_hdp.measure.ledger.ledger import Ledger
 from pytest_hdp.measure.ledger.probes import SentProbe
 from pytest_hdp.measure.location.locate import Locator
-from pytest_hdp.measure.location.located import GroupTracker
+from pytest_hdp.measure.location.located import FEW, GroupTracker
 from pytest_hdp.measure.location.ttl_rung import Attempt, Rung
 from pytest_hdp.measure.schedule.dispatch import file_observation
 from pytest_hdp.packet.hdp import Header
@@ -88,11 +88,31 @@ def test_what_does_not_come_died_before_the_target() -> None:
     assert "lost between 10.0.1.1 (hop 1) and 198.51.100.2 (hop 2)" in judged.explanation
 
 
-def test_it_stands_for_no_other() -> None:
+def test_what_was_lost_as_it_was_is_open_too() -> None:
+    """A limit that numbers share lets through who asks alone: of the others nobody knows."""
     kinds = GroupTracker()
+    other = replace(LOST, train=OTHER)
+    assert kinds.stands_for(other) == other, "nothing was asked yet"
     kinds.climbed(LOST, climbed("tap").result_of(TRAIN))
-    other = kinds.stands_for(replace(LOST, train=OTHER))
-    assert (other.verdict, other.explanation) == (Verdict.LOST, LOST.explanation)
+    judged = kinds.stands_for(other)
+    assert (judged.verdict, judged.place, judged.bound) == (Verdict.INCONCLUSIVE, Place.UNKNOWN, None)
+    assert judged.explanation == (
+        "7 of 7 left, none arrived; but a packet of 253 (experimental-1), lost as this was, came through later: "
+        "whether this gets through is open."
+    )
+    rejected = replace(other, verdict=Verdict.REJECTED)
+    assert kinds.stands_for(rejected) == rejected, "of another group"
+
+
+def test_once_one_came_all_like_it_are_asked() -> None:
+    kinds, other = GroupTracker(), replace(LOST, train=OTHER)
+    for _ in range(FEW):
+        assert kinds.wants(LOST, every=False, apart=True)
+    kinds.climbed(LOST, climbed(None).result_of(TRAIN))
+    assert not kinds.wants(other, every=False, apart=True)
+    kinds.climbed(LOST, climbed("tap").result_of(TRAIN))
+    assert kinds.wants(other, every=False, apart=True)
+    assert not kinds.wants(other, every=False), "where no time is for that"
 
 
 def test_the_first_few_stay_the_first_few_and_stopped_nowhere() -> None:

@@ -12,7 +12,7 @@ from pytest_hdp.judge.result import Judgement
 from pytest_hdp.judge.verdict import Direction, Place, Verdict
 from pytest_hdp.measure.ledger.ledger import Ledger
 from pytest_hdp.measure.ledger.probes import SentProbe
-from pytest_hdp.measure.location.located import answered_once
+from pytest_hdp.measure.location.lost_or_rejected import answered_once
 from pytest_hdp.measure.schedule.leisure import Leisure
 from pytest_hdp.packet.family import IPV4
 
