@@ -117,6 +117,7 @@ FOUND = (
     ("tcp-and-sctp-only", "far-firewall-rejects", "far-established", 42000851),
     ("number-zero", 1),  # refused at socket(), and never sent
     ("listeners-refused", 1),  # seen as sent where no socket could be had, and held by the receiver or rejected
+    ("number-filter", "dead-branch", 94001123),  # a router earned an error for every other control: it climbed for ever
     ("shared-limit", 1),  # the sweep's own rate made losses
     ("shared-limit", 1000028),  # a limit that fills up so slowly that only rests show it
     ("shared-limit-both-ways", 2000018),  # a burst that ended with a round, and numbers that are dropped elsewhere

@@ -22,7 +22,7 @@ from pytest_hdp.judge.result import Hop
 from pytest_hdp.measure.control.control import Control
 from pytest_hdp.measure.ledger.ledger import Ledger
 from pytest_hdp.measure.location.located import TraceResult
-from pytest_hdp.measure.location.ttl_rung import TRIES, Attempt, Rung
+from pytest_hdp.measure.location.ttl_rung import OFTEN, TRIES, Attempt, Rung
 from pytest_hdp.measure.location.way import Way
 from pytest_hdp.measure.path.sending import send_probe
 from pytest_hdp.measure.path.waiting import Waiting, look_until, pause
@@ -38,6 +38,7 @@ AT_ONCE = 4  # test packets before a control: with it, within the burst of a sto
 BUDGET = 1.05  # seconds in which such a router earns one more ICMP error
 WAITS = 2  # for the budget, in a row without any answer, before what is in doubt stays so
 USUAL_TTL = 64
+MOST_IDLE = 1 + OFTEN  # attempts in a row that settle nobody's doubt, for each silence that is needed
 GIVES_UP = 2  # TTLs in a row at which nobody answers on a way that the control does not take
 ALONE_TRIES, ALONE_GIVES_UP = 2, 4  # controls at each TTL, and TTLs in a row without an answer, where no train climbs
 
@@ -127,17 +128,22 @@ class Locator:
     def ask(self, rung: Rung, tries: int, *, rested: bool = False) -> Waiting[bool]:
         """Ask for those in doubt, until so many attempts in a row brought nothing. Whether any brought something.
 
-        `rested`: routers have had the time to earn an error.
+        `rested`: routers have had the time to earn an error. One that earns an error for every other control answers
+        without end, and leaves all in doubt: so attempts that settle nobody's are bounded, too.
         """
-        fruitless, fruitful = 0, False
-        while fruitless < tries and not (fruitless and self._late()) and self._is_open(rung):
-            attempt = Attempt(self._send(rung.ttl, self.doubts(rung)[:AT_ONCE]), rested=rested and not fruitful)
+        fruitless, fruitful, idle = 0, False, 0
+        while fruitless < tries and idle < MOST_IDLE * self.needed:
+            doubts = self.doubts(rung)
+            if (fruitless and self._late()) or not self._is_open(rung):
+                break
+            attempt = Attempt(self._send(rung.ttl, doubts[:AT_ONCE]), rested=rested and not fruitful)
             rung.attempts.append(attempt)
             yield from self._wait(min(self._spread, self._timeout), attempt.probes_heard_of)
             attempt.control = self._send_control(rung.ttl)
             yield from self._wait(self._timeout, attempt.is_complete)
             fruitless = 0 if attempt.fruitful else fruitless + 1
             fruitful = fruitful or attempt.fruitful
+            idle = idle + 1 if len(self.doubts(rung)) == len(doubts) else 0
         return fruitful
 
     def _wait(self, seconds: float, known: Callable[[], bool]) -> Waiting[bool]:
