@@ -206,7 +206,11 @@ class Locator:
         return TraceResult(train, *ends, doubtful, came, way.again)
 
     def _would_tell(self, rung: Rung, train: Train) -> bool:
-        last, beyond = self.last_hop(train)
+        """Whether an answer there would tell where it ended, or what lies between two answers of one address."""
+        way = self.way(train)
+        last, beyond = way.last, way.beyond
+        if last is not None and way.again is not None and way.again.ttl < rung.ttl < last.ttl:
+            return True
         return (last is None or last.ttl < rung.ttl) and (beyond is None or rung.ttl < beyond.ttl)
 
     def _receiver_address(self) -> str:
