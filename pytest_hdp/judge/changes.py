@@ -35,6 +35,15 @@ def carried_text(facts: Facts) -> str:
     return f"; {len(inside)} came there inside packets of {numbers}, as in a tunnel, and not out of it"
 
 
+def kept_text(facts: Facts) -> str:
+    """Return what the receiver's kernel did with what came to none of its sockets: kept it, or sent it on."""
+    onward = [probe.onward[0] for probe in facts.accepted if probe.onward]
+    if not onward:
+        return "the receiver's kernel or its firewall keeps it"
+    interface, address = max(sorted(set(onward)), key=onward.count)
+    return f"{len(onward)} left that host again by {plain(interface)}, to {plain(address)}: its kernel sends it on"
+
+
 def answers_text(facts: Facts) -> str:
     """Return where answers went, as the end of a sentence, where that is not where the control went."""
     names = facts.circumstances.names

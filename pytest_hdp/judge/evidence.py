@@ -149,6 +149,7 @@ class Probe:
     """One packet and what became of it. `errno`: the name ("EPERM") if sendto() refused it, then nothing was sent.
 
     `carried`: the numbers of the packets inside which it came to the receiver's interface: a tunnel, and no arrival.
+    `onward`: by which interface it left the receiver's host again, and to which address.
     `under`: the number behind its extension headers, if the socket of that got it.
     """
 
@@ -162,6 +163,7 @@ class Probe:
     icmp: tuple[IcmpReport, ...] = ()
     replies: tuple[Reply, ...] = ()
     carried: tuple[int, ...] = ()
+    onward: tuple[tuple[str, str], ...] = ()
     under: int | None = None
 
 
@@ -221,7 +223,8 @@ class RoundControl:
     """The control of one round: how many packets of what it is counted by (`Reference`) were sent and came through.
 
     `spoiled`: an observer dropped packets during this round (say, for want of buffer), by name; such a round is no
-    evidence against anything. `refused`: how many more sendto() refused.
+    evidence against anything. `refused`: how many more sendto() refused. `left`: how many left, of any kind, of `taken`
+    that sendto() took; None: of those sent. `at_socket`: of `arrived` datagrams, those that came to a socket, too.
     """
 
     round: int
@@ -230,6 +233,9 @@ class RoundControl:
     left: int = 0
     spoiled: tuple[str, ...] = ()
     refused: int = 0
+    taken: int | None = None
+    arrived: int = 0
+    at_socket: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,3 +289,8 @@ class Circumstances:
     momentary: frozenset[Kind] = frozenset()
     echo_ttls: frozenset[int] = frozenset()
     outside: frozenset[str] = frozenset()
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the observers at the far end are at another host than the target."""
+        return "elsewhere" in self.names

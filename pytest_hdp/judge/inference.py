@@ -108,11 +108,11 @@ def _tells(facts: Facts, probe: Probe, report: IcmpReport) -> bool:
 
 
 def _unheard(facts: Facts, probe: Probe, report: IcmpReport) -> bool:
-    """Say whether the target only tells what its host made of what no socket was there for, or not any more.
+    """Say whether the target only tells what its host made of what no socket of ours was there for, or not any more.
 
     Nor is what it says of another number, which the probe came there under, said of this one.
     """
-    stack = facts.circumstances.agent_gone is not None and report.meaning.by_stack
+    stack = (facts.circumstances.agent_gone is not None or facts.circumstances.elsewhere) and report.meaning.by_stack
     # where others came to the interface, this one did, too: it said so itself, and the tap has missed it
     came = any(each.arrived for each in facts.accepted) and not facts.circumstances.observers.delivered
     became = bool(probe.arrived) and all(copy.protocol != facts.train.protocol for copy in probe.arrived)
@@ -176,9 +176,9 @@ def obstacle(facts: Facts) -> tuple[str, bool]:
     if "unconfirmed" in circumstances.names or not facts.accepted:
         final = bool({"unconfirmed", "elsewhere"} & circumstances.names.keys())
         return explain.name(facts, "unconfirmed", _nothing_sent(facts)), final
-    if not facts.counting_rounds:
-        elsewhere = "elsewhere" in circumstances.names
-        return explain.name(facts, "elsewhere", _no_counting_round(facts)), elsewhere and facts.enough
+    if circumstances.elsewhere or not facts.counting_rounds:
+        said = explain.name(facts, "elsewhere", _no_counting_round(facts))
+        return said, circumstances.elsewhere and facts.enough
     if "unopened" in circumstances.names and not any(trial.came for trial in facts.end_trials):
         return explain.name(facts, "unopened", ""), facts.enough
     if not facts.has_agent:

@@ -16,7 +16,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge import attributes, changes, explain, in_step, inference, places
+from pytest_hdp.judge import attributes, changes, explain, in_step, inference, places, stops
 from pytest_hdp.judge.pattern import order_text
 from pytest_hdp.judge.verdict import Place, Verdict
 from pytest_hdp.untrusted.text import plain
@@ -70,12 +70,12 @@ def held_by_sender(facts: Facts) -> Finding | None:
         return None
     if facts.circumstances.agent_gone:
         return None  # what was handed over to it may never have been sent
-    if not (enough := facts.enough_rounds(watched)) and facts.last_chance:
-        return None  # in the other rounds nobody looked, or nothing left at all
-    tap = explain.sender_tap(facts)
+    if not (enough := facts.enough_rounds(watched) and stops.at_sender(facts, watched)) and facts.last_chance:
+        return None  # in the other rounds nobody looked, or nothing left at all, or hardly anything leaves
+    beside = f" beside {len(watched)} of them" if len(watched) < len(facts.accepted) else ""
     said = (
-        f"sendto() took {len(watched)} and none left {tap} or any other interface, while the control did: "
-        "the sender's kernel or its firewall keeps it"
+        f"sendto() took {len(facts.accepted)} and none left {explain.sender_tap(facts)} or any other interface, while "
+        f"the control did{beside}: the sender's kernel or its firewall keeps it"
     )
     return Finding(Verdict.HELD_BY_SENDER, Place.SENDER_KERNEL, said, enough)
 
@@ -134,8 +134,8 @@ def lost(facts: Facts) -> Finding | None:
     observers, trials = facts.circumstances.observers, facts.path_trials
     if not (observers.left and observers.arrived) or facts.circumstances.agent_gone or facts.replied:
         return None
-    if "unopened" in facts.circumstances.names:
-        return None  # as an answer it might well come through
+    if {"unopened", "elsewhere"} & facts.circumstances.names.keys():
+        return None  # as an answer it might well come through, or past the observers to the target
     if any(trial.came for trial in trials) or not inference.all_lost(facts, trials):
         return None
     said = (
@@ -177,18 +177,18 @@ def held_by_receiver(facts: Facts) -> Finding | None:
 
     That takes no control: it came off the path, and what came to the interface and not to a socket was kept.
     """
-    observers = facts.circumstances.observers
-    if not (observers.arrived and observers.delivered) or facts.circumstances.agent_gone:
+    here = facts.circumstances
+    if not (here.observers.arrived and here.observers.delivered) or here.agent_gone or here.elsewhere:
         return None
     arrived = [p for p in facts.accepted if facts.intact(p.arrived)]
     if all(p.round in facts.spoiled_rounds for p in arrived) or any(p.delivered for p in facts.accepted):
         return None
     came = [p for p in facts.accepted if p.arrived and p.round not in facts.spoiled_rounds]
-    if not (enough := facts.enough_rounds(came)) and facts.last_chance:
-        return None  # what came in the other rounds may have found no room
+    if not (enough := facts.enough_rounds(came) and stops.at_receiver(facts, came)) and facts.last_chance:
+        return None  # what came in the other rounds may have found no room, or hardly anything comes to a socket
     said = (
         f"{len(arrived)} of {len(facts.accepted)} arrived at {explain.receiver_tap(facts)} and none came to its socket"
-        f"{explain.control_at_socket_text(facts, arrived)}: the receiver's kernel or its firewall keeps it"
+        f"{explain.control_at_socket_text(facts, arrived)}: {changes.kept_text(facts)}"
     )
     return Finding(Verdict.HELD_BY_RECEIVER, Place.RECEIVER_KERNEL, said, enough)
 
@@ -259,8 +259,8 @@ def _seen(facts: Facts, probe: Probe) -> bool:
 
 def _views(facts: Facts) -> tuple[tuple[Trial, ...], ...]:
     """The trials of the path, then those of the whole way; none where absence at the far end means nothing."""
-    told = facts.circumstances.agent_gone or facts.replied or attributes.only_in_part(facts)
-    if not facts.has_agent or told or not inference.missing(facts):
+    blind = not facts.has_agent or facts.circumstances.agent_gone or facts.circumstances.elsewhere
+    if blind or facts.replied or attributes.only_in_part(facts) or not inference.missing(facts):
         return ()
     return (facts.path_trials, facts.end_trials)
 

@@ -58,8 +58,9 @@ def run(tmp_path: Path, in_namespaces: Callable[..., subprocess.CompletedProcess
 
 
 def _ends(arguments: tuple[str, ...]) -> tuple[str, ...]:
-    """Source, agent and target, but for a target that the arguments name."""
-    return ENDS[:2] if any(each.startswith("--hdp-target=") for each in arguments) else ENDS
+    """Source, agent and target, but for those that the arguments name."""
+    named = {each.partition("=")[0] for each in arguments}
+    return tuple(each for each in ENDS if each.partition("=")[0] not in named)
 
 
 def verdicts(records: dict[tuple[int, str], dict]) -> dict[tuple[int, str], str]:
@@ -141,6 +142,55 @@ def test_who_says_no_to_the_control_is_named(run: Run) -> None:
     assert "no path to 198.51.100.2" in printed
     assert "192.0.2.1 answered" in printed
     assert "no control was sent" not in printed
+
+
+def test_who_says_no_to_the_control_is_named_where_other_numbers_come_through(run: Run) -> None:
+    rules = """rules two forward 'iifname to-one ip protocol 17 reject with icmp type admin-prohibited'
+    ip netns exec two sh -c 'echo 0 >/proc/sys/net/ipv4/icmp_ratelimit'"""
+    _, printed, records = run(rules, "--hdp-protocols=253")
+    assert not verdicts(records), printed
+    said = " ".join(printed.split())
+    assert "no UDP came through; ICMP echoes did, 10 of 10; 203.0.113.2 answered" in said
+    assert "with communication administratively prohibited (ICMP 3/13)" in said
+
+
+def test_an_agent_that_all_but_passes_by_is_not_at_the_target(run: Run) -> None:
+    """A hypervisor or a gateway, with the target behind it: it keeps nothing, and is not asked in reverse."""
+    status, printed, records = run("", "--hdp-agent=netns=two", "--hdp-protocols=47,253")
+    assert set(verdicts(records).values()) == {"inconclusive"}, printed
+    assert len(records) == 4
+    assert status == 4
+    said = "passed the agent's host, which does not have this address, and left it again by to-far"
+    assert all(said in each["explanation"] for each in records.values()), printed
+    assert "keeps it" not in printed
+    assert not any(each["sent"] for (_, way), each in records.items() if way == "reverse")
+
+
+def test_what_the_targets_host_sends_on_it_does_not_keep(run: Run) -> None:
+    """A published container, a host "in the DMZ": what comes for one number is translated to a third host's address."""
+    behind = """
+    ip netns add third; link far 192.168.7.1/24 third 192.168.7.2/24; rules third prerouting 'ip protocol 47 drop'
+    ip netns exec far nft 'table ip n { chain c { type nat hook prerouting priority -100
+      iifname to-two ip protocol 47 dnat to 192.168.7.2
+    }; }'
+    """
+    _, printed, records = run(behind, "--hdp-protocols=47,253", "-k", "forward or control")
+    assert verdicts(records) == {(47, "forward"): "held_by_receiver"}, printed
+    said = records[47, "forward"]["explanation"]
+    assert "7 left that host again by to-third, to 192.168.7.2: its kernel sends it on" in said
+
+
+def test_an_end_that_lets_hardly_anything_pass_is_not_said_to_keep_one_number(run: Run) -> None:
+    """A queue that is full, a firewall's limit: of twelve numbers nearly half would have no luck in seven packets."""
+    hardly = """
+    ip netns exec near nft 'table netdev q { chain c { type filter hook egress device to-one priority 0
+      meta protocol ip numgen random mod 10 != 0 drop
+    }; }'
+    rules near input 'numgen random mod 10 != 0 drop'
+    """
+    _, printed, records = run(hardly, "--hdp-protocols=60-71")
+    assert set(verdicts(records).values()) <= {"inconclusive", "lossy"}, printed
+    assert "keeps it" not in printed
 
 
 @TUN

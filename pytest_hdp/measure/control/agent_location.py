@@ -1,15 +1,17 @@
 """Whether the agent is where the target's address leads to: only what arrives, or does not, can tell.
 
 That its host lacks the address says nothing: in most clouds a translator puts it on. But what the target answered and
-the agent never saw was not answered by the agent's host.
+the agent never saw was not answered by the agent's host; and what left that host again was on its way to another one.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_hdp.judge.evidence import Means
 from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.measure.control.stand_in import scouts_for
+from pytest_hdp.untrusted.text import plain
 
 if TYPE_CHECKING:
     from pytest_hdp.measure.control.control import Control
@@ -27,9 +29,13 @@ def agent_elsewhere(path: OpenPath, control: Control, ledger: Ledger) -> str | N
         return None
     controls = [each for each in control.entries.values() if each.direction is Direction.FORWARD and not each.errno]
     probes = [each for train, sent in ledger.trains.items() if train.direction is Direction.FORWARD for each in sent]
-    if any(each.arrived_at or each.delivered_at for each in controls):
-        return None
-    if any(each.arrived or each.delivered for each in probes):
+    if is_passed(control) and not any(each.delivered for each in probes):
+        return (
+            f"what is sent to {target} passed the agent's host, which does not have this address, and left it again "
+            f"by {plain(control.passed_by)}: log in at the host that it leads to"
+        )
+    seen = any(each.arrived_at or each.delivered_at for each in controls)
+    if seen or any(each.arrived or each.delivered for each in probes):
         return None
     answered = sum(bool(each.replied_at) for each in controls)
     answered += sum(any(r.authenticated and r.source == target for r in each.icmp) for each in probes)
@@ -46,6 +52,20 @@ def agent_elsewhere(path: OpenPath, control: Control, ledger: Ledger) -> str | N
         f"nothing that was sent to {target} came to the agent's host, which does not have this address: "
         "is it the one that a translator leads it to?"
     )
+
+
+def is_passed(control: Control) -> bool:
+    """Whether the far end's host is but on the way: it sent echoes on, and no datagram came to its socket."""
+    far = control.path.far
+    on_the_way = far is not None and far.bind is not None and bool(control.passed_by)
+    return on_the_way and control.means(Direction.FORWARD) is not Means.USUAL
+
+
+def is_nowhere(control: Control) -> bool:
+    """Whether no address is known to send to in reverse, between hosts, or from one that may not be the target's."""
+    ends = [end for end in (control.path.near, control.path.far) if end is not None]
+    unsure = any(end.remote is not None or end.bind is not None for end in ends)
+    return (unsure and not control.source_seen) or is_passed(control)
 
 
 def _tried(path: OpenPath, control: Control, ledger: Ledger) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.evidence import Circumstances, Observers
 from pytest_hdp.judge.verdict import Direction
-from pytest_hdp.measure.control.agent_location import agent_elsewhere
+from pytest_hdp.measure.control.agent_location import agent_elsewhere, is_nowhere
 from pytest_hdp.measure.control.counting import reference, rounds
 from pytest_hdp.measure.control.ways_out import inner
 
@@ -76,7 +76,7 @@ def _withheld(control: Control, direction: Direction, address: str) -> str | Non
     """Why nothing may be sent to an address in a direction, if nothing may."""
     if direction is Direction.FORWARD:
         return None
-    if control.nowhere:
+    if is_nowhere(control):
         return "nothing came from there, so there is no address to send to"
     confirmed = control.path.confirmed
     if confirmed.free(address):

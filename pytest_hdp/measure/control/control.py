@@ -44,7 +44,7 @@ class Control:
 
     `source_seen`: by direction, the address and port from which the receiver saw the control come (what a NAT made
     of it), once one arrived; port 0: of anything but a datagram. `times`: how long the path takes. `asked_back`: it was
-    tried whether what the far end sends there comes back.
+    tried whether what the far end sends there comes back. `passed_by`: where echoes left the receiver's host again.
     """
 
     path: OpenPath
@@ -53,6 +53,7 @@ class Control:
     source_seen: dict[Direction, tuple[str, int]] = field(default_factory=dict)
     times: RoundTrip = field(default_factory=RoundTrip)
     asked_back: bool = False
+    passed_by: str = ""
     _aimed: dict[Direction, tuple[str, int]] = field(default_factory=dict)
     _came: set[tuple[Direction, Means]] = field(default_factory=set)
     _starts: dict[int, set[int]] = field(default_factory=dict)
@@ -124,12 +125,6 @@ class Control:
         if train.direction is Direction.FORWARD:
             return usual
         return self.path.traffic.answers_to(train, usual, self.path.near.address)
-
-    @property
-    def nowhere(self) -> bool:
-        """No address is known to send to in reverse, between hosts, or from one that may not be the target's."""
-        ends = [end for end in (self.path.near, self.path.far) if end is not None]
-        return any(end.remote is not None or end.bind is not None for end in ends) and not self.source_seen
 
     def observe(self, observer: Observer, observation: Observation, packet: PacketView | None) -> bool:
         """File an observation if it is of a control packet; False if it is not."""
@@ -208,6 +203,8 @@ class Control:
             if entry.direction is Direction.REVERSE:
                 self.path.came_back(entry.index)
             self._learn_source(entry, observer, packet)
+        elif outgoing and entry.echo and entry.direction is Direction.FORWARD:
+            self.passed_by = interface
 
     def _learn_source(self, entry: ControlEntry, observer: Observer, packet: PacketView) -> None:
         """Learn from the first datagram; from an echo until then, unless packets have gone to where it came from."""

@@ -116,8 +116,12 @@ def by_round(
     for entry in entries:
         if entry.round < 0:
             continue
-        count = counts.setdefault(entry.round, [0, 0, 0, 0])
+        count = counts.setdefault(entry.round, [0] * 7)
         count[2] += bool(entry.left_at)
+        count[4] += entry.errno is None
+        if entry.protocol == UDP and entry.stand_in is None:
+            count[5] += entry.came
+            count[6] += bool(entry.delivered_at)
         if entry.round < since or not (is_counted(entry, reference) if observed else entry.echo):
             continue
         if entry.errno:
@@ -126,8 +130,8 @@ def by_round(
         count[0] += 1
         count[1] += came_by(entry, reference.means) if observed else bool(entry.replied_at)
     return tuple(
-        RoundControl(number, sent, came, left, spoiled.get(number, ()), refused)
-        for number, (sent, came, left, refused) in sorted(counts.items())
+        RoundControl(number, sent, came, left, spoiled.get(number, ()), *others)
+        for number, (sent, came, left, *others) in sorted(counts.items())
     )
 
 

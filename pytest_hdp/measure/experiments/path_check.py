@@ -32,7 +32,7 @@ class Tried:
 
     `what`: what they were, in words; `in_vain`: what was tried before. `echo`: they were echoes; `stand_in`: they were
     like packets of that train. `refused`: how many more sendto() refused; `errno`: with which it refused all datagrams.
-    `errors`: source, type and code of the ICMP errors about them, and how often each came.
+    `errors`: source, type and code of the ICMP errors about those of any kind that did not, and how often each came.
     """
 
     sent: int
@@ -52,10 +52,7 @@ class Tried:
         if not self.sent and self.refused:
             return f"nothing was sent to {target}: {self._refusal}, and every other control packet too"
         refusal = f"; {self._refusal}" if self.errno else ""
-        said = "".join(
-            f"; {who} answered {n} with {icmp_text(who, kind, code)}" for who, kind, code, n in self.errors[:3]
-        )
-        return f"no path to {target}: none of {self.sent} control packets came through{said}{refusal}"
+        return f"no path to {target}: none of {self.sent} control packets came through{self._answers}{refusal}"
 
     def note(self) -> str | None:
         """What is unusual about a control that came through; None if nothing is."""
@@ -63,7 +60,13 @@ class Tried:
             return None
         refusal = f" ({self._refusal})" if self.errno else ""
         in_vain = f"no {' and no '.join(self.in_vain)} came through{refusal}"
-        return f"control: {in_vain}; {self.what} did, {self.came} of {self.sent}"
+        return f"control: {in_vain}; {self.what} did, {self.came} of {self.sent}{self._answers}"
+
+    @property
+    def _answers(self) -> str:
+        """Who said what about those that did not come through."""
+        said = (f"; {who} answered {n} with {icmp_text(who, kind, code)}" for who, kind, code, n in self.errors[:3])
+        return "".join(said)
 
     @property
     def _refusal(self) -> str:
@@ -150,7 +153,7 @@ def _tried(
         stand_in,
         refused,
         refused_with(everything),
-        errors_of(everything),
+        errors_of(each for each in everything if not came(each)),
     )
 
 

@@ -54,6 +54,7 @@ class SentProbe:
     `data`: the IP payload as sent; the HDP header stands at `start`, `size` bytes of header, tag and content follow.
     `sent_at`: ns of the wall clock, which may be set; `asked_at`: seconds of the clock that nobody can set. `handed`:
     to sendto(), unless who sends it was interrupted before. `carried`: came to the receiver inside a tunnel's packets.
+    `onward`: left the receiver's host again.
     `heard`: there is a socket at the receiver for its number; else its interface is where it ends. `under`: the number
     behind its extension header, if the socket of that got it. `later_only`: of its
     fragments only the later one is sent.
@@ -74,6 +75,7 @@ class SentProbe:
     arrived: list[Arrival] = field(default_factory=list)
     delivered: list[Arrival] = field(default_factory=list)
     carried: list[Arrival] = field(default_factory=list)
+    onward: list[Arrival] = field(default_factory=list)
     icmp: list[IcmpReport] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
     under: int | None = None
@@ -93,7 +95,7 @@ class SentProbe:
     def evidence(self) -> Probe:
         """What has been seen of it so far; made anew only when something was added."""
         kept: tuple[Sized, ...] = (
-            self.left, self.arrived, self.delivered, self.carried, self.icmp, self.replies,
+            self.left, self.arrived, self.delivered, self.carried, self.onward, self.icmp, self.replies,
         )  # fmt: skip
         known = self.errno, self.under, *map(len, kept)  # a far end refuses what was handed over, later
         if self._told is None or self._told[0] != known:
@@ -196,6 +198,7 @@ def evidence_of(entry: SentProbe) -> Probe:
         arrived=_sightings(entry, entry.arrived, reference),
         delivered=_sightings(entry, entry.delivered, reference),
         carried=tuple(copy.protocol for copy in entry.carried),
+        onward=tuple((copy.interface, copy.packet.destination) for copy in entry.onward),
         icmp=tuple(entry.icmp),
         replies=tuple(entry.replies),
         under=entry.under,

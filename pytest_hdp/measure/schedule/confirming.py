@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.measure.control.agent_location import is_nowhere
 from pytest_hdp.measure.control.control import MEETING
 from pytest_hdp.measure.order import by_interest
 from pytest_hdp.measure.path.sending import send_probe
@@ -62,7 +63,7 @@ class Confirming:
         confirmed, usual = control.path.confirmed, control.address(Direction.REVERSE)
         where = {train: control.address_of(train) for train in trains}
         may = yield from self._confirm([train for train in trains if where[train] == usual])
-        if control.nowhere:
+        if is_nowhere(control):
             return []
         ahead = {where[train]: train for train in reversed([*by_interest(trains)]) if not self._known(where[train])}
         while ahead and confirmed.left > 0:
@@ -81,7 +82,7 @@ class Confirming:
         if (yield from ask_patiently(control, self._know.timeout)):
             return True
         address = control.address(Direction.REVERSE)
-        if control.nowhere or not confirmed.left:
+        if is_nowhere(control) or not confirmed.left:
             return False
         fresh = set(self._fresh())
         mine = [each for each in by_interest(trains) if each in fresh or (not first and self._came_through(each))]

@@ -69,8 +69,8 @@ def _keep(
             entry.under = observer.protocol if whole and observer.protocol == inside[-1] else entry.under
         elif receiving:
             entry.keep(entry.delivered, copy)
-    elif outgoing and observer.end is path.sender_end(direction):
-        entry.keep(entry.left, copy)
+    elif outgoing:
+        _keep_outgoing(path, entry, copy, observer)
     elif receiving:
         first = copy.genuine and not any(each.genuine for each in entry.arrived)  # a replay may bear any address
         if first and direction is Direction.FORWARD and copy.protocol == entry.train.protocol:
@@ -79,6 +79,14 @@ def _keep(
         entry.keep(entry.arrived, copy)
         if direction is Direction.REVERSE and copy.genuine:
             path.came_back(entry.index)
+
+
+def _keep_outgoing(path: OpenPath, entry: SentProbe, copy: Arrival, observer: Observer) -> None:
+    """Keep what left its sender, or the receiver's host again, which was not its end then."""
+    if observer.end is path.sender_end(entry.train.direction):
+        entry.keep(entry.left, copy)
+    elif observer.end is path.receiver_end(entry.train.direction):
+        entry.keep(entry.onward, copy)
 
 
 def numbers_inside(train: Train) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction
+from pytest_hdp.measure.control.agent_location import is_nowhere
 from pytest_hdp.measure.control.control import MEETING, Control
 from pytest_hdp.measure.control.counting import CARRIER_HEADER
 from pytest_hdp.measure.path.endpoints import PathUnavailable
@@ -69,7 +70,7 @@ def ask_back(control: Control, *, echo: bool = False) -> None:
     """
     confirmed, address = control.path.confirmed, control.address(Direction.REVERSE)
     far = control.path.sender_end(Direction.REVERSE)
-    if confirmed.free(address) or control.nowhere:
+    if confirmed.free(address) or is_nowhere(control):
         return
     for _ in range(min(COPIES if far.remote is not None else 1, confirmed.left - FOR_OTHERS)):
         control.send(Direction.REVERSE, MEETING)
@@ -81,8 +82,8 @@ def ask_patiently(control: Control, timeout: float) -> Waiting[bool]:
     """Whether the far end may send to where it saw us, found out by controls. After the first time they go but once."""
     control.learn_from_probes()
     confirmed, address = control.path.confirmed, control.address(Direction.REVERSE)
-    if confirmed.free(address) or control.nowhere or not confirmed.left:
-        return confirmed.free(address) and not control.nowhere
+    if confirmed.free(address) or is_nowhere(control) or not confirmed.left:
+        return confirmed.free(address) and not is_nowhere(control)
     first, control.asked_back = not control.asked_back, True
     for attempt in range(TRIES if first else 1):
         if attempt or not first or not confirmed.spent[address]:

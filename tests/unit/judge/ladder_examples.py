@@ -59,6 +59,14 @@ EXAMPLES = {
     "send, want of buffers once": Example("Oddddd", V.DELIVERED, P.RECEIVER_SOCKET),
     # 3: held by the sender
     "held by sender": Example("...", V.HELD_BY_SENDER, P.SENDER_KERNEL, says=("none left eth0",)),
+    "held by sender, the control beside some": Example(
+        "...",
+        V.HELD_BY_SENDER,
+        P.SENDER_KERNEL,
+        control=((64, 64), (64, 64), (0, 0)),
+        says=("took 3 and none left eth0", "the control did beside 2 of them"),
+        options={"minimum_count": 2},
+    ),
     "held by sender, no agent": Example("...", V.HELD_BY_SENDER, P.SENDER_KERNEL, observers=NO_AGENT),
     "unseen, and the control too": Example("...", V.INCONCLUSIVE, UNKNOWN, options={"control_left": 0}),
     "unseen, tap overflowed": Example(
