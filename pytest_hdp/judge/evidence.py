@@ -262,7 +262,8 @@ class Circumstances:
     address that the receiver saw on the control, to tell what NAT did; "withheld": why no probe was sent, if none
     was; "unconfirmed": why no more is sent to the address that the far end saw; "answers_to": that
     address, and "control_answers_to" where the control's is another; "elsewhere": why the observers may be at
-    another host than the target, if nothing came to them. `minimum_count`: probes that every train gets; before that
+    another host than the target, if nothing came to them; "wrapped": how what left no interface may have left all the
+    same. `minimum_count`: probes that every train gets; before that
     nothing is final, and no train is called lost, first_only or lossy. `reference`: what the control is.
     `firewall_says_port`: the target said "port unreachable" to numbers that no kernel handles, so that it is its
     firewall which says so. `inner`: interfaces of the sender which what is sent passes on its way to another one, as a

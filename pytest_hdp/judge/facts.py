@@ -216,11 +216,11 @@ class Facts:
         return address == self.circumstances.names.get("target")
 
     def numbers_on_the_wire(self, probe: Probe) -> set[int]:
-        """The numbers under which it was seen leaving, whole or without a header that the sender's kernel took off.
+        """The numbers under which it was seen leaving, whole or with a header that its kernel put on or took off.
 
         A number that 8 bits do not hold was another one from the start, so there any observer will do.
         """
-        seen = [s for s in probe.left if s.genuine or s.moved < 0]
+        seen = [s for s in probe.left if s.genuine or s.moved]
         if not 0 <= self.train.protocol <= 255:
             seen += [s for s in (*probe.arrived, *probe.delivered) if s.genuine]
         return {s.protocol for s in seen}

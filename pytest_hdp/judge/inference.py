@@ -181,8 +181,9 @@ def obstacle(facts: Facts) -> tuple[str, bool]:
         return said, circumstances.elsewhere and facts.enough
     if "unopened" in circumstances.names and not any(trial.came for trial in facts.end_trials):
         return explain.name(facts, "unopened", ""), facts.enough
-    if not facts.has_agent:
-        return _unanswered(facts)
+    if "wrapped" in circumstances.names or not facts.has_agent:
+        wrapped = explain.name(facts, "wrapped", "")
+        return (wrapped, facts.enough) if wrapped else _unanswered(facts)
     part = in_part(facts)
     return (explain.in_part_text(facts, part), facts.enough) if part else _unproven(facts)
 

@@ -68,8 +68,8 @@ def held_by_sender(facts: Facts) -> Finding | None:
     watched = [p for p in facts.accepted if p.round in facts.rounds_that_left]
     if not facts.circumstances.observers.left or not watched or any(_seen(facts, probe) for probe in facts.accepted):
         return None
-    if facts.circumstances.agent_gone:
-        return None  # what was handed over to it may never have been sent
+    if facts.circumstances.agent_gone or "wrapped" in facts.circumstances.names:
+        return None  # what was handed over to it may never have been sent; or it may have left in other packets
     if not (enough := facts.enough_rounds(watched) and stops.at_sender(facts, watched)) and facts.last_chance:
         return None  # in the other rounds nobody looked, or nothing left at all, or hardly anything leaves
     beside = f" beside {len(watched)} of them" if len(watched) < len(facts.accepted) else ""

@@ -216,15 +216,15 @@ class Station:
             self._batch.read(self._readers[descriptor], seen)
         return seen
 
-    def route(self, target: str) -> tuple[str, str, int]:
+    def route(self, target: str, protocol: int | None = None) -> tuple[str, str, int]:
         """Find the way to a numeric address: our source address, the interface, and the path's MTU in bytes.
 
-        Nothing is sent. The MTU is the interface's, or what path MTU discovery has found to be less; at most 65535.
-        Raises OSError: ENETUNREACH, EHOSTUNREACH, EACCES for a broadcast address, ENODEV for a zone that there is not;
-        EADDRNOTAVAIL, EALREADY where no answer could come back to what IPv6 would send from.
+        Nothing is sent. The MTU is the interface's, or what path MTU discovery has found to be less, without what IPsec
+        puts around a `protocol` (None: UDP); at most 65535. Raises OSError: ENETUNREACH, EHOSTUNREACH, EACCES for a
+        broadcast, ENODEV for an unknown zone; EADDRNOTAVAIL, EALREADY where no answer comes back to IPv6's source.
         """
-        family = family_of(target)
-        with self._open(family, socket.SOCK_DGRAM, 0) as asking:
+        family, kind = family_of(target), socket.SOCK_DGRAM if protocol is None else socket.SOCK_RAW
+        with self._open(family, kind, protocol or 0) as asking:
             to = destination(asking, target, 9)
             if family == socket.AF_INET6:
                 connect_usable(asking, to, self._netlink)

@@ -185,6 +185,18 @@ ip netns exec client sh -c 'cd /proc/sys/net/ipv4/neigh/eth0; echo 1 >mcast_soli
     assert found == {(47, "forward"): "held_by_sender"}, printed
 
 
+def test_what_may_have_left_in_other_packets_is_not_called_held(run: Run) -> None:
+    """An IPsec policy leaves less room in a number's packets, and nothing is seen of these; here a route does both."""
+    less = """
+ip -n client route add default via 192.0.2.99 mtu lock 1400 table 47; ip -n client rule add ipproto 47 lookup 47
+ip netns exec client sh -c 'cd /proc/sys/net/ipv4/neigh/eth0; echo 1 >mcast_solicit; echo 100 >retrans_time_ms'
+"""
+    printed, records = run(LINE + less, *WATCHED, "--hdp-protocols=47,253")
+    found = {key: record["verdict"] for key, record in records.items() if record["verdict"] != "delivered"}
+    assert found == {(47, "forward"): "inconclusive"}, printed
+    assert "by an IPsec policy it may put them into other packets" in records[47, "forward"]["explanation"]
+
+
 def test_nor_is_it_what_the_kernel_says_from_another_address_of_its_own(run: Run) -> None:
     """What a host sends from its second address brings it the errors of its own kernel from its first one."""
     nobody = """

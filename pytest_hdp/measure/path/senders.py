@@ -32,6 +32,19 @@ def has_own_socket(end: Endpoint, protocol: int, form: Form) -> bool:
     return form in SHAPED_FORMS or (form is Form.WELLFORMED and (protocol == 0 or ordinary))
 
 
+def wraps(end: Endpoint, protocol: int, form: Form, target: str) -> bool:
+    """Whether an end's kernel seems to put packets of this number into others, as IPsec by its policies does.
+
+    Then one of this number has less room than the control. Nothing of that is seen where they leave.
+    """
+    if form in SHAPED_FORMS:
+        return False
+    try:
+        return end.station.route(target, protocol & 255)[2] < end.station.route(target)[2]
+    except OSError:
+        return False
+
+
 def sender_at(end: Endpoint, control: int, protocol: int, family: Family, form: Form, *, routed: bool) -> int | str:
     """As `open_sender`, or the errno's name. `control`: the end's UDP socket, which sends UDP if no raw one may."""
     if form is Form.WELLFORMED and protocol == UDP and end.raw is False:

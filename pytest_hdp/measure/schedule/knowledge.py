@@ -21,6 +21,7 @@ from pytest_hdp.measure.control.control import Control
 from pytest_hdp.measure.control.stand_in import StandIns
 from pytest_hdp.measure.ledger.ledger import Ledger
 from pytest_hdp.measure.location.located import worth_locating
+from pytest_hdp.measure.path.senders import wraps
 from pytest_hdp.measure.path.sending import hears, send_probe
 from pytest_hdp.measure.path.traffic import on_the_wire
 from pytest_hdp.measure.schedule.dispatch import file_observation, numbers_inside
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.plan import Plan
     from pytest_hdp.vantage.receiving import Observation
 
+WRAPPED = (
+    "none was seen leaving, but the sender's kernel has less room for packets of this number than for the control's: "
+    "as by an IPsec policy it may put them into other packets, and nobody sees what becomes of those"
+)
 UNOPENED = "nothing went forward before it, for want of a way out of the sending host, so it answers nothing"
 
 
@@ -67,6 +72,7 @@ class Knowledge:
         self.latecomers: set[int] = set()
         self._spoiled: dict[int, dict[int | None, set[str]]] = {}
         self._shared: dict[object, Circumstances] = {}
+        self._wrapped: dict[Train, bool] = {}
         self._losses: dict[Direction, tuple[SharedLoss, ...]] = {}
 
     @property
@@ -200,7 +206,17 @@ class Knowledge:
         circumstances = replace(circumstances, shared=self._losses.get(train.direction, ()), momentary=momentary)
         if rounds is not None:
             evidence, circumstances = _until(rounds, evidence, circumstances)
-        return judge(evidence, circumstances)
+        judgement = judge(evidence, circumstances)
+        if judgement.verdict is Verdict.HELD_BY_SENDER and self._is_wrapped(train):
+            return judge(evidence, replace(circumstances, names={**circumstances.names, "wrapped": WRAPPED}))
+        return judgement
+
+    def _is_wrapped(self, train: Train) -> bool:
+        """Whether what no observer saw leaving may have left in other packets."""
+        if train not in self._wrapped:
+            end = self.path.sender_end(train.direction)
+            self._wrapped[train] = wraps(end, train.protocol, train.form, self.control.address_of(train))
+        return self._wrapped[train]
 
     def _is_unopened(self, train: Train) -> bool:
         """Whether it was to be an answer, and nothing that it would answer had a way out of the sending host."""

@@ -200,15 +200,15 @@ class Agent:
 
     def _open_ahead(self, family: int, kind: int, protocols: Sequence[int]) -> list[int]:
         check(family in _FAMILIES and kind == socket.SOCK_RAW)
-        opened: list[int] = with_room(self._sockets.open, family, kind, protocols)
-        return opened
+        return list(with_room(self._sockets.open, family, kind, protocols))
 
-    def _do_route(self, token: int, target: str) -> None:
-        self._answer(token, self._route, target)
+    def _do_route(self, token: int, target: str, protocol: int | None = None) -> None:
+        self._answer(token, self._route, target, protocol)
 
-    def _route(self, target: str) -> tuple[str, str, int]:
+    def _route(self, target: str, protocol: int | None) -> tuple[str, str, int]:
         check_numeric(target)
-        return self.station.route(target)
+        check(protocol is None or 0 <= protocol <= 255)
+        return self.station.route(target, protocol)
 
     def _do_open(self, token: int, handle: int, how: str, arguments: Sequence[Any]) -> None:
         """Open a socket as the station's method `how` does, for the controller to know as `handle`."""

@@ -116,9 +116,9 @@ class RemoteStation:
         """As `Station.send_from`, later; an address that is not the far host's changes nothing."""
         self._outbox.append(("source", address))
 
-    def route(self, target: str) -> tuple[str, str, int]:
+    def route(self, target: str, protocol: int | None = None) -> tuple[str, str, int]:
         """As `Station.route`."""
-        return self.call("route", messages.parse_route, target)
+        return self.call("route", messages.parse_route, target, protocol)
 
     def send(self, handle: int, data: bytes, address: str, port: int = 0, label: int = 0) -> str | None:
         """As `Station.send`, waiting for the answer."""

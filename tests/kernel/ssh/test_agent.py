@@ -180,6 +180,7 @@ def test_there_is_no_word_beyond_these():
         ("open", (99, "listen", [INET, 253, PROGRAM, None, "localhost"])),
         ("open", (99, "datagram", ["localhost", 0, PROGRAM])),
         ("route", ("localhost",)),
+        ("route", ("192.0.2.1", 256)),
     ],
     ids=[
         "raw packets ahead",
@@ -189,6 +190,7 @@ def test_there_is_no_word_beyond_these():
         "a name",
         "a name for UDP",
         "a name's route",
+        "a number of 9 bits",
     ],
 )
 def test_what_is_no_socket_of_ip_or_no_address_is_refused(start, word, arguments):

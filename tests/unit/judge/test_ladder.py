@@ -133,6 +133,29 @@ def test_what_left_without_a_header_left_under_the_number_that_was_inside() -> N
     assert (left_as_sent.verdict, left_as_sent.moved) == (V.MODIFIED, -8)
 
 
+def test_what_left_behind_a_header_of_ipsecs_left_under_the_number_of_that() -> None:
+    behind = replace(seen(5, protocol=51, genuine=False, changed=("payload", "protocol")), moved=24)
+    judgement = attributes_of(*(replace(probe("l", i), left=(behind,), arrived=(behind,)) for i in range(5)))
+    assert (judgement.verdict, judgement.wire_protocol) == (V.RENUMBERED, 51)
+    assert "5 of 5 left " in judgement.explanation
+    assert "as 51 (ah)" in judgement.explanation
+
+
+def test_what_may_have_left_in_other_packets_is_not_held() -> None:
+    """What IPsec encrypts nobody sees leaving."""
+    probes = tuple(replace(probe("l", i), left=()) for i in range(7))
+    control = tuple(RoundControl(i, 1, 1, 1) for i in range(7))
+    evidence = TrainEvidence(Train(132), None, probes)
+    assert judge(evidence, Circumstances(control)).verdict is V.HELD_BY_SENDER
+    wrapped = Circumstances(control, names={"wrapped": "it may have left in others"})
+    for around in (wrapped, replace(wrapped, observers=NO_AGENT)):
+        judgement = judge(evidence, around)
+        assert (judgement.verdict, judgement.final) == (V.INCONCLUSIVE, True)
+        assert "it may have left in others" in judgement.explanation
+    came = replace(probes[0], delivered=(seen(5),), arrived=(seen(5),))
+    assert judge(TrainEvidence(Train(132), None, (came, *probes[1:])), wrapped).verdict is not V.HELD_BY_SENDER
+
+
 def test_another_number_on_arrival_is_not_as_sent() -> None:
     changed = [replace(probe("d", i), arrived=(), delivered=(seen(i, protocol=4),)) for i in range(5)]
     example = EXAMPLES["delivered"]

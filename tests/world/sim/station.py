@@ -142,7 +142,7 @@ class SimStation:
             raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
         self._source = address
 
-    def route(self, target: str) -> tuple[str, str, int]:
+    def route(self, target: str, protocol: int | None = None) -> tuple[str, str, int]:
         """As Station.route."""
         return self.host.address, self.host.interface, 1500
 
