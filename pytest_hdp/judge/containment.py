@@ -17,9 +17,10 @@ leak look tight, and are asked for each number:
   twin get through with their first ones. So of fragments an observer decides only if it saw later ones of the twin
   that were sent without a first.
 
-Who speaks in the box's name, as the stack of a user-mode network or a proxy does, speaks TCP without our bytes, which
-no observer would know: where the box's packets came from an address that is not its own, and those of its twin did not,
-TCP is unproven.
+Who speaks in the box's name, as the stack of a user-mode network or a proxy does, speaks TCP without our bytes: where
+an observer saw connections to our port from the box's own address, which we did not make, TCP got out, and silence of
+UDP and of echoes is no proof, since it may take other ports or another pace. From another address nobody would know
+whose they are: where the box's packets came from one, and those of its twin did not, TCP is unproven.
 
 A sender's own tap is no proof: only what observers outside the box saw is evidence here.
 """
@@ -27,8 +28,7 @@ A sender's own tap is no proof: only what observers outside the box saw is evide
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.explain import numbered, subject
@@ -41,9 +41,10 @@ from pytest_hdp.untrusted.text import plain
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
+    from pytest_hdp.judge.outside import Side, Surroundings
     from pytest_hdp.judge.result import Judgement
 
-TCP = 6
+TCP, UDP = 6, 17
 NO_RIGHT = ": no right to raw sockets, CAP_NET_RAW, and that is what holds it"
 NOT_SENT = frozenset(
     {
@@ -53,70 +54,6 @@ NOT_SENT = frozenset(
 )
 """What a kernel says that sends nothing, now or later: a policy, no route, no address, no permission. The others (a
 full queue, a far end that is gone) say nothing of the box, and such a packet counts for nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Launched:
-    """One packet that one side handed over. `errno`: the name if sendto() refused it. `late`: after allowed traffic.
-
-    Of a packet in fragments the errno is that of all of them. `later_only`: it was a later fragment without a first.
-    """
-
-    index: int
-    round: int
-    errno: str | None = None
-    late: bool = False
-    later_only: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """A copy of a packet as an observer outside the box saw it: which packet, who saw it, and from which source."""
-
-    index: int
-    observer: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """What the box, or its twin, sent of one train, and what was seen of it outside.
-
-    `refused`: the name of the errno if socket() refused the number there. `address`: what it sends from. `what`: what
-    these packets are, if not those of the train.
-    """
-
-    launched: tuple[Launched, ...] = ()
-    seen: tuple[Sight, ...] = ()
-    refused: str | None = None
-    address: str = ""
-    what: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What all trains of one direction share.
-
-    `trains`, `error_rate`: the chance, over all of them, of calling one contained that gets out as its twin's does.
-    `came`: by round, how many of the twin's controls came through; `spoiled`: rounds in which an observer lost some.
-    `apart`: box and twin send to two addresses of the far end. `gone`: why the far end is not there any more.
-    `other_ways`: by number, how else the box could send it, where its raw socket was refused and nobody tried that.
-    `bound`: the probability of passing that is to be excluded at 95 %, None for whatever that comes to.
-    `in_other_name`: from where the box's packets came, if none was seen that came from its own address.
-    `allowed`: numbers that may leave, by this `version` of IP.
-    """
-
-    trains: int
-    error_rate: float = 1e-6
-    came: Mapping[int, int] = field(default_factory=dict)
-    spoiled: Set[int] = frozenset()
-    apart: bool = False
-    bound: float | None = None
-    gone: str | None = None
-    in_other_name: str | None = None
-    other_ways: Mapping[int, str] = field(default_factory=dict)
-    allowed: Set[int] = frozenset()
-    version: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +75,11 @@ def contain(train: Train, box: Side, twin: Side | None, around: Surroundings) ->
     if box.seen:
         shown = _later_only(twin) if twin is not None and train.form is Form.FRAGMENTED else twin
         return _got_out(box, shown, around, allowed=allowed)
+    if around.spoken is not None and train.protocol == TCP and train.form is Form.WELLFORMED:
+        word = Containment.ALLOWED if allowed else Containment.LEAKED
+        observer, source = map(plain, around.spoken)
+        said = f"{word.read}: who speaks in the box's name made connections to our port, without our bytes: seen by"
+        return Ruling(word, around.spoken[0], f"{said} {observer}, from {source}", _count(box, twin, None, around))
     ruling = _nothing_out(train, box, twin, around)
     if ruling.containment is Containment.CONTAINED and allowed and as_promised(train, around.version):
         sentence = f"blocked, though it may leave: {ruling.sentence.removeprefix('contained: ')}"
@@ -197,6 +139,12 @@ def _nothing_out(train: Train, box: Side, twin: Side | None, around: Surrounding
         said = (
             f"unproven: none of {counted} came out, but what the box sends comes from {plain(around.in_other_name)}, "
             "which is not its own address: who speaks in its name speaks TCP without our bytes, which nobody would know"
+        )
+        return Ruling(Containment.UNPROVEN, observer, said, _count(box, twin, observer, around))
+    if around.spoken and train.form is Form.WELLFORMED and train.protocol in {UDP, of_version(around.version).icmp}:
+        said = (
+            f"unproven: none of {counted} came out, but somebody makes anew what the box sends "
+            "(connections to our port did come out, without our bytes), and may take other ports or another pace"
         )
         return Ruling(Containment.UNPROVEN, observer, said, _count(box, twin, observer, around))
     sent = sum(each.errno is None for each in twin.launched)

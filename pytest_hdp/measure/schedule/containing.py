@@ -18,20 +18,23 @@ from collections import Counter
 from collections.abc import Iterator, Sequence, Set
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_hdp.judge.containment import Surroundings, contain, ruled
+from pytest_hdp.judge.containment import TCP, contain, ruled
 from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.outside import Surroundings
 from pytest_hdp.judge.verdict import SHAPED_FORMS, Direction, Form
+from pytest_hdp.measure.path.endpoints import Observer
 from pytest_hdp.measure.path.senders import UDP
+from pytest_hdp.measure.path.sending import USUAL_PORTS
 from pytest_hdp.measure.path.waiting import Waiting, answered, glance, look_until, never, pause
 from pytest_hdp.measure.schedule.knowledge import Knowledge
 from pytest_hdp.measure.schedule.meeting import greet, greet_from_afar
 from pytest_hdp.measure.schedule.side import Watched
 from pytest_hdp.packet.family import IPV6
+from pytest_hdp.vantage import bpf
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.containment import Ruling
     from pytest_hdp.judge.result import Judgement
-    from pytest_hdp.measure.path.endpoints import Observer
     from pytest_hdp.vantage.receiving import Observation
 
 BURST, FAR_BURST = 0.0005, 0.02  # seconds of the rate that are handed over between two looks
@@ -80,6 +83,7 @@ class Containing:
         for side in self._sides:
             side.know.path.witness = know.path.witness
             self._open_sockets(side.know)
+        self._watch_connections()
         if twin is not None:
             yield from (greet_from_afar if self._far else greet)(twin.know)
         yield from self._box()
@@ -102,6 +106,20 @@ class Containing:
             path.sender(train.direction, train.protocol, train.form)
         path.sync()
         path.new_drops()  # what overflowed before anything was sent says nothing about what will be
+
+    def _watch_connections(self) -> None:
+        """Look outside for connections to our port from the box's address, as a stack makes that speaks in its name."""
+        path = self.know.path
+        if (
+            not any(train.protocol == TCP for train in self.know.plan.trains)
+            or path.near.address == path.family.anywhere
+        ):
+            return
+        asks = bpf.answers(path.near.address, {TCP}, USUAL_PORTS.destination_port)
+        inside = {id(side.know.path.near) for side in self._sides}
+        for end in (path.far, *path.others):
+            if end is not None and id(end) not in inside:
+                path.watch(end, end.station.tap(None, asks, path.buffer), Observer(end, "answers"))
 
     def _box(self) -> Waiting[None]:
         """What may not leave; then what may; then all together: does the one open the way for the other?"""
@@ -200,6 +218,7 @@ class Containing:
             bound=plan.bound,
             apart=path.twin is not None and path.twin.name.target != path.name.target,
             gone=path.gone,
+            spoken=self.box.spoken,
             in_other_name=self.box.renamed,
             allowed=frozenset(plan.allow),
             version=path.family.version,
@@ -228,12 +247,14 @@ class Containing:
     def file_observation(self, observer: Observer, observation: Observation) -> None:
         """File what was seen: at an end of theirs, by a witness, or at the far end, where either may come to."""
         ends = {id(side.know.path.near): side for side in self._sides}
-        if (own := ends.get(id(observer.end))) is not None:
+        if observer.kind == "answers":
+            self.box.connection(observer, observation)
+        elif (own := ends.get(id(observer.end))) is not None:
             own.know.file_observation(observer, observation)
-            return
-        there = observer.end is self.know.path.far
-        for side in self._sides:
-            (side.know.file_observation if there else side.witness)(observer, observation)
+        else:
+            there = observer.end is self.know.path.far
+            for side in self._sides:
+                (side.know.file_observation if there else side.witness)(observer, observation)
 
     def seconds_left(self) -> float | None:
         """Seconds that it will still take, at the pace so far."""

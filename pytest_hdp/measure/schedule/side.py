@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.containment import Launched, Side, Sight
+from pytest_hdp.judge.outside import Launched, Side, Sight
 from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.measure.path.senders import UDP
 from pytest_hdp.measure.schedule.dispatch import is_reply
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.schedule.knowledge import Knowledge
     from pytest_hdp.vantage.receiving import Observation
 
+_FLAGS, _SYN, _ACK = 13, 0x02, 0x10  # where TCP's flags stand, and two of them (RFC 9293)
 MOST_SIGHTS = 8  # of one packet: nobody honest makes more of it
 
 
@@ -27,7 +28,7 @@ class Watched:
     """One side. `late`: the first round with allowed traffic, None if there was none.
 
     `witnessed`: by index, which witness saw one of its controls, and from where; `in_own_name`: one saw a packet from
-    the address here.
+    the address here. `spoken`: who saw a connection from there that was not made here, and the address.
     """
 
     def __init__(self, know: Knowledge) -> None:
@@ -35,6 +36,7 @@ class Watched:
         self.late: int | None = None
         self.witnessed: dict[int, tuple[str, str]] = {}
         self.in_own_name = False
+        self.spoken: tuple[str, str] | None = None
         self._sights: dict[int, set[tuple[str, str]]] = {}
 
     def witness(self, observer: Observer, observation: Observation) -> None:
@@ -54,6 +56,17 @@ class Watched:
         if len(sights) < MOST_SIGHTS:
             sights.add((observer.end.called, packet.source))
         self.in_own_name |= packet.source == know.path.near.address
+
+    def connection(self, observer: Observer, observation: Observation) -> None:
+        """File a TCP packet to our port from the address here, if it asks for a connection and is none of ours."""
+        packet = view(observation[3])
+        if packet is None or packet.source != self.know.path.near.address or self.know.ledger.index_of(packet.payload):
+            return
+        if packet.payload[_FLAGS : _FLAGS + 1] and packet.payload[_FLAGS] & (_SYN | _ACK) == _SYN:
+            self.spoken = self.spoken or (
+                observer.end.called or self.know.path.name.agent or "the agent",
+                packet.source,
+            )
 
     def _is_late(self, number: int) -> bool:
         return self.late is not None and number >= self.late

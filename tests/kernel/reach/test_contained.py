@@ -40,6 +40,12 @@ cd /
 nsenter --net=/run/netns/sandbox podman run -d --network slirp4netns -v /usr:/usr:ro --name slirp --cap-add NET_RAW \
   --rootfs /run/rootfs sleep 10000
 """
+PASTA = """
+nsenter --net=/run/netns/sandbox setpriv --reuid=4720 --regid=4720 --clear-groups \\
+  pasta --config-net -f -- sleep 10001 >/run/pasta.log 2>&1 &
+until pgrep -fx 'sleep 10001' >/run/pasta.pid; do :; done
+until nsenter -n -t "$(cat /run/pasta.pid)" ip route show default | grep -q via; do :; done
+"""
 RULES = "table ip p {{ chain c {{ type filter hook forward priority 0; {}; }}; }}"
 SOME = "--hdp-protocols=6,17,47,132,253"
 ALLOW = "--hdp-allow=tcp,udp"
@@ -142,3 +148,17 @@ def test_a_stack_that_speaks_in_the_box_s_name_is_no_proof_of_tcp(run: Run, plac
     assert (found[17, "wellformed"], found[6, "wellformed"]) == ("leaked", "unproven"), printed
     assert {found[number, "bare"] for number in (47, 132, 253)} == {"contained"}, printed
     assert "which is not its own address" in " ".join(printed.split()), printed
+
+
+def test_a_stack_that_speaks_in_the_box_s_own_address_is_seen_by_its_connections(run: Run, place: Machine) -> None:
+    """pasta copies the host's address: its connections come from the box's own, and have none of our bytes."""
+    if shutil.which("pasta") is None:
+        pytest.skip("optional pasta: apt install passt")
+    place.shell(PASTA)
+    box = f"netns=pid:{place.run('cat', '/run/pasta.pid').strip()}"
+    status, printed, records = run("accept", box, "podman=sibling", SOME)
+    found = {(each["protocol"], each["form"]): each["containment"] for each in records}
+    assert (status, found[6, "wellformed"]) == (1, "leaked"), printed
+    assert found[17, "wellformed"] in {"leaked", "unproven"}, printed
+    assert {found[number, "bare"] for number in (47, 132, 253)} == {"contained"}, printed
+    assert "made connections to our port, without our bytes" in " ".join(printed.split()), printed

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_hdp.judge.compare import compare
-from pytest_hdp.judge.containment import Launched, Side, Sight, Surroundings, contain, ruled
+from pytest_hdp.judge.containment import contain, ruled
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.expectations.assess import assess, load_profile, record
 from pytest_hdp.judge.expectations.profile import Expectation, ProfileError
+from pytest_hdp.judge.outside import Launched, Side, Sight, Surroundings
 from pytest_hdp.judge.result import Judgement, PathInfo, Result, TwinCount
 from pytest_hdp.judge.statistics import at_most
 from pytest_hdp.judge.verdict import SHAPED_FORMS, Containment, Form, Outcome, Place, Verdict
@@ -105,6 +106,19 @@ def test_who_speaks_in_the_box_s_name_may_speak_tcp_without_our_bytes() -> None:
     assert word(around=replace(around, allowed=frozenset({6})), train=syn) is C.UNPROVEN
     for other in (Train(6), Train(132, form=Form.WELLFORMED), Train(253)):
         assert word(around=around, train=other) is C.CONTAINED, "nobody forwards these in a name of their own"
+
+
+def test_connections_in_the_box_s_own_name_that_nobody_here_made_got_out() -> None:
+    around = replace(AROUND, spoken=(HOST, BOX))
+    syn = Train(6, form=Form.WELLFORMED)
+    ruling = contain(syn, TIGHT, PROOF, around)
+    assert (ruling.containment, ruling.observer) == (C.LEAKED, HOST)
+    assert ruling.sentence.endswith(f"without our bytes: seen by {HOST}, from {BOX}")
+    assert word(around=replace(around, allowed=frozenset({6})), train=syn) is C.ALLOWED
+    assert word(around=around, train=Train(6)) is word(around=around, train=Train(132)) is C.CONTAINED
+    for number in (1, 17):
+        assert word(around=around, train=Train(number, form=Form.WELLFORMED)) is C.UNPROVEN, "it takes what it likes"
+        assert word(train=Train(number, form=Form.WELLFORMED)) is C.CONTAINED
 
 
 @pytest.mark.parametrize("errno", ["EPERM", "ENETUNREACH", "EADDRNOTAVAIL"])
