@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.alike import alike
 from pytest_hdp.judge.verdict import Direction, Outcome
 from pytest_hdp.report import fields, headers
+from pytest_hdp.report.checksums import is_stale
 from pytest_hdp.report.doubles import often, times
 from pytest_hdp.report.groups import by_course
 from pytest_hdp.report.headline import missing
@@ -80,6 +81,7 @@ def _row(result: Result) -> tuple[object, ...]:
     errno, place = fields.word(judgement.errno), judgement.place
     received = NOTHING if delivered is None else _share(delivered, sent)
     received += f", {often(count)}" if (count := times(result)) else ""
+    received += ", checksum stale" if is_stale(result) else ""
     return (
         fields.protocol(result) if judgement.train.behind is None else judgement.train.chain,
         fields.keyword(result) or NOTHING,

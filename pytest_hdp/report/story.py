@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Verdict
 from pytest_hdp.report import fields, headers
+from pytest_hdp.report.checksums import stale_checksums
 from pytest_hdp.report.claim import claimed, claims, is_proven, verdict_line
 from pytest_hdp.report.doubles import doubles
 from pytest_hdp.report.fields import OPEN, THROUGH
@@ -252,7 +253,7 @@ def _line(group: Sequence[Result], *, alone: bool) -> str:
     through = f"{undecided or _through(inside)} of {len(inside)} {'undecided' if undecided else 'got through'}"
     through += "" if undecided else _which([each for each in inside if each.verdict in THROUGH], len(inside))
     more = f"; and {len(fates) - 3} other fates" if len(fates) > 3 else ""
-    more += "".join(f"; {said}" for said in (*doubles(inside), *shared_limits(inside)))
+    more += "".join(f"; {said}" for said in (*doubles(inside), *stale_checksums(inside), *shared_limits(inside)))
     if len(inside) < len(group):
         more += f"; {_outside([each for each in group if not fields.in_header(each)])}"
     return f"{_title(inside, alone=alone)}: {'; '.join([through, *fates[:3]])}{more}."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.alike import alike
 from pytest_hdp.judge.verdict import Containment, Outcome, Verdict
 from pytest_hdp.report import fields
+from pytest_hdp.report.checksums import stale_checksums
 from pytest_hdp.report.doubles import doubles
 from pytest_hdp.report.expected import expected_and_got
 from pytest_hdp.report.groups import by_course
@@ -107,6 +108,6 @@ def _told(results: Sequence[Result], width: int) -> list[Line]:
         for result, sentence in _sentences(those):
             shade = colour(fields.finding(result), outcome)
             lines += [[(text, shade)] for text in wrapped(sentence, width, "  ")]
-    for sentence in (*doubles(results), *shared_limits(results)):
+    for sentence in (*doubles(results), *stale_checksums(results), *shared_limits(results)):
         lines += [[(text, "yellow")] for text in wrapped(f"{sentence}.", width, "  ")]
     return lines

@@ -240,8 +240,8 @@ WITH_CHECKSUMS = (1, 6, 17, 33, 132)
 
 
 @pytest.mark.parametrize("rules", ["", MASQUERADE, NO_UDP_CHECKSUM], ids=["routers", "a NAT", "UDP without a checksum"])
-@pytest.mark.night("a NAT", "UDP without a checksum")
-def test_what_a_real_stack_finds_in_the_transport_checksum_is_told(run: Run, rules: str) -> None:
+@pytest.mark.night("routers", "UDP without a checksum")
+def test_what_a_real_stack_finds_in_the_transport_checksum_is_told(run: Run, rules: str, tmp_path: Path) -> None:
     """DCCP's covers the addresses, and a NAT that does not know DCCP leaves it as it was (Linux since 6.17)."""
     asked = f"--hdp-protocols={','.join(map(str, WITH_CHECKSUMS))},50"
     printed, records = run(LINE + rules, *WATCHED, asked, "--hdp-form=wellformed", "--hdp-locate=none")
@@ -256,6 +256,11 @@ def test_what_a_real_stack_finds_in_the_transport_checksum_is_told(run: Run, rul
         record = records[number, "forward"]
         assert record["verdict"] == "delivered", printed
         assert ("a real stack would drop it" in record["explanation"]) is (state == "stale")
+    stale, report = "stale" in expected.values(), tmp_path / "report"
+    said = "33 (DCCP): transport checksum stale on arrival, so that a real stack would drop it"
+    assert (said in " ".join(printed.split())) is stale, printed
+    assert (said in (report / "report.html").read_text()) is stale
+    assert ("7 of 7, checksum stale" in (report / "results.md").read_text()) is stale
 
 
 # The near end begins when the far one listens: an ICMP error would end it.
