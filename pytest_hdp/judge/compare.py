@@ -13,7 +13,7 @@ one direction, or a path is on the first side only, its evidence is gone, and th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -101,7 +101,12 @@ def compare(before: Iterable[Result], after: Iterable[Result]) -> Comparison:
     floating = _floating(old, new)
     first = {_key(result, floating): result for result in old}
     second = {_key(result, floating): result for result in new}
-    pairs = [Pair(one, second[key], changes(one, second[key])) for key, one in first.items() if key in second]
+    spent = _spent([*old, *new])
+    pairs = [
+        Pair(one, second[key], changes(one, second[key], spent.get(_where(one.path), frozenset())))
+        for key, one in first.items()
+        if key in second
+    ]
     unclear = [pair for pair in pairs if _is_unclear(pair)]
     known = [pair for pair in pairs if not _is_unclear(pair)]
     only_before = tuple(result for key, result in first.items() if key not in second)
@@ -117,18 +122,19 @@ def compare(before: Iterable[Result], after: Iterable[Result]) -> Comparison:
     )
 
 
-def changes(before: Result, after: Result) -> tuple[Change, ...]:
+def changes(before: Result, after: Result, spent: Collection[str] = ()) -> tuple[Change, ...]:
     """What differs between two results of the same train, as far as both of them show it.
 
     Counts, times, the last hop and who sent an error are none: chance and load balancing change those. Nor is it one
-    that a router rejected a number, and on the other side had no ICMP error left to say so (`budget_spent`). Two
-    rejections differ if they have no type and code in common. A source address is compared where something arrived.
+    that a router rejected a number, and on the other side had no ICMP error left to say so: `budget_spent` of it, or of
+    others of this path (`spent`), for who had none left for some had none for any at times. Two rejections differ if
+    they have no type and code in common. A source address is compared where something arrived.
     """
     one, two = before.judgement, after.judgement
     if one.containment is not None and two.containment is not None:
         same = one.containment is two.containment
         return () if same else (Change("containment", one.containment.read, two.containment.read),)
-    if _said_by_luck(one, two) or _said_by_luck(two, one):
+    if _said_by_luck(one, two, spent) or _said_by_luck(two, one, spent):
         return ()
     if before.verdict is not after.verdict:
         return (Change("verdict", _named(before), _named(after)),)
@@ -146,14 +152,27 @@ def changes(before: Result, after: Result) -> tuple[Change, ...]:
     return tuple(found)
 
 
-def _said_by_luck(lost: Judgement, rejected: Judgement) -> bool:
-    """Whether the one is lost and the other rejected for no more than who got one of a router's few errors."""
+def _said_by_luck(lost: Judgement, rejected: Judgement, spent: Collection[str]) -> bool:
+    """Whether the one is lost and the other rejected for no more than who got one of a router's few errors.
+
+    What is known to have died at another hop was not lost there.
+    """
+    if (lost.verdict, rejected.verdict) != (Verdict.LOST, Verdict.REJECTED):
+        return False
     sources = {count.source for count in rejected.icmp if count.authenticated}
-    return (
-        (lost.verdict, rejected.verdict) == (Verdict.LOST, Verdict.REJECTED)
-        and lost.budget_spent is not None
-        and lost.budget_spent in sources
-    )
+    if lost.budget_spent is not None:
+        return lost.budget_spent in sources
+    hops = {each.last_hop for each in (lost, rejected) if each.last_hop is not None}
+    return bool(sources & set(spent)) and len(hops) < 2
+
+
+def _spent(results: Iterable[Result]) -> dict[_Where, set[str]]:
+    """The routers of each path that had too few ICMP errors for some number."""
+    found: dict[_Where, set[str]] = {}
+    for result in results:
+        if result.judgement.budget_spent is not None:
+            found.setdefault(_where(result.path), set()).add(result.judgement.budget_spent)
+    return found
 
 
 def _learnt_nothing(result: Result) -> bool:

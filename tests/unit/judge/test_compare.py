@@ -8,7 +8,7 @@ import pytest
 
 from pytest_hdp.judge.compare import compare
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.result import RULES, IcmpCount, Judgement, Nat, PathInfo, Result, SharedLimit, Tool
+from pytest_hdp.judge.result import RULES, Hop, IcmpCount, Judgement, Nat, PathInfo, Result, SharedLimit, Tool
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Place, Verdict
 
 PATH = PathInfo("netns", "tokyo", "192.0.2.2", "198.51.100.2", "ssh=root@198.51.100.2")
@@ -33,6 +33,22 @@ def test_lost_or_rejected_by_who_got_one_of_a_routers_few_errors_is_no_change():
     assert compare([rejected], [result(Verdict.LOST, budget_spent="203.0.113.9")]).differs()
     assert compare([lost], [result()]).differs()
     assert compare([lost], [result(Verdict.REJECTED, icmp=prohibited(13, authenticated=False))]).differs()
+
+
+def test_nor_is_it_where_that_router_had_none_left_for_others_of_the_path():
+    """A limit of six errors a minute gives some of ten numbers one in the first run, and none in the second."""
+    before = [result(Verdict.LOST, 50, budget_spent="203.0.113.1"), result(Verdict.REJECTED, icmp=prohibited(13))]
+    after = [result(Verdict.LOST, 50), result(Verdict.LOST)]
+    assert not compare(before, after).differs(strict=True)
+    assert not compare(after, before).differs(strict=True)
+    another = [before[0], result(Verdict.REJECTED, icmp=prohibited(13, "203.0.113.9"))]
+    assert compare(another, after).differs()
+    here, beyond = Hop(2, "203.0.113.1"), Hop(3, "203.0.113.9")
+    before[1] = result(Verdict.REJECTED, icmp=prohibited(13), last_hop=here)
+    assert not compare(before, [after[0], result(Verdict.LOST, last_hop=here)]).differs(strict=True)
+    assert compare(before, [after[0], result(Verdict.LOST, last_hop=beyond)]).differs()
+    elsewhere = replace(PATH, target="198.51.100.9")
+    assert compare([replace(before[0], path=elsewhere), before[1]], after).differs()
 
 
 def test_what_a_shared_limit_left_open_in_one_run_is_no_evidence_of_a_change():
