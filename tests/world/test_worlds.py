@@ -21,6 +21,11 @@ BY_CHANCE = {
 FOUND = (
     ("icmp-blocked", 1431),  # no echo came back, so nothing was known of the delay, and what was under way was lost
     ("icmp-blocked", 3003),
+    (
+        "shifted-payload",
+        "dead-branch-by-spi",
+        7_000_375,
+    ),  # bytes cut off its front move AH's SPI
     ("number-reject", 3005),  # a near router rejected before the echo beside the probe came back
     ("nat-by-address", "number-reject", 904),
     ("jitter", "nat-some", 426),  # the control overtook a rung's test packets, and their silence was called death

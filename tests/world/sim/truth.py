@@ -174,7 +174,7 @@ def view_of(world: World, train: Train) -> View:
     data = entries[0].data if entries else b""
     way = FORWARD if train.direction is Direction.FORWARD else REVERSE
     size = world.blueprint.header + len(data)
-    return View(train.protocol & 255, train.form is Form.WELLFORMED, way, size, data[:8])
+    return View(train.protocol & 255, train.form is Form.WELLFORMED, way, size, data)
 
 
 def _journey(world: World, view: View) -> Iterator[tuple[object, list[Effect], View]]:
@@ -192,8 +192,8 @@ def _journey(world: World, view: View) -> Iterator[tuple[object, list[Effect], V
                 continue
             effect = element.effect(view)  # type: ignore[attr-defined]
             yield element, _listed(effect), view
-            if effect is not None and isinstance(element, Mangle) and element.to is not None:
-                view = replace(view, number=element.to)
+            if isinstance(element, Mangle):
+                view = element.after(view)
     for rule in blueprint.far_inputs if forward else blueprint.near_inputs:
         yield world.far if forward else world.near, _listed(rule.effect(view)), view
     if no_socket(world, view):
@@ -209,7 +209,10 @@ def no_socket(world: World, view: View) -> bool:
 def elements_of(world: World, view: View) -> Iterator[object]:
     """What a train passes on its way under one number, in its order; of a tunnel it sees nothing."""
     for part in _parts(world, view.way):
-        yield from _along(part, view)
+        for element in _along(part, view):
+            yield element
+            if isinstance(element, Mangle):
+                view = replace(element.after(view), number=view.number)
 
 
 def _parts(world: World, way: int) -> Sequence[object]:

@@ -16,13 +16,13 @@ AH, SPI = 51, slice(4, 8)  # which has it further on: proto_ports_offset in Linu
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A train as the truth is asked about it: number, form, way, bytes of its packets, and the first eight of these."""
+    """A train as the truth is asked about it: number, form, way, size of its packets, and what is in one of them."""
 
     number: int
     wellformed: bool
     way: int
     size: int
-    start: bytes = b""
+    data: bytes = b""
 
     @property
     def valid(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sim.elements.base import Effect, View, flow_of
@@ -41,6 +41,16 @@ class Mangle:
         if view.way not in self.ways or view.number not in self.numbers:
             return None
         return Effect(self.kind, self.fields, self.name)
+
+    def after(self, view: View) -> View:
+        """A train behind it: routers there choose by what it has made of all packets."""
+        if self.effect(view) is None or self.kind != "modify":
+            return view
+        packet = Packet("", "", view.number, view.data)
+        if view.data:
+            self.change(packet)
+        size = view.size + len(packet.payload) - len(view.data)
+        return replace(view, number=view.number if self.to is None else self.to, size=size, data=packet.payload)
 
 
 @dataclass(slots=True, eq=False)
@@ -109,7 +119,7 @@ class Branches:
 
     def route(self, view: View) -> tuple[object, ...]:
         """What a train passes here, in its order."""
-        return self._elements(view.number, view.way, flow_of(view.number, view.start), view.way)
+        return self._elements(view.number, view.way, flow_of(view.number, view.data), view.way)
 
     def _elements(self, number: int, went: int, ports: bytes, way: int) -> tuple[object, ...]:
         chosen = self.ways[self.pick(number, went, ports) % len(self.ways)]
