@@ -21,7 +21,19 @@ SEVERAL = 3
 """Of so many paths a headline tells; of the rest how many they are."""
 FEW = 6
 """So many numbers have names in a headline."""
-_FATES: dict[str, str] = {Verdict.LOST: "lost", Verdict.REJECTED: "rejected", Verdict.MODIFIED: "changed"}
+_FATES: dict[str, tuple[str, str]] = {
+    Verdict.REFUSED_AT_SOCKET: ("held back", "at the start of the way"),
+    Verdict.REFUSED_AT_SEND: ("held back", "at the start of the way"),
+    Verdict.HELD_BY_SENDER: ("held back", "at the start of the way"),
+    Verdict.RENUMBERED: ("renumbered", "at the start of the way"),
+    Verdict.REJECTED: ("rejected", "on the way"),
+    Verdict.LOST: ("lost", "on the way"),
+    Verdict.FIRST_ONLY: ("stopped after the first", "on the way"),
+    Verdict.LOSSY: ("lost in part", "on the way"),
+    Verdict.HELD_BY_RECEIVER: ("held back", "at the end of the way"),
+    Verdict.MODIFIED: ("changed", "on the way"),
+}
+_STOPPED = frozenset({Verdict.LOST, Verdict.REJECTED})
 _TO_DO: dict[str, str] = {
     Verdict.REFUSED_AT_SEND: "refused when sent: look at the sender's own firewall (nft list ruleset)",
     Verdict.HELD_BY_RECEIVER: "held back at the receiver: look at its own firewall (nft list ruleset)",
@@ -76,9 +88,10 @@ def _broken(course: Sequence[Result], *, alone: bool) -> str:
         through = sum(result.verdict in THROUGH for result in course)
         return f"{f'only {through}' if through else 'none'} of {len(course)} got through{shape}"
     verdicts = {result.verdict for result in broken}
-    fate = _FATES.get(verdicts.pop(), "stopped") if len(verdicts) == 1 else "stopped"
+    fates = {_FATES[verdict] for verdict in verdicts}
+    fate, where = fates.pop() if len(fates) == 1 else ("stopped" if verdicts <= _STOPPED else "held up", "on the way")
     names = ", ".join(fields.keyword(result) or str(fields.protocol(result)) for result in broken)
-    return f"{names} {fate}{shape} on the way"
+    return f"{names} {fate}{shape} {where}"
 
 
 def _name(result: Result) -> str:

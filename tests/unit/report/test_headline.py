@@ -3,6 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from pytest_hdp.judge.result import Result
 from pytest_hdp.report.groups import by_course
 from pytest_hdp.report.headline import advice, of_several
@@ -41,6 +43,23 @@ def test_the_way_back_is_told_apart(record: Any):
     assert told(to("paris", record(47)), back, to("tokyo", record(47))).startswith(
         "Gre rejected on the way from paris; "
     )
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        (["held_by_receiver"] * 2, "Gre, sctp held back at the end of the way to paris; "),
+        (["refused_at_send", "held_by_sender"], "Gre, sctp held back at the start of the way to paris; "),
+        (["renumbered"] * 2, "Gre, sctp renumbered at the start of the way to paris; "),
+        (["lossy"] * 2, "Gre, sctp lost in part on the way to paris; "),
+        (["first_only"] * 2, "Gre, sctp stopped after the first on the way to paris; "),
+        (["lost", "rejected"], "Gre, sctp stopped on the way to paris; "),
+        (["lost", "held_by_receiver"], "Gre, sctp held up on the way to paris; "),
+    ],
+)
+def test_where_on_the_way_is_not_said_of_what_came_or_never_left(record: Any, verdicts: list[str], said: str):
+    broken = [to("paris", record(n, verdict, "failed")) for n, verdict in zip((47, 132), verdicts, strict=True)]
+    assert told(*broken, to("tokyo", record(47))).startswith(said)
 
 
 def test_what_is_lost_both_ways_is_told_once(record: Any):
