@@ -55,8 +55,10 @@ _RESULTS: WeakKeyDictionary[pytest.TestReport, Result] = WeakKeyDictionary()
 def attach(item: pytest.Item, report: pytest.TestReport, result: Result, error: UnexpectedVerdict | None) -> None:
     """Add a result to the report of its test, and show the evidence instead of a traceback if the verdict failed it."""
     from pytest_hdp.judge.record import to_record
+    from pytest_hdp.judge.trace import traces
 
-    result = replace(result, outcome=_outcome(report))
+    judgement = replace(result.judgement, probes=traces(result.judgement.probes))  # once for all that write it
+    result = replace(result, judgement=judgement, outcome=_outcome(report))
     record = to_record(result)
     setattr(report, RECORD, record)
     setattr(report, OPEN, _unstated(item, result))

@@ -119,7 +119,7 @@ class Reporting:
         if (result := result_of(report)) is None:
             self._count_skip(report)
             return
-        self._keep(result)
+        self._keep(result, getattr(report, RECORD) if result is attached(report) else None)
         if result.outcome is Outcome.SKIPPED and (why := getattr(report, OPEN, None)) is not None:
             self.skipped[why] += 1
         if self.config.stash[SETTINGS].report is not None:
@@ -147,12 +147,12 @@ class Reporting:
         said = "\n".join(self.unmeasured)
         return [(reason, count) for reason, count in self.skipped.items() if reason not in said]
 
-    def _keep(self, result: Result) -> None:
+    def _keep(self, result: Result, record: dict[str, Any] | None = None) -> None:
         key = result.path, result.judgement.train
         known = self._by_train.get(key)
         if known is None or GRAVITY.index(result.outcome) < GRAVITY.index(known.outcome):
             self._by_train[key] = result
-        self._files.append(result)
+        self._files.append(result, record)
 
     @pytest.hookimpl(tryfirst=True)  # pytest's own takes a second to read sources for a traceback
     def pytest_keyboard_interrupt(self) -> None:

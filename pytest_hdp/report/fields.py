@@ -6,6 +6,7 @@ A result may come from a file that somebody else wrote: every string that leaves
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import TypeAlias
 
 from pytest_hdp.judge.evidence import Train
@@ -135,9 +136,13 @@ def course(result: Result) -> str:
 
 def course_key(result: Result) -> tuple[str, ...]:
     """Return what trains of one course have in common: path, IP version, form, extension headers and direction."""
-    path, train = result.path, result.judgement.train
-    where = (path.vantage, path.kind, path.name, path.source, path.target, path.agent)
-    return (*(safe(each) for each in where), str(result.ip_version), train.form, _in_order(train), train.direction)
+    train = result.judgement.train
+    return (*_where(result.path), str(result.ip_version), train.form, _in_order(train), train.direction)
+
+
+@lru_cache(maxsize=1024)
+def _where(path: PathInfo) -> tuple[str, ...]:
+    return tuple(map(safe, (path.vantage, path.kind, path.name, path.source, path.target, path.agent)))
 
 
 def _in_order(train: Train) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from pytest_hdp.judge.record import from_record, to_record
 from pytest_hdp.report.files import replace
@@ -13,7 +13,7 @@ from pytest_hdp.untrusted.marks import WrongValueError
 from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pytest_hdp.judge.result import Result
 
@@ -26,7 +26,12 @@ MOST_PROBLEMS = 20
 
 def line_of(result: Result) -> str:
     """Return the result as one line of ASCII JSON with its newline."""
-    return json.dumps(to_record(result), separators=(", ", ": "), allow_nan=False) + "\n"
+    return line_of_record(to_record(result))
+
+
+def line_of_record(record: Mapping[str, Any]) -> str:
+    """Return a result's record so."""
+    return json.dumps(record, separators=(", ", ": "), allow_nan=False) + "\n"
 
 
 class LineWriter:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_hdp.judge.not_measured import not_measured
 from pytest_hdp.untrusted.text import safe
@@ -43,11 +43,14 @@ class RunFiles:
         self._writer: LineWriter | None = None
         self._lines: dict[int, tuple[Result, str]] = {}
 
-    def append(self, result: Result) -> None:
-        """Append a result to `results.jsonl`, replaced by the first one: that line says that more follows."""
+    def append(self, result: Result, record: Mapping[str, Any] | None = None) -> None:
+        """Append a result to `results.jsonl`, replaced by the first one: that line says that more follows.
+
+        `record`: the result's, where somebody has made it already.
+        """
         if self._report is None or self.troubles:
             return
-        from pytest_hdp.report.jsonl import LineWriter, line_of
+        from pytest_hdp.report.jsonl import LineWriter, line_of, line_of_record
 
         path = self._report / "results.jsonl"
         with self._telling(path, GROWN):
@@ -55,7 +58,7 @@ class RunFiles:
                 self._writer = LineWriter(path)
                 self._writer.write(line_of(replace(result, made=replace(self._made, unmeasured=NOT_ENDED))))
                 return
-            line = line_of(result)
+            line = line_of(result) if record is None else line_of_record(record)
             self._lines[id(result)] = result, line  # kept, so that no other gets its id
             self._writer.write(line)
 

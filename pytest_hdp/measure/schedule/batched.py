@@ -56,9 +56,10 @@ class Batched:
             if asked:
                 yield from self._round(asked)
                 yield from pause(know.clock, self._spacing(asked))
-            if self._learning is None or (self._learning[0] < know.rounds and not self._asked()):
+                asked = self._asked()
+            if self._learning is None or (self._learning[0] < know.rounds and not asked):
                 self._learning = know.rounds, self._hearing()
-            if not self._asked():
+            if not asked:
                 yield from look_until(know.clock, know.clock.monotonic() + GLANCE, self._learning[1])
             if self._learning[1]():
                 self._learn(self._learning[0])
