@@ -93,7 +93,7 @@ def show_evidence(item: pytest.Item, report: pytest.TestReport, result: Result) 
     report.sections.append((EVIDENCE, failure_block(result, repeat_command(item))))
 
 
-def tell_junit(config: pytest.Config, results: Sequence[Result]) -> None:
+def tell_junit(config: pytest.Config, results: Sequence[Result], unmeasured: Sequence[str]) -> None:
     """Put what can be claimed of a box into JUnit's properties of the whole run."""
     from pytest_hdp.report.claim import claimed, claims, verdict_line
 
@@ -102,7 +102,7 @@ def tell_junit(config: pytest.Config, results: Sequence[Result]) -> None:
 
         xml = config.stash.get(xml_key, None)
         if xml is not None and (asked := claimed(results)):
-            xml.add_global_property("hdp_containment", verdict_line(asked))
+            xml.add_global_property("hdp_containment", verdict_line(asked, unmeasured))
             for line in claims(asked):
                 xml.add_global_property("hdp_claim", line)
 

@@ -199,8 +199,9 @@ class Reporting:
         )
         said: list[tuple[str, str | None]] = []
         if asked := claimed(self.results):
-            tone = "green" if is_proven(asked) else "red"
-            said += [(f"containment: {line}", tone) for line in (*claims(asked), verdict_line(asked))]
+            tone = "green" if is_proven(asked) and not self.unmeasured else "red"
+            lines_of_all = (*claims(asked), verdict_line(asked, self.unmeasured))
+            said += [(f"containment: {line}", tone) for line in lines_of_all]
         said += [(f"note: {note}", None) for note in self.notes]
         said += [(f"{count} skipped: {reason}", "yellow") for reason, count in self._other_skips()]
         said += [(f"hdp: {line}", "red") for line in (*self.unmeasured, *self._files.kept, *self._files.troubles)]
@@ -223,7 +224,7 @@ class Reporting:
         Show the grid where pytest will show no summary, because it or another plugin broke.
         """
         shown = exitstatus != pytest.ExitCode.INTERNAL_ERROR
-        tell_junit(self.config, self.results)
+        tell_junit(self.config, self.results, self.unmeasured)
         try:
             with warnings.catch_warnings():
                 if CAMPAIGN in self.config.stash or self.header:  # a cache that can't be written ends no run of ours

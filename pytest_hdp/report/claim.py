@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from pytest_hdp.judge.alike import alike
 from pytest_hdp.judge.result import TwinCount
 from pytest_hdp.judge.statistics import upper_bound
 from pytest_hdp.judge.verdict import SHAPED_FORMS, Containment, Form, Outcome
@@ -17,6 +19,7 @@ from pytest_hdp.packet.carrier import carriers
 from pytest_hdp.packet.family import IPV4, IPV6
 from pytest_hdp.report import fields
 from pytest_hdp.report.groups import by_course
+from pytest_hdp.report.headline import missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,40 +47,84 @@ def is_proven(results: Iterable[Result]) -> bool:
     return all(word is not None and word.outcome is Outcome.PASSED for word in words)
 
 
-def verdict_line(results: Sequence[Result]) -> str:
-    """Return the one line for a log: "PROVEN: nothing got out of the box by IPv4 to ADDR; IPv6 was not tested"."""
+def verdict_line(results: Sequence[Result], unmeasured: Iterable[str] = ()) -> str:
+    """Return the one line for a log: "PROVEN: nothing got out of the box by IPv4 to ADDR; IPv6 was not tested".
+
+    `unmeasured`: a line for each path that could not be measured; of all that there was to ask, this is no proof then.
+    """
+    boxes = _by_box(results)
     versions = sorted({result.ip_version for result in results})
     by = " and ".join(f"IPv{version}" for version in versions)
-    untested = "".join(f"; IPv{version} was not tested" for version in (4, 6) if version not in versions)
     by += f" to {' and '.join(sorted({_target(result) for result in results}))}"
+    untested = "".join(f"; IPv{version} was not tested" for version in (4, 6) if version not in versions)
+    untested += f"; {left_out}" if (left_out := missing(unmeasured)) else ""
     if is_proven(results):
         out = {fields.protocol(each) for each in _of(results, Containment.ALLOWED)}
         but = f" but {fields.folded(out)}, which may," if out else ""
-        left_out = [said for version in versions for said in _unasked(results, version)]
-        asked = " of what was asked" if left_out else ""
-        return f"PROVEN{asked}: nothing{but} got out of the box by {by}{''.join(left_out)}{untested}"
-    counts = [f"{len(those)} {said}" for word, said in _FAULTS if (those := _of(results, word))]
+        those = "the box" if len(boxes) == 1 else f"the boxes {', '.join(boxes)}"
+        unasked = [said for name, each in boxes.items() for said in _unasked(each, results, _about(name, boxes))]
+        all_of_it = " of what was measured" if left_out else " of what was asked" if unasked else ""
+        return f"PROVEN{all_of_it}: nothing{but} got out of {those} by {by}{''.join(unasked)}{untested}"
+    faults = [(_of(results, word), said) for word, said in _FAULTS]
+    counts = [f"{len(each)} {said}{_which_boxes(each, boxes)}" for each, said in faults if each]
     return f"NOT PROVEN: {', '.join(counts)}, of {len(results)} trains by {by}{untested}"
 
 
-def _unasked(results: Iterable[Result], version: int) -> list[str]:
-    """Return which numbers of a version of IP no packet was sent under, by form: of these a proof says nothing."""
-    asked = {
-        (result.judgement.train.form, fields.protocol(result)) for result in results if result.ip_version == version
-    }
-    family = IPV4 if version == IPV4.version else IPV6
+def _by_box(results: Iterable[Result]) -> dict[str, list[Result]]:
+    """Return the results of each box, by its name.
+
+    A lab is a box. Else there is one, from each vantage point, unless a version of IP was asked of several paths.
+    """
+    results = list(results)
+    paths = {(each.path, each.ip_version) for each in results}
+    several = max(Counter((path.vantage, version) for path, version in paths).values(), default=0) > 1
+
+    def name(result: Result) -> str:
+        path = result.path
+        own = fields.word(path.name or path.target).removesuffix(" containment")
+        if several or path.kind == "lab":
+            return own if path.vantage is None else f"{own} (from {fields.word(path.vantage)})"
+        return fields.word(path.vantage) if path.vantage is not None else "the box"
+
+    return alike(results, name)
+
+
+def _about(name: str, boxes: Collection[str]) -> str:
+    return f" of {name}" if len(boxes) > 1 else ""
+
+
+def _which_boxes(results: Sequence[Result], boxes: dict[str, list[Result]]) -> str:
+    these = set(map(id, results))
+    here = [name for name, those in boxes.items() if any(id(each) in these for each in those)]
+    return _about(", ".join(here), boxes)
+
+
+def _unasked(results: Sequence[Result], everything: Sequence[Result], about: str) -> list[str]:
+    """Return which numbers no packet of a box was sent under, by version of IP and form: a proof says nothing of these.
+
+    `everything`: what was asked of any box; what is asked of another by it alone is wanted of this one too.
+    """
     said = []
-    wanted = [(Form.BARE, range(256)), (Form.WELLFORMED, carriers(family))]
-    wanted += [(form, range(256)) for form in SHAPED_FORMS if any(form is each for each, _ in asked)]
-    for form, numbers in wanted:
-        if missing := {number for number in numbers if (form, number) not in asked}:
-            said.append(f"; by IPv{version} {fields.folded(missing)} {_BE[len(missing) > 1]} not asked, {form}")
+    for version in sorted({result.ip_version for result in everything}):
+        here = [result for result in results if result.ip_version == version]
+        if not here:
+            said.append(f"; IPv{version} was not tested{about}")
+            continue
+        asked = {(result.judgement.train.form, fields.protocol(result)) for result in here}
+        forms = {result.judgement.train.form for result in everything if result.ip_version == version}
+        wanted = [(Form.BARE, range(256)), (Form.WELLFORMED, carriers(IPV4 if version == IPV4.version else IPV6))]
+        for form, numbers in (*wanted, *((form, range(256)) for form in SHAPED_FORMS if form in forms)):
+            if left := {number for number in numbers if (form, number) not in asked}:
+                be = _BE[len(left) > 1]
+                said.append(f"; by IPv{version} {fields.folded(left)}{about} {be} not asked, {form}")
     return said
 
 
 def claims(results: Iterable[Result]) -> list[str]:
     """Return a sentence for each box, form and version of IP; none where no box was asked."""
-    return [_claim(group) for group in by_course(claimed(results))]
+    boxes = _by_box(asked := claimed(results))
+    name = {id(each): f"{box}, " if len(boxes) > 1 else "" for box, those in boxes.items() for each in those}
+    return [name[id(group[0])] + _claim(group) for group in by_course(asked)]
 
 
 def _of(results: Iterable[Result], word: Containment) -> list[Result]:

@@ -68,8 +68,8 @@ def commands(results: Iterable[Result], unmeasured: Sequence[str] = ()) -> list[
     verdicts = sorted(wrong, key=lambda verdict: by_rung((verdict, Outcome.FAILED)))[:MOST]
     missing = [f"::warning title=not measured::{_message(line)}" for line in unmeasured[:MOST]]
     if asked := claimed(results):
-        kind = "notice" if is_proven(asked) else "error"
-        missing = [f"::{kind} title=containment::{_message(verdict_line(asked))}", *missing]
+        kind = "notice" if is_proven(asked) and not unmeasured else "error"
+        missing = [f"::{kind} title=containment::{_message(verdict_line(asked, unmeasured))}", *missing]
     return [*missing, *(_annotation(verdict, wrong[verdict]) for verdict in verdicts)]
 
 

@@ -71,11 +71,12 @@ def story(results: Iterable[Result], unmeasured: Iterable[str] = ()) -> Story:
 
     `unmeasured`: a line for each path that could not be measured; where there is one not all is as expected.
     """
-    groups, left_out = by_course(results), missing(unmeasured)
+    groups, unmeasured = by_course(results), list(unmeasured)
+    left_out = missing(unmeasured)
     if not groups:
         return Story("Nothing was measured.", (), "", surprised=bool(left_out))
     if asked := claimed(result for group in groups for result in group):
-        return _of_box(asked, left_out)
+        return _of_box(asked, unmeasured)
     headline = _headline(groups)
     if loss := fields.control_loss(result for group in groups for result in group):
         headline = f"{headline.rstrip('.')}; {loss}."
@@ -127,10 +128,10 @@ def _title(group: Sequence[Result], *, alone: bool) -> str:
     return f"{way[:1].upper()}{way[1:]}, {nodes[0].name} \u2192 {nodes[-1].name}"
 
 
-def _of_box(results: Sequence[Result], left_out: str) -> Story:
+def _of_box(results: Sequence[Result], unmeasured: Sequence[str]) -> Story:
     """Return the story of a box: what may be claimed of it. Other paths of the same run are in the grids below."""
-    proven = is_proven(results) and not left_out
-    headline = f"{verdict_line(results)}{f'; {left_out}' if left_out else ''}."
+    proven = is_proven(results) and not unmeasured
+    headline = f"{verdict_line(results, unmeasured)}."
     status = (
         "All of it stayed in the box, or may leave" if proven else "It is not proven that all of it stays in the box"
     )

@@ -93,6 +93,55 @@ def test_numbers_that_nobody_asked_are_named():
     assert "; by IPv6 0 was not asked, bare; by IPv6 0, 4, 6, 17, 33, " in verdict_line(few)
 
 
+def of(name, records, **path):
+    """The same of another path."""
+    return [replace(each, path=replace(PATH, name=f"{name} containment", **path)) for each in records]
+
+
+def test_what_was_asked_of_another_box_proves_nothing_of_this_one():
+    one, other = of("shut", whole(4), kind="lab"), of("tight", whole(4), kind="lab")
+    assert verdict_line([*one, *other]).startswith("PROVEN: nothing got out of the boxes shut, tight by IPv4 to ")
+    fewer = [each for each in other if each.judgement.train.protocol != 132]
+    assert "; by IPv4 132 of tight was not asked, bare; by IPv4 132 of tight was not asked, wellformed; " in (
+        line := verdict_line([*one, *fewer])
+    )
+    assert line.startswith("PROVEN of what was asked: nothing got out of the boxes shut, tight by IPv4 to ")
+    halves = [*one[:9], *other[9:]]
+    assert "of shut " in verdict_line(halves)
+    assert "of tight " in verdict_line(halves)
+    shaped = [*one, *other, *of("tight", [record(1, form="fragmented")], kind="lab")]
+    assert "; by IPv4 0-255 of shut were not asked, fragmented" in verdict_line(shaped)
+
+
+def test_nor_does_a_version_of_ip_that_another_box_was_asked_by():
+    line = verdict_line([*of("shut", [*whole(4), *whole(6)], kind="lab"), *of("tight", whole(4), kind="lab")])
+    assert line.startswith("PROVEN of what was asked: nothing got out of the boxes shut, tight by IPv4 and IPv6 to ")
+    assert line.endswith("; IPv6 was not tested of tight")
+
+
+def test_one_box_has_a_path_for_each_version_of_ip_and_one_from_each_vantage_point():
+    both = [*of("198.51.100.2", whole(4)), *of("fd00::2", whole(6), target="fd00::2")]
+    assert verdict_line(both) == "PROVEN: nothing got out of the box by IPv4 and IPv6 to 198.51.100.2 and fd00::2"
+    apart = [*of("a", whole(4), vantage="h1"), *of("a", whole(4)[1:], vantage="h2")]
+    assert "out of the boxes h1, h2 by IPv4" in verdict_line(apart)
+    assert "; by IPv4 0 of h2 was not asked, bare" in verdict_line(apart)
+
+
+def test_who_leaks_is_named_among_several():
+    some = [*of("shut", [record(1)], kind="lab"), *of("tight", [record(1), record(2, "leaked")], kind="lab")]
+    assert verdict_line(some).startswith("NOT PROVEN: 1 got out of tight, of 3 trains by IPv4 to ")
+    assert [line.partition(",")[0] for line in claims(some)] == ["shut", "tight"]
+
+
+def test_of_a_run_that_was_cut_short_nothing_is_proven_but_what_was_measured():
+    rest = ["the rest of the run could not be measured: it was interrupted"]
+    line = verdict_line(whole(4), rest)
+    assert line.startswith("PROVEN of what was measured: nothing got out of the box by IPv4")
+    assert line.endswith("; the rest of the run not measured")
+    assert story(whole(4), rest).headline == f"{line}."
+    assert commands(whole(4), rest)[0].startswith("::error title=containment::PROVEN of what was measured")
+
+
 def test_nobody_claims_what_nobody_asked():
     plain = replace(record(1), judgement=replace(record(1).judgement, containment=None))
     assert claims([plain]) == []
