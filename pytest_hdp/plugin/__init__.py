@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_hdp.plugin import chains, collection, handover, latency, selection, unmeasured
+from pytest_hdp.plugin import collection, handover, latency, selection, unmeasured, without_effect
 from pytest_hdp.plugin.collection import BY_HAND, CAMPAIGN, RESULT, SETTINGS
 from pytest_hdp.plugin.fixtures import (
     hdp_campaign,
@@ -74,7 +74,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if worker:
         settings = briefed(config)
     else:
-        check_together(settings := read_settings(config))
+        settings = replace(read_settings(config), typed=without_effect.typed(config))
+        check_together(settings)
     if isinstance(settings, str):
         config.stash[MISFIT] = settings
         settings = Settings()
@@ -124,17 +125,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     collection.generate(metafunc)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what --hdp-protocols does not list; note an option that none of what was collected is about."""
-    if chains.nobody_asks(config, config.stash[SETTINGS].extension_headers, items):
-        config.stash.setdefault(MISFIT, chains.NOBODY_ASKS)
+    if not session.testsfailed and (told := without_effect.misfit(config, items)) is not None:
+        config.stash.setdefault(MISFIT, told)
     selection.select(config, items)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Tell the campaign what the selected tests want, so that the first of them measures for all."""
-    if not any(map(unmeasured.measures, session.items)):
+    unusable = session.config.stash[SETTINGS].typed and MISFIT in session.config.stash and session.items
+    if not (unusable or any(map(unmeasured.measures, session.items))):
         return
     from pytest_hdp.plugin.hints import warn_of_variables
     from pytest_hdp.plugin.paths import new_campaign

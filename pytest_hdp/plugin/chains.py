@@ -6,11 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_hdp.packet.chain import CHAINS, LENGTHS
-from pytest_hdp.plugin.marker import marked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import pytest
 
     from pytest_hdp.packet.chain import Chain
@@ -22,21 +19,7 @@ NO_IPV6 = "extension headers are IPv6's: give --hdp-ip-version=6, or a target wi
 UNSTATED = "no lab that is named states what it does to chains of extension headers: transparent does, and hbh-drop"
 UNSTATED_HERE = "this lab states nothing of chains of extension headers: transparent does, and hbh-drop"
 BY_IPV4 = "extension headers are IPv6's, and this target is named by an IPv4 address"
-NOBODY_ASKS = (
-    "--hdp-extension-headers: none of these tests asks about extension headers; "
-    "suites/internet/test_extension_headers.py does"
-)
 _KINDS = ("hbh", "dst", "rt", "frag")
-
-
-def nobody_asks(config: pytest.Config, chosen: tuple[str, ...] | None, items: Iterable[pytest.Item]) -> bool:
-    """Whether the option is given, and no test that was collected asks what it is about.
-
-    What only repeats the failures of an earlier run (--lf) may hold none of these.
-    """
-    if chosen is None or config.getoption("lf", default=False):
-        return False
-    return not any(marked(item).get("variant") == HEADERS for item in items)
 
 
 def parse_chains(text: str) -> tuple[str, ...]:

@@ -56,6 +56,8 @@ class Settings:
     allow: tuple[tuple[int, int | None], ...] = ()
     bound: float | None = None
     extension_headers: tuple[str, ...] | None = None
+    typed: tuple[str, ...] = ()
+    """Those that stand on the command line itself, of those that some tests can't use."""
 
     @property
     def families(self) -> tuple[Family, ...]:

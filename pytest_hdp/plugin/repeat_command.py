@@ -7,24 +7,27 @@ from pathlib import Path
 
 import pytest
 
-from pytest_hdp.plugin.chains import HEADERS
 from pytest_hdp.plugin.collection import SETTINGS
-from pytest_hdp.plugin.marker import marked
 from pytest_hdp.plugin.vantage_points import only_here
+from pytest_hdp.plugin.without_effect import TWICE, unused
+
+OWN = ("--hdp-protocols", "--hdp-seed", "--hdp-record", "--hdp-report")
+"""What a repetition has its own of, or none."""
+_SOURCE = "--hdp-source"
 
 
 def repeat_command(item: pytest.Item) -> str:
     """The command that repeats just this test, with this run's --hdp options."""
     seed = item.config.stash[SETTINGS].seed
-    own = ["--hdp-protocols", "--hdp-seed", "--hdp-record", "--hdp-report"]
-    if marked(item).get("variant") != HEADERS:
-        own.append("--hdp-extension-headers")  # which is refused where no test asks that
+    unfit = unused([item])
+    own = [*OWN, *(f"--hdp-{name}" for name in unfit if name != TWICE)]
     options: list[str] = []
     arguments = iter(item.config.invocation_params.args)
     for argument in arguments:
         if argument.startswith("--hdp-"):
             given = [argument] if "=" in argument else [argument, next(arguments, "")]
-            if not given[0].startswith(tuple(own)):
+            again = TWICE in unfit and given[0].startswith(_SOURCE) and any(o.startswith(_SOURCE) for o in options)
+            if not (again or given[0].startswith(tuple(own))):
                 options += given
     return shlex.join(["pytest", *only_here(item.config), *_test(item), *options, f"--hdp-seed={seed}"])
 

@@ -10,7 +10,7 @@ from pytest_hdp.judge.result import Judgement, PathInfo, Result
 from pytest_hdp.judge.verdict import Place, Verdict
 from pytest_hdp.packet.chain import CHAINS
 from pytest_hdp.plugin.boxes import ONLY_BOXES
-from pytest_hdp.plugin.chains import BY_IPV4, NO_IPV6, NOBODY_ASKS, UNSTATED, UNSTATED_HERE, parse_chains
+from pytest_hdp.plugin.chains import BY_IPV4, NO_IPV6, UNSTATED, UNSTATED_HERE, parse_chains
 from pytest_hdp.plugin.headers import control_of
 from pytest_hdp.plugin.outcome import Observed
 
@@ -149,7 +149,10 @@ def test_its_option_is_refused_where_nothing_asks_that(project, workers):
     project.write(test_other=OTHER)
     done = project.run("--hdp-extension-headers=all", *V6, *workers)
     assert done.ret == 4
-    assert [line for line in done.stderr.lines if line.strip()] == [f"ERROR: {NOBODY_ASKS}"]
+    assert [line for line in done.stderr.lines if line.strip()] == [
+        "ERROR: --hdp-extension-headers: none of these tests asks about extension headers; "
+        "suites/internet/test_extension_headers.py does"
+    ]
 
 
 def test_its_option_is_not_refused_where_its_tests_are_only_deselected(collected):
