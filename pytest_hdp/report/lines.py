@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from pytest_hdp.untrusted.text import safe
+from pytest_hdp.untrusted.text import no_command, safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,9 +33,13 @@ def padded(line: Line, width: int) -> Line:
 
 
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
-    """Return `text` folded to `width` columns; further lines begin with `indent`. Ranges stay whole."""
+    """Return `text` folded to `width` columns; further lines begin with `indent`. Ranges stay whole.
+
+    A line whose first word would be a command to a CI runner has that word escaped, and may be wider by three columns.
+    """
     width = max(width, len(indent) + 10)
-    return textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False) or [""]
+    lines = textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False)
+    return list(map(no_command, lines)) or [""]
 
 
 def encodable(lines: Iterable[Line], *, unicode: bool) -> list[Line]:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_hdp.untrusted.text import LIMIT, safe
+from pytest_hdp.report.lines import wrapped
+from pytest_hdp.untrusted.text import LIMIT, no_command, safe
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=200)
 """Lone surrogates, controls and unassigned code points included."""
@@ -42,6 +45,9 @@ def test_showing_twice_changes_nothing(text: str):
         ("\U000e0041", r"\U000e0041"),
         (None, "None"),
         (b"\x1b", r"b'\x1b'"),
+        ("see ##[error]x, ##vso[task.complete]", r"see #\x23[error]x, #\x23vso[task.complete]"),
+        ("###[group]", r"##\x23[group]"),
+        ("## a list [1]", "## a list [1]"),
     ],
 )
 def test_escapes_are_readable(text: object, shown: str):
@@ -51,3 +57,24 @@ def test_escapes_are_readable(text: object, shown: str):
 def test_a_flood_is_cut():
     assert safe("a" * (LIMIT + 1)) == "a" * LIMIT + "..."
     assert safe("a" * LIMIT) == "a" * LIMIT
+
+
+@given(st.lists(st.sampled_from(["##", "#", "[", "vso", "x ", "::", ":", "error", " ", "\N{SNOWMAN}"])).map("".join))
+def test_no_runner_of_ci_jobs_reads_a_command(text: str):
+    assert not re.search(r"##\w*\[", safe(text))
+    for width in (10, 20, 80):
+        assert not [line for line in wrapped(safe(text), width, "  ") if re.match(r"\s*::[a-z]+.*::", line)]
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("::error title=x::y", r"\x3a:error title=x::y"),
+        ("  ::stop-commands::x", r"  \x3a:stop-commands::x"),
+        ("::1 could not be measured", "::1 could not be measured"),
+        ("  ::ffff:192.0.2.1 to fd00::2", r"  \x3a:ffff:192.0.2.1 to fd00::2"),
+        ("  fd00::2 -> ::1", "  fd00::2 -> ::1"),
+    ],
+)
+def test_a_line_that_begins_as_a_command_is_no_more_one(line: str, shown: str):
+    assert no_command(line) == shown
