@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from sim.blueprint import plain
@@ -14,7 +14,8 @@ from sim.world import build
 
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.refill import FirstPacket, Refill
-from pytest_hdp.judge.verdict import Verdict
+from pytest_hdp.judge.result import Judgement
+from pytest_hdp.judge.verdict import Place, Verdict
 from pytest_hdp.measure.experiments.first_packet import first_packet
 
 
@@ -39,14 +40,40 @@ class Forgets(RouterRule):
         return "drop" if self._seen > self.count else None
 
 
-def found(*rules: RouterRule, longest_idle: float = 8.0) -> FirstPacket:
+@dataclass(slots=True)
+class HeldLong(RouterRule):
+    """A state that is shut for so many packets of 253, and then lets one pass after 0.3 s; nobody asks `most` of it."""
+
+    held: int
+    most: int
+    state: Forgets
+    name: str = "a state that was held"
+
+    def judge(self, packet: Packet, way: int, now: int) -> str | None:
+        """As RouterRule."""
+        if packet.protocol != 253:
+            return None
+        self.held, self.most = self.held - 1, self.most - 1
+        assert self.most > 0, "the search for the shortest silence has no end"
+        said = self.state.judge(packet, way, now)
+        return "drop" if self.held >= 0 else said
+
+
+SWEPT = Judgement(Train(253), Verdict.FIRST_ONLY, Place.PATH, "known", True, sent=7, left=7, arrived=1, delivered=1)
+"""What a sweep has told of it before."""
+
+
+def found(
+    *rules: RouterRule, longest_idle: float = 8.0, timeout: float | None = None, known: Judgement | None = None
+) -> FirstPacket:
     """What the experiment says of 253 behind a router, or two, with such rules."""
     blueprint = plain(4, agent=True)
     blueprint.trains = (Train(253),)
     for router, rule in zip(blueprint.routers, rules, strict=False):
         router.rules += (rule,)
     world = build(blueprint, ("own",), trace=False, ties=None)
-    return first_packet(world.path, world.measurement.plan, 253, longest_idle=longest_idle)
+    plan = replace(world.measurement.plan, timeout=timeout)
+    return first_packet(world.path, plan, 253, longest_idle=longest_idle, known=known)
 
 
 @pytest.mark.parametrize("every", [5, 6, 8, 11, 14])
@@ -84,3 +111,12 @@ def test_what_passes_after_no_silence_that_was_tried_is_said_to() -> None:
     seen = found(Limit(frozenset({253}), 600 * SECOND, 4))
     assert (seen.judgement.verdict, seen.refills) == (Verdict.FIRST_ONLY, None), seen.sentence
     assert "no packet passes again within 8 s of silence" in seen.sentence
+
+
+@pytest.mark.parametrize("timeout", [1.5, 3.0, 6.0])
+def test_the_search_ends_where_no_shorter_silence_can_be_had(timeout: float) -> None:
+    """It takes the timeout to hear that not all of a question came, so that each silence is at least as long."""
+    state = HeldLong(145, 1000, Forgets(int(0.3 * SECOND), 1))
+    seen = found(state, timeout=timeout, known=SWEPT)
+    assert state.held < 0, "the silences were asked for"
+    assert seen.judgement is SWEPT
