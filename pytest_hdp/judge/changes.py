@@ -44,6 +44,15 @@ def kept_text(facts: Facts) -> str:
     return f"{len(onward)} left that host again by {plain(interface)}, to {plain(address)}: its kernel sends it on"
 
 
+def local_firewall_text(facts: Facts) -> str:
+    """Return what it means that the sender's own kernel refused some with EPERM, or all, while it took of others."""
+    whose = ": the sender's local firewall or IPsec policy drops it on output"
+    refused, tried = facts.circumstances.refusals
+    if not tried:
+        return whose
+    return f"{whose}; in all it refused {refused} of {tried} of such numbers, as a limit that numbers share does"
+
+
 def answers_text(facts: Facts) -> str:
     """Return where answers went, as the end of a sentence, where that is not where the control went."""
     names = facts.circumstances.names

@@ -272,6 +272,7 @@ class Circumstances:
     `least_share`: the delivery probability above which a train is that gets through, at 95 %. `shared`: what nearly all
     trains lost in the same place. `echo_ttls`: those that the target's echo replies had when they came, where nobody
     watches it. `outside`: all source addresses that the receiver saw on controls, which go in several flows.
+    `refusals`: (refused, tried) of trains of which the sender's own firewall refused some, and not all.
     """
 
     control: tuple[RoundControl, ...]
@@ -290,6 +291,7 @@ class Circumstances:
     momentary: frozenset[Kind] = frozenset()
     echo_ttls: frozenset[int] = frozenset()
     outside: frozenset[str] = frozenset()
+    refusals: tuple[int, int] = (0, 0)
 
     @property
     def elsewhere(self) -> bool:

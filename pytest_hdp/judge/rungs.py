@@ -53,10 +53,12 @@ def refused_at_send(facts: Facts) -> Finding | None:
         return None
     errnos = Counter(p.errno for p in refused)
     errno = min(errnos, key=lambda e: (-errnos[e], e or ""))
-    why = ": the sender's local firewall or IPsec policy drops it on output" if errno == "EPERM" else ""
-    said = f"sendto() refused {len(refused)} of {tried} with {explain.errnos_text(refused)}{why}"
+    said = f"sendto() refused {len(refused)} of {tried} with {explain.errnos_text(refused)}"
+    if errno == "EPERM":
+        said += changes.local_firewall_text(facts)
     if facts.accepted:
         said += f"; of the {len(facts.accepted)} it took: {explain.journey_text(facts)}"
+    if facts.accepted or not stops.at_send(facts, refused):
         return Finding(Verdict.INCONCLUSIVE, Place.UNKNOWN, said, facts.last_chance)
     if facts.circumstances.agent_gone and not facts.enough:
         return Finding(Verdict.INCONCLUSIVE, Place.UNKNOWN, f"{said}, too few to tell")

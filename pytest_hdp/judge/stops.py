@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.facts import Facts
 
 
+def at_send(facts: Facts, refused: Sequence[Probe]) -> bool:
+    """Say whether that all of these were refused is more than chance, by what was refused of others at times."""
+    return _is_more_than_chance(facts, refused, *facts.circumstances.refusals)
+
+
 def at_sender(facts: Facts, watched: Sequence[Probe]) -> bool:
     """Say whether that none of these left is more than chance, by what of the control did not leave either."""
     beside = _beside(facts, watched)

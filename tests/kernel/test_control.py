@@ -193,6 +193,14 @@ def test_an_end_that_lets_hardly_anything_pass_is_not_said_to_keep_one_number(ru
     assert "keeps it" not in printed
 
 
+def test_a_limit_of_the_senders_own_firewall_refuses_no_number(run: Run) -> None:
+    """Ten packets a second of all other protocols leave this host: a sweep's are refused, one alone would not be."""
+    limited = "rules near output 'ip protocol { 1, 6, 17 } accept; limit rate 10/second burst 5 packets accept; drop'"
+    _, printed, records = run(limited, "--hdp-protocols=60-79", "-k", "forward or control")
+    assert set(verdicts(records).values()) <= {"inconclusive"}, printed
+    assert "as a limit that numbers share does" in printed
+
+
 @TUN
 @pytest.mark.needs("socat", "ping")
 def test_the_carrier_of_a_tunnel_is_nobodys_control(run: Run) -> None:

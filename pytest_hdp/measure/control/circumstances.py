@@ -67,6 +67,7 @@ def shared_by(
         agent_gone=path.gone,
         reference=reference(control, direction, stand_in[0]),
         inner=inner(control, ledger, direction),
+        refusals=ledger.refusals(direction),
         outside=path.traffic.outside if direction is Direction.FORWARD else frozenset(),
         echo_ttls=frozenset() if receiver else frozenset(e.reply_ttl for e in control.entries.values() if e.replied_at),
     )

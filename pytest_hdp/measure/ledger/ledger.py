@@ -115,6 +115,13 @@ class Ledger:
             if entry.errno is None and entry.handed and (rounds is None or entry.round < rounds)
         ]
 
+    def refusals(self, direction: Direction) -> tuple[int, int]:
+        """(refused, tried) of a direction's trains of which the sender's own firewall refused some, and not all."""
+        tried = [entries for train, entries in self.trains.items() if train.direction is direction]
+        counts = [(sum(entry.errno == "EPERM" for entry in entries), len(entries)) for entries in tried]
+        at_times = [each for each in counts if 0 < each[0] < each[1]]
+        return sum(refused for refused, _ in at_times), sum(sent for _, sent in at_times)
+
     def evidence(self, train: Train, socket_errno: str | None) -> TrainEvidence:
         """Everything seen of one train so far."""
         return TrainEvidence(

@@ -65,3 +65,18 @@ def test_where_the_observers_are_at_another_host_nothing_is_held_or_rejected(let
     told = judge(seven, replace(around("a", 38, 7), names={**NAMES, "elsewhere": "log in at another host"}))
     assert told.verdict is V.INCONCLUSIVE
     assert "log in at another host" in told.explanation
+
+
+def test_what_a_limit_of_the_senders_own_firewall_refuses_it_does_not_refuse_always() -> None:
+    """It took one in ten of others: seven of seven refused are no more than their share of that."""
+    seven = Example("EEEEEEE", V.REFUSED_AT_SEND, P.SENDER_SEND).evidence()
+    alone = around("a", 38, 7)
+    limited = replace(alone, refusals=(90, 100))
+    assert judge(seven, alone).verdict is V.REFUSED_AT_SEND
+    told = judge(seven, limited)
+    assert told.verdict is V.INCONCLUSIVE
+    assert "7 of 7 with EPERM" in told.explanation
+    assert "it refused 90 of 100 of such numbers, as a limit that numbers share does" in told.explanation
+    assert not judge(seven, replace(limited, more_rounds=True)).final
+    many = Example("E" * 60, V.REFUSED_AT_SEND, P.SENDER_SEND).evidence()
+    assert judge(many, replace(limited, refusals=(30, 100))).verdict is V.REFUSED_AT_SEND
