@@ -3,6 +3,7 @@
 import socket
 import struct
 import time
+from collections import Counter
 from contextlib import ExitStack
 from ipaddress import IPv6Address
 
@@ -103,6 +104,15 @@ def test_errors_are_limited_for_each_peer_and_six_come_at_once(wired):
         wired.send(number, hdp(number), source=other)
     wired.settle()
     assert len(wired.answers()) == 12
+
+
+def test_each_router_has_a_limit_of_its_own(wired):
+    """So where one hop has no error left, the next one still tells."""
+    for node in wired.nodes[1:3]:
+        wired.sysctls(node, **LIMITED)
+    for hops in (1, 2):
+        answers = wired.ask(*((number, hdp(number)) for number in range(200, 212)), hops=hops)
+    assert Counter(answer.source for answer in answers) == dict.fromkeys(wired.routers, 6)
 
 
 def test_what_brings_no_answer_costs_none(wired):
