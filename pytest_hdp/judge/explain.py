@@ -63,7 +63,8 @@ def receiver_tap(facts: Facts) -> str:
     """Return the receiver's interface in words: "eth1 of 198.51.100.2"."""
     used = _interfaces(probe.arrived for probe in facts.accepted)
     interface = used or plain(facts.circumstances.names.get("receiver_interface") or "the interface")
-    return f"{interface} of {receiver(facts)}"
+    whose = "the agent's host" if facts.circumstances.elsewhere else receiver(facts)
+    return f"{interface} of {whose}"
 
 
 def _interfaces(copies: Iterable[Sequence[Sighting]]) -> str:

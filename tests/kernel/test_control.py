@@ -162,6 +162,7 @@ def test_an_agent_that_all_but_passes_by_is_not_at_the_target(run: Run) -> None:
     assert status == 4
     said = "passed the agent's host, which does not have this address, and left it again by to-far"
     assert all(said in each["explanation"] for each in records.values()), printed
+    assert "7 arrived at to-one of the agent's host" in records[47, "forward"]["explanation"]
     assert "keeps it" not in printed
     assert not any(each["sent"] for (_, way), each in records.items() if way == "reverse")
 
