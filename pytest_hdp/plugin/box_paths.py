@@ -15,6 +15,7 @@ from pytest_hdp.measure.campaign import path_specs
 from pytest_hdp.measure.campaign.contained import BoxVantages, contained
 from pytest_hdp.plugin.boxes import CONTAINMENT, NO_BOX, allowed
 from pytest_hdp.plugin.collection import path_key_of
+from pytest_hdp.plugin.hints import missed_by_lf
 from pytest_hdp.plugin.skips import NO_TARGET, skip_reason
 from pytest_hdp.plugin.vantage_specs import HERE, vantage_point
 from pytest_hdp.vantage.points import VantageError
@@ -32,9 +33,8 @@ def refuse_nothing_named(settings: Settings, items: Sequence[pytest.Item]) -> No
     lacking = {skip_reason(item) for item in items}
     if lacking == {NO_BOX}:
         raise pytest.UsageError(NO_BOX)
-    repeated = any(item.config.getoption("lf", default=False) for item in items)  # such a run says why it has no target
-    if lacking in ({NO_TARGET}, {NO_BOX, NO_TARGET}) and settings.unmeasured != "skip" and not repeated:
-        raise pytest.UsageError(NO_TARGET)
+    if lacking in ({NO_TARGET}, {NO_BOX, NO_TARGET}) and settings.unmeasured != "skip":
+        raise pytest.UsageError(missed_by_lf(items[0].config, items) or NO_TARGET)
     if settings.unmeasured == "skip" and any((path_key_of(item) or "").endswith(f"#{CONTAINMENT}") for item in items):
         raise pytest.UsageError("--hdp-unmeasured=skip lets a box pass that nobody could measure: leave it out")
 

@@ -90,18 +90,24 @@ class Hints:
             self._said.append(
                 f"-k {safe(keyword, limit=80)} selects nothing: ids have three digits, as in -k p{int(short[1]):03}"
             )
-        if config.getoption("lf", False) and (missing := _last_failed(config)):
-            here = {item.nodeid for item in session.items}
-            if missing.isdisjoint(here):
-                self._said.append(
-                    "--lf: none of the tests that failed last is among these: they had other --hdp options "
-                    f"({safe(min(missing))}): give the same once more"
-                )
+        if (missed := missed_by_lf(config, session.items)) is not None:
+            self._said.append(missed)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say it."""
         for line in self._said:
             terminalreporter.write_line(f"hdp: {line}", yellow=True)
+
+
+def missed_by_lf(config: pytest.Config, items: Iterable[pytest.Item]) -> str | None:
+    """Return a line where --lf is to repeat tests of ours that are not among these, or None."""
+    missing = _last_failed(config) if config.getoption("lf", False) else set()
+    if not missing or not missing.isdisjoint(item.nodeid for item in items):
+        return None
+    return (
+        "--lf: none of the tests that failed last is among these: they had other --hdp options "
+        f"({safe(min(missing))}): give the same once more"
+    )
 
 
 def _last_failed(config: pytest.Config) -> set[str]:

@@ -62,12 +62,13 @@ def test_failed_tests_of_a_lab_are_not_found_without_it(project):
 
     run("--hdp-lab=allowlist").assert_outcomes(failed=1)
     result = run("--lf")
-    assert re.search(
-        r"^hdp: --lf: none of the tests that failed last is among these: they had other --hdp options "
-        r"\(test_it.py::test_it\[p253-experimental-1.*\]\): give the same once more$",
-        result.stdout.str(),
-        re.MULTILINE,
+    assert result.ret == 4, "nothing of what failed was repeated"
+    said = (
+        r"--lf: none of the tests that failed last is among these: they had other --hdp options "
+        r"\(test_it.py::test_it\[p253-experimental-1.*\]\): give the same once more$"
     )
+    assert re.search(f"^ERROR: {said}", result.stderr.str(), re.MULTILINE)
+    assert re.search(f"^hdp: {said}", run("--lf", "--hdp-unmeasured=skip").stdout.str(), re.MULTILINE)
     again = run("--hdp-lab=allowlist", "--lf")
     assert "other --hdp options" not in again.stdout.str()
 
