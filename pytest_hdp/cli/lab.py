@@ -147,17 +147,17 @@ def _drawing(spec: LabSpec) -> Iterator[str]:
     if layout.second_link:
         twin = ", the client's twin" if spec.has_twin else ""
         yield f"  second      {layout.second_link.left.address}, at the first router too{twin}"
-    yield from (f"    > {_told(box)}" for box in spec.boxes if box.where is Where.BESIDE)
+    yield from (f"    > {_describe_box(box)}" for box in spec.boxes if box.where is Where.BESIDE)
     for number, link in enumerate(layout.links):
         yield "    |"
         for box in link.wires:
-            yield f"    ~ {_told(box)}"
+            yield f"    ~ {_describe_box(box)}"
             yield "    |"
         if number < len(layout.routers):
             box = layout.routers[number]
             outside = layout.links[number + 1].left.address
             yield f"  {link.right.node:<10}  {link.right.address} | {outside}   TTL {number + 1}"
-            yield f"    # {_told(box)}"
+            yield f"    # {_describe_box(box)}"
     yield from _end("target", layout.links[-1].right.address, spec, Where.TARGET)
     yield ""
     yield from _truths(spec)
@@ -167,10 +167,10 @@ def _end(node: str, address: str, spec: LabSpec, where: Where) -> Iterator[str]:
     yield f"  {node:<10}  {address}"
     for box in spec.boxes:
         if box.where is where:
-            yield f"    # {_told(box)}"
+            yield f"    # {_describe_box(box)}"
 
 
-def _told(box: Box) -> str:
+def _describe_box(box: Box) -> str:
     return box.description if box.description.startswith(f"{box.name}: ") else f"{box.name}: {box.description}"
 
 
@@ -182,7 +182,7 @@ def _truths(spec: LabSpec) -> Iterator[str]:
     layout = spec.layout
 
     def of_all(way: tuple[Direction, Form]) -> str:
-        groups = alike(range(256), lambda number: _said(layout.expected(number, *way, Traffic())))
+        groups = alike(range(256), lambda number: _describe_truth(layout.expected(number, *way, Traffic())))
         return "; ".join(f"{said} {format_protocols(numbers)}" for said, numbers in groups.items())
 
     for told, which in alike(product(Direction, BOTH_FORMS), of_all).items():
@@ -214,7 +214,7 @@ def _either(which: list[str]) -> str:
     return ", ".join(which)
 
 
-def _said(truth: Truth) -> str:
+def _describe_truth(truth: Truth) -> str:
     more = [
         truth.errno or "",
         f"ICMP {truth.icmp[0]}/{truth.icmp[1]} from {truth.icmp_from}" if truth.icmp else "",

@@ -103,7 +103,7 @@ def _send_under(station: Station, options: argparse.Namespace, number: int, cont
         handle = _sender(station, options.address, number)
     except OSError as error:
         name = errno.errorcode.get(error.errno or 0, str(error.errno))
-        return _told(f"{subject}: refused at socket: {name} ({error.strerror})", 1)
+        return _print_and_return(f"{subject}: refused at socket: {name} ({error.strerror})", 1)
     try:
         onto = f" (the field has 8 bits: as {number & 255})" if number > 255 else ""
         return _send_all(station, handle, options, subject, content, onto)
@@ -134,10 +134,10 @@ def _send_all(
         refused = station.send(handle, packed, options.address, options.port if options.udp else 0)
         if refused is not None:
             before = f", after {sent} sent" if sent else ""
-            return _told(f"{subject}: refused at send: {_explained(refused)}{before}", 1)
+            return _print_and_return(f"{subject}: refused at send: {_explained(refused)}{before}", 1)
         sent, size = sent + 1, len(packed)
         time.sleep(GAP)
-    return _told(f"{subject}: {sent} sent{onto}, {size} bytes of HDP{' each' if sent > 1 else ''}", 0)
+    return _print_and_return(f"{subject}: {sent} sent{onto}, {size} bytes of HDP{' each' if sent > 1 else ''}", 0)
 
 
 def _explained(name: str) -> str:
@@ -148,6 +148,6 @@ def _explained(name: str) -> str:
     return f"{name} ({words})" if words else name
 
 
-def _told(line: str, status: int) -> int:
+def _print_and_return(line: str, status: int) -> int:
     print(line, flush=True)
     return status

@@ -23,9 +23,9 @@ from pytest_hdp.judge.verdict import Containment, Direction, Form, Verdict
 
 NOTHING_LEARNT = frozenset({Verdict.SILENT, Verdict.INCONCLUSIVE})
 
-_Where: TypeAlias = tuple[str | None, ...]
-_Key: TypeAlias = tuple[_Where, int, Train]
-_Course: TypeAlias = tuple[_Where, Direction, Form]
+_PlaceKey: TypeAlias = tuple[str | None, ...]
+_Key: TypeAlias = tuple[_PlaceKey, int, Train]
+_Course: TypeAlias = tuple[_PlaceKey, Direction, Form]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def compare(before: Iterable[Result], after: Iterable[Result]) -> Comparison:
     second = {_key(result, floating): result for result in new}
     spent = _spent([*old, *new])
     pairs = [
-        Pair(one, second[key], changes(one, second[key], spent.get(_where(one.path), frozenset())))
+        Pair(one, second[key], changes(one, second[key], spent.get(_place_key(one.path), frozenset())))
         for key, one in first.items()
         if key in second
     ]
@@ -118,7 +118,7 @@ def compare(before: Iterable[Result], after: Iterable[Result]) -> Comparison:
         only_after=tuple(result for key, result in second.items() if key not in first),
         moved=_moved(pairs),
         rules=Counter((p.before.rules, p.after.rules) for p in pairs if p.before.rules != p.after.rules),
-        gone=_gone(pairs, only_before, {_where(result.path) for result in new}),
+        gone=_gone(pairs, only_before, {_place_key(result.path) for result in new}),
     )
 
 
@@ -166,12 +166,12 @@ def _said_by_luck(lost: Judgement, rejected: Judgement, spent: Collection[str]) 
     return bool(sources & set(spent)) and len(hops) < 2
 
 
-def _spent(results: Iterable[Result]) -> dict[_Where, set[str]]:
+def _spent(results: Iterable[Result]) -> dict[_PlaceKey, set[str]]:
     """The routers of each path that had too few ICMP errors for some number."""
-    found: dict[_Where, set[str]] = {}
+    found: dict[_PlaceKey, set[str]] = {}
     for result in results:
         if result.judgement.budget_spent is not None:
-            found.setdefault(_where(result.path), set()).add(result.judgement.budget_spent)
+            found.setdefault(_place_key(result.path), set()).add(result.judgement.budget_spent)
     return found
 
 
@@ -208,22 +208,22 @@ def _listed(errors: set[tuple[int, int]]) -> str:
     return ", ".join(f"ICMP {kind}/{code}" for kind, code in sorted(errors)) or "no error"
 
 
-def _where(path: PathInfo) -> _Where:
+def _place_key(path: PathInfo) -> _PlaceKey:
     agent = path.agent.partition("=")[0] if path.agent is not None else None
     return path.vantage, path.kind, path.name, path.target, agent
 
 
-def _floating(old: list[Result], new: list[Result]) -> set[_Where]:
+def _floating(old: list[Result], new: list[Result]) -> set[_PlaceKey]:
     """The paths that have one source on each side, so that it need not be the same one."""
-    sources: tuple[dict[_Where, set[str]], dict[_Where, set[str]]] = ({}, {})
+    sources: tuple[dict[_PlaceKey, set[str]], dict[_PlaceKey, set[str]]] = ({}, {})
     for side, results in zip(sources, (old, new), strict=True):
         for result in results:
-            side.setdefault(_where(result.path), set()).add(result.path.source)
+            side.setdefault(_place_key(result.path), set()).add(result.path.source)
     return {where for where in sources[0] if len(sources[0][where]) == len(sources[1].get(where, ())) == 1}
 
 
-def _key(result: Result, floating: set[_Where]) -> _Key:
-    where = _where(result.path)
+def _key(result: Result, floating: set[_PlaceKey]) -> _Key:
+    where = _place_key(result.path)
     source = () if where in floating else (result.path.source,)
     return (*where, *source), result.ip_version, result.judgement.train
 
@@ -235,17 +235,17 @@ def _moved(pairs: Iterable[Pair]) -> tuple[tuple[PathInfo, PathInfo], ...]:
     return tuple(found)
 
 
-def _gone(pairs: Iterable[Pair], only_before: Iterable[Result], now: set[_Where]) -> tuple[Gone, ...]:
+def _gone(pairs: Iterable[Pair], only_before: Iterable[Result], now: set[_PlaceKey]) -> tuple[Gone, ...]:
     """Where more than half of what was known is not known any more. `now`: the paths of the later results.
 
     That some trains of a path are in the earlier results only says nothing: fewer were asked for.
     """
     known: dict[_Course, list[tuple[Result, bool]]] = {}
-    absent = [(result, True) for result in only_before if _where(result.path) not in now]
+    absent = [(result, True) for result in only_before if _place_key(result.path) not in now]
     for before, missing in [*((pair.before, _learnt_nothing(pair.after)) for pair in pairs), *absent]:
         if not _learnt_nothing(before):
             train = before.judgement.train
-            known.setdefault((_where(before.path), train.direction, train.form), []).append((before, missing))
+            known.setdefault((_place_key(before.path), train.direction, train.form), []).append((before, missing))
     return tuple(
         Gone(seen[0][0].path, direction, form, len(seen), count, where not in now)
         for (where, direction, form), seen in known.items()

@@ -133,12 +133,12 @@ class _InventoryFile(Document):
             name,
             host,
             None if agent is None else self.parsed("agent", start, read.agent, agent),
-            None if profile is None else self.parsed("profile", start, read.profile, self.beside(profile)),
+            None if profile is None else self.parsed("profile", start, read.profile, self.resolved(profile)),
             self.tags(table, start),
             listed=True,
         )
 
-    def beside(self, profile: str) -> str:
+    def resolved(self, profile: str) -> str:
         """A profile's name as it is, and a file's relative path from the folder of the inventory."""
         known = profile == "none" or profile in builtin_names()
         return profile if known else str(Path(self.origin).parent / profile)

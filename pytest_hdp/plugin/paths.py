@@ -198,11 +198,11 @@ def _to_target(settings: Settings, target: Target, profile: Profile | None) -> l
     if settings.second is None or target.agent is None:
         return [usual]
 
-    def beside(what: str) -> PathSpec:
+    def from_there(what: str) -> PathSpec:
         return _from_source(settings, target, profile, settings.second, f"{target.name} {what}")
 
     numbers = range(ALL_NUMBERS) if settings.protocols is None else settings.protocols
-    return [usual, *from_second(usual, beside, numbers)]
+    return [usual, *from_second(usual, from_there, numbers)]
 
 
 def _from_source(

@@ -181,8 +181,8 @@ def _rows(group: Iterable[Pair]) -> list[Row]:
 
 
 def _before_and_after(pair: Pair) -> tuple[str, str]:
-    old = "; ".join(_said(change.what, change.before) for change in pair.changes) or pair.before.verdict
-    new = "; ".join(_said(change.what, change.after) for change in pair.changes) or pair.after.verdict
+    old = "; ".join(_format_value(change.what, change.before) for change in pair.changes) or pair.before.verdict
+    new = "; ".join(_format_value(change.what, change.after) for change in pair.changes) or pair.after.verdict
     return safe(words(old)), safe(words(new))
 
 
@@ -193,7 +193,7 @@ def _why(pairs: Sequence[Pair]) -> str:
     return about + fields.reason(result)
 
 
-def _said(what: str, value: str) -> str:
+def _format_value(what: str, value: str) -> str:
     return value if what == "verdict" else f"{what} {value}"
 
 

@@ -137,11 +137,11 @@ def course(result: Result) -> str:
 def course_key(result: Result) -> tuple[str, ...]:
     """Return what trains of one course have in common: path, IP version, form, extension headers and direction."""
     train = result.judgement.train
-    return (*_where(result.path), str(result.ip_version), train.form, _in_order(train), train.direction)
+    return (*_place_key(result.path), str(result.ip_version), train.form, _in_order(train), train.direction)
 
 
 @lru_cache(maxsize=1024)
-def _where(path: PathInfo) -> tuple[str, ...]:
+def _place_key(path: PathInfo) -> tuple[str, ...]:
     return tuple(map(safe, (path.vantage, path.kind, path.name, path.source, path.target, path.agent)))
 
 

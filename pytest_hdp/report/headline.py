@@ -67,7 +67,7 @@ def _of_path(courses: Sequence[Sequence[Result]]) -> tuple[int, str]:
     told = [(_broken(course, alone=len(courses) == 1), course) for course in filter(_has_broken, plain)]
     told += [(headers.counted(chains), chains[0]) for chains in behind if any(map(_has_broken, chains))]
     said = alike(told, itemgetter(0))
-    ways = {what: dict.fromkeys(_way(course[0]) for _, course in those) for what, those in said.items()}
+    ways = {what: dict.fromkeys(_to_or_from(course[0]) for _, course in those) for what, those in said.items()}
     return 0, ", ".join(f"{what} {' and '.join(way)} {name}" for what, way in ways.items())
 
 
@@ -75,7 +75,7 @@ def _has_broken(course: Iterable[Result]) -> bool:
     return any(result.verdict not in THROUGH | OPEN for result in course)
 
 
-def _way(result: Result) -> str:
+def _to_or_from(result: Result) -> str:
     return "from" if result.judgement.train.direction is Direction.REVERSE else "to"
 
 

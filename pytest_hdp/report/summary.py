@@ -86,7 +86,7 @@ def surprises(results: Iterable[Result], *, width: int = 80, unicode: bool = Tru
         return []
     lines: list[Line] = []
     for group in groups:
-        told = _told(group, width)
+        told = _lines_about(group, width)
         if told and len(groups) > 1:
             title = f"{fields.course_title(group[0], unicode=unicode)}:"
             lines += [[(text, None)] for text in wrapped(title, width)]
@@ -100,7 +100,7 @@ def surprises(results: Iterable[Result], *, width: int = 80, unicode: bool = Tru
     return encodable(lines, unicode=unicode)
 
 
-def _told(results: Sequence[Result], width: int) -> list[Line]:
+def _lines_about(results: Sequence[Result], width: int) -> list[Line]:
     """Return the sentences about one path, direction and form: failed ones first, then open ones."""
     lines: list[Line] = []
     for outcome in (Outcome.FAILED, Outcome.SKIPPED):

@@ -63,7 +63,7 @@ def test_what_stands_in_is_not_its_own_control() -> None:
     first = know.stand_ins.first(Direction.FORWARD)
     assert first is not None
     for train in made.judgements:
-        beside = know.stand_ins.beside(train)
+        beside = know.stand_ins.chosen_for(train)
         assert beside is None or beside.train != train
     counted = rounds(know.control, Direction.FORWARD, {}, first, LAB.rounds)
     assert made.judgements[Train(253)].control_sent == sum(each.sent for each in counted)
@@ -72,8 +72,8 @@ def test_what_stands_in_is_not_its_own_control() -> None:
 def test_the_only_one_that_comes_through_has_no_control_and_is_one() -> None:
     made = measured((47, 50, 253), NumberFilter(frozenset({47}), EITHER, only=True), loss=0.4, seed=9)
     know = made.measurement.know
-    assert know.stand_ins.beside(Train(47)) is None
-    assert know.stand_ins.beside(Train(253)) is not None
+    assert know.stand_ins.chosen_for(Train(47)) is None
+    assert know.stand_ins.chosen_for(Train(253)) is not None
     assert made.judgements[Train(253)].verdict is Verdict.LOST
 
 

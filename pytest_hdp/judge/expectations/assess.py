@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_hdp.judge.result import Judgement, Result
 
     _Kind = tuple[Verdict, str | None, Containment | None]
-    _Where = tuple[str, str]
+    _PlaceKey = tuple[str, str]
     _Names = tuple[tuple[str, ...], tuple[str, ...]]
 
 __all__ = [
@@ -138,13 +138,13 @@ def record(results: Iterable[Result], name: str = "recorded", system: str | None
     """
     everything = list(results)
     results = [each for each in everything if not each.judgement.train.chain]
-    observed: dict[tuple[_Where, Train], set[_Kind]] = {}
+    observed: dict[tuple[_PlaceKey, Train], set[_Kind]] = {}
     for result in results:
         judgement = result.judgement
         kind = judgement.verdict, judgement.errno, judgement.containment
-        observed.setdefault((_where(result), judgement.train), set()).add(kind)
+        observed.setdefault((_place_key(result), judgement.train), set()).add(kind)
     either = _by_luck(results)
-    alike: dict[tuple[Train, _Kind, bool], set[_Where]] = {}
+    alike: dict[tuple[Train, _Kind, bool], set[_PlaceKey]] = {}
     for (where, train), kinds in observed.items():
         kind = next(iter(kinds))
         if len(kinds) == 1 and kind[0] is not Verdict.INCONCLUSIVE and kind[2] is not Containment.UNPROVEN:
@@ -182,12 +182,12 @@ def record(results: Iterable[Result], name: str = "recorded", system: str | None
     return "\n".join(lines) + "\n"
 
 
-def _where(result: Result) -> _Where:
+def _place_key(result: Result) -> _PlaceKey:
     """From which vantage point, if there are several, over which path."""
     return result.path.vantage or "", result.path.name
 
 
-def _in_order(item: tuple[tuple[Train, _Kind, bool], set[_Where]]) -> tuple[Train, list[_Where]]:
+def _in_order(item: tuple[tuple[Train, _Kind, bool], set[_PlaceKey]]) -> tuple[Train, list[_PlaceKey]]:
     (train, _, _), places = item
     return train, sorted(places)
 
@@ -202,7 +202,7 @@ class _Several:
     vantages: bool
 
 
-def _named(places: set[_Where], several: _Several) -> list[_Names]:
+def _named(places: set[_PlaceKey], several: _Several) -> list[_Names]:
     """The places as targets and vantage points: () for either if the run had one of them; more than one, if need be."""
     by_vantages: dict[tuple[str, ...], list[str]] = {}
     for target in sorted({target for _, target in places}):
@@ -214,12 +214,12 @@ def _named(places: set[_Where], several: _Several) -> list[_Names]:
     ]
 
 
-def _by_luck(results: Iterable[Result]) -> set[tuple[_Where, Train]]:
+def _by_luck(results: Iterable[Result]) -> set[tuple[_PlaceKey, Train]]:
     """Which trains were lost or rejected by who got one of a router's few errors, and over which path."""
     results = list(results)
     spent = {result.judgement.budget_spent for result in results} - {None}
     return {
-        (_where(result), judgement.train)
+        (_place_key(result), judgement.train)
         for result, judgement in ((each, each.judgement) for each in results)
         if judgement.budget_spent is not None
         or (

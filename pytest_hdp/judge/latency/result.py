@@ -123,7 +123,7 @@ def conclude(setup: Setup, measured: Sequence[Series]) -> LatencyResult:
         hdp,
         udp[Level.KERNEL],
         main[Level.KERNEL],
-        [(each, _where(each.level, setup)) for each in controls],
+        [(each, _seen_at(each.level, setup)) for each in controls],
     )
     gate, about_gate = _gate(setup, hdp, udp, trouble=trouble, enough=enough)
     parts = [trouble, about_gate]
@@ -159,7 +159,7 @@ def _gate(setup: Setup, hdp: Compared, udp: dict[Level, Compared], *, trouble: s
     """What the margin makes of it, and the words for it. Too few pairs may be HDP's loss, which is no way to pass."""
     if setup.margin_us is None:
         return Gate.NONE, ""
-    where = {level: _where(level, setup) for level in Level}
+    where = {level: _seen_at(level, setup) for level in Level}
     if not trouble:
         checks = latency_gate.check(hdp, udp, setup.margin_us, where)
         return latency_gate.verdict(checks), latency_gate.in_words(checks, setup.margin_us)
@@ -192,7 +192,7 @@ def in_words(result: LatencyResult) -> list[str]:
         user, kernel = result.against(other, Level.USER), result.against(other, Level.KERNEL)
         if min(user.pairs, kernel.pairs) >= ENOUGH:
             said = "; ".join(
-                format_difference(each, _where(each.level, result.setup), subject=False) for each in (user, kernel)
+                format_difference(each, _seen_at(each.level, result.setup), subject=False) for each in (user, kernel)
             )
             lines.append(f"{HDP} against {other} packets: {said}")
     return lines
@@ -223,7 +223,7 @@ def _too_few(setup: Setup, main: dict[Level, Difference], sides: Sequence[Side])
             seen = (
                 ""
                 if min(one.arrived for one in sides if one.label in {HDP, UDP}) < ENOUGH
-                else f" and {_where(each.level, setup)} seen"
+                else f" and {_seen_at(each.level, setup)} seen"
             )
             lost = [one for one in sides if one.label == UDP and 2 * one.arrived < one.sent]
             slower = "; UDP is lost as well: send slower, with --hdp-rate" if lost else ""
@@ -234,9 +234,9 @@ def _too_few(setup: Setup, main: dict[Level, Difference], sides: Sequence[Side])
 
 def _sentence(setup: Setup, main: dict[Level, Difference]) -> str:
     user, kernel = main[Level.USER], main[Level.KERNEL]
-    parts = [format_difference(each, _where(each.level, setup), subject=each is user) for each in (user, kernel)]
+    parts = [format_difference(each, _seen_at(each.level, setup), subject=each is user) for each in (user, kernel)]
     return "; ".join(parts) + f" (n = {min(user.pairs, kernel.pairs):,} pairs)"
 
 
-def _where(level: Level, setup: Setup) -> str:
+def _seen_at(level: Level, setup: Setup) -> str:
     return whereabouts(level, there_and_back=setup.way is Way.ROUND_TRIP)

@@ -60,5 +60,5 @@ def _box_path(lab_spec: LabSpec, name: PathInfo, seed: int) -> Generator[OpenPat
         ends = Endpoint(near, lab.client_address, "eth0"), Endpoint(far, lab.target_address, "eth0")
         with OpenPath(name, *ends, others=(twin,), fragments=True) as path:
             path.lab = lab
-            path.twin = path.beside(replace(name, source=twin.address), twin)
+            path.twin = path.with_near(replace(name, source=twin.address), twin)
             yield path

@@ -255,16 +255,16 @@ class Campaign:
     def _plan(self, key: str) -> Plan:
         return replace(self.specs[key].plan, trains=tuple(sorted(self.wanted[key])))
 
-    def _beside(self, key: str) -> list[str]:
+    def _measured_together(self, key: str) -> list[str]:
         """The paths that are measured side by side with this one, and this one, in a fixed order."""
         return sorted(next((group for group in self.together if key in group), {key}))
 
     def _settle(self, key: str, train: Train) -> Judgement:
         pending = self.specs[key].pending
         if pending():  # somebody there takes long to let us in: the others need not wait for that
-            go_on_while(pending, self._going(self._beside(key)))
+            go_on_while(pending, self._going(self._measured_together(key)))
         measurement = self._measurement(key)
-        return settle_beside(measurement, train, self._going(self._beside(key)))
+        return settle_beside(measurement, train, self._going(self._measured_together(key)))
 
     def _going(self, keys: Iterable[str]) -> Iterator[Measurement]:
         """The measurements of these paths, begun; a path that can't be had is told to who asks for it."""
@@ -275,7 +275,7 @@ class Campaign:
 
     def _take_measured_by_anyone(self, share: Path, key: str) -> None:
         """Measure a path and those beside it, unless another process has: then take what that one found."""
-        keys = self._beside(key)
+        keys = self._measured_together(key)
         plans = [(each, self._plan(each)) for each in keys]
         digest = hashlib.blake2b(repr((self.run, plans)).encode(), digest_size=12).hexdigest()
         for line in measured_once(share, digest, lambda: [found for each in keys for found in self._measured(each)]):

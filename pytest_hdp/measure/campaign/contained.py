@@ -126,7 +126,7 @@ def _open(name: PathInfo, places: BoxVantages, stack: ExitStack) -> OpenPath:
     theirs = replace(name, target=places.twins or name.target)
     twin = _near(_there(stack, twins_place), theirs, twins_place)
     path = _opened(replace(name, source=near.address), near, far, [*others, twin])
-    path.twin = path.beside(replace(theirs, source=twin.address), twin)
+    path.twin = path.with_near(replace(theirs, source=twin.address), twin)
     return path
 
 

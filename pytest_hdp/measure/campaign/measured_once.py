@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,21 +42,16 @@ def measured_once(folder: Path, key: str, measure: Callable[[], list[dict[str, A
     process measures for itself.
     """
     done = folder / f"{key}.json"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / f"{key}.lock").open("w")
-    except OSError:
-        return measure()
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with one_at_a_time(folder, key):
         if done.exists():
             records: list[dict[str, Any]] = json.loads(done.read_text(encoding="utf-8"))
             return records
         records = measure()
         unfinished = done.with_suffix(f".{os.getpid()}")
-        try:
-            unfinished.write_text(json.dumps(records), encoding="utf-8")
-            unfinished.rename(done)
-        except OSError:
-            unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            try:
+                unfinished.write_text(json.dumps(records), encoding="utf-8")
+                unfinished.rename(done)
+            except OSError:
+                unfinished.unlink(missing_ok=True)
         return records

@@ -100,7 +100,7 @@ class StandIns:
         self._failed: set[Train] = set()
         self._scouting: dict[Direction, int] = {}
 
-    def beside(self, train: Train) -> Chosen | None:
+    def chosen_for(self, train: Train) -> Chosen | None:
         """What stands in for the control of a train: another one than itself."""
         return next((each for each in self._chosen.get(train.direction, ()) if each.train != train), None)
 

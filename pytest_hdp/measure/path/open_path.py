@@ -110,7 +110,7 @@ class OpenPath:
         """A probe index that this path has not used yet."""
         return next(self._indices)
 
-    def beside(self, name: PathInfo, near: Endpoint) -> OpenPath:
+    def with_near(self, name: PathInfo, near: Endpoint) -> OpenPath:
         """The same path from one of the `others`, under the very same observers, run id and indices."""
         path = copy(self)
         path.name, path.near, path._senders, path.traffic = name, near, {}, Traffic()

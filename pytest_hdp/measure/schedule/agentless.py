@@ -116,7 +116,7 @@ class Agentless:
             reference_probe = self.asking.reference_probe
             if reference_probe is None and not new:
                 return None
-            unanswered = self._some_suspects()
+            unanswered = self._choose_unanswered()
             yield from self._leave_alone(len(unanswered))
             yield from pause(self.know.clock, 0.0 if new else self._rest)
             entries, fruitful = yield from self.asking.ask_together(unanswered, [*new, *self.asking.reference_probes()])
@@ -133,7 +133,7 @@ class Agentless:
             if reference_probe is not None:
                 # the last decides whether they count, so it can't be one
                 self.asking.certain.append((entries[:-1], True))
-            self.asking.suspect(new)
+            self.asking.add_unanswered(new)
             fruitless = 0 if fruitful else fruitless + 1
             yield from pause(self.know.clock, 0 if fruitful else min(LEISURE, self.asking.wait * fruitless))
         return None
@@ -149,7 +149,7 @@ class Agentless:
             new = [self._queue.popleft() for _ in range(min(count, len(self._queue)))]
             known = [self.asking.reference_probe] if calibrating and self.asking.reference_probe is not None else []
             few = len(self.asking.unanswered) <= PATIENCE
-            unanswered = self._some_suspects() if careful or budget.sure or few or not self._queue else []
+            unanswered = self._choose_unanswered() if careful or budget.sure or few or not self._queue else []
             hops = self.asking.hop_reference_probes() if unanswered else []
             if unanswered and budget.trusted_from < math.inf:
                 yield from self._until_trusted(budget)
@@ -178,7 +178,7 @@ class Agentless:
                 doubted = last.train, self.asking.sent[last.index].first
                 self._put_back(new, entries)
             else:
-                self.asking.suspect(new)
+                self.asking.add_unanswered(new)
                 fruitless, doubted = fruitless + 1, None
             yield from self._locate()
             if self.asking.climbed is not None:
@@ -226,7 +226,7 @@ class Agentless:
         self.asking.unanswered += [train for train in silent if train in before]
         self._queue.extendleft(reversed([train for train in silent if train not in before]))
 
-    def _some_suspects(self) -> list[Train]:
+    def _choose_unanswered(self) -> list[Train]:
         """The silent ones to ask again, those that were asked least first, and no more than witnesses can tell of.
 
         Before some an echo is sent: else each step is of as many packets, and periodic loss always hits the same ones.

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.schedule.doubts import Send
     from pytest_hdp.measure.schedule.knowledge import Knowledge
 
-LEAST, MANY = 2, 8  # suspects of which the order is looked at, and for which a rest is taken
-UNIFORM = 64  # suspects that all fared alike in each round: no burst ends with a round of so many by chance
+LEAST, MANY = 2, 8  # accused of which the order is looked at, and for which a rest is taken
+UNIFORM = 64  # accused that all fared alike in each round: no burst ends with a round of so many by chance
 A_FEW = 5  # others that are asked one by one where nothing of less than `UNIFORM` came
 REST = 1.0  # seconds
 LEAST_REST = 0.1  # seconds, where a longer one lets more than half of them through, which tells little
@@ -61,7 +61,7 @@ def ask_alone(know: Knowledge, direction: Direction, send: Send, hear: Callable[
     know.held = True
     try:
         yield from alone.ask_a_few(send, hear)
-        if not alone.is_suspect():
+        if not alone.may_share_limit():
             return
         since = know.rounds
         if (yield from alone.share_a_limit(send, hear)):
@@ -80,7 +80,7 @@ def leave_open(know: Knowledge) -> None:
     """Settle what a limit has lost for all that is known by now, since nothing can be sent any more."""
     for direction in know.directions if know.to_locate else ():
         alone = Alone(know, direction)
-        if not alone.is_suspect():
+        if not alone.may_share_limit():
             continue
         if know.limits or alone.crowd.order()[0] <= know.plan.error_rate:
             alone.learn()
@@ -111,7 +111,7 @@ class Alone:
         self._all_passed = False  # then, but for those of which nothing ever came
         self._took: set[Train] = set()  # what may have had what a limit let through, and died elsewhere
 
-    def is_suspect(self) -> bool:
+    def may_share_limit(self) -> bool:
         """Whether so many are accused that it may be the sweep's own doing, and something came through at times."""
         known = any(way is not self.crowd.direction for way in self.know.limits)
         several = len(self.crowd.members) >= LEAST and bool(self.crowd.accused)

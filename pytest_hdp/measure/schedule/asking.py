@@ -234,7 +234,7 @@ class Asking:
         """What is known to be answered, by each that answers, twice; the target's come last."""
         return [*self.hop_reference_probes(), *filter(None, [self.reference_probe] * ANSWERS_BEHIND)]
 
-    def suspect(self, trains: Sequence[Train]) -> None:
+    def add_unanswered(self, trains: Sequence[Train]) -> None:
         """Count these as silent so far, unless more is known."""
         known = self.references.unexplained.union(self.unanswered)
         self.unanswered += [each for each in trains if each not in known and not self.know.judged(each)]

@@ -49,7 +49,7 @@ class Doubts:
     def _doubted(self, judgement: Judgement) -> frozenset[Kind]:
         """The kinds of errors on which alone it hangs that a train is rejected, or that tell of a lost one."""
         train = judgement.train
-        kinds, usual = said_of(self.know, train), self.know.circumstances(train, more_rounds=False)
+        kinds, usual = kinds_reported(self.know, train), self.know.circumstances(train, more_rounds=False)
         self._general = usual.reference.general
         if judgement.verdict is Verdict.LOST:
             return kinds - self._general
@@ -105,13 +105,13 @@ def leave_doubts(know: Knowledge, direction: Direction) -> None:
     for train, judgement in list(know.to_locate.items()):
         if train.direction is not direction or judgement.verdict is not Verdict.REJECTED:
             continue
-        momentary = replace(know.circumstances(train, more_rounds=False), momentary=said_of(know, train))
+        momentary = replace(know.circumstances(train, more_rounds=False), momentary=kinds_reported(know, train))
         before = replace(momentary, agent_gone=None)
         if know.judge(train, more_rounds=False, circumstances=before).verdict is not Verdict.REJECTED:
             know.to_locate[train] = know.judge(train, more_rounds=False, circumstances=momentary)
 
 
-def said_of(know: Knowledge, train: Train) -> frozenset[Kind]:
+def kinds_reported(know: Knowledge, train: Train) -> frozenset[Kind]:
     """The kinds of errors by which others than the two ends rejected a train."""
     ends = {know.control.address(train.direction), know.path.sender_end(train.direction).address}
     reports = (each for entry in know.ledger.trains.get(train, ()) for each in entry.icmp)

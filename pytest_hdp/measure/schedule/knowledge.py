@@ -233,7 +233,7 @@ class Knowledge:
         Their observers dropped packets in the same rounds.
         """
         spoiled = {number: spoilers_of(by_protocol, train.protocol) for number, by_protocol in self._spoiled.items()}
-        chosen = self.stand_ins.beside(train)
+        chosen = self.stand_ins.chosen_for(train)
         heard = hears(self.path, train)
         key = (train.direction, more_rounds, tuple(spoiled.items()), chosen, self.control.address_of(train), heard)
         if key not in self._shared:

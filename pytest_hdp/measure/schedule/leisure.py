@@ -19,7 +19,7 @@ from pytest_hdp.measure.location.located import never_answered
 from pytest_hdp.measure.location.lost_or_rejected import perhaps_rejected, spent_by
 from pytest_hdp.measure.order import by_interest
 from pytest_hdp.measure.path.waiting import Waiting, pause
-from pytest_hdp.measure.schedule.doubts import REST, Doubts, Send, ask_for, is_rejected, judged_anew, said_of
+from pytest_hdp.measure.schedule.doubts import REST, Doubts, Send, ask_for, is_rejected, judged_anew, kinds_reported
 from pytest_hdp.measure.schedule.silence import rejecting
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def ask_at_leisure(
         yield from hear()
         doubts.judge()
     leisure = Leisure(know, direction, again)
-    if leisure.suspects and leisure.reference_probes:
+    if leisure.unanswered and leisure.reference_probes:
         if know.path.gone is None:
             yield from leisure.ask(send, until)
             yield from hear()
@@ -73,16 +73,16 @@ class Leisure:
         waiting = [train for train in know.to_locate if train in known and not never_answered(train, know.path.family)]
         lost = [train for train in waiting if known[train].verdict is Verdict.LOST]
         self.direction = direction
-        self.suspects = by_interest(lost)
+        self.unanswered = by_interest(lost)
         once = self._rejected_once()
         self.reference_probes = once | self._limited(known.values())
         self._once = set(once.values())
         # beside themselves nothing shows that there was an error left
-        self.suspects.sort(key=set(self.reference_probes.values()).__contains__)
+        self.unanswered.sort(key=set(self.reference_probes.values()).__contains__)
         self._since, self._again = know.rounds, know.rounds if again is None else again
         self.spent: set[str] = set()
         self._asked: dict[Train, None] = {}
-        self._beside: Counter[Train] = Counter()
+        self._times_silent: Counter[Train] = Counter()
 
     def _limited(self, judgements: Iterable[Judgement]) -> dict[str, Train]:
         found: dict[str, Train] = {}
@@ -99,22 +99,24 @@ class Leisure:
         """Of each router a number that is lost for all that is known, and was rejected there, unlike the control."""
         know = self.know
         found: dict[str, Train] = {}
-        for train in self.suspects:
+        for train in self.unanswered:
             general = know.circumstances(train, more_rounds=False).reference.general
-            for source, *_ in sorted(said_of(know, train) - general):
+            for source, *_ in sorted(kinds_reported(know, train) - general):
                 found.setdefault(source, train)
         return found
 
     def ask(self, send: Send, until: float) -> Waiting[None]:
         """Ask for a few at a time, as many as are answered, until all are known or the time is over.
 
-        What is silent by itself is asked right before a witness then, as long as that is answered.
+        What is silent by itself is asked right before a reference probe then, as long as that is answered.
         """
         know, clock = self.know, self.know.clock
         count, rest, fruitless, proving = FIRST, REST, 0, False
-        while self.suspects and fruitless < FRUITLESS and clock.monotonic() + rest <= until and know.path.gone is None:
+        while (
+            self.unanswered and fruitless < FRUITLESS and clock.monotonic() + rest <= until and know.path.gone is None
+        ):
             yield from pause(clock, rest)
-            chosen = self.suspects[:count]
+            chosen = self.unanswered[:count]
             beside = (
                 [each for each in dict.fromkeys(self.reference_probes.values()) if each not in chosen]
                 if proving
@@ -123,7 +125,7 @@ class Leisure:
             asked = yield from self._send([*chosen, *beside], send)
             silent = {entry.train for entry in asked if not is_rejected(entry)}
             missed = [train for train in chosen if train in silent]
-            self.suspects = [train for train in self.suspects if train not in chosen or train in missed]
+            self.unanswered = [train for train in self.unanswered if train not in chosen or train in missed]
             fruitless = fruitless + 1 if len(missed) == len(chosen) else 0
             if proving and beside and silent.isdisjoint(beside):
                 self._excuse(missed)
@@ -137,8 +139,8 @@ class Leisure:
                 count += 1
 
     def _excuse(self, silent: Sequence[Train]) -> None:
-        self._beside.update(silent)
-        self.suspects = [train for train in self.suspects if self._beside[train] < ENOUGH]
+        self._times_silent.update(silent)
+        self.unanswered = [train for train in self.unanswered if self._times_silent[train] < ENOUGH]
 
     def _send(self, trains: Sequence[Train], send: Send) -> Waiting[list[SentProbe]]:
         self._asked |= dict.fromkeys(trains)
@@ -148,19 +150,19 @@ class Leisure:
         """Judge anew what was asked, and say of the rest whose budget was spent."""
         know = self.know
         know.forget_circumstances()
-        asked, again = dict(self._asked), self._said()
+        asked, again = dict(self._asked), self._kinds_reported()
         for train, kinds in know.momentary.items():
             if train.direction is self.direction and kinds & again:
                 know.momentary[train] = kinds - again
                 asked[train] = None
         for train in [each for each in asked if each in know.to_locate]:  # the others have been told already
             know.settle(judged_anew(know, know.to_locate.pop(train)), worth=know.path.routed)
-        for train in self.suspects if self.reference_probes else ():
+        for train in self.unanswered if self.reference_probes else ():
             judgement = know.to_locate.get(train)
             if judgement is not None and judgement.verdict is Verdict.LOST and judgement.budget_spent is None:
                 know.to_locate[train] = self._spent(judgement)
 
-    def _said(self) -> frozenset[Kind]:
+    def _kinds_reported(self) -> frozenset[Kind]:
         """What routers said of numbers, and not of the control, when these were asked here: it meant the numbers."""
         found: set[Kind] = set()
         for train in self._asked:

@@ -14,7 +14,7 @@ from pytest_hdp.judge.result import SharedLimit
 from pytest_hdp.judge.statistics import all_lost_refutes, alpha_per_train
 from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.measure.path.waiting import Waiting, look_until, pause
-from pytest_hdp.measure.schedule.doubts import said_of
+from pytest_hdp.measure.schedule.doubts import kinds_reported
 from pytest_hdp.packet.numbers import format_protocols, parse_protocols
 
 if TYPE_CHECKING:
@@ -46,10 +46,10 @@ def leave_limited(know: Knowledge, direction: Direction) -> None:
     if limit is None:
         return
     limited = [train for train, each in know.settled.items() if each.shared_limit == limit and each.arrived]
-    by_limit: set[Kind] = set().union(*(said_of(know, train) for train in limited))
+    by_limit: set[Kind] = set().union(*(kinds_reported(know, train) for train in limited))
     count = len(parse_protocols(limit.numbers))
     for train, judgement in list(know.to_locate.items()):
-        rejected = judgement.verdict is Verdict.REJECTED and not by_limit.isdisjoint(said_of(know, train))
+        rejected = judgement.verdict is Verdict.REJECTED and not by_limit.isdisjoint(kinds_reported(know, train))
         if train.direction is direction and (rejected or judgement.verdict in SOME_CAME):
             know.settle_all([left_open(judgement, limit, count)])
 

@@ -66,22 +66,24 @@ class Places:
         leave_limited(know, direction)
         leave_latecomers(know, direction)
         waiting = self._waiting(direction)
-        know.settle_all([each for each in waiting if each.verdict is not Verdict.LOST and not self._worth(each)])
+        know.settle_all(
+            [each for each in waiting if each.verdict is not Verdict.LOST and not self._worth_a_climb(each)]
+        )
         yield from ask_at_leisure(know, direction, self._send, self._hear)
         leave_limited(know, direction)
         every = know.plan.locate == "all"
         until = math.inf if every else clock.monotonic() + LONGEST
         while know.path.gone is None:
-            turns = in_turn(filter(self._worth, self._waiting(direction)), kinds.group_of)
+            turns = in_turn(filter(self._worth_a_climb, self._waiting(direction)), kinds.group_of)
             chosen = [each for each in turns if kinds.wants(each, every=every, apart=True)]
             if not chosen or clock.monotonic() > until:
                 break
             yield from self._climb(direction, chosen, until)
         rest = self._waiting(direction)
         hidden = self._translated(direction) or self._silences(rest) > MOST_SILENCES
-        know.settle_all([kinds.stands_for(each, hidden=hidden) if self._worth(each) else each for each in rest])
+        know.settle_all([kinds.stands_for(each, hidden=hidden) if self._worth_a_climb(each) else each for each in rest])
 
-    def _worth(self, judgement: Judgement) -> bool:
+    def _worth_a_climb(self, judgement: Judgement) -> bool:
         return worth_locating(judgement, self._know.plan.locate, self._know.path.family)
 
     def _waiting(self, direction: Direction) -> list[Judgement]:

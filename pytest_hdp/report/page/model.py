@@ -90,11 +90,11 @@ def data(results: Iterable[Result], made: Sequence[Made], histograms: Iterable[l
         "expected": any(result.expected is not None for group in groups for result in group),
         "texts": list(texts),
         "latency": latency.shown(histograms),
-        "made": list(map(_made, made)),
+        "made": list(map(_run_details, made)),
     }
 
 
-def _made(made: Made) -> dict[str, str]:
+def _run_details(made: Made) -> dict[str, str]:
     """Return what is known of how a run was made, by the titles that the page shows."""
     return {name: safe(value, limit=10_000) for name, value in asdict(made).items() if value}
 

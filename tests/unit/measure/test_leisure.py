@@ -82,13 +82,13 @@ def asked(know, answers):
 
 def test_no_silence_is_excused_beside_nothing():
     leisure = asked(Known(ONCE), {})
-    assert leisure.suspects == [ONCE], "whether it had an error left is not known"
+    assert leisure.unanswered == [ONCE], "whether it had an error left is not known"
 
 
 def test_who_shows_that_there_is_an_error_left_is_asked_last_itself():
     know = Known(ONCE, LOST, THIRD)
-    assert Leisure(know, Direction.FORWARD).suspects[-1] == ONCE
-    assert asked(know, {ONCE: [ROUTER]}).suspects == []
+    assert Leisure(know, Direction.FORWARD).unanswered[-1] == ONCE
+    assert asked(know, {ONCE: [ROUTER]}).unanswered == []
 
 
 @pytest.mark.parametrize(

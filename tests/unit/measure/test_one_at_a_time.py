@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pytest_hdp.measure.campaign.measured_once import one_at_a_time
+from pytest_hdp.measure.campaign.measured_once import measured_once, one_at_a_time
 
 HOLDING = """
 import sys
@@ -42,6 +42,21 @@ def test_where_there_is_no_room_for_a_lock_nobody_waits(tmp_path: Path) -> None:
     file.touch()
     with one_at_a_time(file, "latency"), one_at_a_time(file, "latency"):
         pass
+
+
+def test_what_one_has_measured_the_next_one_reads_and_without_room_each_measures(tmp_path: Path) -> None:
+    measured: list[int] = []
+
+    def measure() -> list[dict[str, object]]:
+        measured.append(1)
+        return [{"record": len(measured)}]
+
+    for _ in range(2):
+        assert measured_once(tmp_path / "shared", "key", measure) == [{"record": 1}]
+    (tmp_path / "a file").touch()
+    assert measured_once(tmp_path / "a file", "key", measure) == [{"record": 2}]
+    assert measured_once(tmp_path / "a file", "key", measure) == [{"record": 3}]
+    assert sorted(each.name for each in (tmp_path / "shared").iterdir()) == ["key.json", "key.lock"]
 
 
 def _begun(running: list[subprocess.Popen[bytes]]) -> list[subprocess.Popen[bytes]]:
