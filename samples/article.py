@@ -15,7 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.expectations.assess import assess, builtin
+from pytest_hdp.judge.expectations.assess import assess
+from pytest_hdp.judge.expectations.packaged import builtin
 from pytest_hdp.judge.record import to_record
 from pytest_hdp.judge.result import IcmpCount, Judgement, LatencyUs, PathInfo, Result
 from pytest_hdp.judge.verdict import Outcome, Place, Verdict

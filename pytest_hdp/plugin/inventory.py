@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from pytest_hdp.judge.expectations.assess import builtin_names
+from pytest_hdp.judge.expectations.packaged import builtin_names
 from pytest_hdp.judge.path_keys import path_key
 from pytest_hdp.packet.family import family_of
 from pytest_hdp.untrusted.toml import Document
 
 if TYPE_CHECKING:
-    from pytest_hdp.judge.expectations.assess import Profile
+    from pytest_hdp.judge.expectations.profile import Profile
     from pytest_hdp.packet.family import Family
     from pytest_hdp.plugin.vantage_specs import VantageSpec
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pytest_hdp.judge.expectations.assess import Profile, ProfileError, builtin, builtin_names, load_profile
+from pytest_hdp.judge.expectations.packaged import builtin, builtin_names
+from pytest_hdp.judge.expectations.profile import Profile, ProfileError
+from pytest_hdp.judge.expectations.profile_file import load_profile
 from pytest_hdp.judge.verdict import BOTH_FORMS, Form
 from pytest_hdp.packet.encoding import Encoding
 from pytest_hdp.packet.family import IPV4, IPV6, Family

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pytest_hdp.judge.expectations.assess import Profile
+from pytest_hdp.judge.expectations.profile import Profile
 from pytest_hdp.judge.verdict import Form
 from pytest_hdp.packet.encoding import Encoding
 from pytest_hdp.packet.family import IPV4, Family

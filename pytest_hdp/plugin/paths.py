@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_hdp.judge.expectations.assess import Profile
+from pytest_hdp.judge.expectations.profile import Profile
 from pytest_hdp.judge.path_keys import bare_key, path_key
 from pytest_hdp.judge.result import PathInfo
 from pytest_hdp.measure import plan

@@ -115,7 +115,7 @@ class RunFiles:
 
     def _write_profile(self, path: Path, results: Sequence[Result], *, whole: bool) -> None:
         """Write the profile, but leave one that is there if this run did not measure all that it was asked."""
-        from pytest_hdp.judge.expectations.assess import record
+        from pytest_hdp.judge.expectations.recorded import record
         from pytest_hdp.report.files import write_whole
 
         with self._telling(path):

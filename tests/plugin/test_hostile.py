@@ -56,7 +56,8 @@ def test_profile(project, text, line):
 
 
 def test_profile_of_many_tables_is_read_in_time_that_grows_no_faster_than_they_do(project):
-    from pytest_hdp.judge.expectations.assess import ProfileError, load_profile
+    from pytest_hdp.judge.expectations.profile import ProfileError
+    from pytest_hdp.judge.expectations.profile_file import load_profile
 
     def seconds(tables: int) -> float:
         text = HEAD + "".join(f"[[expect]]\nprotocols='{number}'\n{LOST}" for number in range(tables))

@@ -10,7 +10,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from pytest_hdp.judge.expectations.assess import assess, builtin
+from pytest_hdp.judge.expectations.assess import assess
+from pytest_hdp.judge.expectations.packaged import builtin
 from pytest_hdp.judge.record import schema, to_record
 from pytest_hdp.judge.result import Result
 from pytest_hdp.judge.verdict import Direction, Outcome, Verdict

@@ -29,7 +29,7 @@ from pytest_hdp.untrusted.marks import WrongValueError
 from pytest_hdp.vantage.points import VantageError
 
 if TYPE_CHECKING:
-    from pytest_hdp.judge.expectations.assess import Expectation
+    from pytest_hdp.judge.expectations.profile import Expectation
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.measure.path.capture import Capture
     from pytest_hdp.measure.path.confirmed import Confirmed

@@ -18,7 +18,7 @@ from pytest_hdp.vantage.points import VantageError
 from pytest_hdp.vantage.remote.far_host import FarHost
 
 if TYPE_CHECKING:
-    from pytest_hdp.judge.expectations.assess import Profile
+    from pytest_hdp.judge.expectations.profile import Profile
     from pytest_hdp.measure.plan import Plan
     from pytest_hdp.vantage.points import VantagePoint
     from pytest_hdp.vantage.remote.client import RemoteStation

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, NoReturn
 
-from pytest_hdp.judge.expectations.assess import Expectation, Profile, for_system
+from pytest_hdp.judge.expectations.packaged import for_system
+from pytest_hdp.judge.expectations.profile import Expectation, Profile
 from pytest_hdp.judge.path_keys import path_key, wellformed_key
 from pytest_hdp.judge.result import PathInfo
 from pytest_hdp.judge.verdict import Direction, Verdict

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from pytest_hdp.judge.compare import compare
 from pytest_hdp.judge.containment import contain, ruled
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.expectations.assess import assess, load_profile, record
+from pytest_hdp.judge.expectations.assess import assess
 from pytest_hdp.judge.expectations.profile import Expectation, ProfileError
+from pytest_hdp.judge.expectations.profile_file import load_profile
+from pytest_hdp.judge.expectations.recorded import record
 from pytest_hdp.judge.outside import Launched, Side, Sight, Surroundings
 from pytest_hdp.judge.result import Judgement, PathInfo, Result, TwinCount
 from pytest_hdp.judge.statistics import at_most

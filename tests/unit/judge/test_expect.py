@@ -10,15 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.expectations.assess import (
-    Expectation,
-    ProfileError,
-    assess,
-    builtin,
-    builtin_names,
-    for_system,
-    load_profile,
-)
+from pytest_hdp.judge.expectations.assess import assess
+from pytest_hdp.judge.expectations.packaged import builtin, builtin_names, for_system
+from pytest_hdp.judge.expectations.profile import Expectation, ProfileError
+from pytest_hdp.judge.expectations.profile_file import load_profile
 from pytest_hdp.judge.result import Judgement
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Place, Verdict
 

@@ -11,11 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_hdp.judge.evidence import Train, behind
-from pytest_hdp.judge.expectations.assess import (
-    assess,
-    load_profile,
-    record,
-)
+from pytest_hdp.judge.expectations.assess import assess
+from pytest_hdp.judge.expectations.profile_file import load_profile
+from pytest_hdp.judge.expectations.recorded import record
 from pytest_hdp.judge.result import IcmpCount, Judgement, PathInfo, Result
 from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.packet.chain import CHAINS
