@@ -22,7 +22,7 @@ from pytest_hdp.vantage.points import VantageError
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.expectations.profile import Profile
-    from pytest_hdp.measure.campaign.campaign import PathSpec
+    from pytest_hdp.measure.campaign.spec import PathSpec
     from pytest_hdp.packet.family import Family
     from pytest_hdp.plugin.boxes import Box
     from pytest_hdp.plugin.options import Settings

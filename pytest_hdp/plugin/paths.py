@@ -19,9 +19,10 @@ from pytest_hdp.judge.path_keys import bare_key, path_key
 from pytest_hdp.judge.result import PathInfo
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.campaign import path_specs
-from pytest_hdp.measure.campaign.campaign import Campaign, PathSpec
+from pytest_hdp.measure.campaign.campaign import Campaign
 from pytest_hdp.measure.campaign.measured_once import measured_once
 from pytest_hdp.measure.campaign.second import SECOND_HOST, from_second
+from pytest_hdp.measure.campaign.spec import PathSpec
 from pytest_hdp.measure.path.capture import Capture
 from pytest_hdp.measure.path.waiting import GLANCE
 from pytest_hdp.measure.schedule.side_by_side import in_groups
@@ -116,9 +117,9 @@ def _check_open_files(campaign: Campaign) -> None:
     }
     for key, spec in campaign.specs.items():
         if spec.name.kind == "lab" and (key in sockets or campaign.path_users[key]):
-            whole = (
-                2 * ALL_NUMBERS if campaign.path_users[key] else 0
-            )  # a test with a path of its own may want them all
+            # a test with a path of its own may want them all, and before a lab's second host its first one sends all
+            every = campaign.path_users[key] or key.endswith(f"#{SECOND_HOST}")
+            whole = 2 * ALL_NUMBERS if every else 0
             sockets[key] = FILES_OF_A_LAB + max(sockets.get(key, 0), whole)
     needed = OTHER_FILES + max(sockets.values(), default=0)  # the other paths are closed by then or not open yet
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -134,12 +135,10 @@ def _check_open_files(campaign: Campaign) -> None:
 
 
 def _ends(spec: PathSpec) -> int:
-    """At how many ends of a path there are sockets; before a second host's the first one's are open, too."""
+    """At how many ends of a path there are sockets."""
     if spec.name.agent is None:
         return 1
-    if spec.plan.contain:
-        return 3
-    return 4 if spec.key.endswith(f"#{SECOND_HOST}") and spec.name.kind != "lab" else 2
+    return 3 if spec.plan.contain else 2
 
 
 def captured(config: pytest.Config) -> Packets | None:

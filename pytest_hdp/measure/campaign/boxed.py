@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.expectations.profile import Expectation
 from pytest_hdp.judge.path_keys import path_key
 from pytest_hdp.judge.result import PathInfo
-from pytest_hdp.measure.campaign.campaign import PathSpec
 from pytest_hdp.measure.campaign.path_specs import may_emulate, open_lab, station_at
+from pytest_hdp.measure.campaign.spec import PathSpec
 from pytest_hdp.measure.path.endpoints import Endpoint
 from pytest_hdp.measure.path.open_path import OpenPath
 from pytest_hdp.packet.family import family_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from pytest_hdp.judge.record import from_record, to_record
 from pytest_hdp.judge.result import PathInfo, Result, Tool
 from pytest_hdp.judge.verdict import Verdict
 from pytest_hdp.measure.campaign.measured_once import measured_once
+from pytest_hdp.measure.campaign.spec import PathSpec
 from pytest_hdp.measure.latency.of_train import train_latency
 from pytest_hdp.measure.path.endpoints import PathUnavailable
 from pytest_hdp.measure.path.traffic import LINGERS, Traffic, lingering
@@ -29,7 +30,6 @@ from pytest_hdp.untrusted.marks import WrongValueError
 from pytest_hdp.vantage.points import VantageError
 
 if TYPE_CHECKING:
-    from pytest_hdp.judge.expectations.profile import Expectation
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.measure.path.capture import Capture
     from pytest_hdp.measure.path.confirmed import Confirmed
@@ -37,52 +37,15 @@ if TYPE_CHECKING:
     from pytest_hdp.measure.progress import OnProgress
 
 
-def expect_nothing(_train: Train, _seen: Verdict) -> Expectation | None:
-    """Take every verdict by itself."""
-    return None
-
-
-def expect_no_nat(_train: Train, _seen: Verdict) -> str | None:
-    """Expect nothing in particular of the source address."""
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class PathSpec:
-    """A path that can be opened. `key` names it in test ids and files; `privilege`: with what right.
-
-    `expect`: what is expected of a train for which this verdict was seen; `expects`: whose expectation that is.
-    `expect_nat`: "translated", "leaked", "none", "dropped", or None for no expectation. `reach`: makes the way to a
-    far end ready without sending a probe; raises VantageError, one line, if it can't be had. `begin`: has that done
-    meanwhile, and `pending` tells whether it is being done. `after`: the paths that are measured before. `revise`: a
-    judgement, given the near end's address and what was found of a train on the first of these, if it was asked for.
-    """
-
-    key: str
-    name: PathInfo
-    open: Callable[[], AbstractContextManager[OpenPath]]
-    plan: Plan
-    expect: Callable[[Train, Verdict], Expectation | None] = expect_nothing
-    expects: str = ""
-    expect_nat: Callable[[Train, Verdict], str | None] = expect_no_nat
-    privilege: str = ""
-    reach: Callable[[], None] | None = None
-    begin: Callable[[], None] | None = None
-    pending: Callable[[], bool] = lambda: False
-    after: tuple[str, ...] = ()
-    revise: Callable[[Judgement, str, Callable[[Train], Judgement | None]], Judgement] = lambda judgement, *_: judgement
-
-
 @dataclass(slots=True)
 class Campaign:
     """Measures each path once, and those of a group in `together` side by side, when the first of them is asked for.
 
     `share`: a folder that the processes of one test run share, None for a single one, or for one of several vantage
-    points, which measures by itself; `vantage` is its name. `on_progress`: told how far
-    a measurement got. `path_users`: for each path the tests to come that send over its path themselves.
-    `read`: the paths of which tests want results. `capture`: keeps the packets of every path, if anything does.
-    `earlier`: for a path, how many seconds ago a run over its path ended, where one is known of. `on_open`: told of
-    each path whose path was opened; `on_close`: when nothing more is sent.
+    points, which measures by itself; `vantage` is its name. `on_progress`: told how far a measurement got.
+    `path_users`: for each path the tests to come that send over it themselves. `read`: those whose results tests want.
+    `capture`: keeps the packets of every path, if anything does. `earlier`: for a path, how many seconds ago a run over
+    it ended, where one is known of. `on_open`: told of each that was opened; `on_close`: when nothing more is sent.
     """
 
     share: Path | None = None
@@ -113,7 +76,7 @@ class Campaign:
         self.wanted.setdefault(key, set()).add(train)
 
     def path(self, key: str) -> OpenPath:
-        """The open path of a path; it stays open until nobody needs it any more. Raises PathUnavailable."""
+        """Open a path, if it is not; it stays open until nobody needs it any more. Raises PathUnavailable."""
         if key in self._unavailable:
             raise PathUnavailable(self._unavailable[key])
         if key not in self._open:
@@ -137,13 +100,16 @@ class Campaign:
         return replace(self._names.get(key, self.specs[key].name), vantage=self.vantage)
 
     def tidy(self, key: str) -> None:
-        """Close a path unless somebody may need it: of many labs in one run, few are open at a time."""
+        """Close a path unless somebody may need it; once it is measured, what takes most files: a socket per number."""
         if self.capture is not None and self.capture.spool is not None:
             self.capture.flush()
         measured = key in self._shared or (key in self._measurements and self._measurements[key].done)
-        if key in self._open and not self.path_users[key] and (measured or not self.wanted.get(key)):
-            del self._open[key]
-            self._closers.pop(key).close()
+        if key in self._open and (measured or not self.wanted.get(key)):
+            if not self.path_users[key]:
+                del self._open[key]
+                self._closers.pop(key).close()
+            elif measured:
+                self._open[key].close_numbers()
 
     def known(self) -> list[Result]:
         """End every measurement early. Returns what is known by now, also what another process has measured."""
@@ -263,8 +229,17 @@ class Campaign:
         pending = self.specs[key].pending
         if pending():  # somebody there takes long to let us in: the others need not wait for that
             go_on_while(pending, self._going(self._measured_together(key)))
+        if key not in self._measurements:
+            self._end_others(key)
         measurement = self._measurement(key)
         return settle_beside(measurement, train, self._going(self._measured_together(key)))
+
+    def _end_others(self, key: str) -> None:
+        """Measure to the end what is begun on other paths: while it goes on it has a socket for each number open."""
+        for other in sorted(set(self._open) - set(self._measured_together(key))):
+            if other in self._measurements:
+                self._measurements[other].finish()
+                self.tidy(other)
 
     def _going(self, keys: Iterable[str]) -> Iterator[Measurement]:
         """The measurements of these paths, begun; a path that can't be had is told to who asks for it."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.result import PathInfo
-from pytest_hdp.measure.campaign.campaign import PathSpec
+from pytest_hdp.measure.campaign.spec import PathSpec
 from pytest_hdp.measure.path.endpoints import Endpoint, PathUnavailable, far_end, no_route, refuse_itself
 from pytest_hdp.measure.path.open_path import OpenPath
 from pytest_hdp.packet.family import family_of

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.path_keys import path_key
 from pytest_hdp.judge.result import PathInfo
-from pytest_hdp.measure.campaign.campaign import PathSpec
+from pytest_hdp.measure.campaign.spec import PathSpec
 from pytest_hdp.measure.path.endpoints import PathUnavailable, far_end, near_end, refuse_itself
 from pytest_hdp.measure.path.open_path import OpenPath
 from pytest_hdp.packet.family import family_of, without_zone

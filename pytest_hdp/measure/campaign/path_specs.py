@@ -15,8 +15,8 @@ from pytest_hdp.judge.path_keys import path_key, wellformed_key
 from pytest_hdp.judge.result import PathInfo
 from pytest_hdp.judge.verdict import Direction, Verdict
 from pytest_hdp.measure import plan
-from pytest_hdp.measure.campaign.campaign import PathSpec
 from pytest_hdp.measure.campaign.second import SECOND_HOST, UNSOLICITED, once
+from pytest_hdp.measure.campaign.spec import PathSpec
 from pytest_hdp.measure.path.endpoints import Endpoint, PathUnavailable, far_end, near_end, refuse_itself
 from pytest_hdp.measure.path.open_path import OpenPath
 from pytest_hdp.measure.schedule.engine import Measurement
@@ -41,13 +41,7 @@ if TYPE_CHECKING:
 
 SIZE = 20 + 12 + 28 + len(plan.DEFAULT_CONTENT)  # bytes of a bare probe over IPv4: IP header, HDP header, tag, content
 _NEVER_PASS = frozenset(
-    {
-        Verdict.REFUSED_AT_SOCKET,
-        Verdict.REFUSED_AT_SEND,
-        Verdict.HELD_BY_SENDER,
-        Verdict.REJECTED,
-        Verdict.LOST,
-    }
+    {Verdict.REFUSED_AT_SOCKET, Verdict.REFUSED_AT_SEND, Verdict.HELD_BY_SENDER, Verdict.REJECTED, Verdict.LOST}
 )
 LOOPBACK = "loopback"
 FIRST_PACKET = "first"
@@ -243,6 +237,7 @@ def _second_path(lab_spec: LabSpec, name: PathInfo, default: plan.Plan) -> Gener
         raise PathUnavailable(f"lab {lab_spec.name} has no second host behind a NAT: no box translates")
     with open_lab(lab_spec, default.seed) as lab, _between_nodes(lab, name, lab.client, lab.client_address) as first:
         Measurement(first, once(default, range(256))).run()
+        first.close_numbers()
         with _between_nodes(lab, replace(name, source=link.left.address), link.left.node, link.left.address) as path:
             yield path
 

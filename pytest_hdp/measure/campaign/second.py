@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.explain import subject
 from pytest_hdp.judge.verdict import Direction, Place, Verdict
-from pytest_hdp.measure.campaign.campaign import PathSpec
+from pytest_hdp.measure.campaign.spec import PathSpec
 from pytest_hdp.measure.path.endpoints import PathUnavailable
 from pytest_hdp.measure.schedule.engine import Measurement
 
@@ -68,6 +68,7 @@ def _after_the_first(usual: PathSpec, second: PathSpec, numbers: tuple[int, ...]
     """From the second host, after the first one has sent a packet of each number."""
     with usual.open() as first:
         Measurement(first, once(usual.plan, numbers)).run()
+        first.close_numbers()
         with second.open() as path:
             yield path
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import select
-import socket
 from collections import deque
 from collections.abc import Callable, Iterable
 from copy import copy
@@ -13,15 +12,15 @@ from typing import TYPE_CHECKING, Self
 
 from pytest_hdp.judge.verdict import SHAPED_FORMS, Direction, Form
 from pytest_hdp.measure.path.confirmed import HELD_BACK, Confirmed, Numbered
-from pytest_hdp.measure.path.endpoints import Endpoint, Observer, PathUnavailable, refusal
-from pytest_hdp.measure.path.senders import has_own_socket, open_tap, sender_at
+from pytest_hdp.measure.path.endpoints import Endpoint, Observer
+from pytest_hdp.measure.path.number_sockets import NumberSockets
+from pytest_hdp.measure.path.senders import open_tap
 from pytest_hdp.measure.path.traffic import Traffic
-from pytest_hdp.packet.carrier import RUN_ID_IN_UDP, run_id_offsets, run_id_places
+from pytest_hdp.packet.carrier import RUN_ID_IN_UDP, run_id_places
 from pytest_hdp.packet.family import family_of
 from pytest_hdp.packet.tag import RUN_ID_SIZE, Tagger
 from pytest_hdp.vantage import bpf
 from pytest_hdp.vantage.clock import SYSTEM, Clock
-from pytest_hdp.vantage.remote.channel import AgentGone
 from pytest_hdp.vantage.remote.client import RemoteStation
 from pytest_hdp.vantage.station import Station
 
@@ -68,9 +67,7 @@ class OpenPath:
         self.observers: dict[tuple[int, int], Observer] = {}
         self.subscribers: list[Callable[[Observer, Observation], None]] = []
         self._inboxes: dict[tuple[int, int], deque[Observation]] = {}
-        self._senders: dict[tuple[Direction, int, Form | None], int | str] = {}
-        self._listeners: dict[tuple[int, int], int | str] = {}
-        self._programs: dict[tuple[int, ...], bytes] = {}
+        self._numbers = NumberSockets(self.family, self.run_id, buffer)
         self._indices = count(1)
         self._drops: dict[tuple[int, int], int] = {}
         self._ends = [*([near] if far is None or far is near else [near, far]), *others]
@@ -113,7 +110,7 @@ class OpenPath:
     def with_near(self, name: PathInfo, near: Endpoint) -> OpenPath:
         """The same path from one of the `others`, under the very same observers, run id and indices."""
         path = copy(self)
-        path.name, path.near, path._senders, path.traffic = name, near, {}, Traffic()
+        path.name, path.near, path.traffic = name, near, Traffic()
         path.controls = {**self.controls, id(near): self._open_control(near)}
         return path
 
@@ -129,53 +126,27 @@ class OpenPath:
         return self.far if direction is Direction.FORWARD else self.near
 
     def sender(self, direction: Direction, protocol: int, form: Form = Form.BARE) -> int | str:
-        """Handle of the raw socket that sends this protocol, or the name of the errno with which socket() refused.
-
-        Where a listener for it is open at the same end, that one sends: to open another takes as long as ten packets.
-        """
+        """Handle of the raw socket that sends this protocol, or the name of the errno with which socket() refused."""
         end = self.sender_end(direction)
-        own = has_own_socket(end, protocol, form)
-        key = (direction, 0 if form in SHAPED_FORMS else protocol, form if own else None)
-        if key not in self._senders:
-            if not own and isinstance(listening := self._listeners.get((id(end), protocol)), int):
-                self._senders[key] = listening
-                return listening
-            control = self.controls[id(end)][0]
-            self._senders[key] = sender_at(end, control, protocol, self.family, form, routed=self.routed)
-        return self._senders[key]
+        return self._numbers.sender(end, protocol, form, self.controls[id(end)][0], routed=self.routed)
 
     def listener(self, direction: Direction, protocol: int) -> int | str | None:
         """Handle of the receiver's raw socket for this protocol, or the errno's name; None without observers there."""
         end = self.receiver_end(direction)
-        if end is None or not 0 <= protocol <= 255:
-            return None
-        key = (id(end), protocol)
-        if key not in self._listeners:
-            program, family = self._program(protocol), self.family.socket_family
-            try:
-                handle = end.station.listen(family, protocol, program, buffer=self.buffer)
-            except OSError as error:
-                self._listeners[key] = refusal(error)
-            else:
-                self._listeners[key] = handle
-                self.watch(end, handle, Observer(end, "socket", protocol))
-        return self._listeners[key]
+        return self._numbers.listener(end, protocol, self.watch) if end is not None and 0 <= protocol <= 255 else None
 
     def open_ahead(self, trains: Iterable[Train]) -> None:
-        """Open the sockets of all these trains in few requests, where each would else be one to another process."""
-        wanted: dict[int, set[int]] = {id(end): set() for end in self._ends}
-        for train in trains:
-            ends = [self.receiver_end(train.direction)]
-            if train.form not in SHAPED_FORMS and (train.direction, train.protocol, None) not in self._senders:
-                ends += [self.sender_end(train.direction)] if train.protocol else []
-            for end in ends:
-                if end is not None and (id(end), train.protocol) not in self._listeners:
-                    wanted[id(end)].add(train.protocol)
-        for end in self._ends:
-            try:
-                end.station.open_ahead(self.family.socket_family, socket.SOCK_RAW, sorted(wanted[id(end)]))
-            except AgentGone as error:
-                raise PathUnavailable(str(error.strerror)) from error
+        """Open the sockets of all these trains in few requests. Raises PathUnavailable."""
+        trains = list(trains)
+        receiving = [(end, each.protocol) for each in trains if (end := self.receiver_end(each.direction)) is not None]
+        bare = [each for each in trains if each.protocol and each.form not in SHAPED_FORMS]
+        self._numbers.open_ahead(receiving, [(self.sender_end(each.direction), each.protocol) for each in bare])
+
+    def close_numbers(self) -> None:
+        """Close the sockets of single numbers that this process has; who wants one again has it opened again."""
+        for each in self._numbers.close({(end, control) for end, (control, _) in self.controls.items()}):
+            self.observers.pop(each, None)
+            self._drops.pop(each, None)
 
     def send(self, end: Endpoint, handle: int, data: bytes, address: str, packet: Numbered, port: int = 0) -> None:
         """Send one packet from an end; `packet.errno` is set if it is refused there, if that is far away, later."""
@@ -279,13 +250,6 @@ class OpenPath:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _program(self, protocol: int) -> bytes:
-        """The filter of a raw socket, which sees this number alone. Each instruction costs 0.5 us to attach."""
-        offsets = run_id_offsets(protocol, self.family)
-        if offsets not in self._programs:
-            self._programs[offsets] = bpf.assemble(bpf.matching(self.run_id, offsets, family=self.family, tap=False))
-        return self._programs[offsets]
 
     def _open_tap(self, end: Endpoint) -> None:
         places, to = run_id_places(self.family), self.name.target

@@ -6,6 +6,7 @@ it if they like (`side_by_side.py`): a step never waits, it says until when the 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_hdp.measure.path.endpoints import PathUnavailable
@@ -144,6 +145,12 @@ class Measurement:
     def run(self) -> dict[Train, Judgement]:
         """All judgements, in the plan's order."""
         return {train: self.judge_until_settled(train) for train in self.plan.trains}
+
+    def finish(self) -> None:
+        """Measure to the end, unless something has ended it: who asks for a train is told of that."""
+        if not self.done and self._failure is None:
+            with suppress(PathUnavailable):
+                self.run()
 
     @property
     def done(self) -> bool:
