@@ -29,11 +29,12 @@ from pytest_hdp.report.runfiles import RunFiles
 from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Generator, Iterable, Sequence
 
     from _pytest._io import TerminalWriter
 
     from pytest_hdp.judge.evidence import Train
+    from pytest_hdp.judge.latency.result import LatencyResult
     from pytest_hdp.judge.result import PathInfo, Result
     from pytest_hdp.plugin.status_line import StatusLine
     from pytest_hdp.report.lines import Line
@@ -255,7 +256,7 @@ class Reporting:
         latency = self.config.pluginmanager.get_plugin("hdp-latency-file")
         found = latency.results if latency is not None else ()
         self._files.finish(self.results, packets=packets, tests=self._tests, latency=found, unmeasured=self.unmeasured)
-        self._tell_github()
+        self._tell_github(found)
         if session.exitstatus == pytest.ExitCode.OK:
             if self._files.troubles:
                 session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
@@ -270,13 +271,13 @@ class Reporting:
 
         return not is_proven(claimed(self.results))
 
-    def _tell_github(self) -> None:
+    def _tell_github(self, latencies: Sequence[LatencyResult]) -> None:
         """On GitHub Actions: the job's summary."""
         place = os.environ.get("GITHUB_STEP_SUMMARY")
-        if place and (self.results or self.unmeasured) and self.config.stash[SETTINGS].report is not None:
+        if place and (self.results or self.unmeasured or latencies) and self.config.stash[SETTINGS].report is not None:
             from pytest_hdp.report.github import append_summary
 
-            if (trouble := append_summary(Path(place), self.results, self.unmeasured)) is not None:
+            if (trouble := append_summary(Path(place), self.results, self.unmeasured, latencies)) is not None:
                 self._files.troubles.append(trouble)
 
 

@@ -20,6 +20,7 @@ from pytest_hdp.report.summary import by_rung
 from pytest_hdp.untrusted.text import safe
 
 if TYPE_CHECKING:
+    from pytest_hdp.judge.latency.result import LatencyResult
     from pytest_hdp.judge.result import Result
 
 LARGEST = 1024 * 1024
@@ -39,15 +40,22 @@ def job_summary(markdown: str, already: int = 0) -> str:
     return whole[:room].rpartition(b"\n")[0].decode("utf-8", "ignore") + CUT
 
 
-def append_summary(path: Path, results: Sequence[Result], unmeasured: Sequence[str] = ()) -> str | None:
+def append_summary(
+    path: Path, results: Sequence[Result], unmeasured: Sequence[str] = (), latencies: Sequence[LatencyResult] = ()
+) -> str | None:
     """Append the run's summary to the file that GitHub shows. Returns what went wrong, in a line, or None."""
-    from pytest_hdp.report.markdown import brief, markdown, not_measured
+    from pytest_hdp.report.markdown import brief, escaped, markdown, not_measured
 
     try:
         already = path.stat().st_size if path.exists() else 0
         missing = "\n".join(not_measured(unmeasured))
+        said = [
+            f"- {escaped(f'{each.setup.path.name}, {each.setup.direction}: {each.sentence}')}" for each in latencies
+        ]
+        told = brief(results, unmeasured) if results or not said else ""
+        told += "\n".join(["## Latency", "", *said, ""]) if said else ""
         text = job_summary(
-            f"{brief(results, unmeasured)}\n{missing}\n"
+            f"{told}\n{missing}\n"
             f"<details><summary>Every number</summary>\n\n{markdown(results, unmeasured=unmeasured)}\n</details>\n\n",
             already,
         )

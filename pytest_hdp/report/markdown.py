@@ -156,7 +156,7 @@ def headline(results: Sequence[Result], unmeasured: Iterable[str] = ()) -> str:
     still_open = sum(result.outcome == Outcome.SKIPPED for result in results)
     trains = f"{len(results)} train{'' if len(results) == 1 else 's'}"
     if not results:
-        return "nothing measured"
+        return f"no train measured; {left_out}" if left_out else "no train measured"
     loss = f", and {told}" if (told := fields.control_loss(results)) else ""
     loss += f"; {left_out}" if left_out else ""
     if wrong:

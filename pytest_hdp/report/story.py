@@ -74,7 +74,7 @@ def story(results: Iterable[Result], unmeasured: Iterable[str] = ()) -> Story:
     groups, unmeasured = by_course(results), list(unmeasured)
     left_out = missing(unmeasured)
     if not groups:
-        return Story("Nothing was measured.", (), "", surprised=bool(left_out))
+        return Story("No train was measured.", (), "", surprised=bool(left_out))
     if asked := claimed(result for group in groups for result in group):
         return _of_box(asked, unmeasured)
     headline = _headline(groups)

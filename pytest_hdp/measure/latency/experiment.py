@@ -119,6 +119,7 @@ class Comparison:
 
     def concluded(self, run: Run, beside: int = 0) -> LatencyResult:
         """What was found by what was sent; `beside`: how many others went on at the same time. Raises as `run`."""
+        self.path.sync()  # one that does not answer any more is gone, though its connection stands
         self.refuse_if_gone()
         book, direction = run.book, run.direction
         begin = WARM_UP * len(self.kinds)

@@ -35,10 +35,14 @@ def arrived(hosts: Hosts):
         yield count
 
 
-def killed(hosts: Hosts, wait: Callable[[], object]) -> str:
+def killed(hosts: Hosts, wait: Callable[[], object], by: signal.Signals = signal.SIGKILL) -> str:
     (agent,) = hosts.agents()
-    os.kill(agent, signal.SIGKILL)
-    done = wait()
+    os.kill(agent, by)
+    try:
+        done = wait()
+    finally:
+        if by is not signal.SIGKILL:
+            os.kill(agent, signal.SIGKILL)
     assert done.status == 4, done.printed
     assert "Traceback" not in done.printed
     printed = " ".join(done.printed.split())
@@ -53,6 +57,18 @@ def test_an_agent_that_dies_during_the_experiment(hosts, arrived):
     _, wait = hosts.start(LATENCY, f"--hdp-target={hosts.address}", f"--hdp-agent={hosts.agent()}", *LONG)
     wait_until(lambda: arrived() > 100, 60)
     killed(hosts, wait)
+
+
+@pytest.mark.long
+@pytest.mark.night
+def test_an_agent_that_hangs_during_the_experiment_is_no_loss_of_the_path(hosts, arrived):
+    """Its connection stands, and nothing more comes: that is said, and not to send slower."""
+    few = ("--hdp-latency-pairs=120", "-rs")
+    _, wait = hosts.start(LATENCY, f"--hdp-target={hosts.address}", f"--hdp-agent={hosts.agent()}", *few)
+    wait_until(lambda: arrived() > 100, 60)
+    printed = killed(hosts, wait, signal.SIGSTOP)
+    assert "it has not answered for 15 s" in printed
+    assert "slower" not in printed
 
 
 BETWEEN = """

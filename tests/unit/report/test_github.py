@@ -1,5 +1,9 @@
 """The job's summary and its annotations, within GitHub's limits."""
 
+from pytest_hdp.judge.latency.differences import Series
+from pytest_hdp.judge.latency.result import HDP, UDP, Setup, Way, conclude
+from pytest_hdp.judge.result import PathInfo
+from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.report.github import LARGEST, append_summary, commands, job_summary
 
 
@@ -24,6 +28,22 @@ def test_it_is_appended(tmp_path, record):
     assert append_summary(tmp_path / "no" / "folder", [record(6)]).endswith(
         "can't be written: No such file or directory"
     )
+
+
+def test_latencies_are_told_and_are_not_nothing(tmp_path):
+    setup = Setup(
+        PathInfo("internet", "h2<b>", "192.0.2.1", "192.0.2.2", "ssh=h2"), Direction.FORWARD, Way.ROUND_TRIP,
+        253, 200, 96, 1, 60.0, (0.0, 0.0), 0,
+    )  # fmt: skip
+    times = range(1000, 1200)
+    found = conclude(setup, [Series(label, 253, times, times, range(200)) for label in (HDP, UDP)])
+    file = tmp_path / "summary.md"
+    assert append_summary(file, [], ["h1 could not be measured: no answer"], [found]) is None
+    text = file.read_text()
+    assert text.startswith("## Latency\n\n- h2&lt;b&gt;, forward: no difference between HDP and UDP at user level")
+    assert "- h1 could not be measured: no answer" in text
+    assert "othing was measured" not in text
+    assert "no train measured; h1 not measured" in text
 
 
 def test_one_annotation_a_verdict(record):

@@ -93,7 +93,8 @@ def test_the_head_says_what_matters_first(record: Any):
 
 
 def test_headlines(record: Any):
-    assert headline([]) == "nothing measured"
+    assert headline([]) == "no train measured"
+    assert headline([], ["h1 could not be measured: no route"]) == "no train measured; h1 not measured"
     assert headline([record(6)]) == "1 train, all as expected"
     gone = "tokyo could not be measured: no route"
     assert headline([record(6)], [gone]) == "1 train, nothing unexpected; tokyo not measured"

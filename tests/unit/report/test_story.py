@@ -134,6 +134,6 @@ def test_not_all_is_as_expected_where_something_could_not_be_measured(record):
 
 
 def test_nothing_and_hostile_texts(record, hostile_result):
-    assert story([]).headline == "Nothing was measured."
+    assert story([]).headline == "No train was measured."
     told = story([hostile_result])
     assert (told.headline + "".join(told.lines) + told.status).isprintable()
