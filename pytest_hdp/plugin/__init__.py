@@ -74,7 +74,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if worker:
         settings = briefed(config)
     else:
-        settings = replace(read_settings(config), typed=without_effect.typed(config))
+        settings = read_settings(config)
+        settings = replace(settings, typed=without_effect.typed(config, settings))
         check_together(settings)
     if isinstance(settings, str):
         config.stash[MISFIT] = settings

@@ -7,29 +7,31 @@ from pathlib import Path
 
 import pytest
 
-from pytest_hdp.plugin.collection import SETTINGS
+from pytest_hdp.plugin.collection import SETTINGS, case_of
 from pytest_hdp.plugin.vantage_points import only_here
-from pytest_hdp.plugin.without_effect import TWICE, unused
+from pytest_hdp.plugin.without_effect import SHAPED, TWICE, unused
 
 OWN = ("--hdp-protocols", "--hdp-seed", "--hdp-record", "--hdp-report")
 """What a repetition has its own of, or none."""
-_SOURCE = "--hdp-source"
+_SOURCE, _FORM = "--hdp-source", "--hdp-form"
 
 
 def repeat_command(item: pytest.Item) -> str:
     """The command that repeats just this test, with this run's --hdp options."""
-    seed = item.config.stash[SETTINGS].seed
+    settings = item.config.stash[SETTINGS]
     unfit = unused([item])
-    own = [*OWN, *(f"--hdp-{name}" for name in unfit if name != TWICE)]
+    own = [*OWN, *(f"--hdp-{name}" for name in unfit if name not in {TWICE, SHAPED})]
     options: list[str] = []
     arguments = iter(item.config.invocation_params.args)
     for argument in arguments:
         if argument.startswith("--hdp-"):
             given = [argument] if "=" in argument else [argument, next(arguments, "")]
-            again = TWICE in unfit and given[0].startswith(_SOURCE) and any(o.startswith(_SOURCE) for o in options)
-            if not (again or given[0].startswith(tuple(own))):
+            if SHAPED in unfit and SHAPED in settings.typed and given[0].startswith(_FORM):
+                given = [f"{_FORM}={case.train.form}"] if (case := case_of(item)) is not None else []
+            again = TWICE in unfit and argument.startswith(_SOURCE) and any(o.startswith(_SOURCE) for o in options)
+            if not (again or argument.startswith(tuple(own))):
                 options += given
-    return shlex.join(["pytest", *only_here(item.config), *_test(item), *options, f"--hdp-seed={seed}"])
+    return shlex.join(["pytest", *only_here(item.config), *_test(item), *options, f"--hdp-seed={settings.seed}"])
 
 
 def _test(item: pytest.Item) -> list[str]:

@@ -6,18 +6,23 @@ not held against one of them; nor is what -k or -m leave out, or --lf, which run
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import pytest
 
+from pytest_hdp.judge.verdict import SHAPED_FORMS
 from pytest_hdp.plugin.boxes import CONTAINMENT
 from pytest_hdp.plugin.chains import HEADERS
 from pytest_hdp.plugin.collection import LOOPBACK, SETTINGS, asked_of, path_key_of
 from pytest_hdp.plugin.marker import marked
+from pytest_hdp.plugin.options import Settings
 
 TWICE = "source twice"
 """What stands for the second of two sources, which fewer tests can use than the first."""
+SHAPED = "form of fragments or options"
+"""What stands for forms that are asked of boxes alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ _BOX = _Use(lambda item: marked(item).get("variant") == CONTAINMENT, "asks what 
 _USES = {
     **dict.fromkeys(("target", "inventory", "agent", "source", "lab"), _ON_A_PATH),
     **dict.fromkeys(("latency-margin", "latency-pairs"), _LATENCY),
-    **dict.fromkeys(("twin", "witness", "allow", "bound"), _BOX),
+    **dict.fromkeys(("twin", "witness", "allow", "bound", SHAPED), _BOX),
     TWICE: _Use(
         _starts_elsewhere,
         "starts from a second host, which takes an agent at the target",
@@ -63,11 +68,14 @@ _USES = {
 }
 
 
-def typed(config: pytest.Config) -> tuple[str, ...]:
-    """Which of these options stand on the command line itself."""
-    arguments = [str(argument).partition("=")[0] for argument in config.invocation_params.args]
-    counted = {name: arguments.count(f"--hdp-{name}") for name in _USES}
-    return tuple(name for name, times in counted.items() if times or (name == TWICE and counted["source"] > 1))
+def typed(config: pytest.Config, settings: Settings) -> tuple[str, ...]:
+    """Which of these options stand on the command line itself. `settings`: what they say."""
+    arguments = Counter(str(argument).partition("=")[0] for argument in config.invocation_params.args)
+    found = {name for name in _USES if arguments[f"--hdp-{name}"]}
+    found |= {TWICE} if arguments["--hdp-source"] > 1 else set()
+    shaped = any(form in SHAPED_FORMS for form in settings.form or ())
+    found |= {SHAPED} if arguments["--hdp-form"] and shaped else set()
+    return tuple(name for name in _USES if name in found)
 
 
 def unused(items: Iterable[pytest.Item], names: Iterable[str] = tuple(_USES)) -> list[str]:

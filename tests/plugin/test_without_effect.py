@@ -25,6 +25,7 @@ THROUGH_A_LAB = {
     ("--hdp-latency-margin=30",): f"--hdp-latency-margin: {LATENCY}",
     ("--hdp-lab=sandbox-closed", "--hdp-bound=2%"): f"--hdp-bound: {BOX}",
     ("--hdp-lab=sandbox-closed", "--hdp-allow=tcp"): f"--hdp-allow: {BOX}",
+    ("--hdp-lab=sandbox-closed", "--hdp-form=bare,fragmented"): f"--hdp-form of fragments or options: {BOX}",
     ("--hdp-needs=gre",): "--hdp-needs: none of these tests asks what has to pass; suites/cloud/test_needs.py does",
 }
 
@@ -90,3 +91,13 @@ def test_the_command_that_repeats_a_test_has_what_it_can_use(project):
     assert "--hdp-count=4" in repeat
     assert "--hdp-target" not in repeat
     assert "--hdp-agent" not in repeat
+
+
+def test_a_form_that_only_a_box_is_asked_in_is_not_repeated_of_another_path(project):
+    box = HERE.replace("path='loopback'", "path='target', variant='containment'")
+    project.write(test_here=FAILING, test_box=box)
+    given = ("--hdp-lab=sandbox-closed", "--hdp-form=bare,fragmented", "-k", "test_here")
+    printed = project.run(*given).stdout.str()
+    (repeat,) = re.findall(r"pytest 'test_here.*--hdp-seed.*", printed)
+    assert "--hdp-form=bare " in repeat
+    assert "sandbox" not in repeat
