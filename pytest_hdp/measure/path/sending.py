@@ -152,6 +152,7 @@ def send_probe(
         told: list[Numbered] = [entry] if len(sent) == 1 else [Part(entry, parts) for _ in sent]
         for packet, part in zip(sent, told, strict=True):
             path.send(end, handle, packet, address, part, port)
+        entry.sent_at = told[0].sent_at
         if entry.errno is None:
             path.traffic.note(train.direction, train.protocol)
     entry.handed = True

@@ -22,7 +22,7 @@ from pytest_hdp.judge.containment import TCP, contain, ruled
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.outside import Surroundings
 from pytest_hdp.judge.verdict import SHAPED_FORMS, Direction, Form
-from pytest_hdp.measure.path.endpoints import Observer
+from pytest_hdp.measure.path.endpoints import Observer, PathUnavailable
 from pytest_hdp.measure.path.senders import UDP
 from pytest_hdp.measure.path.sending import USUAL_PORTS
 from pytest_hdp.measure.path.waiting import Waiting, answered, glance, look_until, never, pause
@@ -109,17 +109,19 @@ class Containing:
 
     def _watch_connections(self) -> None:
         """Look outside for connections to our port from the box's address, as a stack makes that speaks in its name."""
-        path = self.know.path
-        if (
-            not any(train.protocol == TCP for train in self.know.plan.trains)
-            or path.near.address == path.family.anywhere
-        ):
+        path, asked = self.know.path, {train.protocol for train in self.know.plan.trains}
+        if TCP not in asked or path.near.address == path.family.anywhere:
             return
         asks = bpf.answers(path.near.address, {TCP}, USUAL_PORTS.destination_port)
         inside = {id(side.know.path.near) for side in self._sides}
         for end in (path.far, *path.others):
-            if end is not None and id(end) not in inside:
-                path.watch(end, end.station.tap(None, asks, path.buffer), Observer(end, "answers"))
+            if end is not None and end.raw is not False and id(end) not in inside:
+                try:
+                    path.watch(end, end.station.tap(None, asks, path.buffer), Observer(end, "answers"))
+                except OSError as error:
+                    raise PathUnavailable(
+                        f"nobody can look for connections at {end.called}: {error.strerror}"
+                    ) from None
 
     def _box(self) -> Waiting[None]:
         """What may not leave; then what may; then all together: does the one open the way for the other?"""
