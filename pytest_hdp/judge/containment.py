@@ -20,7 +20,8 @@ leak look tight, and are asked for each number:
 Who speaks in the box's name, as the stack of a user-mode network or a proxy does, speaks TCP without our bytes: where
 an observer saw connections to our port from the box's own address, which we did not make, TCP got out, and silence of
 UDP and of echoes is no proof, since it may take other ports or another pace. From another address nobody would know
-whose they are: where the box's packets came from one, and those of its twin did not, TCP is unproven.
+whose they are: where the box's packets came from one, and those of its twin did not, TCP is unproven; and so it is
+where somebody accepts in the target's name a connection for which no observer saw anybody ask.
 
 A sender's own tap is no proof: only what observers outside the box saw is evidence here.
 """
@@ -145,6 +146,12 @@ def _nothing_out(train: Train, box: Side, twin: Side | None, around: Surrounding
         said = (
             f"unproven: none of {counted} came out, but somebody makes anew what the box sends "
             "(connections to our port did come out, without our bytes), and may take other ports or another pace"
+        )
+        return Ruling(Containment.UNPROVEN, observer, said, _count(box, twin, observer, around))
+    if around.accepted and train.form is Form.WELLFORMED and train.protocol == TCP:
+        said = (
+            f"unproven: none of {counted} came out, but somebody accepted the connection in the target's name: "
+            "a proxy, which may carry on what it accepts, without our bytes"
         )
         return Ruling(Containment.UNPROVEN, observer, said, _count(box, twin, observer, around))
     sent = sum(each.errno is None for each in twin.launched)

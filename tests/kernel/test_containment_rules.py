@@ -1,4 +1,4 @@
-"""Boxes under rules that people have: ufw as Debian ships it, denying what goes out, and Docker's default bridge."""
+"""Boxes as people have them: ufw as Debian ships it, denying what goes out, Docker's default bridge, a proxy."""
 
 from __future__ import annotations
 
@@ -102,3 +102,19 @@ def test_a_user_s_rule_for_docker_that_forgets_sctp_is_found(ask) -> None:
     status, printed, found = ask(rules, *DOCKED_ENDS, *two, *USUAL)
     leaked = {number for (_, number, _), word in found.items() if word == "leaked"}
     assert (status, leaked) == (1, {132, 253}), printed
+
+
+def test_a_proxy_that_accepts_connections_is_no_proof_for_tcp(ask) -> None:
+    """It would carry on what a program in the box says, in a connection of its own: of that nobody has our bytes."""
+    proxy = f"""
+    policy 'ip saddr {BOXES["BOX"]} drop;'
+    ip netns exec router nft 'table ip n {{ chain p {{ type nat hook prerouting priority -100
+      ip saddr {BOXES["BOX"]} tcp dport 420 redirect to :8420; }}; }}'
+    ip netns exec router python3 -c 'import socket, time
+s = socket.socket(); s.bind(("", 8420)); s.listen(64); open("/run/proxy", "w"); time.sleep(600)' &
+    until [ -e /run/proxy ]; do :; done
+    """
+    status, printed, words = ask(f"{BOXES['TOPOLOGY']}\n{proxy}", *BOXES["TWO"], SOME, f"--hdp-target={FAR}")
+    assert (status, words.pop((4, 6, "wellformed"))) == (1, "unproven"), printed
+    assert set(words.values()) == {"contained"}, printed
+    assert "somebody accepted the connection in the target's name" in printed

@@ -108,14 +108,15 @@ class Containing:
         path.new_drops()  # what overflowed before anything was sent says nothing about what will be
 
     def _watch_connections(self) -> None:
-        """Look outside for connections to our port from the box's address, as a stack makes that speaks in its name."""
+        """Look outside for connections that a stack makes in the box's name, and in the box for who accepts one."""
         path, asked = self.know.path, {train.protocol for train in self.know.plan.trains}
         if TCP not in asked or path.near.address == path.family.anywhere:
             return
-        asks = bpf.answers(path.near.address, {TCP}, USUAL_PORTS.destination_port)
-        inside = {id(side.know.path.near) for side in self._sides}
-        for end in (path.far, *path.others):
-            if end is not None and end.raw is not False and id(end) not in inside:
+        twin = path.twin.near if path.twin is not None else None
+        for end in (path.near, path.far, *path.others):
+            if end is not None and end.raw is not False and end is not twin:
+                source = path.name.target if end is path.near else path.near.address
+                asks = bpf.answers(source, {TCP}, USUAL_PORTS.destination_port)
                 try:
                     path.watch(end, end.station.tap(None, asks, path.buffer), Observer(end, "answers"))
                 except OSError as error:
@@ -221,6 +222,7 @@ class Containing:
             apart=path.twin is not None and path.twin.name.target != path.name.target,
             gone=path.gone,
             spoken=self.box.spoken,
+            accepted=self.box.accepted,
             in_other_name=self.box.renamed,
             allowed=frozenset(plan.allow),
             version=path.family.version,

@@ -29,6 +29,7 @@ class Watched:
 
     `witnessed`: by index, which witness saw one of its controls, and from where; `in_own_name`: one saw a packet from
     the address here. `spoken`: who saw a connection from there that was not made here, and the address.
+    `accepted`: one that was asked for here was answered as accepted.
     """
 
     def __init__(self, know: Knowledge) -> None:
@@ -37,6 +38,7 @@ class Watched:
         self.witnessed: dict[int, tuple[str, str]] = {}
         self.in_own_name = False
         self.spoken: tuple[str, str] | None = None
+        self.accepted = False
         self._sights: dict[int, set[tuple[str, str]]] = {}
 
     def witness(self, observer: Observer, observation: Observation) -> None:
@@ -58,8 +60,12 @@ class Watched:
         self.in_own_name |= packet.source == know.path.near.address
 
     def connection(self, observer: Observer, observation: Observation) -> None:
-        """File a TCP packet to our port from the address here, if it asks for a connection and is none of ours."""
+        """File a TCP packet to our port: outside one that asks for a connection and is none of ours, here an answer."""
         packet = view(observation[3])
+        if observer.end is self.know.path.near:
+            flags = packet.payload[_FLAGS : _FLAGS + 1] if packet is not None else b""
+            self.accepted |= bool(flags) and flags[0] & (_SYN | _ACK) == _SYN | _ACK
+            return
         if packet is None or packet.source != self.know.path.near.address or self.know.ledger.index_of(packet.payload):
             return
         if packet.payload[_FLAGS : _FLAGS + 1] and packet.payload[_FLAGS] & (_SYN | _ACK) == _SYN:

@@ -123,6 +123,14 @@ def test_connections_in_the_box_s_own_name_that_nobody_here_made_got_out() -> No
         assert word(train=Train(number, form=Form.WELLFORMED)) is C.CONTAINED
 
 
+def test_a_connection_that_somebody_accepted_in_the_target_s_name_may_be_carried_on() -> None:
+    around = replace(AROUND, accepted=True)
+    ruling = contain(Train(6, form=Form.WELLFORMED), TIGHT, PROOF, around)
+    assert ruling.containment is C.UNPROVEN
+    assert "somebody accepted the connection in the target's name" in ruling.sentence
+    assert word(around=around, train=Train(6)) is word(around=around, train=Train(253)) is C.CONTAINED
+
+
 @pytest.mark.parametrize("errno", ["EPERM", "ENETUNREACH", "EADDRNOTAVAIL"])
 def test_a_box_whose_kernel_sends_nothing_is_contained_if_its_twin_sends(errno: str) -> None:
     box = Side(sent(errno=errno))
