@@ -81,7 +81,7 @@ def _summarise(runs: Runs, file: Path) -> int:
     """Append to a job's summary, also that there is nothing to show. Returns the exit status."""
     from pytest_hdp.report.github import append_summary
 
-    trouble = append_summary(file, runs.results, runs.unmeasured)
+    trouble = append_summary(file, runs.results, runs.unmeasured, runs.latency)
     return _complain(trouble) if trouble is not None else 0
 
 

@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_hdp.cli import main
-from pytest_hdp.judge.result import Made
+from pytest_hdp.judge.latency.differences import Series
+from pytest_hdp.judge.latency.record import to_record as latency_record
+from pytest_hdp.judge.latency.result import HDP, UDP, Setup, Way, conclude
+from pytest_hdp.judge.result import Made, PathInfo
+from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.report.jsonl import line_of
+from pytest_hdp.report.latencyfile import write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,3 +108,15 @@ def test_of_a_file_made_of_two_runs_neither_hides_what_the_other_did_not_measure
     (tmp_path / "results.jsonl").write_text(text)
     assert main(["report", str(tmp_path)]) == 0
     assert "b could not be measured: no route" in (tmp_path / "results.md").read_text()
+
+
+def test_a_jobs_summary_has_the_latencies_too(tmp_path: Path, record: Any):
+    (tmp_path / "results.jsonl").write_text(results(record, "monday"))
+    times = range(1000, 1200)
+    path = PathInfo("lab", "monday", "192.0.2.2", "198.51.100.2", "lab")
+    setup = Setup(path, Direction.FORWARD, Way.ONE_WAY, 253, 200, 96, 1, 60.0, (0.0, 0.0), 0)
+    found = conclude(setup, [Series(label, 253, times, times, range(200)) for label in (HDP, UDP)])
+    write(tmp_path / "latency.json", [latency_record(found)])
+    summary = tmp_path / "summary.md"
+    assert main(["report", str(tmp_path), f"--summary={summary}"]) == 0
+    assert "- monday, forward: no difference between HDP and UDP" in summary.read_text()
