@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Annotated, TypeAlias
 
 from pytest_hdp.judge.pattern import SharedLoss
+from pytest_hdp.judge.statistics import LEAST_SHARE
 from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.packet.chain import DESTINATION, FRAGMENT, Chain, chain_text, read_chain
 from pytest_hdp.packet.family import family_of
@@ -245,10 +246,6 @@ class Observers:
     left: bool = True
     arrived: bool = True
     delivered: bool = True
-
-
-LEAST_SHARE = 0.2
-"""Above this the delivery probability of a train is, at 95 %, that is said to get through: 5 of 5, 20 of 40."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from pytest_hdp.judge.evidence import LEAST_SHARE, Train
+from pytest_hdp.judge.evidence import Train
+from pytest_hdp.judge.statistics import LEAST_SHARE
 from pytest_hdp.packet.encoding import Encoding
 
 DEFAULT_CONTENT = b"pytest-hdp: which IP protocol numbers get through?"

@@ -1,4 +1,4 @@
-"""The experiment of extension headers: which chains are asked, and where the experiment takes part in a run."""
+"""The experiment of extension headers: which of all chains an option chooses, and where the experiment takes part."""
 
 from __future__ import annotations
 

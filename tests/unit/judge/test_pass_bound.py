@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from pytest_hdp.judge.evidence import (
-    LEAST_SHARE,
     Circumstances,
     Observers,
     Probe,
@@ -19,7 +18,7 @@ from pytest_hdp.judge.evidence import (
 )
 from pytest_hdp.judge.facts import Facts
 from pytest_hdp.judge.inference import EACH_LOOK, gets_through
-from pytest_hdp.judge.statistics import at_least
+from pytest_hdp.judge.statistics import LEAST_SHARE, at_least
 from pytest_hdp.measure.plan import AGENTLESS, LAB, LOOPBACK, REMOTE
 
 MOST = 40

@@ -14,7 +14,6 @@ import pytest
 
 from pytest_hdp.judge import inference
 from pytest_hdp.judge.evidence import (
-    LEAST_SHARE,
     Circumstances,
     IcmpReport,
     Observers,
@@ -27,6 +26,7 @@ from pytest_hdp.judge.evidence import (
 )
 from pytest_hdp.judge.ladder import judge
 from pytest_hdp.judge.result import RULES
+from pytest_hdp.judge.statistics import LEAST_SHARE
 from pytest_hdp.measure import plan
 
 DIGESTS = {2: "c66a5e8868bb7134"}
