@@ -103,7 +103,7 @@ def compare(before: Iterable[Result], after: Iterable[Result]) -> Comparison:
     second = {_key(result, floating): result for result in new}
     spent = _spent([*old, *new])
     pairs = [
-        Pair(one, second[key], changes(one, second[key], spent.get(_place_key(one.path), frozenset())))
+        Pair(one, second[key], changes(one, second[key], spent.get(_course(one), frozenset())))
         for key, one in first.items()
         if key in second
     ]
@@ -127,8 +127,8 @@ def changes(before: Result, after: Result, spent: Collection[str] = ()) -> tuple
 
     Counts, times, the last hop and who sent an error are none: chance and load balancing change those. Nor is it one
     that a router rejected a number, and on the other side had no ICMP error left to say so: `budget_spent` of it, or of
-    others of this path (`spent`), for who had none left for some had none for any at times. Two rejections differ if
-    they have no type and code in common. A source address is compared where something arrived.
+    others of this path and direction (`spent`), for who had none left for some had none for any at times. Two
+    rejections differ if they have no type and code in common. A source address is compared where something arrived.
     """
     one, two = before.judgement, after.judgement
     if one.containment is not None and two.containment is not None:
@@ -166,12 +166,16 @@ def _said_by_luck(lost: Judgement, rejected: Judgement, spent: Collection[str]) 
     return bool(sources & set(spent)) and len(hops) < 2
 
 
-def _spent(results: Iterable[Result]) -> dict[_PlaceKey, set[str]]:
-    """The routers of each path that had too few ICMP errors for some number."""
-    found: dict[_PlaceKey, set[str]] = {}
+def _course(result: Result) -> tuple[_PlaceKey, Direction]:
+    return _place_key(result.path), result.judgement.train.direction
+
+
+def _spent(results: Iterable[Result]) -> dict[tuple[_PlaceKey, Direction], set[str]]:
+    """The routers of each path and direction that had too few ICMP errors for some number."""
+    found: dict[tuple[_PlaceKey, Direction], set[str]] = {}
     for result in results:
         if result.judgement.budget_spent is not None:
-            found.setdefault(_place_key(result.path), set()).add(result.judgement.budget_spent)
+            found.setdefault(_course(result), set()).add(result.judgement.budget_spent)
     return found
 
 

@@ -58,7 +58,7 @@ def refused_at_send(facts: Facts) -> Finding | None:
         said += changes.local_firewall_text(facts)
     if facts.accepted:
         said += f"; of the {len(facts.accepted)} it took: {explain.journey_text(facts)}"
-    if facts.accepted or not stops.at_send(facts, refused):
+    if facts.accepted or (errno == "EPERM" and not stops.at_send(facts, refused)):
         return Finding(Verdict.INCONCLUSIVE, Place.UNKNOWN, said, facts.last_chance)
     if facts.circumstances.agent_gone and not facts.enough:
         return Finding(Verdict.INCONCLUSIVE, Place.UNKNOWN, f"{said}, too few to tell")

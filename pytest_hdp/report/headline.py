@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ _FATES: dict[str, tuple[str, str]] = {
     Verdict.MODIFIED: ("changed", "on the way"),
 }
 _STOPPED = frozenset({Verdict.LOST, Verdict.REJECTED})
+_CHANGED = frozenset({Verdict.RENUMBERED, Verdict.MODIFIED})
 _TO_DO: dict[str, str] = {
     Verdict.REFUSED_AT_SEND: "refused when sent: look at the sender's own firewall (nft list ruleset)",
     Verdict.HELD_BY_RECEIVER: "held back at the receiver: look at its own firewall (nft list ruleset)",
@@ -89,9 +90,18 @@ def _broken(course: Sequence[Result], *, alone: bool) -> str:
         return f"{f'only {through}' if through else 'none'} of {len(course)} got through{shape}"
     verdicts = {result.verdict for result in broken}
     fates = {_FATES[verdict] for verdict in verdicts}
-    fate, where = fates.pop() if len(fates) == 1 else ("stopped" if verdicts <= _STOPPED else "held up", "on the way")
+    fate, where = fates.pop() if len(fates) == 1 else (_mixed(verdicts), "on the way")
     names = ", ".join(fields.keyword(result) or str(fields.protocol(result)) for result in broken)
     return f"{names} {fate}{shape} {where}"
+
+
+def _mixed(verdicts: Set[str]) -> str:
+    """What became of several of which one was stopped, say, and another one changed."""
+    if verdicts <= _STOPPED:
+        return "stopped"
+    if not verdicts & _CHANGED:
+        return "held up"
+    return "changed" if verdicts <= _CHANGED else "held up or changed"
 
 
 def _name(result: Result) -> str:

@@ -60,9 +60,10 @@ def test_what_a_spent_budget_leaves_in_doubt_is_asked_again(path):
     spend_budget(path)
     drive(path, locator.climb([LOST], path.name.target, path.controls[id(path.far)][1], 0.05))
     assert [rung.ttl for rung in locator.in_doubt()] == [1, 2]
-    assert locator.last_hop(LOST)[0] is None  # nothing is said of a hop that had no error left to send
+    assert locator.way(LOST).last is None  # nothing is said of a hop that had no error left to send
     drive(path, ask_again([locator]))
-    assert locator.last_hop(LOST) == (truth(LOST), Hop(3, path.name.target))
+    way = locator.way(LOST)
+    assert (way.last, way.beyond) == (truth(LOST), Hop(3, path.name.target))
 
 
 def test_more_trains_than_a_router_has_answers_for_at_once(path):

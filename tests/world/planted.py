@@ -145,13 +145,13 @@ def _wrong_alpha(put: Callable[[object, str, object], None]) -> None:
 @bug
 def _hop_off_by_one(put: Callable[[object, str, object], None]) -> None:
     """The last hop is off by one."""
-    usual = locate.Locator.last_hop
+    usual = locate.Locator.result_of
 
-    def last_hop(self: locate.Locator, train: Any) -> Any:
-        last, beyond = usual(self, train)
-        return last and replace(last, ttl=last.ttl + 1), beyond
+    def result_of(self: locate.Locator, train: Any) -> Any:
+        found = usual(self, train)
+        return replace(found, last=found.last and replace(found.last, ttl=found.last.ttl + 1))
 
-    put(locate.Locator, "last_hop", last_hop)
+    put(locate.Locator, "result_of", result_of)
 
 
 @bug

@@ -104,12 +104,11 @@ class Campaign:
         if self.capture is not None and self.capture.spool is not None:
             self.capture.flush()
         measured = key in self._shared or (key in self._measurements and self._measurements[key].done)
-        if key in self._open and (measured or not self.wanted.get(key)):
-            if not self.path_users[key]:
-                del self._open[key]
-                self._closers.pop(key).close()
-            elif measured:
-                self._open[key].close_numbers()
+        if key in self._open and not self.path_users[key] and (measured or not self.wanted.get(key)):
+            del self._open[key]
+            self._closers.pop(key).close()
+        if key in self._open and key in self._measurements and self._measurements[key].over:
+            self._open[key].close_numbers()
 
     def known(self) -> list[Result]:
         """End every measurement early. Returns what is known by now, also what another process has measured."""
@@ -236,10 +235,10 @@ class Campaign:
 
     def _end_others(self, key: str) -> None:
         """Measure to the end what is begun on other paths: while it goes on it has a socket for each number open."""
-        for other in sorted(set(self._open) - set(self._measured_together(key))):
-            if other in self._measurements:
-                self._measurements[other].finish()
-                self.tidy(other)
+        begun = sorted((set(self._open) & set(self._measurements)) - set(self._measured_together(key)))
+        go_on_while(lambda: True, [self._measurements[each] for each in begun])
+        for each in begun:
+            self.tidy(each)
 
     def _going(self, keys: Iterable[str]) -> Iterator[Measurement]:
         """The measurements of these paths, begun; a path that can't be had is told to who asks for it."""

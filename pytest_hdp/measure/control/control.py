@@ -203,7 +203,7 @@ class Control:
             if entry.direction is Direction.REVERSE:
                 self.path.came_back(entry.index)
             self._learn_source(entry, observer, packet)
-        elif outgoing and entry.echo and entry.direction is Direction.FORWARD:
+        elif outgoing and entry.echo and entry.direction is Direction.FORWARD and observer.end is self.path.far:
             self.passed_by = interface
 
     def _learn_source(self, entry: ControlEntry, observer: Observer, packet: PacketView) -> None:

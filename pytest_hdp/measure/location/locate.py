@@ -181,14 +181,6 @@ class Locator:
                 way.unanswered(control)
         return way
 
-    def last_hop(self, train: Train) -> tuple[Hop | None, Hop | None]:
-        """The last router that let this train's TTL expire, and the first place beyond where only the control was seen.
-
-        The second is None if no control was seen beyond the first: then nothing is known of what follows.
-        """
-        way = self.way(train)
-        return way.last, way.beyond
-
     def hops(self) -> tuple[Hop, ...]:
         """The routers that answered the control, by TTL."""
         found = [(rung.ttl, rung.control_answered_by()) for rung in self.rungs]

@@ -121,7 +121,7 @@ class Containing:
                     path.watch(end, end.station.tap(None, asks, path.buffer), Observer(end, "answers"))
                 except OSError as error:
                     raise PathUnavailable(
-                        f"nobody can look for connections at {end.called}: {error.strerror}"
+                        f"nobody can look for connections at {end.called or path.name.agent}: {error.strerror}"
                     ) from None
 
     def _box(self) -> Waiting[None]:
@@ -136,6 +136,7 @@ class Containing:
             yield from self._rounds(self.box, allowed, before)
             yield from self._rounds(self.box, plan.trains, plan.pace.rounds - before)
         yield from self._hear()
+        self.box.listening = False
 
     def _rounds(
         self, side: Watched, trains: Sequence[Train], count: int, *, without: Set[int] = frozenset()

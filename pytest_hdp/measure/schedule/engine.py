@@ -6,7 +6,6 @@ it if they like (`side_by_side.py`): a step never waits, it says until when the 
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_hdp.measure.path.endpoints import PathUnavailable
@@ -146,16 +145,15 @@ class Measurement:
         """All judgements, in the plan's order."""
         return {train: self.judge_until_settled(train) for train in self.plan.trains}
 
-    def finish(self) -> None:
-        """Measure to the end, unless something has ended it: who asks for a train is told of that."""
-        if not self.done and self._failure is None:
-            with suppress(PathUnavailable):
-                self.run()
-
     @property
     def done(self) -> bool:
         """Whether every train is settled, so that the path is not needed any more."""
         return self.know.done
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will be sent: it is done, or something has ended it."""
+        return self.done or self._failure is not None
 
     def stop(self) -> dict[Train, Judgement]:
         """End early: judge by what is known what is not settled yet, unless nothing was sent of it."""

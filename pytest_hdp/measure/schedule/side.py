@@ -39,6 +39,7 @@ class Watched:
         self.in_own_name = False
         self.spoken: tuple[str, str] | None = None
         self.accepted = False
+        self.listening = True
         self._sights: dict[int, set[tuple[str, str]]] = {}
 
     def witness(self, observer: Observer, observation: Observation) -> None:
@@ -60,7 +61,12 @@ class Watched:
         self.in_own_name |= packet.source == know.path.near.address
 
     def connection(self, observer: Observer, observation: Observation) -> None:
-        """File a TCP packet to our port: outside one that asks for a connection and is none of ours, here an answer."""
+        """File a TCP packet to our port: outside one that asks for a connection and is none of ours, here an answer.
+
+        Not once the twin's own turn has come, which may have the very same address.
+        """
+        if not self.listening:
+            return
         packet = view(observation[3])
         if observer.end is self.know.path.near:
             flags = packet.payload[_FLAGS : _FLAGS + 1] if packet is not None else b""

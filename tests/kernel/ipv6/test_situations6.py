@@ -28,6 +28,7 @@ def test_a_number_that_leaves_by_another_uplink_and_dies_there_is_lost(run_besid
     """It left, so it is not held by the sender; 50, by the same uplink, comes through, from an address of its own."""
     uplink = """
 ip netns add other; ip -n other link set lo up
+for n in client server other; do ip netns exec $n sh -c 'echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad'; done
 ip netns exec other sh -c 'echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'
 join client u 2001:db8:d::2 other u 2001:db8:d::1
 join other s 2001:db8:e::1 server o 2001:db8:e::2

@@ -80,3 +80,10 @@ def test_what_a_limit_of_the_senders_own_firewall_refuses_it_does_not_refuse_alw
     assert not judge(seven, replace(limited, more_rounds=True)).final
     many = Example("E" * 60, V.REFUSED_AT_SEND, P.SENDER_SEND).evidence()
     assert judge(many, replace(limited, refusals=(30, 100))).verdict is V.REFUSED_AT_SEND
+
+
+@pytest.mark.parametrize(("errno", "verdict"), [("EPERM", V.INCONCLUSIVE), ("EMSGSIZE", V.REFUSED_AT_SEND)])
+def test_a_firewall_that_refuses_others_at_times_explains_its_own_refusals_alone(errno: str, verdict: V) -> None:
+    seven = Example("." * 7, V.REFUSED_AT_SEND, P.UNKNOWN).evidence()
+    refused = replace(seven, probes=tuple(replace(each, errno=errno) for each in seven.probes))
+    assert judge(refused, replace(around("a", 38, 7), refusals=(6, 14))).verdict is verdict
