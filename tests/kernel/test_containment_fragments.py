@@ -46,6 +46,7 @@ def test_later_fragments_that_a_tracker_swallowed_are_not_contained(words) -> No
     assert "--hdp-witness" in printed
 
 
+@pytest.mark.night
 def test_a_witness_before_the_tracker_sees_them(words) -> None:
     status, found, printed = words(f"{LATER}\n{TRACKED}", WITNESS)
     assert (status, found) == (1, {4: {"leaked"}, 6: {"leaked"}}), printed

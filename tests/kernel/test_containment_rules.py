@@ -80,6 +80,7 @@ def test_ufw_that_denies_what_goes_out_lets_pings_out_by_ipv6(ask) -> None:
     assert {word for train, word in found.items() if train not in leaked} == {"contained"}, printed
 
 
+@pytest.mark.night
 def test_docker_s_default_bridge_lets_out_what_a_translator_does(ask) -> None:
     status, printed, found = ask(DOCKER, *DOCKED_ENDS, f"--hdp-target={FAR}", *USUAL)
     assert (status, set(found.values())) == (1, {"leaked"}), printed

@@ -178,7 +178,7 @@ def test_what_is_no_agent_is_one_line_and_status_4(run, kind):
 
 @pytest.mark.long
 @pytest.mark.parametrize("kind", ["a list of 2000 million", "one inside the other, said", "packets without end"])
-@pytest.mark.night("a list*", "one inside*")
+@pytest.mark.night("a list*", "packets*")
 def test_an_agent_that_turns_hostile_leaves_what_is_not_known_inconclusive(run, kind):
     done = run(kind, 30, sweep("1-40"))
     harmless(done)

@@ -129,8 +129,8 @@ def latencies(done: Done, report: Path) -> dict[str, LatencyResult]:
 
 
 @pytest.mark.long
-def test_latencies_are_measured_side_by_side_and_an_agent_that_dies_costs_its_own(fleet: Fleet, tmp_path: Path):
-    """Four hosts in one experiment. The next night one is skipped by its mark, and the agent of one is killed."""
+@pytest.mark.night
+def test_latencies_are_measured_side_by_side(fleet: Fleet, tmp_path: Path):
     on_the_way(fleet)
     fleet.serve_all()
     options = (f"--hdp-inventory={fleet.inventory()}", "--hdp-latency-pairs=100", "-rs")
@@ -141,6 +141,13 @@ def test_latencies_are_measured_side_by_side_and_an_agent_that_dies_costs_its_ow
         assert max(each.setup.beside for each in found.values()) >= 1
         assert re.search(r"beside (3 others|2 others|1 other)\b", " ".join(done.printed.split()))
 
+
+@pytest.mark.long
+def test_of_latencies_side_by_side_an_agent_that_dies_costs_its_own(fleet: Fleet, tmp_path: Path):
+    """Of four hosts one is skipped by its mark, and the agent of one is killed."""
+    on_the_way(fleet)
+    fleet.serve_all()
+    options = (f"--hdp-inventory={fleet.inventory()}", "--hdp-latency-pairs=100", "-rs")
     mine = tmp_path / "test_mine.py"
     mine.write_text(MINE)
     (tmp_path / "conftest.py").write_text(NOT_TONIGHT)
