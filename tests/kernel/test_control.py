@@ -190,7 +190,8 @@ def test_an_end_that_lets_hardly_anything_pass_is_not_said_to_keep_one_number(ru
     rules near input 'numgen random mod 10 != 0 drop'
     """
     _, printed, records = run(hardly, "--hdp-protocols=60-71")
-    assert set(verdicts(records).values()) <= {"inconclusive", "lossy"}, printed
+    # of one in ten the first may well be the one that comes, of nine, in one of twenty-five trains
+    assert set(verdicts(records).values()) <= {"inconclusive", "lossy", "first_only"}, printed
     assert "keeps it" not in printed
 
 

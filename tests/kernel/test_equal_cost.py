@@ -20,7 +20,7 @@ for n in near live dead; do ip netns exec $n sh -c 'echo 1 >/proc/sys/net/ipv4/i
 ip netns exec near sh -c 'echo 1 >/proc/sys/net/ipv4/fib_multipath_hash_policy'
 ip -n client route add default via 192.0.2.1; ip -n server route add default via 198.51.100.1
 ip -n near route add 198.51.100.0/24 nexthop via 10.0.1.2 nexthop via 10.0.2.2
-for p in udp icmp; do ip -n near rule add ipproto $p lookup 7; done
+for p in 1 17; do ip -n near rule add ipproto $p lookup 7; done
 ip -n near route add 198.51.100.0/24 via 10.0.1.2 table 7
 ip -n live route add 192.0.2.0/24 via 10.0.1.1
 ip netns exec dead nft 'table ip t { chain c { type filter hook prerouting priority 0; ip saddr 192.0.2.2 drop; }; }'
