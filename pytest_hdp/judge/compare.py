@@ -132,8 +132,8 @@ def changes(before: Result, after: Result, spent: Collection[str] = ()) -> tuple
     """
     one, two = before.judgement, after.judgement
     if one.containment is not None and two.containment is not None:
-        same = one.containment is two.containment
-        return () if same else (Change("containment", one.containment.read, two.containment.read),)
+        same, way = one.containment is two.containment, one.train.direction
+        return () if same else (Change("containment", one.containment.told(way), two.containment.told(way)),)
     if _said_by_luck(one, two, spent) or _said_by_luck(two, one, spent):
         return ()
     if before.verdict is not after.verdict:

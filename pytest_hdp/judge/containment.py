@@ -23,7 +23,8 @@ UDP and of echoes is no proof, since it may take other ports or another pace. Fr
 whose they are: where the box's packets came from one, and those of its twin did not, TCP is unproven; and so it is
 where somebody accepts in the target's name a connection for which no observer saw anybody ask.
 
-A sender's own tap is no proof: only what observers outside the box saw is evidence here.
+A sender's own tap is no proof: only what observers outside the box saw is evidence here. What comes in is another
+question, which the box's own tap answers: `inward`.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def contain(train: Train, box: Side, twin: Side | None, around: Surroundings) ->
     """
     allowed = train.protocol in around.allowed
     if box.seen:
-        shown = _later_only(twin) if twin is not None and train.form is Form.FRAGMENTED else twin
+        shown = later_only(twin) if twin is not None and train.form is Form.FRAGMENTED else twin
         return _got_out(box, shown, around, allowed=allowed)
     if around.spoken is not None and train.protocol == TCP and train.form is Form.WELLFORMED:
         word = Containment.ALLOWED if allowed else Containment.LEAKED
@@ -127,13 +128,13 @@ def _got_out(box: Side, twin: Side | None, around: Surroundings, *, allowed: boo
 def _nothing_out(train: Train, box: Side, twin: Side | None, around: Surroundings) -> Ruling:
     whole = twin
     if twin is not None and train.form is Form.FRAGMENTED:
-        twin = _later_only(twin)
+        twin = later_only(twin)
     observer, came = _deciding(twin, around) if twin is not None else (None, 0)
     why = _unshown(train, whole, twin, observer, around)
     if twin is None or observer is None or why is not None:
         said = f"unproven: nothing came out, and {why}"
         return Ruling(Containment.UNPROVEN, None, said, _count(box, twin, None, around))
-    refused, counted = _tried(box, around)
+    refused, counted = counting(box, around)
     if refused and (box.refused or all(each.errno in NOT_SENT for each in box.launched)):
         return _refused(train, box, twin, around, observer, came)
     if around.in_other_name and train.protocol == TCP and train.form is Form.WELLFORMED:
@@ -155,16 +156,23 @@ def _nothing_out(train: Train, box: Side, twin: Side | None, around: Surrounding
         )
         return Ruling(Containment.UNPROVEN, observer, said, _count(box, twin, observer, around))
     sent = sum(each.errno is None for each in twin.launched)
-    chance = all_lost_by_chance(counted, sent - came, sent)
     said = f"{counted} came out, while {came} of {sent} of its twin's came to {plain(observer)}"
-    if counted == 0 or chance > alpha_per_train(around.error_rate, around.trains):
-        word, said = Containment.UNPROVEN, f"unproven: none of the {said}: too little to tell that from chance"
-    elif around.bound is not None and (excluded := _excluded(counted, sent - came, sent)) > around.bound:
-        asked = f"below {100 * excluded:.2g} %, and {100 * around.bound:.2g} % is asked for"
-        word, said = Containment.UNPROVEN, f"unproven: none of the {said}: so it passes with a probability {asked}"
-    else:
-        word, said = Containment.CONTAINED, f"contained: none of {said}"
+    word, said = weighed(counted, came, sent, around, said)
     return Ruling(word, observer, said, _count(box, twin, observer, around))
+
+
+def weighed(counted: int, came: int, sent: int, around: Surroundings, said: str) -> tuple[Containment, str]:
+    """Return what none of the box's `counted` means beside its twin's, of which `came` of `sent` did, and the sentence.
+
+    `said`: how many of both came, in words.
+    """
+    chance = all_lost_by_chance(counted, sent - came, sent)
+    if counted == 0 or chance > alpha_per_train(around.error_rate, around.trains):
+        return Containment.UNPROVEN, f"unproven: none of the {said}: too little to tell that from chance"
+    if around.bound is not None and (excluded := _excluded(counted, sent - came, sent)) > around.bound:
+        asked = f"below {100 * excluded:.2g} %, and {100 * around.bound:.2g} % is asked for"
+        return Containment.UNPROVEN, f"unproven: none of the {said}: so it passes with a probability {asked}"
+    return Containment.CONTAINED, f"contained: none of {said}"
 
 
 def _excluded(counted: int, lost: int, sent: int) -> float:
@@ -173,7 +181,7 @@ def _excluded(counted: int, lost: int, sent: int) -> float:
     return min(1.0, upper_bound(0, counted) / share) if share > 0 else 1.0
 
 
-def _later_only(twin: Side) -> Side:
+def later_only(twin: Side) -> Side:
     """What of a twin's fragments shows that a later one by itself would be seen."""
     launched = tuple(each for each in twin.launched if each.later_only)
     indices = {each.index for each in launched}
@@ -225,7 +233,7 @@ def _refused(train: Train, box: Side, twin: Side, around: Surroundings, observer
     return Ruling(Containment.CONTAINED, observer, f"{said} {plain(observer)}", count)
 
 
-def _tried(box: Side, around: Surroundings) -> tuple[int, int]:
+def counting(box: Side, around: Surroundings) -> tuple[int, int]:
     """How many the box's kernel refused for good, and how many it took in rounds that count."""
     refused = sum(each.errno in NOT_SENT for each in box.launched) + (box.refused in NOT_SENT)
     counted = [each for each in box.launched if each.errno is None and each.round not in around.spoiled]
@@ -251,5 +259,5 @@ def _count(box: Side, twin: Side | None, observer: str | None, around: Surroundi
         return None
     seen = {each.index for each in twin.seen if observer is None or each.observer == observer}
     sent = sum(each.errno is None for each in twin.launched)
-    refused, counted = _tried(box, around)
+    refused, counted = counting(box, around)
     return TwinCount(sent=sent, arrived=len(seen), counted=counted, refused=refused)

@@ -1,4 +1,4 @@
-"""What a box and its twin sent, and what observers outside saw of it: what `containment` judges."""
+"""What a box and its twin sent, or were sent, and what observers saw of it: what `containment` and `inward` judge."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What the box, or its twin, sent of one train, and what was seen of it outside.
+    """What the box, or its twin, sent of one train, and what was seen of it outside; in reverse: was sent, and saw.
 
-    `refused`: the name of the errno if socket() refused the number there. `address`: what it sends from. `what`: what
-    these packets are, if not those of the train.
+    `refused`: the name of the errno if socket() refused the number there, in reverse at the far end. `address`: its
+    own. `what`: what these packets are, if not those of the train.
     """
 
     launched: tuple[Launched, ...] = ()
@@ -57,6 +57,7 @@ class Surroundings:
     `accepted`: the box was answered that its connection to our port is accepted, in the target's name.
     `in_other_name`: from where the box's packets came, if none was seen that came from its own address.
     `allowed`: numbers that may leave, by this `version` of IP.
+    `blind`: why what the box's own tap did not see is no proof; `withheld`: why the far end sends no more to the box.
     """
 
     trains: int
@@ -72,3 +73,5 @@ class Surroundings:
     other_ways: Mapping[int, str] = field(default_factory=dict)
     allowed: Set[int] = frozenset()
     version: int = 4
+    blind: str | None = None
+    withheld: str | None = None

@@ -88,11 +88,11 @@ class Outcome(_Word):
 
 
 class Containment(_Word):
-    """What became of what a box was not to let out, or, of what it may let out, was to.
+    """What became of what a box was not to let out, or, of what it may let out, was to; in reverse, to let in unasked.
 
     `contained`: nothing came out, while what its twin sent came. `leaked`: something came out (people read "got out").
     `unproven`: nothing came out, and nothing shows that it would have been seen. `allowed` and `blocked`: of what may
-    leave, it did, or did not.
+    leave, it did, or did not. In reverse `leaked` is "got in", and of what may pass nothing has to: none is `blocked`.
     """
 
     CONTAINED = "contained"
@@ -108,5 +108,11 @@ class Containment(_Word):
 
     @property
     def read(self) -> str:
-        """The word that people read: `leaked` is what they know as a state of NAT."""
-        return "got out" if self is Containment.LEAKED else self.value
+        """The word that people read of what leaves: `leaked` is what they know as a state of NAT."""
+        return self.told(Direction.FORWARD)
+
+    def told(self, direction: Direction) -> str:
+        """The word that people read: forward something got out of the box, in reverse it got in."""
+        if self is not Containment.LEAKED:
+            return self.value
+        return "got in" if direction is Direction.REVERSE else "got out"

@@ -28,7 +28,7 @@ from pytest_hdp.lab.filters import (
 )
 from pytest_hdp.lab.limits import RateLimited, SharedLimiter
 from pytest_hdp.lab.mangling import ClearDscp, CutFront, InsertFront, MangleByte, RaiseTtl, Renumber, Truncate
-from pytest_hdp.lab.sandboxes import DeadEnd, FirstFragments, NeverArmed, Policy, Related
+from pytest_hdp.lab.sandboxes import DeadEnd, FirstFragments, NeverArmed, Policy, Related, Sealed
 from pytest_hdp.lab.stateful import CarrierNat, CloudNat, FirstOnly, Home, Nat, SecurityGroup, Ufw
 from pytest_hdp.lab.topology import LabSpec
 from pytest_hdp.lab.uplinks import Multipath, Uplink
@@ -117,6 +117,7 @@ def _sandboxes() -> dict[str, LabSpec]:
     router, closed = Router(), Policy()
     boxes: list[tuple[str, tuple[Box, ...]]] = [
         ("sandbox-closed", (closed, router)),
+        ("sandbox-sealed", (Sealed(), router)),
         ("sandbox-tcp-udp", (Policy(frozenset({TCP, UDP})), router)),
         ("sandbox-v4-only", (Policy(ip6=False), router)),
         ("sandbox-leaks-132", (Policy(frozenset({SCTP})), router)),

@@ -92,6 +92,27 @@ class NeverArmed(Policy):
 
 
 @dataclass(frozen=True, slots=True)
+class Sealed(Policy):
+    """Lets nothing out, and nothing in."""
+
+    name: ClassVar[str] = "sealed"
+
+    @property
+    def description(self) -> str:
+        """One line for the catalogue."""
+        return "lets nothing of what the client sends out, and nothing that is sent to it in"
+
+    def ruleset(self, version: Version) -> str:
+        """Ruleset of the box's namespace."""
+        to_the_box = f"{version.family} daddr {_box(version)}"
+        return filter_chain("forward", f"{_from_the_box(version)} drop", f"{to_the_box} drop", version=version)
+
+    def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
+        """Lost, both ways."""
+        return Truth(Verdict.LOST, box=self.name)
+
+
+@dataclass(frozen=True, slots=True)
 class FirstFragments(Policy):
     """Looks at first fragments, which alone have what it asks for, and lets all others pass."""
 
@@ -172,8 +193,9 @@ class DeadEnd(Box):
 def contained(layout: Layout, train: Train, allowed: Set[int] = frozenset()) -> Containment:
     """Return what is true of a box's train: what its own way does to it, and what its twin's does to the same.
 
-    `allowed`: numbers that may leave.
+    `allowed`: numbers that may leave. In reverse nobody has asked for it.
     """
+    inward = train.direction is Direction.REVERSE
     may, version = train.protocol in allowed, layout.ip_version
     form = train.form
     if form in SHAPED_FORMS:  # what is no policy takes it for what is in it
@@ -186,9 +208,9 @@ def contained(layout: Layout, train: Train, allowed: Set[int] = frozenset()) -> 
         return Containment.ALLOWED if may else Containment.LEAKED
     boxes = tuple(Router() if box.contains else box for box in layout.boxes)
     twin = replace(layout, boxes=boxes).expected(train.protocol, train.direction, form)
-    if gathered or (twin.ends and twin.verdict not in _SEEN_OUTSIDE) or twin.nat == "translated":
+    if gathered or (twin.ends and twin.verdict not in _SEEN_OUTSIDE) or (twin.nat == "translated" and not inward):
         return Containment.UNPROVEN
-    return Containment.BLOCKED if may and as_promised(train, version) else Containment.CONTAINED
+    return Containment.BLOCKED if may and as_promised(train, version) and not inward else Containment.CONTAINED
 
 
 def overlooked(layout: Layout) -> frozenset[Form]:

@@ -53,8 +53,8 @@ class Plan:
     `seed` shuffles the order inside each round. `least_share`: a train that is said to get through
     has a delivery probability above it, at 95 %; 0 for any. `unhurried`: time is no matter where a limit that numbers
     share lets only little through. `earlier`: how many seconds ago another run over the path ended, or went on, if one
-    is known of: it may have used up what the target says in a time. `contain`: asked is whether anything leaves a box;
-    of that `allow` may. `bound`: how small a probability of passing is to be excluded at 95 %, None for any.
+    is known of: it may have used up what the target says in a time. `contain`: asked is whether anything leaves a box
+    or comes in; of that `allow` may. `bound`: how small a probability of passing is to be excluded at 95 %, None: any.
     """
 
     trains: tuple[Train, ...]
@@ -76,7 +76,8 @@ class Plan:
     def seconds(self) -> float:
         """How long the rounds that everyone gets take at least: those of a box, and of its twin."""
         rounds = self.pace.rounds * (2 if self.contain else 1)
-        return rounds * (len(self.trains) / self.pace.rate + self.pace.spacing)
+        ways = len({train.direction for train in self.trains}) if self.contain else 1
+        return rounds * (len(self.trains) / self.pace.rate + ways * self.pace.spacing)
 
 
 def bounded(pace: Pace, bound: float) -> Pace:

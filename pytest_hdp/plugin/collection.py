@@ -149,7 +149,7 @@ def _cases(settings: Settings, arguments: dict[str, Any]) -> list[Case]:
     numbers = _numbers(settings, arguments)
     needs = bool(arguments.get("needs")) or arguments.get("variant") == HEADERS
     forms = BOTH_FORMS if needs else _forms(settings, arguments)
-    directions = _directions(str(arguments.get("direction", "forward")))
+    directions = _directions(str(arguments.get("direction", _usual_direction(settings, arguments))))
     if arguments.get("chains"):
         if arguments.get("variant") != HEADERS:
             raise ValueError("chains=True needs variant='headers'")
@@ -221,6 +221,11 @@ def _forms(settings: Settings, arguments: dict[str, Any]) -> tuple[Form, ...]:
     if form is None:
         return BOTH_FORMS if arguments.get("variant") == CONTAINMENT else (Form.BARE,)
     return BOTH_FORMS if form == "both" else (Form(form),)
+
+
+def _usual_direction(settings: Settings, arguments: dict[str, Any]) -> str:
+    """What a marker that names none means: of a box, what the user asks for."""
+    return settings.direction or "forward" if arguments.get("variant") == CONTAINMENT else "forward"
 
 
 def _directions(text: str) -> tuple[Direction, ...]:

@@ -70,6 +70,13 @@ def locate(text: str) -> str:
     return text
 
 
+def direction(text: str) -> str:
+    """What is judged of a box."""
+    if text not in {"forward", "both"}:
+        raise ValueError(f"{text!r} is not one of forward, both")
+    return text
+
+
 def unmeasured(text: str) -> str:
     """What it means that a path could not be measured."""
     if text not in {"error", "skip"}:

@@ -55,6 +55,7 @@ class Settings:
     witness: tuple[VantageSpec, ...] = ()
     allow: tuple[tuple[int, int | None], ...] = ()
     bound: float | None = None
+    direction: str | None = None
     extension_headers: tuple[str, ...] | None = None
     typed: tuple[str, ...] = ()
     """Those that stand on the command line itself, of those that some tests can't use."""
@@ -214,6 +215,12 @@ OPTIONS = (
         "in suites/containment: how small a probability of passing is to be excluded for each number, at 95 %: it sets "
         "how many packets are sent (2% takes 165 of each, 0.1% takes 3328)",
         values.share,
+    ),
+    _Option(
+        "direction",
+        "forward|both",
+        "in suites/containment: what is judged, what leaves the box (forward, the default), or also what gets in",
+        values.direction,
     ),
     _Option(
         "unmeasured",

@@ -86,7 +86,8 @@ class Reporting:
         if (result := result_of(report)) is None:
             return None
         count, own = getattr(report, COUNT, 1), own_reason(result)
-        return letters.status(*fields.cell(result), count, own_reason=own)
+        way = result.judgement.train.direction
+        return letters.status(*fields.cell(result), count, own_reason=own, direction=way)
 
     @property
     def unmeasured(self) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ def check_together(settings: Settings) -> None:
 
 def _check_box(settings: Settings) -> None:
     """What is said of a box that is not to let anything out."""
-    given = next((name for name in ("twin", "witness", "allow", "bound") if getattr(settings, name)), None)
+    given = next((name for name in ("twin", "witness", "allow", "bound", "direction") if getattr(settings, name)), None)
     given = given or next((f"form={form}" for form in settings.form or () if form in SHAPED_FORMS), None)
     if given is None:
         return

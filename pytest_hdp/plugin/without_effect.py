@@ -53,7 +53,7 @@ _BOX = _Use(lambda item: marked(item).get("variant") == CONTAINMENT, "asks what 
 _USES = {
     **dict.fromkeys(("target", "inventory", "agent", "source", "lab"), _ON_A_PATH),
     **dict.fromkeys(("latency-margin", "latency-pairs"), _LATENCY),
-    **dict.fromkeys(("twin", "witness", "allow", "bound", SHAPED), _BOX),
+    **dict.fromkeys(("twin", "witness", "allow", "bound", "direction", SHAPED), _BOX),
     TWICE: _Use(
         _starts_elsewhere,
         "starts from a second host, which takes an agent at the target",

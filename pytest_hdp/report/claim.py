@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.alike import alike
 from pytest_hdp.judge.result import TwinCount
 from pytest_hdp.judge.statistics import upper_bound
-from pytest_hdp.judge.verdict import SHAPED_FORMS, Containment, Form, Outcome
+from pytest_hdp.judge.verdict import SHAPED_FORMS, Containment, Direction, Form, Outcome
 from pytest_hdp.packet.carrier import carriers
 from pytest_hdp.packet.family import IPV4, IPV6
 from pytest_hdp.report import fields
@@ -30,9 +30,10 @@ MOST_NAMED = 100
 """Characters of a list of numbers; of a longer one only how many they are."""
 _BE = ("was", "were")
 _FAULTS = (
-    (Containment.LEAKED, "got out"),
-    (Containment.UNPROVEN, "unproven"),
-    (Containment.BLOCKED, "blocked, though it may leave"),
+    (Containment.LEAKED, Direction.FORWARD, "got out"),
+    (Containment.LEAKED, Direction.REVERSE, "got in"),
+    (Containment.UNPROVEN, None, "unproven"),
+    (Containment.BLOCKED, None, "blocked, though it may leave"),
 )
 
 
@@ -50,24 +51,57 @@ def is_proven(results: Iterable[Result]) -> bool:
 def verdict_line(results: Sequence[Result], unmeasured: Iterable[str] = ()) -> str:
     """Return the one line for a log: "PROVEN: nothing got out of the box by IPv4 to ADDR; IPv6 was not tested".
 
+    Where that was asked: "nothing got out of the box, and nothing got in unasked, by IPv4 to ADDR".
+
     `unmeasured`: a line for each path that could not be measured; of all that there was to ask, this is no proof then.
     """
     boxes = _by_box(results)
     versions = sorted({result.ip_version for result in results})
     by = " and ".join(f"IPv{version}" for version in versions)
-    by += f" to {' and '.join(sorted({_target(result) for result in results}))}"
+    ways = fields.ways(results)
+    by += f" {_towards(ways)} {' and '.join(sorted({_target(result) for result in results}))}"
     untested = "".join(f"; IPv{version} was not tested" for version in (4, 6) if version not in versions)
     untested += f"; {left_out}" if (left_out := missing(unmeasured)) else ""
     if is_proven(results):
-        out = {fields.protocol(each) for each in _of(results, Containment.ALLOWED)}
-        but = f" but {fields.folded(out)}, which may," if out else ""
         those = "the box" if len(boxes) == 1 else f"the boxes {', '.join(boxes)}"
         unasked = [said for name, each in boxes.items() for said in _unasked(each, results, _about(name, boxes))]
         all_of_it = " of what was measured" if left_out else " of what was asked" if unasked else ""
-        return f"PROVEN{all_of_it}: nothing{but} got out of {those} by {by}{''.join(unasked)}{untested}"
-    faults = [(_of(results, word), said) for word, said in _FAULTS]
+        return f"PROVEN{all_of_it}: {_held(results, those)} by {by}{''.join(unasked)}{untested}"
+    faults = [(_of(results, word, way), said) for word, way, said in _FAULTS]
     counts = [f"{len(each)} {said}{_which_boxes(each, boxes)}" for each, said in faults if each]
     return f"NOT PROVEN: {', '.join(counts)}, of {len(results)} trains by {by}{untested}"
+
+
+def _held(results: Sequence[Result], those: str) -> str:
+    """Return what did not pass, each way that was asked. `those`: the boxes."""
+    said = []
+    for way in sorted(fields.ways(results)):
+        passed = {fields.protocol(each) for each in _of(results, Containment.ALLOWED, way)}
+        but = f" but {fields.folded(passed)}, which may," if passed else ""
+        said.append(f"nothing{but} got {'out of' if way is Direction.FORWARD else 'in unasked to'} {those}")
+    return ", and ".join(said)
+
+
+def _towards(ways: Collection[Direction]) -> str:
+    """Return how an address outside stands to what was asked."""
+    return "to" if Direction.REVERSE not in ways else "from" if len(ways) == 1 else "to and from"
+
+
+def in_short(results: Iterable[Result]) -> tuple[str, str, str]:
+    """Return what to say in few words where it is proven, where it is not, and what was asked of the box at all."""
+    ways = fields.ways(results)
+    if Direction.REVERSE not in ways:
+        asked = (
+            "from a box that may not let them out, and from its twin, which has no policy "
+            "and shows that what gets out is seen. Eyes outside the box looked for all of them."
+        )
+        return "All of it stayed in the box, or may leave", "It is not proven that all of it stays in the box", asked
+    twin = "and to its twin, which has no policy and shows that what comes in is seen"
+    asked = f"to a box in which nobody had asked for them, {twin}. Their own taps looked for them."
+    if len(ways) == 1:
+        return "Nothing came in unasked, or it may", "It is not proven that nothing comes in unasked", asked
+    asked += " And from the box, and from its twin: eyes outside looked for those."
+    return "Nothing got out or came in unasked, or it may", "It is not proven that nothing gets out or in", asked
 
 
 def _by_box(results: Iterable[Result]) -> dict[str, list[Result]]:
@@ -110,13 +144,19 @@ def _unasked(results: Sequence[Result], everything: Sequence[Result], about: str
         if not here:
             said.append(f"; IPv{version} was not tested{about}")
             continue
-        asked = {(result.judgement.train.form, fields.protocol(result)) for result in here}
         forms = {result.judgement.train.form for result in everything if result.ip_version == version}
         wanted = [(Form.BARE, range(256)), (Form.WELLFORMED, carriers(IPV4 if version == IPV4.version else IPV6))]
-        for form, numbers in (*wanted, *((form, range(256)) for form in SHAPED_FORMS if form in forms)):
-            if left := {number for number in numbers if (form, number) not in asked}:
-                be = _BE[len(left) > 1]
-                said.append(f"; by IPv{version} {fields.folded(left)}{about} {be} not asked, {form}")
+        wanted += [(form, range(256)) for form in SHAPED_FORMS if form in forms]
+        for way in sorted({Direction.FORWARD, *fields.ways(everything)}):
+            those = [result.judgement.train for result in here if result.judgement.train.direction is way]
+            asked, inward = {(train.form, train.transport) for train in those}, ", in" * (way is Direction.REVERSE)
+            if not asked:
+                said.append(f"; by IPv{version} what gets {'in' if inward else 'out'}{about} was not asked")
+                continue
+            for form, numbers in wanted:
+                if left := {number for number in numbers if (form, number) not in asked}:
+                    be = _BE[len(left) > 1]
+                    said.append(f"; by IPv{version} {fields.folded(left)}{about} {be} not asked, {form}{inward}")
     return said
 
 
@@ -127,24 +167,29 @@ def claims(results: Iterable[Result]) -> list[str]:
     return [name[id(group[0])] + _claim(group) for group in by_course(asked)]
 
 
-def _of(results: Iterable[Result], word: Containment) -> list[Result]:
-    return [result for result in results if result.judgement.containment is word]
+def _of(results: Iterable[Result], word: Containment, way: Direction | None = None) -> list[Result]:
+    """Return those of which this was found. `way`: that ran this way, None for both."""
+    found = [result for result in results if result.judgement.containment is word]
+    return [result for result in found if way in {None, result.judgement.train.direction}]
 
 
 def _claim(results: Sequence[Result]) -> str:
-    title = f"IPv{results[0].ip_version} to {_target(results[0])}, {results[0].judgement.train.form}"
+    train, inward = results[0].judgement.train, results[0].judgement.train.direction is Direction.REVERSE
+    to = f"{_towards({train.direction})} {_target(results[0])}"
+    title = f"IPv{results[0].ip_version} {to}, {train.form}{', in' * inward}"
     stayed = _of(results, Containment.CONTAINED)
     if not is_proven(results):
-        said = [f"{what}: {_which(those)}" for word, what in _FAULTS if (those := _of(results, word))]
-        rest = f"; {len(stayed)} stayed in the box" if stayed else ""
+        said = [f"{what}: {_which(those)}" for word, way, what in _FAULTS if (those := _of(results, word, way))]
+        rest = f"; {len(stayed)} stayed {'out of' if inward else 'in'} the box" if stayed else ""
         return f"{title}: not proven; {'; '.join(said)}{rest}"
     allowed = _of(results, Containment.ALLOWED)
-    may = f"{_which(allowed)} may leave, and did"
-    return f"{title}: {_stayed(stayed)}{f'; {may}' if allowed else ''}" if stayed else f"{title}: {may}"
+    may = f"{_which(allowed)} may {'come in' if inward else 'leave'}, and did"
+    held = _stayed(stayed, inward=inward) if stayed else ""
+    return f"{title}: {held}{f'; {may}' if allowed else ''}" if stayed else f"{title}: {may}"
 
 
-def _stayed(results: Sequence[Result]) -> str:
-    """Return how many packets did not leave, beside those of the twin that came, and what that excludes."""
+def _stayed(results: Sequence[Result], *, inward: bool) -> str:
+    """Return how many packets did not pass, beside those of the twin that came, and what that excludes."""
     twins = [result.judgement.twin or TwinCount(0, 0, 0) for result in results]
     counted = [twin.counted for twin in twins if twin.counted]
     left, came = sum(twin.sent for twin in twins), sum(twin.arrived for twin in twins)
@@ -157,6 +202,8 @@ def _stayed(results: Sequence[Result]) -> str:
         f" ({len(results) - len(counted)} of them refused by its own kernel)" if len(counted) < len(results) else ""
     )
     said = f"0 of {sum(counted)} packets under {under}{refused} left the box, {beside}"
+    if inward:
+        said = f"0 of {sum(counted)} packets under {under} came to the box, while {came} of {left} came to its twin"
     share = 1 - upper_bound(left - came, left)
     each, together = (
         min(1.0, upper_bound(0, tried) / share) if share > 0 else 1.0 for tried in (min(counted), sum(counted))

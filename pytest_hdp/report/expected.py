@@ -21,7 +21,7 @@ def expected_and_got(result: Result) -> str:
     "delivered, but the test failed" is a test that failed for a reason of its own.
     """
     if result.judgement.containment is not None:
-        return words(result.judgement.containment)
+        return words(result.judgement.containment, result.judgement.train.direction)
     got, judgement = words(result.verdict), result.judgement
     got = f"{got} ({safe(judgement.errno)})" if judgement.errno else got
     if own_reason(result):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_hdp.judge.verdict import Direction
 from pytest_hdp.report import fields
 from pytest_hdp.report.expected import expected_and_got
 from pytest_hdp.report.letters import words
@@ -75,7 +76,8 @@ def _of_box(result: Result) -> list[tuple[str, str]]:
     twin, observer = result.judgement.twin, fields.word(result.judgement.containment_eye)
     if result.judgement.containment is None:
         return []
-    said = "none: give --hdp-twin=SPEC" if twin is None else f"{twin.arrived} of {twin.sent} came out"
+    way = "in" if result.judgement.train.direction is Direction.REVERSE else "out"
+    said = "none: give --hdp-twin=SPEC" if twin is None else f"{twin.arrived} of {twin.sent} came {way}"
     return [("its twin", said), *([("seen by", observer)] if observer else [])]
 
 

@@ -53,6 +53,11 @@ def finding(result: Result) -> Verdict | Containment:
     return result.judgement.containment or result.verdict
 
 
+def ways(results: Iterable[Result]) -> set[Direction]:
+    """Return the directions that they ran in."""
+    return {result.judgement.train.direction for result in results}
+
+
 def cell(result: Result) -> Cell:
     """Return what a number is drawn and counted by: what was found of it, and its outcome."""
     return finding(result), result.outcome

@@ -15,7 +15,7 @@ from pytest_hdp.judge.verdict import Containment, Outcome, Verdict
 from pytest_hdp.report import fields
 from pytest_hdp.report.claim import claimed, is_proven, verdict_line
 from pytest_hdp.report.expected import expected_and_got
-from pytest_hdp.report.letters import words
+from pytest_hdp.report.letters import words_for
 from pytest_hdp.report.summary import by_rung
 from pytest_hdp.untrusted.text import safe
 
@@ -84,7 +84,9 @@ def commands(results: Iterable[Result], unmeasured: Sequence[str] = ()) -> list[
 def _annotation(verdict: Verdict | Containment, results: Sequence[Result]) -> str:
     first = results[0]
     said = f"{fields.subjects(results)}: {expected_and_got(first)}: {fields.reason(first)}"
-    title = f"{len(results)} protocol number{'' if len(results) == 1 else 's'} {words(verdict)}"
+    title = (
+        f"{len(results)} protocol number{'' if len(results) == 1 else 's'} {words_for(verdict, fields.ways(results))}"
+    )
     return f"::warning title={_property(title)}::{_message(said)}"
 
 

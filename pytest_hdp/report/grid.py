@@ -6,15 +6,15 @@ from collections import Counter
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.verdict import Containment, Outcome, Verdict
+from pytest_hdp.judge.verdict import Containment, Direction, Outcome, Verdict
 from pytest_hdp.report import fields, headers
 from pytest_hdp.report.fields import Cell
 from pytest_hdp.report.groups import by_course
-from pytest_hdp.report.letters import colour, letter, words
+from pytest_hdp.report.letters import colour, letter, words_for
 from pytest_hdp.report.lines import Line, beside, encodable, flowed, length, wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from pytest_hdp.judge.result import Result
 
@@ -77,8 +77,8 @@ def _out_of_range(cells: dict[int, Cell], width: int) -> list[Line]:
     return flowed(items, width, gap="  ")
 
 
-def _legend(cells: dict[int, Cell], width: int) -> list[Line]:
-    """Return what the letters that occur mean, each with its count, in the ladder's order."""
+def _legend(cells: dict[int, Cell], width: int, ways: Collection[Direction]) -> list[Line]:
+    """Return what the letters that occur mean, each with its count, in the ladder's order. `ways`: of all of them."""
 
     def rung(cell: Cell) -> tuple[int, int]:
         return _RUNGS.index(cell[0]), _severity(cell)
@@ -89,7 +89,7 @@ def _legend(cells: dict[int, Cell], width: int) -> list[Line]:
     for cell in sorted(counts, key=rung):
         verdict, outcome = cell
         note = notes.get(outcome, "")
-        items.append([(letter(*cell), colour(*cell)), (f" {counts[cell]} {words(verdict)}{note}", None)])
+        items.append([(letter(*cell), colour(*cell)), (f" {counts[cell]} {words_for(verdict, ways)}{note}", None)])
     return flowed(items, width)
 
 
@@ -106,7 +106,7 @@ def grid(results: Sequence[Result], *, width: int = 80, unicode: bool = True) ->
     title = fields.course_title(results[0], unicode=unicode)
     cells = _cells(results)
     lines: list[Line] = [[(text, None)] for text in wrapped(title, width)]
-    lines += [*_rows(cells, width), *_out_of_range(cells, width), *_legend(cells, width)]
+    lines += [*_rows(cells, width), *_out_of_range(cells, width), *_legend(cells, width, fields.ways(results))]
     return encodable(lines, unicode=unicode)
 
 
@@ -123,7 +123,7 @@ def _matrix(results: Sequence[Result], width: int, *, unicode: bool) -> list[Lin
             line += [("   ", None), (letter(*found), colour(*found)) if found else (" ", None)]
         lines.append(line)
     counted = {index: fields.cell(result) for index, result in enumerate(results)}
-    return encodable([*lines, *_legend(counted, width)], unicode=unicode)
+    return encodable([*lines, *_legend(counted, width, fields.ways(results))], unicode=unicode)
 
 
 def grids(results: Iterable[Result], *, width: int = 80, unicode: bool = True) -> list[Line]:

@@ -9,7 +9,9 @@ verdict.
 
 from __future__ import annotations
 
-from pytest_hdp.judge.verdict import Containment, Outcome, Verdict
+from collections.abc import Collection
+
+from pytest_hdp.judge.verdict import Containment, Direction, Outcome, Verdict
 
 UNKNOWN_LETTER = "~"
 """Stands for a verdict that this version does not know (a results file of a newer one)."""
@@ -72,13 +74,23 @@ def colour(verdict: str, outcome: str) -> str:
     return _COLOURS.get(verdict, _PATH)
 
 
-def words(verdict: str) -> str:
+def words(verdict: str, direction: Direction = Direction.FORWARD) -> str:
     """Return the verdict as it reads in a sentence: `refused_at_socket` as "refused at socket"."""
-    return Containment(verdict).read if verdict in set(Containment) else verdict.replace("_", " ")
+    return Containment(verdict).told(direction) if verdict in set(Containment) else verdict.replace("_", " ")
+
+
+def words_for(verdict: str, ways: Collection[Direction]) -> str:
+    """Return how it reads of trains that ran these ways: "got out or got in" of those that ran both."""
+    return " or ".join(dict.fromkeys(words(verdict, way) for way in sorted(ways)))
 
 
 def status(
-    verdict: str, outcome: str, count: int = 1, *, own_reason: bool = False
+    verdict: str,
+    outcome: str,
+    count: int = 1,
+    *,
+    own_reason: bool = False,
+    direction: Direction = Direction.FORWARD,
 ) -> tuple[str, str, tuple[str, dict[str, bool]]]:
     """Return what `pytest_report_teststatus` wants: (category, letter, (word, markup)).
 
@@ -91,7 +103,7 @@ def status(
     if outcome == Outcome.FAILED:
         markup["bold"] = True
     many = f"{count} " if count > 1 else ""
-    said = words(verdict) if verdict in set(Containment) else verdict
+    said = words(verdict, direction) if verdict in set(Containment) else verdict
     shown = f"({said})" if own_reason else said
     word = f"{_PYTEST_WORDS.get(outcome, outcome.upper())} {many}{shown}"
     return str(outcome), letter(verdict, outcome), (word, markup)

@@ -12,7 +12,7 @@ from pytest_hdp.report.checksums import is_stale
 from pytest_hdp.report.doubles import often, times
 from pytest_hdp.report.groups import by_course
 from pytest_hdp.report.headline import missing
-from pytest_hdp.report.letters import letter, words
+from pytest_hdp.report.letters import letter, words, words_for
 from pytest_hdp.report.lines import text_of
 from pytest_hdp.report.story import story
 from pytest_hdp.report.summary import by_rung, surprises
@@ -85,7 +85,7 @@ def _row(result: Result) -> tuple[object, ...]:
     return (
         fields.protocol(result) if judgement.train.behind is None else judgement.train.chain,
         fields.keyword(result) or NOTHING,
-        words(fields.finding(result)),
+        words(fields.finding(result), judgement.train.direction),
         place,
         _seen_source(result) if delivered else NOTHING,
         NOTHING,
@@ -123,7 +123,12 @@ def _counted(results: Sequence[Result]) -> list[str]:
     """Return the table of counts: verdict, outcome, how many, which numbers."""
     cells = alike(results, fields.cell)
     rows = [
-        (words(cell[0]), cell[1], len(cells[cell]), fields.folded(map(fields.protocol, cells[cell])))
+        (
+            words_for(cell[0], fields.ways(cells[cell])),
+            cell[1],
+            len(cells[cell]),
+            fields.folded(map(fields.protocol, cells[cell])),
+        )
         for cell in sorted(cells, key=by_rung)
     ]
     heads = (("Verdict", False), ("Outcome", False), ("Trains", True), ("Protocol numbers", False))

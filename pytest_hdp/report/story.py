@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.verdict import Direction, Form, Outcome, Verdict
 from pytest_hdp.report import fields, headers
 from pytest_hdp.report.checksums import stale_checksums
-from pytest_hdp.report.claim import claimed, claims, is_proven, verdict_line
+from pytest_hdp.report.claim import claimed, claims, in_short, is_proven, verdict_line
 from pytest_hdp.report.doubles import doubles
 from pytest_hdp.report.fields import OPEN, THROUGH
 from pytest_hdp.report.groups import by_course
@@ -132,14 +132,9 @@ def _of_box(results: Sequence[Result], unmeasured: Sequence[str]) -> Story:
     """Return the story of a box: what may be claimed of it. Other paths of the same run are in the grids below."""
     proven = is_proven(results) and not unmeasured
     headline = f"{verdict_line(results, unmeasured)}."
-    status = (
-        "All of it stayed in the box, or may leave" if proven else "It is not proven that all of it stays in the box"
-    )
-    sent = _introduction(results).partition(", and watched")[0]
-    introduction = (
-        f"{sent}: from a box that may not let them out, and from its twin, which has no policy "
-        "and shows that what gets out is seen. Eyes outside the box looked for all of them."
-    )
+    fine, doubtful, asked = in_short(results)
+    status, sent = fine if proven else doubtful, _introduction(results).partition(", and watched")[0]
+    introduction = f"{sent}: {asked}"
     return Story(headline, tuple(claims(results)), status, not proven, introduction, _glossary(results))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.alike import alike
@@ -12,7 +11,7 @@ from pytest_hdp.report.checksums import stale_checksums
 from pytest_hdp.report.doubles import doubles
 from pytest_hdp.report.expected import expected_and_got
 from pytest_hdp.report.groups import by_course
-from pytest_hdp.report.letters import colour, words
+from pytest_hdp.report.letters import colour, words_for
 from pytest_hdp.report.limits import shared_limits
 from pytest_hdp.report.lines import encodable, wrapped
 
@@ -33,11 +32,12 @@ _RUNGS: dict[Verdict | Containment, int] = {word: rung for rung, word in enumera
 
 def counts_line(results: Sequence[Result]) -> str:
     """Return "264 trains: 255 delivered, 3 refused at socket (expected), ...", in the ladder's order."""
-    counts = Counter(map(fields.cell, results))
+    cells = alike(results, fields.cell)
     said = []
-    for verdict, outcome in sorted(counts, key=by_rung):
+    for verdict, outcome in sorted(cells, key=by_rung):
         note = {Outcome.XFAILED: " (expected)", Outcome.FAILED: " (FAILED)"}
-        said.append(f"{counts[verdict, outcome]} {words(verdict)}{note.get(outcome, '')}")
+        those = cells[verdict, outcome]
+        said.append(f"{len(those)} {words_for(verdict, fields.ways(those))}{note.get(outcome, '')}")
     trains = "1 train" if len(results) == 1 else f"{len(results)} trains"
     return f"{trains}: {', '.join(said) or 'nothing measured'}"
 

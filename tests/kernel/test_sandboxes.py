@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.verdict import Form
+from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.lab.catalogue import SANDBOXES, make
 from pytest_hdp.lab.sandboxes import contained
 from pytest_hdp.measure import plan
@@ -34,10 +34,11 @@ BEHIND = "sandbox-closed+home-nat"
 NAMES = (*SANDBOXES, BEHIND)
 
 
-def trains(numbers: Iterable[int], version: int) -> tuple[Train, ...]:
+def trains(numbers: Iterable[int], version: int, ways: Iterable[Direction] = (Direction.FORWARD,)) -> tuple[Train, ...]:
     known = carriers(of_version(version))
     return tuple(
-        Train(number, form=form)
+        Train(number, way, form)
+        for way in ways
         for form in Form
         for number in numbers
         if (number in known if form is Form.WELLFORMED else number or version == 4)
@@ -45,18 +46,22 @@ def trains(numbers: Iterable[int], version: int) -> tuple[Train, ...]:
 
 
 def asked(
-    name: str, version: int, numbers: Iterable[int], allow: tuple[int, ...] = ()
+    name: str,
+    version: int,
+    numbers: Iterable[int],
+    allow: tuple[int, ...] = (),
+    ways: Iterable[Direction] = (Direction.FORWARD,),
 ) -> tuple[Counter[str], list[str]]:
     """Measure a box: the words that were found, and what is not as stated."""
     spec = make(name).over(version)
-    chosen = trains(numbers, version)
+    chosen = trains(numbers, version, ways)
     asks = plan.Plan(chosen, plan.CONTAINED, seed=1, contain=True, allow=allow, locate="none")
     with boxed(spec, asks, expect_truth=True).open() as path:
         judgements = Measurement(path, asks).run()
     counts, wrong = Counter[str](), list[str]()
     for train, judgement in judgements.items():
         truth = contained(spec.layout, train, frozenset(allow))
-        counts[str(judgement.containment)] += 1
+        counts[f"{judgement.containment}{', in' * (train.direction is Direction.REVERSE)}"] += 1
         if judgement.containment is not truth:
             wrong.append(f"{name}, IPv{version}: is {truth}, was called {judgement.explanation}")
     return counts, wrong
@@ -65,12 +70,32 @@ def asked(
 @pytest.mark.parametrize("version", [4, 6])
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.night(
-    "*never-armed-?", "*leaks-132-6", "*tcp-udp-4", "*closed-6", "*home-nat-6", "*far-end-6", "*one-nat-6", "*leak-6"
+    "*sealed-?",
+    "*never-armed-?",
+    "*leaks-132-6",
+    "*tcp-udp-4",
+    "*closed-6",
+    "*home-nat-6",
+    "*far-end-6",
+    "*one-nat-6",
+    "*leak-6",
 )
 def test_box(name: str, version: int) -> None:
     counts, wrong = asked(name, version, SOME)
     assert not wrong
     assert counts.total() == len(trains(SOME, version))
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.night(
+    "*closed*", "*sealed-6", "*tcp-udp*", "*only*", "*132*", "*armed*", "*related*", "*leak*", "*end*", "*nat*"
+)
+def test_what_comes_in_is_as_stated(name: str, version: int) -> None:
+    counts, wrong = asked(name, version, (17, 132), ways=Direction)
+    assert not wrong
+    if name == "sandbox-sealed":
+        assert set(counts) == {"contained", "contained, in"}
 
 
 @pytest.mark.parametrize("name", ["sandbox-closed", "sandbox-tcp-udp", "sandbox-blackhole-far-end"])

@@ -25,6 +25,7 @@ THROUGH_A_LAB = {
     ("--hdp-latency-margin=30",): f"--hdp-latency-margin: {LATENCY}",
     ("--hdp-lab=sandbox-closed", "--hdp-bound=2%"): f"--hdp-bound: {BOX}",
     ("--hdp-lab=sandbox-closed", "--hdp-allow=tcp"): f"--hdp-allow: {BOX}",
+    ("--hdp-lab=sandbox-closed", "--hdp-direction=both"): f"--hdp-direction: {BOX}",
     ("--hdp-lab=sandbox-closed", "--hdp-form=bare,fragmented"): f"--hdp-form of fragments or options: {BOX}",
     ("--hdp-needs=gre",): "--hdp-needs: none of these tests asks what has to pass; suites/cloud/test_needs.py does",
 }

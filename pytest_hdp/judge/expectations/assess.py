@@ -49,10 +49,11 @@ def _contained(judgement: Judgement, found: Containment, expectation: Expectatio
     if expectation is None or expected is None or found is Containment.UNPROVEN:
         return found.outcome, None if found.outcome is Outcome.PASSED else judgement.explanation
     if found is not expected:
-        return Outcome.FAILED, f"expected {expected.read}, got {found.read}: {judgement.explanation}"
+        expected_word, got = (word.told(judgement.train.direction) for word in (expected, found))
+        return Outcome.FAILED, f"expected {expected_word}, got {got}: {judgement.explanation}"
     if found.outcome is Outcome.PASSED:
         return Outcome.PASSED, None
-    return Outcome.XFAILED, plain(expectation.reason or f"expected {expected.read}")
+    return Outcome.XFAILED, plain(expectation.reason or f"expected {expected.told(judgement.train.direction)}")
 
 
 def _beyond(judgement: Judgement, expectation: Expectation) -> tuple[Outcome, str | None]:

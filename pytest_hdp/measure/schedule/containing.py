@@ -7,6 +7,12 @@ left would have been seen.
 What may leave the box may also open the way for what may not. So this is sent before any allowed packet of the same
 pair, and again after.
 
+Does anything come in unasked? That is asked first, in the same order, by the far end: once the box or its twin has sent
+packets of a number, what comes is an answer. What is sent to an address that nobody has confirmed is bounded
+(`confirmed`), and nothing ever comes back from a tight box. So its address is free where our own kernel named it and
+its twin, of which that is so too, was reached at its own. What a kernel elsewhere calls the box's address may be a
+stranger's, and whoever is in the box may make it up: no more than the bound goes there.
+
 Of what is sent in fragments the twin sends later ones by themselves, too: who puts fragments together would swallow
 one that gets out of the box so, and lets those of the twin pass that come with their first ones.
 """
@@ -14,43 +20,28 @@ one that gets out of the box so, and lets those of the twin pass that come with 
 from __future__ import annotations
 
 import random
-from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_hdp.judge.containment import TCP, contain, ruled
+from pytest_hdp.judge.containment import TCP, ruled
 from pytest_hdp.judge.evidence import Train
-from pytest_hdp.judge.outside import Surroundings
-from pytest_hdp.judge.verdict import SHAPED_FORMS, Direction, Form
+from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.measure.path.endpoints import Observer, PathUnavailable
 from pytest_hdp.measure.path.senders import UDP
 from pytest_hdp.measure.path.sending import USUAL_PORTS
 from pytest_hdp.measure.path.waiting import Waiting, answered, glance, look_until, never, pause
 from pytest_hdp.measure.schedule.knowledge import Knowledge
 from pytest_hdp.measure.schedule.meeting import greet, greet_from_afar
+from pytest_hdp.measure.schedule.rulings import Rulings, is_nowhere
 from pytest_hdp.measure.schedule.side import Watched
-from pytest_hdp.packet.family import IPV6
 from pytest_hdp.vantage import bpf
 
 if TYPE_CHECKING:
-    from pytest_hdp.judge.containment import Ruling
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.vantage.receiving import Observation
 
 BURST, FAR_BURST = 0.0005, 0.02  # seconds of the rate that are handed over between two looks
 ECHOES = 3  # one in so many of the controls
-
-ORDINARY = {
-    6: "an ordinary TCP socket sends it",
-    2: "an ordinary UDP socket that joins a group has the kernel send it",
-    33: "an ordinary DCCP socket sends it where the kernel has one",
-    115: "an ordinary L2TP socket sends it where the kernel has one",
-    132: "an ordinary SCTP socket sends it where the kernel has one",
-    136: "an ordinary UDP-Lite socket sends it where the kernel has one",
-}
-"""What takes no privilege."""
-ORDINARY6 = dict.fromkeys((0, 43, 44, 60), "an ordinary UDP socket sends such headers")
-"""What takes none over IPv6: RFC 3542's sticky options, and a datagram that is too large for one packet."""
 
 
 class _Packet(NamedTuple):
@@ -76,22 +67,44 @@ class Containing:
         self._heard = 0  # rounds of which all is known
         self._spoiled: dict[int, set[int | None]] = {}
         self._began = know.clock.monotonic()
+        self._rulings = Rulings(self.box, self.twin)
+        self._climbed: dict[Train, Judgement] = {}  # of what came in, before anything went out
+        self._ways = [way for way in (Direction.REVERSE, Direction.FORWARD) if self._trains(way)]
 
     def script(self) -> Waiting[None]:
         """Measure all of it."""
-        know, twin = self.know, self.twin
+        know = self.know
         for side in self._sides:
             side.know.path.witness = know.path.witness
             self._open_sockets(side.know)
-        self._watch_connections()
-        if twin is not None:
-            yield from (greet_from_afar if self._far else greet)(twin.know)
-        yield from self._box()
-        if twin is not None:
-            yield from self._rounds(twin, know.plan.trains, know.plan.pace.rounds)
+        for way in self._ways:
+            if way is Direction.FORWARD:
+                self._watch_connections()
+            yield from self._both(way)
+            if way is Direction.REVERSE:
+                self._climbed = {train: know.judge(train, more_rounds=False) for train in self._trains(way)}
+        if self._ways == [Direction.REVERSE] and know.path.near.remote is not None:
+            yield from self._rounds(self.box, (), 1, Direction.FORWARD)  # does its tap see anything at all?
             yield from self._hear()
         for train in know.plan.trains:
             know.settled[train] = self.judge_now(train)
+
+    def _trains(self, way: Direction) -> list[Train]:
+        return [train for train in self.know.plan.trains if train.direction is way]
+
+    def _both(self, way: Direction) -> Waiting[None]:
+        """The box's packets, then its twin's, in one direction."""
+        twin, confirmed = self.twin, self.know.path.confirmed
+        if way is Direction.REVERSE:
+            confirmed.own = {self.know.path.name.target}
+        if twin is not None:
+            yield from (greet_from_afar if self._far else greet)(twin.know, way)
+            if confirmed.free(twin.know.path.near.address):
+                confirmed.own = self.know.path.own
+        yield from self._box(way)
+        if twin is not None:
+            yield from self._rounds(twin, self._trains(way), self.know.plan.pace.rounds, way)
+            yield from self._hear()
 
     @property
     def _far(self) -> bool:
@@ -103,13 +116,14 @@ class Containing:
         path.open_ahead(know.plan.trains)
         for train in know.plan.trains:
             path.listener(train.direction, train.protocol)
+        for train in know.plan.trains:  # an end that listens to a number sends it by the same socket
             path.sender(train.direction, train.protocol, train.form)
         path.sync()
         path.new_drops()  # what overflowed before anything was sent says nothing about what will be
 
     def _watch_connections(self) -> None:
         """Look outside for connections that a stack makes in the box's name, and in the box for who accepts one."""
-        path, asked = self.know.path, {train.protocol for train in self.know.plan.trains}
+        path, asked = self.know.path, {train.protocol for train in self._trains(Direction.FORWARD)}
         if TCP not in asked or path.near.address == path.family.anywhere:
             return
         twin = path.twin.near if path.twin is not None else None
@@ -124,26 +138,32 @@ class Containing:
                         f"nobody can look for connections at {end.called or path.name.agent}: {error.strerror}"
                     ) from None
 
-    def _box(self) -> Waiting[None]:
-        """What may not leave; then what may; then all together: does the one open the way for the other?"""
-        plan = self.know.plan
-        allowed = [train for train in plan.trains if train.protocol in plan.allow]
+    def _box(self, way: Direction) -> Waiting[None]:
+        """What may not pass; then what may; then all together: does the one open the way for the other?"""
+        plan, trains = self.know.plan, self._trains(way)
+        if way is Direction.REVERSE and is_nowhere(self.know.path):
+            trains = []
+        allowed = [train for train in trains if train.protocol in plan.allow]
         before = plan.pace.rounds // 2 if allowed else plan.pace.rounds
-        rest = [train for train in plan.trains if train.protocol not in plan.allow]
-        yield from self._rounds(self.box, rest, before, without=frozenset(plan.allow))
+        rest = [train for train in trains if train.protocol not in plan.allow]
+        yield from self._rounds(self.box, rest, before, way, without=frozenset(plan.allow))
         if allowed:
-            self.box.late = self.know.rounds
-            yield from self._rounds(self.box, allowed, before)
-            yield from self._rounds(self.box, plan.trains, plan.pace.rounds - before)
+            self.box.late[way] = self.know.rounds
+            yield from self._rounds(self.box, allowed, before, way)
+            yield from self._rounds(self.box, trains, plan.pace.rounds - before, way)
         yield from self._hear()
-        self.box.listening = False
+        self.box.listening = way is Direction.REVERSE  # to connections that others make, which comes then
 
     def _rounds(
-        self, side: Watched, trains: Sequence[Train], count: int, *, without: Set[int] = frozenset()
+        self, side: Watched, trains: Sequence[Train], count: int, way: Direction, *, without: Set[int] = frozenset()
     ) -> Waiting[None]:
-        """Send one packet of each train, and controls, so often; of the box's own none of the numbers `without`."""
+        """Send one packet of each train, and controls, so often; of the box's own none of the numbers `without`.
+
+        In reverse none of the box's where what may be sent to it is counted: all of that is the trains'.
+        """
         know = self.know
-        senders = [each for each in self._sides if each is not self.box or side is self.box]
+        own = side is self.box and (way is Direction.FORWARD or know.path.confirmed.free(know.path.near.address))
+        senders = [each for each in self._sides if each is not self.box or own]
         for _ in range(count):
             if know.path.gone is not None:
                 return
@@ -162,11 +182,11 @@ class Containing:
                 if each is not self.box or (know.path.family.icmp if echo else UDP) not in without
             ]
             self._shuffle.shuffle(order)
-            yield from self._send(order, number)
+            yield from self._send(order, number, way)
             yield from pause(know.clock, know.plan.pace.spacing)
             self._note_drops()
 
-    def _send(self, order: Sequence[_Packet], number: int) -> Waiting[None]:
+    def _send(self, order: Sequence[_Packet], number: int, way: Direction) -> Waiting[None]:
         clock, rate = self.know.clock, self.know.plan.pace.rate
         seconds = FAR_BURST if self._far else BURST
         burst = max(1, int(rate * seconds))
@@ -178,8 +198,8 @@ class Containing:
                 if train is not None:
                     side.know.send(train, number, later_only=later_only)
                 else:
-                    side.know.control.send(Direction.FORWARD, number, echo=echo)
-                if (far := side.know.path.near.remote) is not None:
+                    side.know.control.send(way, number, echo=echo)
+                if (far := side.know.path.sender_end(way).remote) is not None:
                     far.pause(1 / rate)
             yield from glance(clock)
 
@@ -202,50 +222,12 @@ class Containing:
     # Judging
 
     def judge_now(self, train: Train) -> Judgement:
-        """The ladder's verdict of what the box sent, and whether it stayed in there."""
+        """The ladder's verdict of what the box sent, and whether it stayed in there; or of what came in."""
         self.know.forget_circumstances()
-        return ruled(self.know.judge(train, more_rounds=False), self._ruling(train))
-
-    def _ruling(self, train: Train) -> Ruling:
-        twin = self.twin.side(train) if self.twin is not None else None
-        return contain(train, self.box.with_controls(self.box.side(train), train), twin, self._around(train))
-
-    def _around(self, train: Train) -> Surroundings:
-        plan, path = self.know.plan, self.know.path
-        blind = range(self.know.rounds) if path.gone is not None else ()  # nobody may have looked
-        spoiled = (number for number, observers in self._spoiled.items() if observers & {None, train.protocol})
-        return Surroundings(
-            trains=len(plan.trains),
-            error_rate=plan.error_rate,
-            came=Counter(self._came()),
-            spoiled=frozenset((*blind, *spoiled)),
-            bound=plan.bound,
-            apart=path.twin is not None and path.twin.name.target != path.name.target,
-            gone=path.gone,
-            spoken=self.box.spoken,
-            accepted=self.box.accepted,
-            in_other_name=self.box.renamed,
-            allowed=frozenset(plan.allow),
-            version=path.family.version,
-            other_ways=self._untried(train),
+        return ruled(
+            self._climbed.get(train) or self.know.judge(train, more_rounds=False),
+            self._rulings.ruling(train, self._spoiled),
         )
-
-    def _untried(self, train: Train) -> dict[int, str]:
-        """How else a box could send it that may open no raw sockets: of ordinary ones only UDP's are tried."""
-        path, number = self.know.path, train.protocol
-        ways = {**ORDINARY, path.family.icmp: "an ordinary ping socket may send it"}
-        if path.family is IPV6:
-            ways |= ORDINARY6
-        if train.form in SHAPED_FORMS:
-            ways[UDP] = "an ordinary UDP socket may send that too"
-        return {number: ways[number]} if path.near.raw is False and number in ways else {}
-
-    def _came(self) -> Iterator[int]:
-        """The rounds of its twin's controls that came to an observer outside."""
-        if self.twin is not None:
-            for entry in self.twin.know.control.entries.values():
-                if entry.came or entry.index in self.twin.witnessed:
-                    yield entry.round
 
     # As any strategy
 
@@ -255,7 +237,7 @@ class Containing:
         if observer.kind == "answers":
             self.box.connection(observer, observation)
         elif (own := ends.get(id(observer.end))) is not None:
-            own.know.file_observation(observer, observation)
+            own.looked |= own.know.file_observation(observer, observation) and observer.kind == "tap"
         else:
             there = observer.end is self.know.path.far
             for side in self._sides:
@@ -264,7 +246,7 @@ class Containing:
     def seconds_left(self) -> float | None:
         """Seconds that it will still take, at the pace so far."""
         plan, done = self.know.plan, self.know.rounds
-        rounds = plan.pace.rounds * (len(self._sides) + (0.5 if plan.allow else 0))
+        rounds = plan.pace.rounds * (len(self._sides) + (0.5 if plan.allow else 0)) * len(self._ways)
         return (self.know.clock.monotonic() - self._began) / done * max(0.0, rounds - done) if done else None
 
     def rounds_to_tell(self) -> int:

@@ -30,28 +30,28 @@ class Unconfirmed(PathUnavailable):
     """Nothing may be sent to the address at which the far end saw us. Its text says why, in one line."""
 
 
-def greet(know: Knowledge) -> Waiting[None]:
+def greet(know: Knowledge, direction: Direction = Direction.FORWARD) -> Waiting[None]:
     """Send controls until one came through: is there a path, how long does it take, what does a NAT make of us?"""
     control, clock = know.control, know.clock
     for attempt in range(TRIES):
-        control.send(Direction.FORWARD, MEETING)
-        control.send(Direction.FORWARD, MEETING, echo=True)
+        control.send(direction, MEETING)
+        control.send(direction, MEETING, echo=True)
         deadline = clock.monotonic() + know.timeout * (attempt + 1)
         yield from look_until(clock, deadline, lambda: not control.outstanding())
-        if _any_came(control):
+        if _any_came(control, direction):
             return
 
 
-def greet_from_afar(know: Knowledge) -> Waiting[None]:
+def greet_from_afar(know: Knowledge, direction: Direction = Direction.FORWARD) -> Waiting[None]:
     """Do so where a far host sends or receives, and it takes long to hear of it: several at once."""
     control, clock = know.control, know.clock
     for attempt in range(TRIES):
         for _ in range(COPIES):
-            control.send(Direction.FORWARD, MEETING)
-            control.send(Direction.FORWARD, MEETING, echo=True)
+            control.send(direction, MEETING)
+            control.send(direction, MEETING, echo=True)
         deadline = clock.monotonic() + know.timeout * (attempt + 1)
-        yield from look_until(clock, deadline, lambda: _met(control))
-        if _any_came(control):
+        yield from look_until(clock, deadline, lambda: _met(control, direction))
+        if _any_came(control, direction):
             return
 
 
@@ -125,12 +125,12 @@ def meet(path: OpenPath) -> None:
         raise Unconfirmed(why)
 
 
-def _any_came(control: Control) -> bool:
+def _any_came(control: Control, direction: Direction) -> bool:
     """Whether something has arrived, or was answered."""
-    return any(each.came for each in control.entries.values())
+    return any(each.came for each in control.entries.values() if each.direction is direction)
 
 
-def _met(control: Control) -> bool:
+def _met(control: Control, direction: Direction) -> bool:
     """Whether a datagram has arrived, and an echo has been answered."""
-    entries = control.entries.values()
+    entries = [each for each in control.entries.values() if each.direction is direction]
     return any(each.delivered_at for each in entries) and any(each.replied_at for each in entries)

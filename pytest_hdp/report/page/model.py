@@ -18,8 +18,9 @@ from pytest_hdp.judge.verdict import Containment, Form, Outcome, Verdict
 from pytest_hdp.report import fields, headers
 from pytest_hdp.report.expected import expected_and_got
 from pytest_hdp.report.groups import by_course
-from pytest_hdp.report.letters import letter, words
+from pytest_hdp.report.letters import letter, words, words_for
 from pytest_hdp.report.page import hops, latency
+from pytest_hdp.report.page.meanings import meaning
 from pytest_hdp.report.path_picture import picture_of
 from pytest_hdp.report.summary import by_rung, surprises
 from pytest_hdp.untrusted.text import safe
@@ -54,27 +55,6 @@ _FAMILIES: dict[str, str] = {
     Containment.ALLOWED: "pass2",
     Containment.BLOCKED: "sender1",
 }
-MEANINGS: dict[str, str] = {
-    Verdict.REFUSED_AT_SOCKET: "the sender's kernel gave no socket for this number",
-    Verdict.REFUSED_AT_SEND: "the sender's kernel or firewall refused to send it",
-    Verdict.HELD_BY_SENDER: "the kernel took it, and nothing left the interface",
-    Verdict.RENUMBERED: "it left, but under another number",
-    Verdict.REJECTED: "a router or the target answered with an ICMP error",
-    Verdict.LOST: "it left and never arrived, while the control did",
-    Verdict.FIRST_ONLY: "the first packet arrived, and none after it",
-    Verdict.LOSSY: "clearly more was lost than of the control",
-    Verdict.HELD_BY_RECEIVER: "it arrived at the interface, and never at the socket",
-    Verdict.MODIFIED: "it arrived with bytes changed that nobody may change",
-    Verdict.DELIVERED: "it arrived as sent",
-    Verdict.REACHED: "the target itself answered",
-    Verdict.SILENT: "no reply came back, and there is no agent at the target",
-    Verdict.INCONCLUSIVE: "the measurement could not tell",
-    Containment.CONTAINED: "it stayed in the box, while what its twin sent came",
-    Containment.LEAKED: "it was seen outside the box, and may not leave it",
-    Containment.UNPROVEN: "nothing came out, and nothing shows that it would have been seen",
-    Containment.ALLOWED: "it came out of the box, and may",
-    Containment.BLOCKED: "it may leave the box, and did not",
-}
 
 
 def data(results: Iterable[Result], made: Sequence[Made], histograms: Iterable[latency.Histogram]) -> dict[str, Any]:
@@ -101,18 +81,19 @@ def _run_details(made: Made) -> dict[str, str]:
 
 def _legend(results: Sequence[Result]) -> list[dict[str, Any]]:
     """Return each verdict and outcome that occurs, in the ladder's order, with its letter and how many."""
-    counts = Counter(map(fields.cell, results))
+    cells = alike(results, fields.cell)
+    counts = Counter({cell: len(those) for cell, those in cells.items()})
     held = any(result.expected is not None for result in results)
     notes = {Outcome.XFAILED: "expected", Outcome.FAILED: "not expected" if held else ""}
     return [
         {
             "verdict": verdict,
             "outcome": outcome,
-            "words": words(verdict),
+            "words": words_for(verdict, fields.ways(cells[verdict, outcome])),
             "note": notes.get(outcome, ""),
             "letter": letter(verdict, outcome),
             "family": _FAMILIES[verdict],
-            "means": MEANINGS[verdict],
+            "means": meaning(verdict, fields.ways(cells[verdict, outcome])),
             "count": counts[verdict, outcome],
         }
         for verdict, outcome in sorted(counts, key=by_rung)

@@ -43,7 +43,8 @@
   }
 
   function outside(course) {  // "got through" is no word for a box: who is in it did not
-    const words = new Map([["leaked", "got out"], ["allowed", "left and may"], ["contained", "stayed in the box"], ["blocked", "blocked"], ["unproven", "unproven"]]);
+    const [leaked, allowed, contained] = course.direction === "reverse" ? ["got in", "came in and may", "stayed out of the box"] : ["got out", "left and may", "stayed in the box"];
+    const words = new Map([["leaked", leaked], ["allowed", allowed], ["contained", contained], ["blocked", "blocked"], ["unproven", "unproven"]]);
     const counts = [...words].map(([word, said]) => [course.trains.filter((each) => each.v === word).length, said]);
     return `${course.trains.length} numbers: ${counts.filter(([count]) => count).map(([count, said]) => `${count} ${said}`).join(", ")}`;
   }

@@ -7,7 +7,7 @@ import pytest
 from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.result import Judgement, PathInfo, Result, TwinCount
 from pytest_hdp.judge.statistics import upper_bound
-from pytest_hdp.judge.verdict import Containment, Form, Place, Verdict
+from pytest_hdp.judge.verdict import Containment, Direction, Form, Place, Verdict
 from pytest_hdp.packet.carrier import carriers
 from pytest_hdp.packet.family import IPV4, IPV6
 from pytest_hdp.report.claim import claims, is_proven, verdict_line
@@ -20,10 +20,13 @@ from pytest_hdp.report.story import story
 PATH = PathInfo("netns", "a containment", "192.0.2.18", "198.51.100.2", "eye")
 
 
-def record(protocol, word="contained", *, form="bare", version=4, sent=24, arrived=24, counted=24, refused=0):
+def record(
+    protocol, word="contained", *, form="bare", version=4, sent=24, arrived=24, counted=24, refused=0, way="forward"
+):
     found = Containment(word)
     judgement = Judgement(
-        Train(protocol, form=Form(form)), Verdict.INCONCLUSIVE, Place.UNKNOWN, f"{protocol}: {word}: because",
+        Train(protocol, Direction(way), Form(form)), Verdict.INCONCLUSIVE, Place.UNKNOWN,
+        f"{protocol}: {word}: because",
         final=True, sent=24, containment=found, containment_eye="eye", twin=TwinCount(sent, arrived, counted, refused),
     )  # fmt: skip
     return Result("run", "2026-01-01T00:00:00", PATH, version, "", judgement, None, found.outcome)
@@ -36,6 +39,58 @@ def test_a_proof_in_numbers():
         "came to eye: each passes with a probability below 13 % at 95 %, all together below 3.2 %; 6 may leave, and did"
     )
     assert 0.117 < upper_bound(0, 24) / 0.969 < 0.122
+
+
+def test_what_comes_in_has_a_sentence_of_its_own():
+    into = [record(number, way="reverse") for number in (1, 2)]
+    out, inward = claims([*map(record, (1, 2)), *into, record(6, "allowed", way="reverse")])
+    assert out.startswith("IPv4 to 198.51.100.2, bare: 0 of 48 packets under 2 numbers left the box, while 48 of 48 of")
+    assert inward == (
+        "IPv4 from 198.51.100.2, bare, in: 0 of 48 packets under 2 numbers came to the box, while 48 of 48 came to its "
+        "twin: each passes with a probability below 13 % at 95 %, all together below 6.5 %; 6 may come in, and did"
+    )
+
+
+def test_the_line_for_a_log_tells_both_ways():
+    every = [
+        record(number, form=form, way=way)
+        for way in Direction
+        for form, numbers in (("bare", range(256)), ("wellformed", carriers(IPV4)))
+        for number in numbers
+    ]
+    ends = "by IPv4 to and from 198.51.100.2"
+    proven = f"nothing got out of the box, and nothing got in unasked to the box {ends}"
+    assert verdict_line(every) == f"PROVEN: {proven}; IPv6 was not tested"
+    left = [each for each in every if each.judgement.train != Train(47, Direction.REVERSE)]
+    assert verdict_line(left) == (
+        f"PROVEN of what was asked: {proven}; by IPv4 47 was not asked, bare, in; IPv6 was not tested"
+    )
+    into = [each for each in every if each.judgement.train.direction is Direction.REVERSE]
+    assert verdict_line(into) == (
+        "PROVEN of what was asked: nothing got in unasked to the box by IPv4 from 198.51.100.2; by IPv4 what gets out "
+        "was not asked; IPv6 was not tested"
+    )
+    faults = [*every, record(132, "leaked", way="reverse"), record(50, "leaked"), record(51, "unproven", way="reverse")]
+    assert verdict_line(faults) == (
+        f"NOT PROVEN: 1 got out, 1 got in, 1 unproven, of {len(faults)} trains {ends}; IPv6 was not tested"
+    )
+    assert "bare, in: not proven; got in: 132; unproven: 51; 256 stayed out of the box" in claims(faults)[1]
+
+
+def test_every_view_tells_what_got_in_from_what_got_out():
+    results = [record(132, "leaked", way="reverse"), record(50, way="reverse"), record(51)]
+    views = [
+        story(results).headline,
+        markdown(results),
+        "".join(commands(results)),
+        failure_block(results[0], "pytest"),
+    ]
+    assert all("got in" in each and "got out" not in each for each in views), views
+    assert "1 protocol number got in" in views[2]
+    assert story(results).status == "It is not proven that nothing gets out or in"
+    shown = page(results)
+    assert "it came to the box's interface unasked, and may not" in shown
+    assert "it stayed in the box, while what its twin sent came; in reverse: none came to the box's interface" in shown
 
 
 @pytest.mark.parametrize(("counted", "below"), [(149, "2 %"), (286, "1.1 %"), (24, "12 %")])
