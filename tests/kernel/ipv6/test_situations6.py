@@ -37,6 +37,9 @@ ip -n other -6 route add 2001:db8:a::/64 via 2001:db8:d::2
 ip -n server -6 route add 2001:db8:d::/64 via 2001:db8:e::1
 ip -n client -6 route add default via 2001:db8:d::1 table 47
 for n in 47 50; do ip -n client -6 rule add ipproto $n lookup 47; done
+# known, and not asked for: an answer that takes a second would make all of 50 come too late
+known() { ip -n $1 neigh replace $2 lladdr $(ip -n $4 -br link show dev $5 | tr -s ' ' | cut -d' ' -f3) dev $3; }
+known client 2001:db8:d::1 u other u; known other 2001:db8:e::2 s server o
 ip netns exec other nft 'table ip6 f { chain c { type filter hook forward priority 0; ip6 nexthdr 47 drop; }; }'
 """
     _, printed, records = run_beside(f"{TOPOLOGY}\n{uplink}", SWEEP, *ENDS, "--hdp-protocols=47,50,253")
