@@ -42,7 +42,7 @@ def accepts(packet: bytes, offsets: list[int], protocols: set[int] | None, error
             return False
         if quote[24:40] == IPv6Address(errors_to).packed:
             return True
-        return (protocols is None or 58 in protocols) and needle_at(quote, offsets)
+        return needle_at(quote, offsets)  # whatever the protocols are
     return (protocols is None or packet[6] in protocols) and needle_at(packet, offsets)
 
 
