@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 
 PATH6 = runpy.run_path(str(Path(__file__).with_name("test_path6.py")))
 SWEEP, TOPOLOGY, ENDS = PATH6["SWEEP"], PATH6["TOPOLOGY"], PATH6["ENDS"]
+TUN = pytest.mark.skipif(
+    not os.access("/dev/net/tun", os.R_OK | os.W_OK), reason="/dev/net/tun: not there, or not for this user"
+)
 NEAR, FAR = "fd00:8::1", "fd00:8::2"  # the two ends of the tunnel
 
 
@@ -50,6 +54,7 @@ ip netns exec other nft 'table ip6 f { chain c { type filter hook forward priori
     assert records[47, "forward"]["left"] == records[47, "forward"]["sent"], printed
 
 
+@TUN
 @pytest.mark.needs("socat", "ping")
 def test_a_tunnel_s_own_datagrams_are_nobody_s_control(run_beside) -> None:
     """IPv6 in UDP between the two ends, of which taps see both: reverse goes through the tunnel, and no NAT is told."""
