@@ -115,14 +115,20 @@ def _got_out(box: Side, twin: Side | None, around: Surroundings, *, allowed: boo
     """Any copy that was seen outside is enough: it needs no twin and no control."""
     first = Counter((each.observer, each.source) for each in box.seen).most_common()
     observer, source = sorted(first, key=lambda item: (-item[1], item[0]))[0][0]
-    out = {each.index for each in box.seen}
-    tried = [each for each in box.launched if each.errno is None or each.index in out]
-    late = {each.index for each in tried if each.late}
-    said = f"{len(out)} of {len(tried)}{box.what} came out, seen by {plain(observer)}, from {plain(source)}"
-    if out <= late and len(late) < len(tried):
-        said += "; none of those before allowed traffic of the same pair did, so that opened the way"
+    said = passed_text(box, f"came out, seen by {plain(observer)}, from {plain(source)}")
     word = Containment.ALLOWED if allowed else Containment.LEAKED
     return Ruling(word, observer, f"{word.read}: {said}", _count(box, twin, None, around))
+
+
+def passed_text(box: Side, how: str) -> str:
+    """How many packets passed of those that were sent, and what opened the way. `how`: what they did."""
+    passed = {each.index for each in box.seen}
+    tried = [each for each in box.launched if each.errno is None or each.index in passed]
+    late = {each.index for each in tried if each.late}
+    said = f"{len(passed)} of {len(tried)}{box.what} {how}"
+    if passed <= late and len(late) < len(tried):
+        said += "; none of those before allowed traffic of the same pair did, so that opened the way"
+    return said
 
 
 def _nothing_out(train: Train, box: Side, twin: Side | None, around: Surroundings) -> Ruling:

@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.containment import Ruling, counting, later_only, weighed
+from pytest_hdp.judge.containment import Ruling, counting, later_only, passed_text, weighed
 from pytest_hdp.judge.result import TwinCount
 from pytest_hdp.judge.verdict import Containment, Direction, Form
 from pytest_hdp.untrusted.text import plain
@@ -56,12 +56,7 @@ def admit(train: Train, box: Side, twin: Side | None, around: Surroundings, eyes
 def _got_in(box: Side, observer: str, count: TwinCount | None, *, allowed: bool) -> Ruling:
     """Any copy at the box's interface is enough: it needs no twin and no control."""
     source = sorted(Counter(each.source for each in box.seen).items(), key=lambda item: (-item[1], item[0]))[0][0]
-    came = {each.index for each in box.seen}
-    tried = [each for each in box.launched if each.errno is None or each.index in came]
-    late = {each.index for each in tried if each.late}
-    said = f"{len(came)} of {len(tried)}{box.what} came in unasked, seen by {plain(observer)}, from {plain(source)}"
-    if came <= late and len(late) < len(tried):
-        said += "; none of those before allowed traffic of the same pair did, so that opened the way"
+    said = passed_text(box, f"came in unasked, seen by {plain(observer)}, from {plain(source)}")
     word = Containment.ALLOWED if allowed else Containment.LEAKED
     return Ruling(word, observer, f"{word.told(Direction.REVERSE)}: {said}", count)
 
