@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from collections import Counter
 from fnmatch import fnmatchcase
 from itertools import islice
@@ -138,6 +140,27 @@ def pytest_configure(config: pytest.Config) -> None:
         " them) only those of its parameters",
     )
     config.addinivalue_line("markers", "long: a test of ten seconds and more begins before all others, on its worker")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """In a fresh checkout, have pytest compile the tests once, before each worker would do it beside the others.
+
+    Two processes share it; what they leave is what pytest's rewriting of `assert` keeps beside the modules.
+    """
+    tests = Path(__file__).parent
+    fresh = not any((tests / "unit").glob("*/__pycache__/*-pytest-*.pyc"))
+    if not (fresh and session.config.getoption("numprocesses", None) and not sys.dont_write_bytecode):
+        return
+    collect = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-pno:cacheprovider", "-pno:xdist"]
+    halves = ["unit", "world"], ["kernel", "plugin", "browser"]
+    started = [
+        subprocess.Popen(
+            [*collect, *(str(tests / each) for each in half)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        for half in halves
+    ]
+    for each in started:
+        each.wait()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

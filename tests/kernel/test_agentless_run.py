@@ -105,6 +105,7 @@ def test_ctrl_c_keeps_what_is_known_of_a_slow_target(tmp_path):
 
 
 @pytest.mark.parametrize("suite", ["internet", "cloud"])
+@pytest.mark.night("cloud")
 def test_a_suite_without_a_target_is_refused(suite):
     done = subprocess.run(
         [sys.executable, "-mpytest", "-pno:cacheprovider", "-pno:hypothesispytest", f"suites/{suite}"],

@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+pytestmark = pytest.mark.long
+
 TOP = Path(__file__).parents[2]
 CI = TOP / "docs" / "ci"
 PAGE = (CI.parent / "ci.md").read_text(encoding="utf-8")
@@ -130,7 +132,6 @@ def named(*statuses: int) -> list[str]:
     return list(map(str, statuses))
 
 
-@pytest.mark.long
 def test_a_night_like_the_first_is_green(jobs: Jobs):
     assert jobs.statuses("same") == named(0, 0, 0, 0, 0, 0), jobs.log("same")
     summary = jobs.summary("same")

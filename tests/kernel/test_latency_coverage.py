@@ -18,6 +18,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.mark.night
 def test_a_command_that_was_interrupted_goes_on(tmp_path):
     results = tmp_path / "coverage.jsonl"
 

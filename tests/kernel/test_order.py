@@ -113,6 +113,7 @@ def test_a_second_run_says_what_the_first_may_have_left_open(runs):
 
 @pytest.mark.needs("ip", "nft")
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["serial", "2 workers"])
+@pytest.mark.night("serial")
 def test_latency_comes_after_the_sweep_in_whatever_order_the_suites_are_named(runs, workers):
     suites = ("suites/internet/test_latency.py", SWEEP, "--hdp-latency-pairs=100")
     (records,), printed = runs((*suites, "-p", "no:randomly", *workers))

@@ -83,7 +83,7 @@ def sweep(tmp_path: Path):
 
 
 @pytest.mark.parametrize("profile", CASES)
-@pytest.mark.night("digitalocean", "vultr", "azure*", "google*", "aws-nat*")
+@pytest.mark.night("digitalocean", "vultr", "azure*", "google*", "aws-nat*", "hetzner")
 def test_a_box_that_does_what_is_stated_is_as_expected_and_another_one_fails(sweep, profile):
     stated, other, differs = CASES[profile]
     options = (f"--hdp-expect={profile}", f"--hdp-protocols={NUMBERS}", "--hdp-form=both")

@@ -25,7 +25,8 @@ NIGHTLY_BY_IPV4 = {
     "home-nat-loss-5", "loss-20", "loss-50", "burst-loss", "rate-limited", "insert-front", "delay-253-20us",
     "delay-253-200us", "delay-253-2ms", "home-v6", "npt66", "nat66", "hbh-drop", "eh-drop", "eh-deep", "frag-drop",
     "mtu-1280", "cut-front", "renumber", "clear-dscp", "raise-ttl", "truncate", "duplicate", "reorder", "delay",
-    "black-hole", "ttl-short", "sender-firewall", "reject",
+    "black-hole", "ttl-short", "sender-firewall", "reject", "tcp-only", "multipath", "mangle-byte", "conntrack-only",
+    "policy-routed", "transparent",
 }  # fmt: skip
 """Labs whose kind of box another lab has too, or a test of its own, or that are about IPv6."""
 NOBODY_ACCUSED = {Verdict.DELIVERED, Verdict.INCONCLUSIVE}

@@ -132,6 +132,7 @@ def run(tmp_path: Path):
 
 @pytest.mark.needs("ssh")
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["serial", "2 workers"])
+@pytest.mark.night("serial")
 def test_one_line_for_each_and_status_4_and_the_other_path_is_measured(run, workers):
     """All ways in which a path can't be measured, in one run."""
     half_there = Gone("", "", before=f"ip -n b addr add {WAYS['link-down-with-agent'].address}/24 dev e\n{DOWN}")
@@ -195,6 +196,7 @@ def test_ctrl_c_is_2(run, tmp_path):
 
 
 @pytest.mark.parametrize("how", ["option", "environment", "ini"])
+@pytest.mark.night("ini", "environment")
 def test_it_may_be_a_skip(run, tmp_path, how):
     given, variables = (), {}
     if how == "option":

@@ -18,6 +18,8 @@ from pytest_hdp.lab.requirements import LabUnavailable
 from pytest_hdp.lab.topology import Lab
 from pytest_hdp.report.letters import letter, words
 
+pytestmark = pytest.mark.long
+
 TOP = Path(__file__).parents[2]
 LABS = ("reject", "home-nat", "first-only", "host-firewall", "sender-firewall", "mangle-byte")
 NUMBERS = "6,47,132,253"

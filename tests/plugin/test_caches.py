@@ -38,6 +38,7 @@ def read_only():
 
 
 @pytest.mark.parametrize(("workers", "strict"), [((), "ini"), (("-n", "2"), "option")], ids=["serial", "2 workers"])
+@pytest.mark.night("serial")
 def test_a_folder_that_nobody_may_write(project, run, read_only, tmp_path_factory, workers, strict):
     project.write(test_mine=SWEEP)
     if strict == "ini":
@@ -54,6 +55,7 @@ def test_a_folder_that_nobody_may_write(project, run, read_only, tmp_path_factor
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["serial", "2 workers"])
+@pytest.mark.night("2 workers")
 def test_the_suites_where_nobody_may_write(run, read_only, workers):
     done = run("suites/loopback/test_payload.py", "-k", "plain", *workers, before=read_only, cwd=TOP)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -100,6 +102,7 @@ def callers(project, monkeypatch):
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["serial", "2 workers"])
+@pytest.mark.night("serial")
 def test_under_sudo_nothing_of_roots_is_left(callers, run, workers):
     callers.write(test_mine=SWEEP, test_property=PROPERTY, helper="X = 1")
     callers.pytester.makeconftest("import helper")

@@ -21,6 +21,7 @@ def records(project) -> list[dict]:
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "xdist"])
+@pytest.mark.night("alone")
 def test_a_flaky_test_is_one_test_that_passed_and_was_run_again(project, workers):
     project.write(test_flaky=FLAKY.format(failures=2))
     result = project.run_alone("--reruns=3", "--hdp-report=out", "--junit-xml=junit.xml", *workers)

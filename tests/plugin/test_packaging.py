@@ -1,7 +1,9 @@
 """The built wheel, installed somewhere else: plugin, suites, command."""
 
+import shutil
 import subprocess
 import sys
+import sysconfig
 import venv
 from pathlib import Path
 
@@ -19,8 +21,16 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([*pip, "wheel", "--no-deps", "-w", str(folder), str(TOP)], check=True, timeout=300)
     (wheel,) = folder.glob("pytest_hdp-*.whl")
     venv.create(folder / "venv", with_pip=False)
-    target = [*pip, "--python", str(folder / "venv" / "bin" / "python"), "install", "--no-compile", str(wheel)]
-    subprocess.run(target, check=True, timeout=300)
+    target = [*pip, "--python", str(folder / "venv" / "bin" / "python"), "install", "--no-compile", "--no-deps"]
+    subprocess.run([*target, str(wheel)], check=True, timeout=300)
+    (own,) = (folder / "venv").glob("lib/python*/site-packages")
+    # what it depends on is where these tests have it; of that folder's own ".pth", the checkout's, none is read
+    (own / "dependencies.pth").write_text(f"{sysconfig.get_path('purelib')}\n{sysconfig.get_path('platlib')}\n")
+    shutil.copy(Path(sys.executable).with_name("pytest"), folder / "venv" / "bin" / "pytest")
+    program = folder / "venv" / "bin" / "pytest"
+    program.write_text(program.read_text().replace(sys.executable, str(folder / "venv" / "bin" / "python")))
+    where = run(folder / "venv" / "bin" / "python", "-c", "import pytest_hdp; print(pytest_hdp.__file__)", cwd=folder)
+    assert where.stdout.startswith(str(own)), where.stdout + where.stderr
     return folder / "venv" / "bin"
 
 
@@ -29,7 +39,7 @@ def run(program: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProces
 
 
 def test_suites_come_with_the_wheel(installed, tmp_path):
-    done = run(installed / "pytest", "--pyargs", "pytest_hdp.suites.loopback", cwd=tmp_path)
+    done = run(installed / "pytest", "--pyargs", "pytest_hdp.suites.loopback.test_sweep", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "10 xfailed" in done.stdout
 

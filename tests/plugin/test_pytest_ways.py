@@ -23,7 +23,7 @@ def test_the_plain_run_that_the_others_are_held_against(sweep):
 
 
 @pytest.mark.parametrize("dist", ["load", "loadscope", "loadfile", "loadgroup", "worksteal"])
-@pytest.mark.night("loadgroup", "loadscope", "loadfile")
+@pytest.mark.night("load", "loadgroup", "loadscope", "loadfile")
 def test_however_xdist_distributes(sweep, dist):
     sweep.run(*USERS, "-n", "2", "--dist", dist).assert_outcomes(passed=12, xfailed=1)
     found = records(sweep)

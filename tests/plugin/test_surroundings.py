@@ -49,6 +49,7 @@ def may(*command: str) -> None:
 
 
 @pytest.mark.parametrize(("size", "workers"), [("60k", ()), ("300k", ("-n", "2"))], ids=["serial", "2 workers"])
+@pytest.mark.night("serial")
 def test_a_full_disk_ends_no_run_and_is_told(project, run_in, size, workers):
     may("unshare", "-rm")
     project.write(test_mine=ALL)
@@ -110,6 +111,7 @@ def test_files_written_under_sudo_are_given_back(project, run_in, monkeypatch):
 
 
 @pytest.mark.parametrize("user", ["-1", "99999999999999"])
+@pytest.mark.night("-1")
 def test_odd_sudo_users_harm_nothing(project, run_in, monkeypatch, user):
     project.write(test_mine=SWEEP)
     monkeypatch.setenv("SUDO_UID", user)
@@ -118,6 +120,7 @@ def test_odd_sudo_users_harm_nothing(project, run_in, monkeypatch, user):
 
 
 @pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=["serial", "worker"])
+@pytest.mark.night("serial")
 def test_too_few_open_files_are_told_before_the_first_test(project, run_in, workers):
     project.write(test_mine=ALL)
     done = run_in(["prlimit", "--nofile=256:256"], *workers)
@@ -180,6 +183,7 @@ def forbidden(run_in):
 
 
 @pytest.mark.parametrize("arguments", [[], ["-n", "1"], ["--hdp-lab=home-nat"]], ids=["serial", "worker", "lab"])
+@pytest.mark.night("serial")
 def test_missing_privilege_is_one_line_before_the_first_test(project, forbidden, arguments):
     project.write(test_mine=ALL)
     done = forbidden(*arguments)

@@ -51,7 +51,7 @@ def run(run_beside):
 
 @pytest.mark.parametrize("agent", [AGENT, FAR], ids=["netns", "command"])
 @pytest.mark.parametrize("link", ["c1", "c2"])
-@pytest.mark.night("c2*")
+@pytest.mark.night("c2*", "*command")
 def test_with_an_agent_both_ways_by_the_interface_that_is_named(run, agent, link):
     target = {"c1": "fe80::1", "c2": "fe80::2"}[link]
     _, printed, records = run(agent, f"--hdp-target={target}%{link}", SOME, second="fe80::2")

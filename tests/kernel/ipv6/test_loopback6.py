@@ -133,6 +133,7 @@ printf '%s\\n' '2001:db8::2 Example.net other # third' '192.0.2.2 example.net' '
 
 
 @pytest.mark.parametrize("name", ["example.net", "EXAMPLE.NET"])
+@pytest.mark.night("EXAMPLE.NET")
 def test_of_a_host_name_the_addresses_are_listed_and_nobody_is_asked(run_in_mounts, name):
     """By the host's own list of hosts: in a namespace without a way out a name server could not be asked either."""
     status, printed, found = run_in_mounts(
@@ -143,6 +144,7 @@ def test_of_a_host_name_the_addresses_are_listed_and_nobody_is_asked(run_in_moun
     assert "Traceback" not in printed
 
 
+@pytest.mark.night
 def test_the_whole_suite_as_an_ordinary_user(run):
     """In a user namespace of one's own, as `unshare -rn` makes it: raw sockets there take no other privilege."""
     status, printed, _ = run("suites/loopback", "--hdp-ip-version=6", "--deselect=suites/loopback/test_latency.py")

@@ -33,6 +33,7 @@ def all_gone(runs: Runs) -> None:
 
 
 @pytest.mark.parametrize("suite", ["internet", "cloud"])
+@pytest.mark.night("internet")
 def test_a_sweep_finds_what_is_dropped(boxes: Runs, suite: str):
     boxes.check_truth(boxes.sweep("podman=inside", "podman=outside", suite=suite))
     all_gone(boxes)
@@ -64,6 +65,7 @@ def test_an_inventory_names_containers(boxes: Runs, tmp_path):
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "killed"])
+@pytest.mark.night("killed")
 def test_nothing_is_left_when_a_run_is_ended(boxes: Runs, how: signal.Signals):
     arguments = boxes.swept("podman=inside", "podman=outside")
     _, wait = boxes.start(*arguments, "--hdp-count=10000", "--hdp-rate=300", "--hdp-timeout=1")

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from ssh_hosts import ASKED_USER, PLAIN_USER, SUDO_USER, TOP, Hosts, keygen
 
+pytestmark = pytest.mark.long
+
 # what stands in for a Python that this machine need not have, or for a host that allows less
 PYTHONS = {
     "old": """exec /usr/bin/python3 -S -c '
@@ -93,6 +95,7 @@ def test_one_line_says_what_is_wrong(said: dict[str, str], case: str):
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["serial", "2 workers"])
+@pytest.mark.night("serial")
 def test_it_ends_the_run_before_anything_is_sent(hosts, workers):
     done = hosts.sweep(hosts.agent(options="-p 2222"), "--hdp-protocols=253,254", *workers)
     assert (done.status, done.records) == (4, {}), done.printed

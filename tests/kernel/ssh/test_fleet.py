@@ -143,6 +143,7 @@ def test_latencies_are_measured_side_by_side(fleet: Fleet, tmp_path: Path):
 
 
 @pytest.mark.long
+@pytest.mark.night
 def test_of_latencies_side_by_side_an_agent_that_dies_costs_its_own(fleet: Fleet, tmp_path: Path):
     """Of four hosts one is skipped by its mark, and the agent of one is killed."""
     on_the_way(fleet)
