@@ -98,6 +98,18 @@ def test_a_state_that_silence_ends_is_told_as_ever(silence: float, count: int) -
     assert "while packets keep coming none of" in seen.sentence
 
 
+@pytest.mark.parametrize(("silence", "count", "timeout"), [(0.7, 1, 1.0), (0.7, 4, 9.0), (3.0, 1, 4.0)])
+def test_a_state_that_forgets_before_all_is_heard_is_no_limit(silence: float, count: int, timeout: float) -> None:
+    """Each question then begins after a silence that is long enough, in which nobody asks anything."""
+    seen = found(Forgets(int(silence * SECOND), count), timeout=timeout)
+    assert seen.refills is Refill.SILENCE, seen.sentence
+    assert "while packets keep coming none of" in seen.sentence
+    assert "another port does not get through either" in seen.sentence
+    assert seen.recovery is not None
+    assert seen.recovery.high is not None
+    assert seen.recovery.low <= silence <= seen.recovery.high
+
+
 def test_of_two_boxes_in_a_row_the_longer_silence_is_told() -> None:
     """While packets keep coming the first is shut, and the second has its silence already."""
     seen = found(Forgets(int(1.2 * SECOND), 4), Forgets(int(4.1 * SECOND), 2))
@@ -116,7 +128,7 @@ def test_what_passes_after_no_silence_that_was_tried_is_said_to() -> None:
 @pytest.mark.parametrize("timeout", [1.5, 3.0, 6.0])
 def test_the_search_ends_where_no_shorter_silence_can_be_had(timeout: float) -> None:
     """It takes the timeout to hear that not all of a question came, so that each silence is at least as long."""
-    state = HeldLong(145, 1000, Forgets(int(0.3 * SECOND), 1))
+    state = HeldLong(160, 1000, Forgets(int(0.3 * SECOND), 1))
     seen = found(state, timeout=timeout, known=SWEPT)
     assert state.held < 0, "the silences were asked for"
     assert seen.judgement is SWEPT

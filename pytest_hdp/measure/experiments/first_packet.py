@@ -2,7 +2,9 @@
 
 A burst, unless the sweep of this run has told already; then packets that keep coming, at two paces; first packets of
 other numbers and from other ports; and silences, each longer than the one before until something passes, then halved
-between. Whatever is sent keeps such a state alive, so each silence begins with the last packet. A limit that earns one
+between. Whatever is sent keeps such a state alive, so each silence begins with the last packet. To hear of what was
+sent takes a silence too, longer than some states live: so what keeps coming is counted behind packets that use up what
+that one has let in. A limit that earns one
 packet in many seconds passes nothing for a while either, and then does after a silence; so in the end packets keep
 coming for as long as anything took to pass again. Among all of it are controls, by which loss is told from a state.
 """
@@ -96,8 +98,8 @@ def _characterised(
     asking: _Asking, train: Train, judgement: Judgement, longest_idle: float, used: str | None
 ) -> FirstPacket:
     """What the state hangs on, and what lets packets pass again."""
-    begun = asking.path.clock.monotonic()
-    slow, fast = (asking.keep_coming(train, count, spacing) for count, spacing in PACES)
+    begun, burst = asking.path.clock.monotonic(), judgement.delivered + 4
+    slow, fast = (asking.keep_coming(train, count, spacing, spent=burst) for count, spacing in PACES)
     found = FirstPacket(judgement, slow=slow, fast=fast, used=used)
     if slow.came + fast.came and found.refills is not Refill.SILENCE:
         return found  # it does not hang on a flow's first packets
@@ -107,9 +109,9 @@ def _characterised(
         other = None  # what may have used up this number's state may have used up theirs
     # apart by 8, so that under 47 none says another version of GRE
     ports = [Header((DEFAULT_PORT & ~7) + 8 * each, DEFAULT_PORT + each) for each in range(1, OTHERS + 1)]
-    port = asking.ask([(train, header) for header in ports])
+    port = asking.ask([(train, header) for header in ports], spent=burst)
     passed: list[float] = []
-    recovery = _recovery(asking, train, judgement.delivered + 4, longest_idle, passed)
+    recovery = _recovery(asking, train, burst, longest_idle, passed)
     found = replace(found, other_number=other, other_port=port, recovery=recovery)
     if slow.came + fast.came or not passed:
         return found
@@ -119,7 +121,8 @@ def _characterised(
     if min(apart, default=math.inf) < slow.seconds + fast.seconds:
         return found
     longest = min(passed[0] - begun, *apart) if apart else passed[0] - begun
-    more = asking.keep_coming(train, math.ceil((LONGER * longest + 1) / PACES[0][1]), PACES[0][1])
+    count, spacing = math.ceil((LONGER * longest + 1) / PACES[0][1]), PACES[0][1]
+    more = asking.keep_coming(train, count, spacing, spent=burst)
     found = replace(found, slow=slow + more)
     return replace(found, recovery=None) if more.came else found
 
@@ -191,15 +194,20 @@ class _Asking:
         """File what was seen."""
         file_observation(self.path, [(self.control, self.ledger)], observer, observation)
 
-    def ask(self, packets: list[tuple[Train, Header | None]]) -> Asked:
-        """Send one packet of each of these, with controls before and after."""
+    def ask(self, packets: list[tuple[Train, Header | None]], *, spent: int = 0) -> Asked:
+        """Send one packet of each of these, with controls before and after.
+
+        `spent`: so many of the first one's train go before them, of which none is counted.
+        """
         self._control(CONTROLS // 2)
+        self._spend(packets[0][0], spent)
         sent = [self._send(train, header) for train, header in packets]
         self._control(CONTROLS // 2)
         return self._counted(sent)
 
-    def keep_coming(self, train: Train, count: int, spacing: float) -> Asked:
-        """Send so many packets of a train, each with a control, with this much time between."""
+    def keep_coming(self, train: Train, count: int, spacing: float, *, spent: int) -> Asked:
+        """Send so many packets of a train, each with a control, with this much time between. `spent`: as in `ask`."""
+        self._spend(train, spent)
         begun, sent = self.path.clock.monotonic(), []
         for _ in range(count):
             sent.append(self._send(train))
@@ -223,6 +231,11 @@ class _Asking:
         self._control(CONTROLS // 2)
         told = self._counted(sent)
         return _left_at(sent[0]) - _left_at(last), replace(told, sent=1, came=min(1, told.came)), told.came
+
+    def _spend(self, train: Train, count: int) -> None:
+        """Use up what the silence before has let in."""
+        for _ in range(count):
+            self._send(train)
 
     def _send(self, train: Train, header: Header | None = None) -> SentProbe:
         self.path.listener(Direction.FORWARD, train.protocol)
