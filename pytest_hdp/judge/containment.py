@@ -20,8 +20,9 @@ leak look tight, and are asked for each number:
 Who speaks in the box's name, as the stack of a user-mode network or a proxy does, speaks TCP without our bytes: where
 an observer saw connections to our port from the box's own address, which we did not make, TCP got out, and silence of
 UDP and of echoes is no proof, since it may take other ports or another pace. From another address nobody would know
-whose they are: where the box's packets came from one, and those of its twin did not, TCP is unproven; and so it is
-where somebody accepts in the target's name a connection for which no observer saw anybody ask.
+whose they are: where one asks for such a connection while the box sends, TCP is unproven. So it is where the box's
+packets came from another address, and those of its twin did not, and where somebody accepts a connection in the
+target's name.
 
 A sender's own tap is no proof: only what observers outside the box saw is evidence here. What comes in is another
 question, which the box's own tap answers: `inward`.
@@ -143,28 +144,41 @@ def _nothing_out(train: Train, box: Side, twin: Side | None, around: Surrounding
     refused, counted = counting(box, around)
     if refused and (box.refused or all(each.errno in NOT_SENT for each in box.launched)):
         return _refused(train, box, twin, around, observer, came)
-    if around.in_other_name and train.protocol == TCP and train.form is Form.WELLFORMED:
-        said = (
-            f"unproven: none of {counted} came out, but what the box sends comes from {plain(around.in_other_name)}, "
-            "which is not its own address: who speaks in its name speaks TCP without our bytes, which nobody would know"
-        )
-        return Ruling(Containment.UNPROVEN, observer, said, _count(box, twin, observer, around))
-    if around.spoken and train.form is Form.WELLFORMED and train.protocol in {UDP, of_version(around.version).icmp}:
-        said = (
-            f"unproven: none of {counted} came out, but somebody makes anew what the box sends "
-            "(connections to our port did come out, without our bytes), and may take other ports or another pace"
-        )
-        return Ruling(Containment.UNPROVEN, observer, said, _count(box, twin, observer, around))
-    if around.accepted and train.form is Form.WELLFORMED and train.protocol == TCP:
-        said = (
-            f"unproven: none of {counted} came out, but somebody accepted the connection in the target's name: "
-            "a proxy, which may carry on what it accepts, without our bytes"
-        )
+    if why := _in_its_name(train, around):
+        said = f"unproven: none of {counted} came out, but {why}"
         return Ruling(Containment.UNPROVEN, observer, said, _count(box, twin, observer, around))
     sent = sum(each.errno is None for each in twin.launched)
     said = f"{counted} came out, while {came} of {sent} of its twin's came to {plain(observer)}"
     word, said = weighed(counted, came, sent, around, said)
     return Ruling(word, observer, said, _count(box, twin, observer, around))
+
+
+def _in_its_name(train: Train, around: Surroundings) -> str | None:
+    """Why what the box sends may have got out in the name of whoever speaks for it, without our bytes; None if not."""
+    if train.form is not Form.WELLFORMED:
+        return None
+    if around.in_other_name and train.protocol == TCP:
+        return (
+            f"what the box sends comes from {plain(around.in_other_name)}, which is not its own address: who speaks in "
+            "its name speaks TCP without our bytes, which nobody would know"
+        )
+    if around.asked and train.protocol == TCP:
+        who, source = map(plain, around.asked)
+        return (
+            f"while the box sent {who} saw somebody else ask for a connection to our port, from {source}: that may be "
+            "who speaks in the box's name, without our bytes"
+        )
+    if around.spoken and train.protocol in {UDP, of_version(around.version).icmp}:
+        return (
+            "somebody makes anew what the box sends (connections to our port did come out, without our bytes), and may "
+            "take other ports or another pace"
+        )
+    if around.accepted and train.protocol == TCP:
+        return (
+            "somebody accepted the connection in the target's name: a proxy, which may carry on what it accepts, "
+            "without our bytes"
+        )
+    return None
 
 
 def weighed(counted: int, came: int, sent: int, around: Surroundings, said: str) -> tuple[Containment, str]:

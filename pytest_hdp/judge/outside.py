@@ -54,6 +54,7 @@ class Surroundings:
     `other_ways`: by number, how else the box could send it, where its raw socket was refused and nobody tried that.
     `bound`: the probability of passing that is to be excluded at 95 %, None for whatever that comes to.
     `spoken`: who saw connections to our port that we did not make, and from which address, if that was the box's own.
+    `asked`: who saw somebody ask for such a connection while the box sent, and from which address, if from another.
     `accepted`: the box was answered that its connection to our port is accepted, in the target's name.
     `in_other_name`: from where the box's packets came, if none was seen that came from its own address.
     `allowed`: numbers that may leave, by this `version` of IP.
@@ -68,6 +69,7 @@ class Surroundings:
     bound: float | None = None
     gone: str | None = None
     spoken: tuple[str, str] | None = None
+    asked: tuple[str, str] | None = None
     accepted: bool = False
     in_other_name: str | None = None
     other_ways: Mapping[int, str] = field(default_factory=dict)

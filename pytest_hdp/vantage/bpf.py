@@ -84,19 +84,25 @@ def answers(address: str, protocols: Collection[int], port: int) -> Program:
 
     Raises ValueError for a malformed address, or a number that is not in 0..255.
     """
-    if family_of(address) is IPV6:
-        return _answers_ipv6(packed(address), protocols, port)
-    verdict: Program = [
-        (_LD_W_ABS, 0, 0, 12),
-        (_JEQ, 1, 0, int.from_bytes(packed(address), "big")),
-        *drop_all(),
-        (_LDX_MSH, 0, 0, 0),
-        (_LD_H_IND, 0, 0, 2),
-        (_JEQ, 0, 1, port),
-        (_RET, 0, 0, ACCEPT),
-    ]
-    chosen = _skip_unless_protocol_in(protocols, len(verdict))
-    return [*_first_fragment_of_ipv4(), *chosen, *verdict, *drop_all()]
+    family = family_of(address)
+    verdict = _to_port(port, family)
+    verdict = [*_same_address(packed(address), family.source_at, len(verdict)), *verdict]
+    return _under(protocols, verdict, family)
+
+
+def asks(protocols: Collection[int], port: int, family: Family = IPV4) -> Program:
+    """As `answers`, from whatever address."""
+    return _under(protocols, _to_port(port, family), family)
+
+
+def _to_port(port: int, family: Family) -> Program:
+    begin = (_LDX_IMM, 0, 0, IPV6.header_size) if family is IPV6 else (_LDX_MSH, 0, 0, 0)
+    return [begin, (_LD_H_IND, 0, 0, 2), (_JEQ, 0, 1, port), (_RET, 0, 0, ACCEPT)]
+
+
+def _under(protocols: Collection[int], verdict: Program, family: Family) -> Program:
+    begin = _whole_ipv6() if family is IPV6 else _first_fragment_of_ipv4()
+    return [*begin, *_skip_unless_protocol_in(protocols, len(verdict), family), *verdict, *drop_all()]
 
 
 def matching_datagram(needle: bytes, offsets: Sequence[int]) -> Program:
@@ -181,12 +187,6 @@ def _same_address(address: bytes, at: int, skip: int) -> Program:
         left = 2 * (len(words) - 1 - index)
         program += [(_LD_W_ABS, 0, 0, at + 4 * index), (_JEQ, 0, left + skip, word)]
     return program
-
-
-def _answers_ipv6(address: bytes, protocols: Collection[int], port: int) -> Program:
-    verdict: Program = [(_LD_H_ABS, 0, 0, IPV6.header_size + 2), (_JEQ, 0, 1, port), (_RET, 0, 0, ACCEPT)]
-    verdict = [*_same_address(address, IPV6.source_at, len(verdict)), *verdict]
-    return [*_whole_ipv6(), *_skip_unless_protocol_in(protocols, len(verdict), IPV6), *verdict, *drop_all()]
 
 
 def assemble(program: Iterable[Instruction]) -> bytes:

@@ -36,6 +36,13 @@ policy 'iif box drop; iif twin meta l4proto tcp drop;'
 coproc ip netns exec router python3 -c '{ANEW}'
 read -r _ <&"${{COPROC[0]}}"
 """
+FROM_ROUTER = ANEW.replace('"twin"', '"box"').replace("data[12:16],", 'socket.inet_aton("198.51.100.1"),')
+# The box's UDP is dropped behind a stack that makes its connections anew, from its own address: slirp4netns's is such.
+OTHER_NAME = f"""
+policy 'iif box drop;'
+coproc ip netns exec router python3 -c '{FROM_ROUTER}'
+read -r _ <&"${{COPROC[0]}}"
+"""
 # a gate before the router, which lets echoes out alone
 PASSED_ON = f"""
 ip -n box link del c
@@ -73,6 +80,13 @@ def test_connections_of_a_twin_that_has_the_boxs_address_are_none_of_the_box(ask
     assert words[17, "wellformed"] == words[132, "bare"] == words[253, "bare"] == "contained", printed
     assert words[6, "wellformed"] == "unproven", printed  # the twin's own did not come either
     assert status == 1
+
+
+def test_connections_from_any_address_while_the_box_sends_leave_tcp_unproven(ask):
+    status, printed, records = ask(OTHER_NAME, *BOXES["TWO"], "--hdp-protocols=6,17,253")
+    words = {(each["protocol"], each["form"]): each["containment"] for each in records}
+    assert (status, words.pop((6, "wellformed")), set(words.values())) == (1, "unproven", {"contained"}), printed
+    assert "saw somebody else ask for a connection to our port, from 198.51.100.1" in printed
 
 
 def test_a_witness_that_passes_on_what_is_sent_is_not_the_agents_host(ask):

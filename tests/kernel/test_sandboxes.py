@@ -1,10 +1,11 @@
 """Boxes in labs: what `suites/containment` finds of each is what is stated of it. As a script: of all numbers.
 
-python tests/kernel/test_sandboxes.py
+python tests/kernel/test_sandboxes.py --loss 5 --direction both
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections import Counter
@@ -182,11 +183,18 @@ def test_what_means_nothing_is_one_line(pytester: pytest.Pytester, arguments: tu
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(description="All numbers of every box, held against what is stated of it.")
+    parser.add_argument("--loss", choices=["none", "5", "both"], default="both", help="on the way, in %%")
+    parser.add_argument("--direction", choices=["forward", "both"], default="forward")
+    given = parser.parse_args()
+    losses = {"none": ("",), "5": (LOSS,), "both": ("", LOSS)}[given.loss]
+    ways = Direction if given.direction == "both" else (Direction.FORWARD,)
     every = list[str]()
-    for name in (each + loss for loss in ("", LOSS) for each in NAMES):
+    for name in (each + loss for loss in losses for each in NAMES):
         for version in (4, 6):
-            counts, wrong = asked(name, version, range(256))
-            print(f"| {name} | IPv{version} | {dict(counts)} | {len(wrong)} wrong |", *wrong[:3], sep="\n", flush=True)
+            counts, wrong = asked(name, version, range(256), ways=ways)
+            said = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
+            print(f"| {name} | IPv{version} | {said} | {len(wrong)} |", *wrong[:3], sep="\n", flush=True)
             every += wrong
     print(f"{len(every)} wrong")
     return bool(every)

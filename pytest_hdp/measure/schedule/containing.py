@@ -129,10 +129,12 @@ class Containing:
         twin = path.twin.near if path.twin is not None else None
         for end in (path.near, path.far, *path.others):
             if end is not None and end.raw is not False and end is not twin:
-                source = path.name.target if end is path.near else path.near.address
-                asks = bpf.answers(source, {TCP}, USUAL_PORTS.destination_port)
+                port = USUAL_PORTS.destination_port
+                wanted = bpf.asks({TCP}, port, path.family)
+                if end is path.near:
+                    wanted = bpf.answers(path.name.target, {TCP}, port)
                 try:
-                    path.watch(end, end.station.tap(None, asks, path.buffer), Observer(end, "answers"))
+                    path.watch(end, end.station.tap(None, wanted, path.buffer), Observer(end, "answers"))
                 except OSError as error:
                     raise PathUnavailable(
                         f"nobody can look for connections at {end.called or path.name.agent}: {error.strerror}"

@@ -69,6 +69,7 @@ class Rulings:
             apart=path.twin is not None and path.twin.name.target != path.name.target,
             gone=path.gone,
             spoken=self.box.spoken,
+            asked=self.box.asked,
             accepted=self.box.accepted,
             in_other_name=self.box.renamed,
             allowed=frozenset(plan.allow),

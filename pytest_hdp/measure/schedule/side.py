@@ -38,6 +38,7 @@ class Watched:
 
     `witnessed`: by index, which witness saw one of its controls, and from where; `in_own_name`: one saw a packet from
     the address here. `spoken`: who saw a connection from there that was not made here, and the address.
+    `asked`: the same from another address, which may be anybody's.
     `accepted`: one that was asked for here was answered as accepted. `looked`: its own tap has seen something of ours.
     """
 
@@ -47,6 +48,7 @@ class Watched:
         self.witnessed: dict[int, tuple[str, str]] = {}
         self.in_own_name = False
         self.spoken: tuple[str, str] | None = None
+        self.asked: tuple[str, str] | None = None
         self.accepted = False
         self.listening = True
         self.looked = False
@@ -81,20 +83,18 @@ class Watched:
         """
         if not self.listening:
             return
-        packet = view(observation[3])
-        if packet is None or self.know.ledger.index_of(packet.payload):
+        packet, path = view(observation[3]), self.know.path
+        if packet is None or len(packet.payload) <= _FLAGS or self.know.ledger.index_of(packet.payload):
             return
-        if observer.end is self.know.path.near:
-            flags = packet.payload[_FLAGS : _FLAGS + 1]
-            self.accepted |= bool(flags) and flags[0] & (_SYN | _ACK) == _SYN | _ACK
-            return
-        if packet.source != self.know.path.near.address:
-            return
-        if packet.payload[_FLAGS : _FLAGS + 1] and packet.payload[_FLAGS] & (_SYN | _ACK) == _SYN:
-            self.spoken = self.spoken or (
-                observer.end.called or self.know.path.name.agent or "the agent",
-                packet.source,
-            )
+        flags = packet.payload[_FLAGS] & (_SYN | _ACK)
+        if observer.end is path.near:
+            self.accepted |= flags == _SYN | _ACK
+        elif flags == _SYN:
+            seen = observer.end.called or path.name.agent or "the agent", packet.source
+            if packet.source == path.near.address:
+                self.spoken = self.spoken or seen
+            else:
+                self.asked = self.asked or seen
 
     def _is_late(self, direction: Direction, number: int) -> bool:
         return direction in self.late and number >= self.late[direction]

@@ -105,3 +105,9 @@ def test_answers_come_from_one_host_to_one_port():
     assert not passes(inner, packet(bytes([198, 51, 100, 3]), 6, 420))
     assert not passes(inner, packet(there, 6, 420, offset=5))
     assert not passes(inner, packet(there, 6, 420)[:20])
+    anybody = bpf.asks({6}, 420)[3:]
+    assert passes(anybody, packet(there, 6, 420))
+    assert passes(anybody, packet(bytes([198, 51, 100, 3]), 6, 420, options=bytes(8)))
+    assert not passes(anybody, packet(there, 132, 420))
+    assert not passes(anybody, packet(there, 6, 421))
+    assert not passes(anybody, packet(there, 6, 420, offset=5))
