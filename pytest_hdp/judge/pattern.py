@@ -12,6 +12,7 @@ at that place at another one.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -75,6 +76,20 @@ def shared_losses(
         apart = len(moments) > 1 or any(fisher(*there[number], *others[number]) <= limit for number in moments)
         found.append(SharedLoss(place, lost, sent, apart))
     return tuple(found)
+
+
+def shares_at_random(trains: Iterable[Sequence[Sent]]) -> tuple[tuple[float, int], ...]:
+    """Return the shares that come of trains of which some do and some do not, in any order; and of how many trains.
+
+    Those of which the first few came and then none are left out: it is asked whether chance makes such.
+    """
+    counted: Counter[float] = Counter()
+    for probes in trains:
+        came = [each.came for each in probes if each.came or each.counts]
+        some = sum(came)
+        if 0 < some < len(came) and any(came[some:]):
+            counted[round(some / len(came), 2)] += 1
+    return tuple(sorted(counted.items()))
 
 
 def _by_round(probes: Iterable[Sent]) -> dict[int, tuple[int, int]]:

@@ -170,7 +170,7 @@ class Locator:
 
     def way(self, train: Train) -> Way:
         """The way of this train, as far as routers let its TTL expire, and where only the control was seen."""
-        way = Way()
+        way = Way(elsewhere=bool(self._left_apart(train)))
         for rung in self.rungs:
             address, answered = rung.answered_by(train), rung.control_answered_by()
             control = Hop(rung.ttl, answered or self._receiver_address())
@@ -195,7 +195,12 @@ class Locator:
         doubtful = any(self._would_tell(rung, train) for rung in open_)
         came = any(rung.came(train) for rung in self.rungs)
         ends = way.last, way.beyond, self.hops(), rungs, way.elsewhere, way.circle
-        return TraceResult(train, *ends, doubtful, came, way.again)
+        return TraceResult(train, *ends, doubtful, came, way.again, self._left_apart(train))
+
+    def _left_apart(self, train: Train) -> str:
+        """By which interface it left, if the control never left by that."""
+        left = {rung.left_apart(train) for rung in self.rungs if rung.asked(train)}
+        return " and ".join(sorted(left)) if all(left) else ""
 
     def _would_tell(self, rung: Rung, train: Train) -> bool:
         """Whether an answer there would tell where it ended, or what lies between two answers of one address."""

@@ -18,6 +18,7 @@ from pytest_hdp.judge.result import Climb
 from pytest_hdp.judge.verdict import Form, Place, Verdict
 from pytest_hdp.measure.location.lost_or_rejected import RAN_OUT, spent_by
 from pytest_hdp.packet.icmp import Meaning
+from pytest_hdp.untrusted.text import plain
 
 if TYPE_CHECKING:
     from pytest_hdp.judge.evidence import Train
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 LOCATED = frozenset({Verdict.LOST, Verdict.REJECTED, Verdict.FIRST_ONLY, Verdict.SILENT})
 _DIED = {Verdict.LOST: "lost", Verdict.REJECTED: "rejected", Verdict.FIRST_ONLY: "stopped"}
+_OPEN_IF_IT_CAME = frozenset({Verdict.LOST, Verdict.FIRST_ONLY})
 TRACKED = frozenset({1, 6, 17, 33, 58, 132, 136})  # numbers whose headers some Linux' connection tracking checks
 FEW = 6  # trains of one group that climb themselves
 TOLD = 2  # of those whose ICMP error tells who rejected them
@@ -37,7 +39,8 @@ class TraceResult:
     """What climbing for one train has brought: see `Way`, `Locator.hops` and `Rung.at_ttl`.
 
     `doubtful`: between `last` and `beyond` a router speaks, and the train's silence there is not proven. `came`: a
-    packet of it came through. `again`: where the address of `last` had answered before.
+    packet of it came through. `again`: where the address of `last` had answered before. `apart`: by which interface it
+    left, where the control left by another one: then the control's hops are not on its way.
     """
 
     train: Train
@@ -50,6 +53,7 @@ class TraceResult:
     doubtful: bool = False
     came: bool = False
     again: Hop | None = None
+    apart: str = ""
 
     @property
     def rejected_by(self) -> str | None:
@@ -166,6 +170,8 @@ def _not_before_who_rejected(judgement: Judgement, found: TraceResult) -> tuple[
     if judgement.verdict is Verdict.REJECTED and not found.elsewhere:
         there = [first[source] for source in sources & first.keys()]
         last = max([*filter(None, [last]), *there], key=lambda hop: hop.ttl, default=None)
+        if _expired(judgement) and not there:
+            return last, None  # a box has set its TTL, so that it got farther than the routers that were asked
     if last is not None and beyond is not None and beyond.ttl <= last.ttl:
         beyond = next((hop for hop in found.hops if hop.ttl > last.ttl), None)
     return last, beyond
@@ -198,16 +204,18 @@ def located(judgement: Judgement, found: TraceResult, *, hidden: bool = False, o
 
 
 def _came_after_all(judgement: Judgement, came: Train) -> Judgement:
-    """The judgement of one of which a packet that looked for the hop came through: it died nowhere, and is not lost.
+    """The judgement of one of which a packet that looked for the hop came through: then it died nowhere.
 
-    So are those that were lost as it was, and were not asked again: a limit that they share has let none through, say.
+    So are those that fared as it did, and were not asked again: a limit that they share has let none through, say, or a
+    firewall was reloaded. Nothing is changed where an error, or nobody, has told of it.
     """
     before = f"{judgement.explanation.rstrip('.')}; but a packet of"
-    lost, own = judgement.verdict is Verdict.LOST, judgement.train == came
-    said = f"{before} it that looked for the hop came through" + (", later: whether it gets through is open" * lost)
+    dead, own = judgement.verdict in _OPEN_IF_IT_CAME, judgement.train == came
+    said = f"{before} it that looked for the hop came through" + (", later: whether it gets through is open" * dead)
     if not own:
-        said = f"{before} {packets_of(came)}, lost as this was, came through later: whether this gets through is open"
-    if not lost:
+        how = _DIED.get(judgement.verdict, "lost")
+        said = f"{before} {packets_of(came)}, {how} as this was, came through later: whether this gets through is open"
+    if not dead:
         return replace(judgement, explanation=f"{said}.") if own else judgement
     return replace(judgement, verdict=Verdict.INCONCLUSIVE, place=Place.UNKNOWN, explanation=f"{said}.", bound=None)
 
@@ -223,6 +231,9 @@ def _ending(
         died = _DIED.get(judgement.verdict)
         said = f"{died} beyond {_named(last)}" if died else f"the last to answer was {_named(last)}"
         return f"{said}{_again(found)}, on another way than the control's{_expired(judgement)}"
+    if found.apart and last is None and beyond is None and found.train == judgement.train:
+        beyond_it = f"beyond {plain(found.apart)}, by which the control does not leave{_expired(judgement)}"
+        return f"{_DIED.get(judgement.verdict, 'no hop answered')} {beyond_it}"
     if beyond is None:
         by = {count.source for count in judgement.icmp if count.authenticated}
         at = last is not None and judgement.verdict is Verdict.REJECTED and last.address in by
@@ -259,6 +270,10 @@ def _between(judgement: Judgement, last: Hop | None, beyond: Hop, *, hidden: boo
     """Between which routers it died, in words; of silence that proves no death, who was the last to answer."""
     verdict, there = judgement.verdict, _named(beyond)
     unproven = verdict is Verdict.SILENT or (hidden and verdict is not Verdict.REJECTED)
+    if last is not None and last.address == beyond.address:
+        # two routers of one address, or two ways of unequal length: where the second is, seen from here, nobody knows
+        died = "the last to answer was" if unproven else f"{_DIED.get(verdict, 'lost')} beyond"
+        return f"{died} {_named(last)}, an address that the control met at hop {beyond.ttl} too"
     if last is None and unproven:
         return f"no hop answered, and {there} answered the control"
     if last is None:

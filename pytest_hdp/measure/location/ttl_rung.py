@@ -124,6 +124,14 @@ class Rung:
         probes = (attempt.probes[train] for attempt in self.asked(train))
         return any(copy.genuine for probe in probes for copy in (*probe.arrived, *probe.delivered))
 
+    def left_apart(self, train: Train) -> str:
+        """By which interfaces its packets left, in words, where the control left by none of these; else nothing."""
+        asked = self.asked(train)
+        mine = {copy.interface for attempt in asked for copy in attempt.probes[train].left}
+        controls = [attempt.control for attempt in asked if attempt.control is not None]
+        theirs = {interface for control in controls for _, interface in control.left_by}
+        return " and ".join(sorted(mine)) if theirs and mine.isdisjoint(theirs) else ""
+
     def asked(self, train: Train) -> list[Attempt]:
         """The attempts in which a packet of this train was sent."""
         return [attempt for attempt in self.attempts if train in attempt.probes]

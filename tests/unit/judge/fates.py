@@ -137,6 +137,8 @@ class Example:
             names=self.options.get("names", NAMES),
             minimum_count=self.options.get("minimum_count", min(5, rounds)),
             reference=self.options.get("reference", Reference()),
+            shared=self.options.get("shared", ()),
+            at_random=self.options.get("at_random", ()),
         )
 
     def judge(self, ladder: Any = RUNGS) -> Judgement:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_hdp.judge.evidence import IcmpReport, Train
-from pytest_hdp.judge.result import Judgement
+from pytest_hdp.judge.result import Hop, Judgement
 from pytest_hdp.judge.verdict import Direction, Place, Verdict
 from pytest_hdp.measure.control.counting import ControlEntry
 from pytest_hdp.measure.ledger.ledger import Ledger
@@ -115,9 +115,34 @@ def test_once_one_came_all_like_it_are_asked() -> None:
     assert not kinds.wants(other, every=False), "where no time is for that"
 
 
-def test_the_first_few_stay_the_first_few_and_stopped_nowhere() -> None:
+def test_the_first_few_are_not_all_that_came_if_one_came_later() -> None:
+    """A firewall that was reloaded has let nothing through for a while."""
     first = replace(LOST, verdict=Verdict.FIRST_ONLY, explanation="the first came through and none after.")
-    judged = GroupTracker().climbed(first, climbed("tap").result_of(TRAIN))
-    assert judged.verdict is Verdict.FIRST_ONLY
+    kinds = GroupTracker()
+    judged = kinds.climbed(first, climbed("tap").result_of(TRAIN))
+    assert (judged.verdict, judged.place, judged.bound) == (Verdict.INCONCLUSIVE, Place.UNKNOWN, None)
     assert "stopped" not in judged.explanation
+    assert judged.explanation.endswith(
+        "but a packet of it that looked for the hop came through, later: whether it gets through is open."
+    )
+    other = kinds.stands_for(replace(first, train=OTHER))
+    assert other.verdict is Verdict.INCONCLUSIVE
+    assert "253 (experimental-1), stopped as this was, came through later: whether this" in other.explanation
+
+
+def test_what_a_router_rejected_it_has_rejected_whatever_came_later() -> None:
+    rejected = replace(LOST, verdict=Verdict.REJECTED, explanation="10.0.1.1 answered 7.")
+    judged = GroupTracker().climbed(rejected, climbed("tap").result_of(TRAIN))
+    assert judged.verdict is Verdict.REJECTED
     assert judged.explanation.endswith("but a packet of it that looked for the hop came through.")
+
+
+def test_between_one_address_and_itself_nothing_died() -> None:
+    """Two routers answer with one address, or two ways are of unequal length."""
+    result = climbed(None).result_of(TRAIN)
+    again = replace(result, beyond=Hop(2, "10.0.1.1"))
+    judged = GroupTracker().climbed(LOST, again)
+    assert judged.explanation.endswith("; lost beyond 10.0.1.1 (hop 1), an address that the control met at hop 2 too.")
+    assert judged.last_hop == Hop(1, "10.0.1.1")
+    silent = GroupTracker().climbed(replace(LOST, verdict=Verdict.SILENT), again)
+    assert "the last to answer was 10.0.1.1 (hop 1), an address that the control met" in silent.explanation

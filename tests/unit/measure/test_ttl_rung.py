@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,6 +13,7 @@ from pytest_hdp.judge.verdict import Direction, Place, Verdict
 from pytest_hdp.measure.control.counting import ControlEntry
 from pytest_hdp.measure.control.roundtrip import RoundTrip
 from pytest_hdp.measure.ledger.probes import SentProbe
+from pytest_hdp.measure.location.locate import Locator
 from pytest_hdp.measure.location.located import GroupTracker, TraceResult, located
 from pytest_hdp.measure.location.ttl_rung import Attempt, Rung
 
@@ -95,3 +97,27 @@ def test_the_control_waits_as_long_as_delays_vary() -> None:
     assert even.spread < 0.0001, "else the budget fills between the test packets and the control"
     assert 0.003 <= uneven.spread < 0.01
     assert unknown.spread == 0.02
+
+
+def test_what_leaves_by_another_interface_does_not_meet_the_controls_hops() -> None:
+    """By policy GRE leaves by eth1: that the control's first hop by eth0 kept silent about it tells nothing."""
+    asked = rung(3)
+    for attempt in asked.attempts:
+        assert attempt.control is not None
+        attempt.control.left_by.append((2, "eth0"))
+        attempt.probes[TRAIN].left.append(SimpleNamespace(interface="eth1"))  # type: ignore[arg-type]
+    assert asked.left_apart(TRAIN) == "eth1"
+    locator = Locator.__new__(Locator)
+    locator.rungs, locator.path = [asked], SimpleNamespace(receiver_end=lambda _: None, name=SimpleNamespace(target=""))  # type: ignore[assignment]
+    locator.direction = Direction.FORWARD
+    result = locator.result_of(TRAIN)
+    assert (result.beyond, result.elsewhere, result.apart) == (None, True, "eth1")
+    judged = GroupTracker().climbed(LOST, result)
+    assert judged.explanation.endswith("; lost beyond eth1, by which the control does not leave.")
+    assert judged.last_hop is None
+    asked.attempts[0].control.left_by.append((2, "eth1"))  # type: ignore[union-attr]
+    assert asked.left_apart(TRAIN) == "", "as where both pass a bridge and its port"
+    assert (
+        "lost between the sender and 100.64.1.2 (hop 2)"
+        in GroupTracker().climbed(LOST, locator.result_of(TRAIN)).explanation
+    )

@@ -86,8 +86,16 @@ def test_a_router_in_the_targets_name_is_not_the_target():
 @pytest.mark.parametrize(
     ("last", "beyond", "said"),
     [
-        (Hop(3, TARGET), Hop(4, TARGET), "rejected between 198.51.100.2 (hop 3) and 198.51.100.2 (hop 4)"),
-        (Hop(1, A), Hop(2, TARGET), "rejected between 198.51.100.2 (hop 2) and 198.51.100.2 (hop 3)"),
+        (
+            Hop(3, TARGET),
+            Hop(4, TARGET),
+            "rejected beyond 198.51.100.2 (hop 3), an address that the control met at hop 4 too",
+        ),
+        (
+            Hop(1, A),
+            Hop(2, TARGET),
+            "rejected beyond 198.51.100.2 (hop 2), an address that the control met at hop 3 too",
+        ),
     ],
 )
 def test_of_routers_in_one_name_the_first_at_least_had_what_it_rejects(last, beyond, said):
@@ -95,3 +103,15 @@ def test_of_routers_in_one_name_the_first_at_least_had_what_it_rejects(last, bey
     icmp = (IcmpCount(TARGET, 3, 13, 7, authenticated=True),)
     judgement = Judgement(train, Verdict.REJECTED, Place.HOP, "50 (esp): no.", final=True, sent=7, icmp=icmp)
     assert located(judgement, TraceResult(train, last, beyond, hops)).explanation == f"50 (esp): no; {said}."
+
+
+@pytest.mark.parametrize(("where", "said"), [(C, ""), (B, " between 203.0.113.1 (hop 2) and 203.0.113.6 (hop 3)")])
+def test_what_ran_out_of_its_ttl_beyond_all_that_were_asked_died_before_none_of_them(where, said):
+    """A box at hop 1 sets the TTL; who lets it run out has no error left for what looks for the hop."""
+    icmp = (IcmpCount(where, 11, 0, 5, authenticated=True),)
+    judgement = Judgement(Train(47), Verdict.REJECTED, Place.HOP, "47 (gre): no.", final=True, sent=7, icmp=icmp)
+    hops = (Hop(1, A), Hop(2, B), *([Hop(3, C)] if where == B else []))
+    found = located(judgement, TraceResult(Train(47), None, Hop(1, A), hops))
+    why = "where its TTL ran out: in a loop, or since a box has lowered it"
+    assert found.explanation == f"47 (gre): no; rejected{said}, {why}."
+    assert found.last_hop == (Hop(2, B) if where == B else None)
