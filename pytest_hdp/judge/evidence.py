@@ -269,9 +269,9 @@ class Circumstances:
     `momentary`: kinds of ICMP errors of which it is in doubt that they tell of this number.
     `least_share`: the delivery probability above which a train is that gets through, at 95 %. `shared`: what nearly all
     trains lost in the same place. `at_random`: which shares came of trains that lost some in any order, and of how
-    many. `echo_ttls`: those that the target's echo replies had when they came, where nobody
-    watches it. `outside`: all source addresses that the receiver saw on controls, which go in several flows.
-    `refusals`: (refused, tried) of trains of which the sender's own firewall refused some, and not all.
+    many. `fronts`: how many came first, at least how many were lost after them, of how many trains. `echo_ttls`: those
+    that the target's echo replies had when they came, where nobody watches it. `outside`: all source addresses that the
+    receiver saw on controls, in several flows. `refusals`: (refused, tried) where the own firewall refused not all.
     """
 
     control: tuple[RoundControl, ...]
@@ -281,6 +281,7 @@ class Circumstances:
     least_share: float = LEAST_SHARE
     shared: tuple[SharedLoss, ...] = ()
     at_random: tuple[tuple[float, int], ...] = ()
+    fronts: tuple[tuple[int, int, int], ...] = ()
     more_rounds: bool = False
     agent_gone: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge import explain, in_step, statistics
+from pytest_hdp.judge import explain, front, in_step, statistics
 from pytest_hdp.judge.attributes import in_part
 from pytest_hdp.judge.facts import TRANSIENT, one_per_round, rounds_of, tail_after_first
 from pytest_hdp.untrusted.text import plain
@@ -33,9 +33,6 @@ Over all looks at a train, 40 rounds at most, that makes 95 %: docs/verdicts.md,
 COMMON = 0.1
 """From this p-value on it is passed without further rounds: one such train in ten gets some that needs none."""
 
-IN_FRONT = 0.01
-"""Likelier than that, by chance of whatever share, the order of one train's packets does not tell."""
-
 USUAL_COUNT = 7
 """Probes of a train, as asked for by default: by fewer a limit's usual burst of five looks like a free way."""
 
@@ -56,21 +53,7 @@ def first_only(facts: Facts, trials: tuple[Trial, ...]) -> tuple[int, int] | Non
     split = tail_after_first(trials)
     if split is None or not all_lost(facts, split[1], statistics.alpha_at_look(1.0, split[0])):
         return None
-    return (split[0], len(split[1])) if no_front_by_chance(facts, split[0], rounds_of(split[1])) else None
-
-
-def no_front_by_chance(facts: Facts, came: int, lost: int) -> bool:
-    """Say whether chance that lets a share pass hardly ever takes the first `came` and none of the `lost` after them.
-
-    Whatever the share; and whatever it is of the trains beside this one that some come of, in any order. Where nearly
-    all trains lost their packets in the same places, and none before them, the order is that of all.
-    """
-    there = {each.place for each in facts.circumstances.shared}
-    after = [place for place, fate in enumerate(facts.fates) if not fate.crossed]
-    if after and there.issuperset(after) and there.isdisjoint(range(came)):
-        return True
-    beside = statistics.fronts_by_chance(came, lost, facts.circumstances.at_random)
-    return max(statistics.front_by_chance(came, lost), beside) <= IN_FRONT
+    return (split[0], len(split[1])) if front.no_front_by_chance(facts, split[0], rounds_of(split[1])) else None
 
 
 def clearly_lossy(facts: Facts, trials: tuple[Trial, ...]) -> bool:

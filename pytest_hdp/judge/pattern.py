@@ -13,7 +13,7 @@ at that place at another one.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -84,12 +84,27 @@ def shares_at_random(trains: Iterable[Sequence[Sent]]) -> tuple[tuple[float, int
     Those of which the first few came and then none are left out: it is asked whether chance makes such.
     """
     counted: Counter[float] = Counter()
+    for came in _in_part(trains):
+        if any(came[sum(came) :]):
+            counted[round(sum(came) / len(came), 2)] += 1
+    return tuple(sorted(counted.items()))
+
+
+def fronts(trains: Iterable[Sequence[Sent]]) -> tuple[tuple[int, int, int], ...]:
+    """Return (how many came first, how many at least were lost after them, of how many trains)."""
+    found: dict[int, list[int]] = {}
+    for came in _in_part(trains):
+        if not any(came[sum(came) :]):
+            found.setdefault(sum(came), []).append(len(came) - sum(came))
+    return tuple((first, min(lost), len(lost)) for first, lost in sorted(found.items()))
+
+
+def _in_part(trains: Iterable[Sequence[Sent]]) -> Iterator[list[bool]]:
+    """What became of each probe that says something, of trains of which some came and some did not."""
     for probes in trains:
         came = [each.came for each in probes if each.came or each.counts]
-        some = sum(came)
-        if 0 < some < len(came) and any(came[some:]):
-            counted[round(some / len(came), 2)] += 1
-    return tuple(sorted(counted.items()))
+        if 0 < sum(came) < len(came):
+            yield came
 
 
 def _by_round(probes: Iterable[Sent]) -> dict[int, tuple[int, int]]:

@@ -126,12 +126,16 @@ def front_by_chance(came: int, lost: int) -> float:
 
 
 @lru_cache(maxsize=65536)
-def fronts_by_chance(came: int, lost: int, shares: tuple[tuple[float, int], ...]) -> float:
-    """Return how many trains look like that by chance, beside those of which chance lets such shares pass.
+def fronts_by_chance(came: int, lost: int, alike: int, shares: tuple[tuple[float, int], ...]) -> float:
+    """Bound how likely it is that so many trains look `alike` in that by chance, and the others come of such shares.
 
-    `shares`: a share, and of how many trains.
+    At whatever share, as `front_by_chance`, any of them all; and at those of the others, by which so many are expected
+    and the number is Poisson's. `shares`: a share, and of how many trains.
     """
-    return sum(count * share**came * (1 - share) ** lost for share, count in shares)
+    others = sum(count for _, count in shares)
+    expected = sum(count * share**came * (1 - share) ** lost for share, count in shares)
+    whatever = math.comb(alike + others, alike) * front_by_chance(came, lost) ** alike if alike > 1 else 0.0
+    return max(whatever, expected**alike / math.factorial(alike))
 
 
 def clearly_more(lost: int, sent: int, control_lost: int, control_sent: int, alpha: float, look: int) -> bool:

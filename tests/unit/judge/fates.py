@@ -139,6 +139,7 @@ class Example:
             reference=self.options.get("reference", Reference()),
             shared=self.options.get("shared", ()),
             at_random=self.options.get("at_random", ()),
+            fronts=self.options.get("fronts", ()),
         )
 
     def judge(self, ladder: Any = RUNGS) -> Judgement:

@@ -216,6 +216,12 @@ EXAMPLES = {
     "first only, beside one of which half comes": Example(
         "d" + "l" * 39, V.FIRST_ONLY, P.PATH, options={"at_random": ((0.5, 1),)}
     ),
+    "first only, as are three more": Example(
+        "dllllll", V.FIRST_ONLY, P.PATH, more=True, options={"fronts": ((1, 6, 4),)}
+    ),
+    "first only, as are three more of a hundred at random": Example(
+        "dllllll", V.LOSSY, P.PATH, more=True, final=False, options={"fronts": ((1, 6, 4),), "at_random": ((0.1, 96),)}
+    ),
     "first three only": Example("dddlllllll", V.FIRST_ONLY, P.PATH, says=("the first 3",)),
     "first only, then held": Example("d" + "a" * 37, V.FIRST_ONLY, P.RECEIVER_KERNEL),
     "first only, too few": Example("dll", V.INCONCLUSIVE, UNKNOWN, final=False, more=True),
