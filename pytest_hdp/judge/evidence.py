@@ -96,7 +96,7 @@ class IcmpReport:
     `changed`: what of the quoted packet differs from what was sent, as in a `Sighting`, and "payload".
     `quoted_ttl`: the TTL in the quote: what was left of it where the error was made. None: not told. `pointer`: of an
     ICMPv6 parameter problem, where in the packet that is. `ttl`: with which the error came. `own`: it never came over a
-    link: the sender's own kernel made it, whichever of its addresses that put on it. `quoted_as`: another number in it.
+    link: the sender's own kernel made it, whichever of its addresses that put on it.
     """
 
     time: int
@@ -109,7 +109,6 @@ class IcmpReport:
     pointer: int | None = None
     ttl: int | None = None
     own: bool = False
-    quoted_as: int | None = None
 
     @property
     def kind(self) -> Kind:
@@ -268,10 +267,9 @@ class Circumstances:
     bridge before its port: what was seen there has not left yet.
     `momentary`: kinds of ICMP errors of which it is in doubt that they tell of this number.
     `least_share`: the delivery probability above which a train is that gets through, at 95 %. `shared`: what nearly all
-    trains lost in the same place. `at_random`: which shares came of trains that lost some in any order, and of how
-    many. `fronts`: how many came first, at least how many were lost after them, of how many trains. `echo_ttls`: those
-    that the target's echo replies had when they came, where nobody watches it. `outside`: all source addresses that the
-    receiver saw on controls, in several flows. `refusals`: (refused, tried) where the own firewall refused not all.
+    trains lost in the same place. `echo_ttls`: those that the target's echo replies had when they came, where nobody
+    watches it. `outside`: all source addresses that the receiver saw on controls, which go in several flows.
+    `refusals`: (refused, tried) of trains of which the sender's own firewall refused some, and not all.
     """
 
     control: tuple[RoundControl, ...]
@@ -280,8 +278,6 @@ class Circumstances:
     error_rate: float = 1e-6
     least_share: float = LEAST_SHARE
     shared: tuple[SharedLoss, ...] = ()
-    at_random: tuple[tuple[float, int], ...] = ()
-    fronts: tuple[tuple[int, int, int], ...] = ()
     more_rounds: bool = False
     agent_gone: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge import explain, front, in_step, statistics
+from pytest_hdp.judge import explain, in_step, statistics
 from pytest_hdp.judge.attributes import in_part
 from pytest_hdp.judge.facts import TRANSIENT, one_per_round, rounds_of, tail_after_first
 from pytest_hdp.untrusted.text import plain
@@ -49,11 +49,11 @@ def all_lost(facts: Facts, trials: tuple[Trial, ...], share: float = 1.0) -> boo
 
 
 def first_only(facts: Facts, trials: tuple[Trial, ...]) -> tuple[int, int] | None:
-    """Return (how many came first, how many were lost after them) if neither run of losses nor order is by chance."""
+    """Return (how many came first, how many were lost after them) if that run of losses is significant."""
     split = tail_after_first(trials)
     if split is None or not all_lost(facts, split[1], statistics.alpha_at_look(1.0, split[0])):
         return None
-    return (split[0], len(split[1])) if front.no_front_by_chance(facts, split[0], rounds_of(split[1])) else None
+    return split[0], len(split[1])
 
 
 def clearly_lossy(facts: Facts, trials: tuple[Trial, ...]) -> bool:

@@ -12,8 +12,7 @@ at that place at another one.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -76,35 +75,6 @@ def shared_losses(
         apart = len(moments) > 1 or any(fisher(*there[number], *others[number]) <= limit for number in moments)
         found.append(SharedLoss(place, lost, sent, apart))
     return tuple(found)
-
-
-def shares_at_random(trains: Iterable[Sequence[Sent]]) -> tuple[tuple[float, int], ...]:
-    """Return the shares that come of trains of which some do and some do not, in any order; and of how many trains.
-
-    Those of which the first few came and then none are left out: it is asked whether chance makes such.
-    """
-    counted: Counter[float] = Counter()
-    for came in _in_part(trains):
-        if any(came[sum(came) :]):
-            counted[round(sum(came) / len(came), 2)] += 1
-    return tuple(sorted(counted.items()))
-
-
-def fronts(trains: Iterable[Sequence[Sent]]) -> tuple[tuple[int, int, int], ...]:
-    """Return (how many came first, how many at least were lost after them, of how many trains)."""
-    found: dict[int, list[int]] = {}
-    for came in _in_part(trains):
-        if not any(came[sum(came) :]):
-            found.setdefault(sum(came), []).append(len(came) - sum(came))
-    return tuple((first, min(lost), len(lost)) for first, lost in sorted(found.items()))
-
-
-def _in_part(trains: Iterable[Sequence[Sent]]) -> Iterator[list[bool]]:
-    """What became of each probe that says something, of trains of which some came and some did not."""
-    for probes in trains:
-        came = [each.came for each in probes if each.came or each.counts]
-        if 0 < sum(came) < len(came):
-            yield came
 
 
 def _by_round(probes: Iterable[Sent]) -> dict[int, tuple[int, int]]:

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge import attributes, changes, explain, in_step, inference, places, stops
-from pytest_hdp.judge.facts import tail_after_first
 from pytest_hdp.judge.pattern import order_text
 from pytest_hdp.judge.verdict import Place, Verdict
 from pytest_hdp.untrusted.text import plain
@@ -167,8 +166,7 @@ def lossy(facts: Facts) -> Finding | None:
             gone = sum(not trial.came for trial in trials)
             which = order_text([trial.came for trial in trials])
             said = f"{gone} of {len(trials)} did not come through{which}, while {explain.control_text(facts)}"
-            final = tail_after_first(trials) is None or facts.last_chance  # else the order may tell more
-            return Finding(Verdict.LOSSY, places.of_losses(facts), _journey(facts, said), final)
+            return Finding(Verdict.LOSSY, places.of_losses(facts), _journey(facts, said))
     some_came = _views(facts) and any(fate.crossed for fate in facts.fates)
     if some_came and facts.enough and inference.explains_nothing(facts) and in_step.hinders(facts):
         said = in_step.text(facts)

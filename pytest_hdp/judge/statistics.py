@@ -115,29 +115,6 @@ def all_lost_refutes(n: int, control_lost: int, control_sent: int, alpha: float,
     return all_lost_by_chance(n, control_lost, control_sent) <= alpha_at_look(alpha, look)
 
 
-@lru_cache(maxsize=65536)
-def front_by_chance(came: int, lost: int) -> float:
-    """Return how likely it is that the first `came` pass and the `lost` after them do not, at whatever share of chance.
-
-    The maximum over p of p^came * (1 - p)^lost lies at p = came / (came + lost).
-    """
-    share = came / (came + lost)
-    return float(share**came * (1 - share) ** lost)
-
-
-@lru_cache(maxsize=65536)
-def fronts_by_chance(came: int, lost: int, alike: int, shares: tuple[tuple[float, int], ...]) -> float:
-    """Bound how likely it is that so many trains look `alike` in that by chance, and the others come of such shares.
-
-    At whatever share, as `front_by_chance`, any of them all; and at those of the others, by which so many are expected
-    and the number is Poisson's. `shares`: a share, and of how many trains.
-    """
-    others = sum(count for _, count in shares)
-    expected = sum(count * share**came * (1 - share) ** lost for share, count in shares)
-    whatever = math.comb(alike + others, alike) * front_by_chance(came, lost) ** alike if alike > 1 else 0.0
-    return max(whatever, expected**alike / math.factorial(alike))
-
-
 def clearly_more(lost: int, sent: int, control_lost: int, control_sent: int, alpha: float, look: int) -> bool:
     """Say whether `lost` of `sent` is clearly more than the control's loss (and than the floor), at this look."""
     level = alpha_at_look(alpha, look)

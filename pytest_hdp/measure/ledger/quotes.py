@@ -52,15 +52,14 @@ def read_error(
         pointer=error.rest if packet.version == 6 and error.type == PARAMETER_PROBLEM_V6 else None,
         ttl=packet.hop_limit,
         own=own,
-        quoted_as=quoted.protocol if not authenticated and "protocol" in changed else None,
     )
 
 
 def _quoted(sent: SentProbes, quoted: PacketView) -> tuple[SentProbe | None, bool, bool]:
     """Which probe it quotes, whether as only who saw the probe can, and whether the bytes differ from the probe's.
 
-    A tag under another number than it was sent under proves nothing of either number. But a tunnel's end that has
-    unpacked ours says so about what was inside.
+    A tag under another number than it was sent under proves nothing of either number; but a tunnel's end that
+    has unpacked ours says so about what was inside.
     """
     found = sent.index_of(quoted.payload)
     if found is not None and found[0] >= HDP_SIZE and len(quoted.payload) >= found[0] + TAG_SIZE:
@@ -69,17 +68,8 @@ def _quoted(sent: SentProbes, quoted: PacketView) -> tuple[SentProbe | None, boo
             as_sent = entry.data.startswith(quoted.payload)
             if (as_sent and quoted.protocol == entry.train.protocol & 255) or _inside(entry, quoted):
                 return entry, True, False
-            known = (as_sent and _renumbered(entry, quoted)) or _same_packet(sent, quoted) is entry
-            return (entry, False, not as_sent) if known else (None, False, False)
+            return (entry, False, not as_sent) if _same_packet(sent, quoted) is entry else (None, False, False)
     return _same_packet(sent, quoted), False, False
-
-
-def _renumbered(entry: SentProbe, quoted: PacketView) -> bool:
-    """Whether it is the very packet that left, but for its number, which was changed on the way or in the quote."""
-    if not entry.left or quoted.protocol == entry.left[0].protocol:
-        return False
-    changed = quoted.changes_from(entry.left[0].packet, quoted=True)
-    return {"identification", "flow_label", "destination"}.isdisjoint(changed)
 
 
 def _inside(entry: SentProbe, quoted: PacketView) -> bool:

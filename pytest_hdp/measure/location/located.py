@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 LOCATED = frozenset({Verdict.LOST, Verdict.REJECTED, Verdict.FIRST_ONLY, Verdict.SILENT})
 _DIED = {Verdict.LOST: "lost", Verdict.REJECTED: "rejected", Verdict.FIRST_ONLY: "stopped"}
-_OPEN_IF_IT_CAME = frozenset({Verdict.LOST, Verdict.FIRST_ONLY})
 TRACKED = frozenset({1, 6, 17, 33, 58, 132, 136})  # numbers whose headers some Linux' connection tracking checks
 FEW = 6  # trains of one group that climb themselves
 TOLD = 2  # of those whose ICMP error tells who rejected them
@@ -204,18 +203,16 @@ def located(judgement: Judgement, found: TraceResult, *, hidden: bool = False, o
 
 
 def _came_after_all(judgement: Judgement, came: Train) -> Judgement:
-    """The judgement of one of which a packet that looked for the hop came through: then it died nowhere.
+    """The judgement of one of which a packet that looked for the hop came through: it died nowhere, and is not lost.
 
-    So are those that fared as it did, and were not asked again: a limit that they share has let none through, say, or a
-    firewall was reloaded. Nothing is changed where an error, or nobody, has told of it.
+    So are those that were lost as it was, and were not asked again: a limit that they share has let none through, say.
     """
     before = f"{judgement.explanation.rstrip('.')}; but a packet of"
-    dead, own = judgement.verdict in _OPEN_IF_IT_CAME, judgement.train == came
-    said = f"{before} it that looked for the hop came through" + (", later: whether it gets through is open" * dead)
+    lost, own = judgement.verdict is Verdict.LOST, judgement.train == came
+    said = f"{before} it that looked for the hop came through" + (", later: whether it gets through is open" * lost)
     if not own:
-        how = _DIED.get(judgement.verdict, "lost")
-        said = f"{before} {packets_of(came)}, {how} as this was, came through later: whether this gets through is open"
-    if not dead:
+        said = f"{before} {packets_of(came)}, lost as this was, came through later: whether this gets through is open"
+    if not lost:
         return replace(judgement, explanation=f"{said}.") if own else judgement
     return replace(judgement, verdict=Verdict.INCONCLUSIVE, place=Place.UNKNOWN, explanation=f"{said}.", bound=None)
 

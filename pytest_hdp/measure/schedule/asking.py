@@ -22,10 +22,9 @@ from pytest_hdp.measure.schedule.silence import (
     BUDGET_SPENT,
     Step,
     came_back,
-    changed_perhaps,
     confirmed_rounds,
     lost_of,
-    of_silence,
+    not_proven,
     over,
     proven,
     rejecting,
@@ -131,8 +130,11 @@ class Asking:
 
         `with_echo`: the first echoes, which are sent before anything else, were answered.
         """
-        told = self.by_target(entry) or bool(entry.replies) or not with_echo
-        return over(entry) and (told or any(echo.came for echo in self._echoes[entry.index]))
+        if not over(entry):
+            return False
+        if self.by_target(entry) or entry.replies or not with_echo:
+            return True
+        return any(echo.came for echo in self._echoes[entry.index])
 
     def _conclude(self, entries: Sequence[SentProbe]) -> bool:
         """Take the answers, also late ones to what was asked before; count the silences that mean something."""
@@ -144,7 +146,7 @@ class Asking:
                 self._learn_responder(report, entry)
         spoke = self.spoke()
         for entry in entries:
-            if over(entry) or changed_perhaps(self.know.ledger.trains[entry.train]):
+            if over(entry):
                 fruitful |= self.settle_one(entry.train)
             elif not overflowed and self._all_could_answer(entry, spoke):
                 fruitful |= self._take_silence(entry)
@@ -273,10 +275,9 @@ class Asking:
     def judge(self, train: Train) -> Judgement:
         """What is known of a train, silence only where it is proven."""
         judgement = self.know.judge(train, more_rounds=False, circumstances=self._circumstances(train))
-        if judgement.verdict is not Verdict.SILENT:
-            return judgement
-        beside = None if self._proven(train) else self.silences[train]
-        return of_silence(judgement, self.know.ledger.trains.get(train, ()), beside)
+        if judgement.verdict is Verdict.SILENT and not self._proven(train):
+            return not_proven(judgement, self.silences[train])
+        return judgement
 
     def _circumstances(self, train: Train) -> Circumstances:
         """An answer of the target is a control of its round, and of those of the same step before it."""

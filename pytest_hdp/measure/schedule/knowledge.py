@@ -14,7 +14,7 @@ from pytest_hdp.judge.crowd import ACCUSED
 from pytest_hdp.judge.evidence import Circumstances, Train
 from pytest_hdp.judge.facts import NO_WAY_OUT
 from pytest_hdp.judge.ladder import judge
-from pytest_hdp.judge.pattern import fronts, shared_losses, shares_at_random
+from pytest_hdp.judge.pattern import shared_losses
 from pytest_hdp.judge.verdict import Direction, Place, Verdict
 from pytest_hdp.measure.control.circumstances import shared_by, spoilers_of
 from pytest_hdp.measure.control.control import Control
@@ -74,8 +74,6 @@ class Knowledge:
         self._shared: dict[object, Circumstances] = {}
         self._wrapped: dict[Train, bool] = {}
         self._losses: dict[Direction, tuple[SharedLoss, ...]] = {}
-        self._at_random: dict[Direction, tuple[tuple[float, int], ...]] = {}
-        self._fronts: dict[Direction, tuple[tuple[int, int, int], ...]] = {}
 
     @property
     def directions(self) -> tuple[Direction, ...]:
@@ -170,8 +168,6 @@ class Knowledge:
             beside = {number: (each.sent - min(each.delivered, each.sent), each.sent) for number, each in clean.items()}
             sent = [self.ledger.outcomes(each, clean, rounds) for each in mine]
             self._losses[direction] = shared_losses(sent, beside, self.plan.error_rate / 4)
-            self._at_random[direction] = shares_at_random(sent)
-            self._fronts[direction] = fronts(sent)
 
     def settle(self, judgement: Judgement, *, worth: bool = True) -> None:
         """Keep a train's last judgement. `worth`: whether there may be a place to find for it.
@@ -207,13 +203,7 @@ class Knowledge:
         if self._is_unopened(train):
             circumstances = replace(circumstances, names={**circumstances.names, "unopened": UNOPENED})
         momentary = circumstances.momentary | self.momentary.get(train, frozenset())
-        circumstances = replace(
-            circumstances,
-            shared=self._losses.get(train.direction, ()),
-            at_random=self._at_random.get(train.direction, ()),
-            fronts=self._fronts.get(train.direction, ()),
-            momentary=momentary,
-        )
+        circumstances = replace(circumstances, shared=self._losses.get(train.direction, ()), momentary=momentary)
         if rounds is not None:
             evidence, circumstances = _until(rounds, evidence, circumstances)
         judgement = judge(evidence, circumstances)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from pytest_hdp.judge.explain import counted, numbered, subject
+from pytest_hdp.judge.explain import counted, subject
 from pytest_hdp.judge.statistics import all_lost_refutes, alpha_per_train
 from pytest_hdp.judge.verdict import Place, Verdict
-from pytest_hdp.untrusted.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 Step: TypeAlias = "tuple[Sequence[SentProbe], bool]"
 """Questions in the order they were sent, and whether all of them had an error to be answered with, or but the first."""
 
-TWICE = 2  # as often is an error that quotes another number no matter of one packet
 BUDGET_SPENT = "no answer beside it proves that there was an ICMP error left to send"
 
 
@@ -88,36 +86,8 @@ def confirmed_rounds(
     )
 
 
-def changed_perhaps(entries: Iterable[SentProbe]) -> bool:
-    """Whether so many errors quote a train's packets under another number that no more are asked for."""
-    return len(_quoted_under_another(entries)) >= TWICE
-
-
-def of_silence(judgement: Judgement, entries: Iterable[SentProbe], beside: int | None) -> Judgement:
-    """What silence means; `beside`: None where it is proven, else how often something else was answered after it."""
-    if told := _quoted_under_another(entries):
-        return _changed(judgement, told)
-    return judgement if beside is None else _not_proven(judgement, beside)
-
-
-def _quoted_under_another(entries: Iterable[SentProbe]) -> list[IcmpReport]:
-    """One error of each probe that was quoted as it was sent, but for its number: no answer, and no silence."""
-    each = (next((report for report in entry.icmp if report.quoted_as is not None), None) for entry in entries)
-    return [report for report in each if report is not None and report.meaning.drops]
-
-
-def _changed(judgement: Judgement, told: Sequence[IcmpReport]) -> Judgement:
-    sources, numbers = sorted({each.source for each in told}), sorted({each.quoted_as or 0 for each in told})
-    said = (
-        f"{subject(judgement.train)}: {plain(' and '.join(sources))} answered {len(told)} of {judgement.sent} with an "
-        f"ICMP error that quotes it as {' and '.join(map(numbered, numbers))}: its number was changed on the way, or "
-        "in the quote, and what gets there under which number only an agent there tells."
-    )
-    return replace(judgement, verdict=Verdict.INCONCLUSIVE, place=Place.UNKNOWN, explanation=said)
-
-
-def _not_proven(judgement: Judgement, beside: int) -> Judgement:
-    """Silence that is no verdict yet."""
+def not_proven(judgement: Judgement, beside: int) -> Judgement:
+    """Silence that is no verdict yet; `beside`: how often something else was answered right after it."""
     said = (
         f"{subject(judgement.train)}: {counted(judgement.sent, 'probe')} got no reply; {beside} of them right before "
         "something that was answered: too few to tell silence from a loss, or from an ICMP budget that was spent."

@@ -137,9 +137,6 @@ class Example:
             names=self.options.get("names", NAMES),
             minimum_count=self.options.get("minimum_count", min(5, rounds)),
             reference=self.options.get("reference", Reference()),
-            shared=self.options.get("shared", ()),
-            at_random=self.options.get("at_random", ()),
-            fronts=self.options.get("fronts", ()),
         )
 
     def judge(self, ladder: Any = RUNGS) -> Judgement:

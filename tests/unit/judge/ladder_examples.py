@@ -9,7 +9,6 @@ from pytest_hdp.judge.evidence import (
     Observers,
     Reference,
 )
-from pytest_hdp.judge.pattern import SharedLoss
 
 EXAMPLES = {
     # 1 and 2: refused
@@ -196,34 +195,9 @@ EXAMPLES = {
     ),
     "half of forty": Example("dl" * 20, V.DELIVERED, P.RECEIVER_SOCKET, control=((64, 32),) * 40),
     # 7 and 8: first only, lossy
-    "first only": Example("d" + "l" * 37, V.FIRST_ONLY, P.PATH, says=("the first came through and none of the 37",)),
-    "first only, so far": Example("dllllll", V.LOSSY, P.PATH, final=False, more=True),
-    "first only, or one in seven": Example("dllllll", V.LOSSY, P.PATH, says=("6 of 7 did not", "(the last 6)")),
-    "first only, as of all": Example(
-        "dllllll",
-        V.FIRST_ONLY,
-        P.PATH,
-        more=True,
-        says=("the first came through and none of the 6 after",),
-        options={"shared": tuple([SharedLoss(place, 200, 200, apart=True) for place in range(1, 7)])},
-    ),
-    "first only, where of all every place is lost": Example(
-        "dllllll", V.LOSSY, P.PATH, options={"shared": tuple([SharedLoss(place, 190, 200) for place in range(7)])}
-    ),
-    "first only, beside 90 of which one in ten comes": Example(
-        "d" + "l" * 39, V.LOSSY, P.PATH, options={"at_random": ((0.1, 90),)}
-    ),
-    "first only, beside one of which half comes": Example(
-        "d" + "l" * 39, V.FIRST_ONLY, P.PATH, options={"at_random": ((0.5, 1),)}
-    ),
-    "first only, as are three more": Example(
-        "dllllll", V.FIRST_ONLY, P.PATH, more=True, options={"fronts": ((1, 6, 4),)}
-    ),
-    "first only, as are three more of a hundred at random": Example(
-        "dllllll", V.LOSSY, P.PATH, more=True, final=False, options={"fronts": ((1, 6, 4),), "at_random": ((0.1, 96),)}
-    ),
+    "first only": Example("dllllll", V.FIRST_ONLY, P.PATH, says=("the first came through and none of the 6 after",)),
     "first three only": Example("dddlllllll", V.FIRST_ONLY, P.PATH, says=("the first 3",)),
-    "first only, then held": Example("d" + "a" * 37, V.FIRST_ONLY, P.RECEIVER_KERNEL),
+    "first only, then held": Example("daaaaaa", V.FIRST_ONLY, P.RECEIVER_KERNEL),
     "first only, too few": Example("dll", V.INCONCLUSIVE, UNKNOWN, final=False, more=True),
     "first four only": Example("ddddllllllll", V.FIRST_ONLY, P.PATH, says=("the first 4 came through",)),
     "first twenty only": Example("d" * 20 + "l" * 20, V.FIRST_ONLY, P.PATH, says=("the first 20 came through",)),
@@ -237,7 +211,7 @@ EXAMPLES = {
     "a third, unproven": Example("ddl" * 3, V.INCONCLUSIVE, UNKNOWN, final=False, more=True),
     "half, no tap there": Example("dl" * 15, V.LOSSY, UNKNOWN, observers=SOCKET_ONLY),
     "half, no tap here": Example("D." * 15, V.LOSSY, UNKNOWN, observers=BLIND_SENDER),
-    "first only, unseen leaving": Example("D" + "l" * 37, V.FIRST_ONLY, P.PATH),
+    "first only, unseen leaving": Example("Dllllll", V.FIRST_ONLY, P.PATH),
     "half, agent gone": Example("dl" * 15, V.INCONCLUSIVE, UNKNOWN, options={"agent_gone": "ssh ended"}),
     "half, before the minimum": Example("dl" * 15, V.INCONCLUSIVE, UNKNOWN, options={"minimum_count": 31}),
     "half, with replies": Example("dy" * 15, V.REACHED, P.TARGET),

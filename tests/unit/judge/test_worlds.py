@@ -275,11 +275,11 @@ def test_silent_is_what_is_rejected_as_often_as_all_answers_are_lost(loss: float
 
 def test_each_world_is_recognised_under_good_conditions() -> None:
     for truth in TRUTHS:
-        world = World(truth, 40, 0.0, 7, Observers())
+        world = World(truth, 24, 0.0, 7, Observers())
         assert judge(world.evidence(), world.circumstances()).verdict is truth
     for loss in (0.05, 0.2):
         for truth in TRUTHS:
-            world = World(truth, 40, loss, 4, Observers())
+            world = World(truth, 24, loss, 4, Observers())
             assert judge(world.evidence(), world.circumstances()).verdict in {truth, V.INCONCLUSIVE}
     rejected = World(V.REJECTED, 5, 0.0, 7, Observers(), target_rejects=True)
     assert judge(rejected.evidence(), rejected.circumstances()).place is Place.TARGET

@@ -8,19 +8,10 @@ from dataclasses import replace
 import pytest
 
 from pytest_hdp.judge.evidence import IcmpReport, RoundControl, Train
-from pytest_hdp.judge.result import Judgement
-from pytest_hdp.judge.verdict import Place, Verdict
 from pytest_hdp.measure import plan
 from pytest_hdp.measure.ledger.probes import SentProbe
 from pytest_hdp.measure.schedule.references import References
-from pytest_hdp.measure.schedule.silence import (
-    changed_perhaps,
-    confirmed_rounds,
-    lost_of,
-    of_silence,
-    proven,
-    unanswered_of,
-)
+from pytest_hdp.measure.schedule.silence import confirmed_rounds, lost_of, proven, unanswered_of
 from pytest_hdp.measure.schedule.speakers import Speakers
 
 KNOWN, OTHER, SILENT = Train(253), Train(47), Train(6)
@@ -96,21 +87,3 @@ def test_an_answer_shows_that_the_path_was_there_and_hides_no_lost_echo(echoes):
         assert seen[0] == replace(control[0], sent=2, delivered=1)
     else:
         assert all((each.sent, each.delivered) == (0, 0) for each in seen[50:])
-
-
-def test_what_is_quoted_under_another_number_is_no_silence():
-    """The target spends its errors on packets whose number was changed: those are soon enough, and are told."""
-    silent = Judgement(OTHER, Verdict.SILENT, Place.UNKNOWN, "silent", final=True, sent=3)
-    other = IcmpReport(0, "198.51.100.2", 3, 2, authenticated=False, changed=("protocol",), quoted_as=99)
-    entries = [SentProbe(at, at, OTHER, b"", icmp=[other, other]) for at in range(3)]
-    assert changed_perhaps(entries)
-    assert not changed_perhaps(entries[:1])
-    judged = of_silence(silent, entries, None)
-    assert (judged.verdict, judged.place) == (Verdict.INCONCLUSIVE, Place.UNKNOWN)
-    assert judged.explanation.startswith(
-        "47 (gre), forward: 198.51.100.2 answered 3 of 3 with an ICMP error that quotes it as 99 (any-private-encrypt"
-    )
-    unchanged = [SentProbe(at, at, OTHER, b"", icmp=[replace(other, quoted_as=None)]) for at in range(3)]
-    assert of_silence(silent, unchanged, None) is silent
-    assert not changed_perhaps(unchanged)
-    assert "too few to tell silence" in of_silence(silent, unchanged, 2).explanation
