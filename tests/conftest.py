@@ -149,7 +149,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """
     tests = Path(__file__).parent
     fresh = not any((tests / "unit").glob("*/__pycache__/*-pytest-*.pyc"))
-    if not (fresh and session.config.getoption("numprocesses", None) and not sys.dont_write_bytecode):
+    kept = not sys.dont_write_bytecode and os.access(tests / "unit", os.W_OK)
+    if not (fresh and kept and session.config.getoption("numprocesses", None)):
         return
     collect = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-pno:cacheprovider", "-pno:xdist"]
     halves = ["unit", "world"], ["kernel", "plugin", "browser"]
