@@ -98,18 +98,18 @@ def limits(found):
 
 
 def test_all_other_protocols_share_a_limit_and_all_are_delivered():
-    found = measured((SharedLimiter(per_second=2000, burst=50),), locate="all")  # for as long as a busy machine takes
+    # a tenth of what a busy machine sends; so few numbers that they are asked again in seconds
+    found = measured((SharedLimiter(per_second=100, burst=20),), OTHERS[:60], locate="all")
     assert verdicts(found) == {Verdict.DELIVERED}, unlike(found, Verdict.DELIVERED)
-    both = limits(found)
-    assert len(both) == 2  # one was measured each way
-    for limit in both:
+    for direction in Direction:  # one was measured each way
+        [limit] = limits({train: each for train, each in found.items() if train.direction is direction})
         # what came through of a crowd: a busy machine sends a thinner one, and then it is told as "at least"
-        assert limit.rate <= 2200, limit
-        assert limit.rate >= 1000 or "at least" in rate_text(limit), limit
-        assert limit.most is None or limit.most >= 1900, limit
-        assert limit.burst >= 40, limit
-        assert set(parse_protocols(limit.numbers)) <= set(OTHERS)
-        assert limit.interval >= 1 / 2200
+        assert limit.rate <= 110, limit
+        assert limit.rate >= 50 or "at least" in rate_text(limit), limit
+        assert limit.most is None or limit.most >= 95, limit
+        assert limit.burst >= 16, limit
+        assert set(parse_protocols(limit.numbers)) <= set(OTHERS[:60])
+        assert limit.interval >= 1 / 110
     some = [each for each in found.values() if each.shared_limit is not None]
     assert len(some) > 100
     assert all("share a limit of a" in each.explanation and each.sent > each.delivered for each in some)
@@ -143,7 +143,7 @@ def test_where_time_is_no_matter_all_are_asked():
 def test_what_another_box_drops_is_lost_beside_a_limit():
     dead = (47, 132)
     drop = Chain((f"ip protocol {{ {', '.join(map(str, dead))} }} drop",))
-    found = measured((SharedLimiter(per_second=1000, burst=20), drop), OTHERS[:60], (Direction.FORWARD,))
+    found = measured((SharedLimiter(per_second=100, burst=20), drop), OTHERS[:60], (Direction.FORWARD,))
     lost = {train.protocol for train, each in found.items() if each.verdict is Verdict.LOST}
     assert lost == set(dead) & set(OTHERS[:60])
     assert verdicts(found) == {Verdict.DELIVERED, Verdict.LOST}
@@ -152,8 +152,8 @@ def test_what_another_box_drops_is_lost_beside_a_limit():
 
 
 def test_a_limit_of_one_direction_tells_nothing_of_the_other():
-    one_way = Chain((COMMON, 'iifname "inside" limit rate over 1000/second burst 20 packets drop'))
-    found = measured((one_way,), OTHERS[:100])
+    one_way = Chain((COMMON, 'iifname "inside" limit rate over 100/second burst 20 packets drop'))
+    found = measured((one_way,), OTHERS[:60])
     assert verdicts(found) == {Verdict.DELIVERED}
     assert {train.direction for train, each in found.items() if each.shared_limit} == {Direction.FORWARD}
 
@@ -190,7 +190,7 @@ def test_what_a_filter_drops_is_lost_whenever_it_was_asked():
 
 def test_a_limit_of_the_targets_own_firewall_holds_nothing():
     found = measured(
-        (Input((COMMON, "limit rate over 1000/second burst 20 packets drop")),), OTHERS[:100], (Direction.FORWARD,)
+        (Input((COMMON, "limit rate over 100/second burst 20 packets drop")),), OTHERS[:60], (Direction.FORWARD,)
     )
     assert verdicts(found) == {Verdict.DELIVERED}
     assert limits(found)
