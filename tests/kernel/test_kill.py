@@ -35,6 +35,7 @@ PATIENCE = 60.0
 MARK = "KILL_TEST"
 
 LOOK = "pytest_hdp.measure.path.open_path:OpenPath.look"
+SEND = "pytest_hdp.measure.path.open_path:OpenPath.send"  # once for each packet, however busy the machine is
 
 
 @dataclass
@@ -217,7 +218,7 @@ def interrupted(run: Run) -> str:
 
 
 SWEEP = (LOOPBACK, "--hdp-protocols=0-48,256", "-p", "ctrl_c")
-SENT_SLOWLY = "--hdp-rate=2000"  # a few packets between two looks
+SENT_SLOWLY = "--hdp-rate=2000", "--hdp-count=9"  # a few packets between two looks; the 400th is one of the sixth round
 
 
 @pytest.mark.parametrize("call", [1, 2, 50])
@@ -234,11 +235,15 @@ def test_ctrl_c_between_tests_keeps_every_record_so_far(start, tmp_path, call):
     assert set(map(int, rows)) == known
 
 
-@pytest.mark.parametrize(("call", "known"), [(1, False), (150, False), (200, True)], ids=["1st", "150th", "200th"])
-@pytest.mark.night("150th", "1st")
-def test_ctrl_c_while_measuring_keeps_what_is_known_by_then(start, tmp_path, call, known):
-    """Two packets of three, as there are at the 150th call, prove of none that it gets through."""
-    run = start(*SWEEP, SENT_SLOWLY, before=interrupting(tmp_path, LOOK, call))
+@pytest.mark.parametrize(
+    ("where", "call", "known"),
+    [(LOOK, 1, False), (SEND, 150, False), (SEND, 400, True)],
+    ids=["1st look", "150th packet", "400th packet"],
+)
+@pytest.mark.night("150th packet", "1st look")
+def test_ctrl_c_while_measuring_keeps_what_is_known_by_then(start, tmp_path, where, call, known):
+    """Two packets of each, as there are at the 150th, prove of none that it gets through."""
+    run = start(*SWEEP, *SENT_SLOWLY, before=interrupting(tmp_path, where, call))
     printed = interrupted(run)
     verdicts = {number: each["verdict"] for number, each in run.records().items()}
     assert verdicts.pop(0) == "refused_at_socket"
@@ -279,8 +284,8 @@ WORKERS = ("-n", "2")
 
 
 def test_ctrl_c_while_a_worker_measures_keeps_what_is_known_by_then(start, tmp_path):
-    at = interrupting(tmp_path, "pytest_hdp.measure.path.open_path:OpenPath.look", 200, everybody=True)
-    run = start(*SWEEP, SENT_SLOWLY, *WORKERS, before=at)
+    at = interrupting(tmp_path, SEND, 400, everybody=True)
+    run = start(*SWEEP, *SENT_SLOWLY, *WORKERS, before=at)
     printed = interrupted(run)
     verdicts = {number: each["verdict"] for number, each in run.records().items()}
     assert verdicts.pop(0) == "refused_at_socket"
@@ -373,7 +378,7 @@ def look(self, timeout):
 OpenPath.look = look
 """)
     before = ("env", f"PYTHONPATH={TOP}:{tmp_path}")
-    run = start(*arguments, "--hdp-protocols=1-60", SENT_SLOWLY, "-n", "2", "-p", "dies_once", before=before)
+    run = start(*arguments, "--hdp-protocols=1-60", "--hdp-rate=2000", "-n", "2", "-p", "dies_once", before=before)
     status, printed = run.end()
     assert status == WORKER_DIED, printed
     assert (tmp_path / "dead").exists()

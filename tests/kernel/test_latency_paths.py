@@ -97,7 +97,7 @@ def _read(receiver, count: int) -> list[tuple[bytes, bool]]:
 
 def test_a_queue_of_our_own_is_no_measurement():
     """A shaper: the packets wait for each other, and much of them is lost."""
-    route = lab(Shaper(rate=500_000, longest_us=100_000))
+    route = lab(Shaper(rate=200_000, longest_us=100_000))
     with route.open() as path, Comparison(path, LatencyPlan(pairs=1000)) as comparison:
         result = comparison.run()
     assert not result.valid
