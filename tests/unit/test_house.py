@@ -217,14 +217,14 @@ def defined(cls: ast.ClassDef) -> set[str]:
 
 def borrowed(tree: ast.Module) -> set[str]:
     """Return the private names of other classes and modules that a module uses; those of a base class are others'."""
-    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    classes = [(node, defined(node)) for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             found |= {alias.name for alias in node.names if private(alias.name)}
         elif isinstance(node, ast.Attribute) and private(node.attr):
-            within = [each for each in classes if each.lineno <= node.lineno <= (each.end_lineno or 0)]
-            found |= {node.attr} if not any(node.attr in defined(each) for each in within) else set()
+            within = [names for each, names in classes if each.lineno <= node.lineno <= (each.end_lineno or 0)]
+            found |= {node.attr} if not any(node.attr in names for names in within) else set()
     return found
 
 
