@@ -284,8 +284,7 @@ WORKERS = ("-n", "2")
 
 
 def test_ctrl_c_while_a_worker_measures_keeps_what_is_known_by_then(start, tmp_path):
-    at = interrupting(tmp_path, SEND, 400, everybody=True)
-    run = start(*SWEEP, *SENT_SLOWLY, *WORKERS, before=at)
+    run = start(*SWEEP, *SENT_SLOWLY, *WORKERS, before=interrupting(tmp_path, SEND, 400, everybody=True))
     printed = interrupted(run)
     verdicts = {number: each["verdict"] for number, each in run.records().items()}
     assert verdicts.pop(0) == "refused_at_socket"
