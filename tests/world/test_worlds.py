@@ -15,7 +15,7 @@ WORLDS, CHUNK, AGAIN = 2000, 50, 10
 REORDERED = 3  # worlds of each chunk that are run again, with what happens at once in another order
 BY_CHANCE = {
     "loss-independent", "loss-bursty", "loss-periodic", "late-packets", "late-answers", "lossy-numbers", "agent-lies",
-    "route-flaps", "shared-limit", "shared-limit-both-ways",
+    "route-flaps", "shared-limit", "shared-limit-both-ways", "shared-limit-unwatched",
 }  # fmt: skip
 """Families in which the order of packets decides which of them are lost, or lied about."""
 FOUND = (
@@ -123,6 +123,7 @@ FOUND = (
     ("number-zero", 1),  # refused at socket(), and never sent
     ("listeners-refused", 1),  # seen as sent where no socket could be had, and held by the receiver or rejected
     ("number-filter", "dead-branch", 94001123),  # a router earned an error for every other control: it climbed for ever
+    ("shared-limit-unwatched", 3000),  # silent were numbers that a limit dropped right behind others
     ("shared-limit", 1),  # the sweep's own rate made losses
     ("shared-limit", 1000028),  # a limit that fills up so slowly that only rests show it
     ("shared-limit-both-ways", 2000018),  # a burst that ended with a round, and numbers that are dropped elsewhere

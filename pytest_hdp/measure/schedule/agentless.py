@@ -16,11 +16,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pytest_hdp.judge.evidence import Train
 from pytest_hdp.judge.verdict import Direction, Form
 from pytest_hdp.measure.control.control import MEETING
-from pytest_hdp.measure.location.locate import Locator, ask_again
-from pytest_hdp.measure.location.located import GroupTracker
 from pytest_hdp.measure.order import by_interest
 from pytest_hdp.measure.path.endpoints import Observer
 from pytest_hdp.measure.path.sending import USUAL_PORTS
@@ -29,10 +26,14 @@ from pytest_hdp.measure.schedule.answers import replying
 from pytest_hdp.measure.schedule.asking import LEAST_WAIT, Asking
 from pytest_hdp.measure.schedule.icmp_budget import ANSWERS_BEHIND, NEAR, Budget, Sent
 from pytest_hdp.measure.schedule.meeting import greet_unwatched
+from pytest_hdp.measure.schedule.one_by_one import ask_behind_others, ask_one_by_one
+from pytest_hdp.measure.schedule.reference_search import ask_references, find_calibrator
 from pytest_hdp.measure.schedule.silence import over
+from pytest_hdp.measure.schedule.unwatched_places import UnwatchedPlaces
 from pytest_hdp.vantage import bpf
 
 if TYPE_CHECKING:
+    from pytest_hdp.judge.evidence import Train
     from pytest_hdp.judge.result import Judgement
     from pytest_hdp.measure.ledger.probes import SentProbe
     from pytest_hdp.measure.schedule.knowledge import Knowledge
@@ -44,13 +45,9 @@ PATIENCE = 3  # steps in a row without an answer, before what is known to be ans
 FRUITLESS = 36  # steps in a row that bring nothing, before it ends
 LEISURE = 1.0  # seconds between such steps, at most
 MOST_SUSPECTS = 64  # silent numbers asked in one step
-USED_UP = 120.0  # seconds after another run in which the target may not have saved up errors again
-LONGEST_WAIT = 30.0  # seconds that the first of them is waited for then
 LONGEST_REST = 6.0  # seconds: a Linux router that rejects by its routes takes two errors' worth, and saves up five
 LONGEST_DOUBT = 600.0  # seconds for which silent numbers are asked again, once there is nothing else to ask
 LONGER = 1.5  # so much longer is rested if that was not enough
-# in turn, until one is answered; UDP to a port that nobody has is for paths that let only the usual through
-CALIBRATORS = ((Train(253), Train(254)), (Train(200),), (Train(17, form=Form.WELLFORMED),))
 
 
 class Agentless:
@@ -60,7 +57,7 @@ class Agentless:
         self.know = know
         self.asking = Asking(know)
         self._queue: deque[Train] = deque()
-        self._kinds = GroupTracker()
+        self._places = UnwatchedPlaces(self.asking)
         self._share = MOST_SUSPECTS  # of the silent numbers are asked in one step
         self._rest = 0.0  # seconds before such a step
         self._doubts_until = math.inf
@@ -75,35 +72,19 @@ class Agentless:
             near, answers = know.path.near, bpf.answers(know.path.name.target, kinds, USUAL_PORTS.source_port)
             know.path.watch(near, near.station.tap(None, answers, know.path.buffer), Observer(near, "answers"))
         yield from greet_unwatched(know)
-        yield from self._find_calibrator()
+        yield from find_calibrator(self.asking, self._chance)
         self._queue.extend(by_interest(know.open_trains()))
         empty_at = yield from self._ask_fast()
         if empty_at is not None:
             yield from self._ask_at_pace(Budget(empty_at))
         yield from self._ask_the_rest()
-        yield from self.asking.ask_references()
+        yield from ask_one_by_one(
+            self.asking, self._chance, min(self._doubts_until, know.clock.monotonic() + LONGEST_DOUBT)
+        )
+        yield from ask_references(self.asking)
         for train in know.open_trains():
             know.settle(self.asking.judge(train))
-        yield from self._locate()
-
-    def _find_calibrator(self) -> Waiting[None]:
-        """Find something that the target answers for, to hold every silence against."""
-        for trains in CALIBRATORS:
-            if self.asking.reference_probe is None:
-                yield from self.asking.ask_together(trains)
-        if self.know.plan.earlier is not None and self.know.plan.earlier < USED_UP:
-            yield from self._wait_for_the_target()
-
-    def _wait_for_the_target(self) -> Waiting[None]:
-        """Another run was at work a moment ago, or still is: the target may have no error left, and earns the next.
-
-        One that answers no echo either is not there, and is not waited for.
-        """
-        there = any(each.came for each in self.know.control.of_round(MEETING))
-        until = self.know.clock.monotonic() + LONGEST_WAIT
-        while there and self.asking.reference_probe is None and self.know.clock.monotonic() < until:
-            yield from pause(self.know.clock, self._chance.uniform(0.5, 1.0) * LEISURE)
-            yield from self.asking.ask_together(CALIBRATORS[0][:1])
+        yield from self._places.find()
 
     def _ask_fast(self) -> Waiting[float | None]:
         """Ask in bursts while the target answers what is known to be answered.
@@ -117,6 +98,10 @@ class Agentless:
             if reference_probe is None and not new:
                 return None
             unanswered = self._choose_unanswered()
+            if self.asking.crowding.is_due(unanswered, reference_probe):
+                yield from self._leave_alone(len(unanswered))
+                yield from ask_behind_others(self.asking, unanswered)
+                unanswered = self._choose_unanswered()
             yield from self._leave_alone(len(unanswered))
             yield from pause(self.know.clock, 0.0 if new else self._rest)
             entries, fruitful = yield from self.asking.ask_together(unanswered, [*new, *self.asking.reference_probes()])
@@ -154,6 +139,9 @@ class Agentless:
             if unanswered and budget.trusted_from < math.inf:
                 yield from self._until_trusted(budget)
             trusted = bool(unanswered) and budget.trusted_from <= self.know.clock.monotonic()
+            if trusted and (yield from self._ask_behind_others(unanswered, budget)):
+                self._queue.extendleft(reversed(new))
+                continue
             entries, learnt = yield from self.asking.ask_together(unanswered, [*hops, *new, *known])
             self._suit_others(entries, len(unanswered))
             barren = 0 if learnt else barren + 1  # what is known to be answered may be, and teach nothing for ever
@@ -180,9 +168,17 @@ class Agentless:
             else:
                 self.asking.add_unanswered(new)
                 fruitless, doubted = fruitless + 1, None
-            yield from self._locate()
+            yield from self._places.find()
             if self.asking.climbed is not None:
                 budget.last = max(budget.last, self.asking.climbed.last)
+
+    def _ask_behind_others(self, unanswered: Sequence[Train], budget: Budget) -> Waiting[bool]:
+        """Test whether these spend a limit for others, if that is due; whether it was."""
+        if not self.asking.crowding.is_due(unanswered, self.asking.reference_probe):
+            return False
+        for entry in (yield from ask_behind_others(self.asking, unanswered)):
+            budget.answer(self.asking.sent[entry.index].last, self.asking.came(entry, self.know.path.name.target))
+        return True
 
     def _until_trusted(self, budget: Budget) -> Waiting[None]:
         """Wait until the target has earned an error. What others get is not there: then a while more, not in step.
@@ -208,9 +204,9 @@ class Agentless:
     def _more_to_ask(self) -> bool:
         """Whether there is anything left to ask, and time for it: each silence may take long, and they are many."""
         now = self.know.clock.monotonic()
-        if not self._queue and self._doubts_until == math.inf:
-            self._doubts_until = now + LONGEST_DOUBT
-        return bool(self._queue) or (bool(self.asking.unanswered) and now < self._doubts_until)
+        self._doubts_until = min(self._doubts_until, math.inf if self._queue else now + LONGEST_DOUBT)
+        doubts = self.asking.unanswered and not self.asking.crowding.suspected
+        return bool(self._queue or (doubts and now < self._doubts_until))
 
     def _ask_the_rest(self) -> Waiting[None]:
         """Ask once for what the target left no time for: a router may still answer."""
@@ -230,12 +226,17 @@ class Agentless:
         """The silent ones to ask again, those that were asked least first, and no more than witnesses can tell of.
 
         Before some an echo is sent: else each step is of as many packets, and periodic loss always hits the same ones.
+        They are shuffled: what a limit of numbers lets through stands at the front. Where there is one, none is asked.
         """
+        if self.asking.crowding.suspected:
+            return []
         if self.asking.unanswered and self._chance.random() < 0.5:
             self.know.control.send(Direction.FORWARD, MEETING, echo=True)
         in_time = max(1, int(NEAR / 2 / self.asking.gap))
         ordered = sorted(self.asking.unanswered, key=lambda train: len(self.know.ledger.trains.get(train, ())))
-        return ordered[: min(self._share, in_time)]
+        chosen = ordered[: min(self._share, in_time)]
+        self._chance.shuffle(chosen)
+        return chosen
 
     def _suit_others(self, entries: Sequence[SentProbe], asked: int, *, missed: bool = False) -> None:
         """Ask for fewer silent ones than `asked` at once where errors went to others, or were `missed`; else for more.
@@ -259,29 +260,6 @@ class Agentless:
         if self.asking.budget is not None:
             return asked * (self.asking.budget.most or self.asking.budget.guess)
         return len(self._queue) * 2 * self.asking.gap if self.asking.responders else None
-
-    def _locate(self) -> Waiting[None]:
-        """Find where the silent and rejected ones died: a few of each kind climb, and stand for the rest of it.
-
-        Called also while others are still asked: who reads along waits for no more than those.
-        """
-        if not self.know.to_locate:
-            return
-        every = self.know.plan.locate == "all"
-        climbers = [train for train, each in self.know.to_locate.items() if self._kinds.wants(each, every=every)]
-        if climbers:
-            locator = Locator(self.know.path, Direction.FORWARD, self.know.content)
-            self.know.searches.append((locator.control, locator.ledger))
-            control = self.know.control
-            aim = control.address(Direction.FORWARD), 0
-            yield from locator.climb(climbers, *aim, self.asking.wait, control.times.spread)
-            yield from ask_again([locator])
-            self.know.searches.clear()
-            self.asking.climbed = Sent(self.know.clock.monotonic(), self.know.clock.monotonic())
-            for train in climbers:
-                self.know.settled[train] = self._kinds.climbed(self.know.to_locate.pop(train), locator.result_of(train))
-        for train in list(self.know.to_locate):
-            self.know.settled[train] = self._kinds.stands_for(self.know.to_locate.pop(train))
 
     # As any strategy
 

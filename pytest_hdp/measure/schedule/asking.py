@@ -15,9 +15,10 @@ from pytest_hdp.measure.control.control import MEETING, NANOSECONDS, PACKET_OUTG
 from pytest_hdp.measure.control.counting import rounds
 from pytest_hdp.measure.path.waiting import Waiting, answered, pause
 from pytest_hdp.measure.schedule.answers import file_answer
+from pytest_hdp.measure.schedule.crowding import Crowding, is_usual
 from pytest_hdp.measure.schedule.icmp_budget import ANSWERS_BEHIND, NEAR, Budget, Sent, certainly_there
 from pytest_hdp.measure.schedule.overheard import Overheard
-from pytest_hdp.measure.schedule.references import REFERENCES, REST, References
+from pytest_hdp.measure.schedule.references import References
 from pytest_hdp.measure.schedule.silence import (
     BUDGET_SPENT,
     Step,
@@ -56,7 +57,7 @@ class Asking:
     `silences`: how often beside an answer. `responders`: by address, what each that sends errors is known to answer.
     `sent`: when each probe was. `climbed`: when trains climbed last. `certain`: steps that tell how much is lost, where
     echoes do not. `gap`: seconds between packets of a burst. `speakers`, `references`: whose word it is. `overheard`:
-    to others.
+    to others. `crowding`: whether silent ones spend a limit for others.
     """
 
     def __init__(self, know: Knowledge) -> None:
@@ -71,6 +72,7 @@ class Asking:
         self.speakers = Speakers(know.path.name.target)
         self.references = References(self.speakers, know.ledger.trains)
         self.overheard = Overheard()
+        self.crowding = Crowding(know.plan.pace.rounds)
         self.gap = max(FAST_GAP, (1 + ECHOES) / know.plan.pace.rate)
         self._echoes: dict[int, list[ControlEntry]] = {}
         self._came: dict[tuple[int, str], float] = {}
@@ -111,7 +113,7 @@ class Asking:
             yield from answered(
                 self.know.path, self.wait, lambda: all(self._is_known(entry, with_echo) for entry in entries)
             )
-        return entries, self._conclude(entries)
+        return entries, self.conclude(entries)
 
     def ask(self, train: Train) -> SentProbe:
         """Send one probe behind two echoes; the three are a round of their own. So soon little else tells of loss."""
@@ -136,10 +138,11 @@ class Asking:
             return True
         return any(echo.came for echo in self._echoes[entry.index])
 
-    def _conclude(self, entries: Sequence[SentProbe]) -> bool:
+    def conclude(self, entries: Sequence[SentProbe]) -> bool:
         """Take the answers, also late ones to what was asked before; count the silences that mean something."""
         fruitful, overflowed = False, bool(self.know.path.new_drops())
-        self._forget_circumstances()
+        self.know.forget_circumstances()
+        self._seen = self._loss = None  # what was seen so far is not all any more
         self.speakers.echo_ttls = self.know.circumstances(entries[0].train, more_rounds=False).echo_ttls
         for entry in entries:
             for report in filter(rejecting, entry.icmp):
@@ -148,8 +151,8 @@ class Asking:
         for entry in entries:
             if over(entry):
                 fruitful |= self.settle_one(entry.train)
-            elif not overflowed and self._all_could_answer(entry, spoke):
-                fruitful |= self._take_silence(entry)
+            elif not overflowed and self.could_answer(entry, spoke):
+                fruitful |= self._take_silence(entry, first=entry is entries[0])
             else:
                 self.know.spoil(entry.round, BUDGET_SPENT)
         if back := [place for place, entry in enumerate(entries) if came_back(entry, self.know.path.near.address)]:
@@ -157,6 +160,8 @@ class Asking:
             self._confirmed_rounds |= {entry.round for entry in entries[: back[-1] + 1]}
         for train in [each for each in self.unanswered if any(map(over, self.know.ledger.trains.get(each, ())))]:
             fruitful |= self.settle_one(train)
+        if self.crowding.has_losses and self.crowding.suspect(*self.lost()):
+            self.silences.clear()  # of those beside others
         return fruitful
 
     def spoke(self) -> dict[str, list[Sent]]:
@@ -179,15 +184,18 @@ class Asking:
             self._came[entry.index, source] = min(now, self.sent[entry.index].last + took) if sensible else now
         return self._came[entry.index, source]
 
-    def _all_could_answer(self, entry: SentProbe, spoke: Mapping[str, Sequence[Sent]]) -> bool:
+    def could_answer(self, entry: SentProbe, spoke: Mapping[str, Sequence[Sent]]) -> bool:
         """Whether each that is known to answer certainly had an error to send when this probe came by."""
         asked, target = self.sent[entry.index].first, self.know.path.name.target
-        earned_in = math.inf if self.budget is None else self.budget.earned_in
+        alone = self.crowding.suspected  # then whatever was sent may have spent what lets it get there
+        earned_in = math.inf if self.budget is None or alone else self.budget.earned_in
         apart, others = min(LEAST_WAIT, self.wait), self.overheard.of
-        return self.reference_probe is not None and all(
-            certainly_there(asked, answered, earned_in, apart=apart, others=others(address))
+        before = [self.sent[each.index] for each in self._recent if alone and each.index < entry.index]
+        known = self.reference_probe
+        return not (known is None or (alone and is_usual(known))) and all(
+            certainly_there(asked, answered, earned_in, apart=apart, others=[*others(address), *before])
             if address == target
-            else certainly_there(asked, answered, apart=apart, near=NEAR, others=others(address))
+            else certainly_there(asked, answered, apart=apart, near=NEAR, others=[*others(address), *before])
             for address, answered in spoke.items()
         )
 
@@ -204,11 +212,12 @@ class Asking:
         if target or len(self.responders) <= MOST_HOPS:
             self.responders.setdefault(source, entry.train)
 
-    def _take_silence(self, entry: SentProbe) -> bool:
+    def _take_silence(self, entry: SentProbe, *, first: bool) -> bool:
         train = entry.train
         if self.know.judged(train) or train not in self._asked_for:
             return False
         self.silences[train] += 1
+        self.crowding.firsts[train] += first
         if train not in self.unanswered:
             self.unanswered.append(train)
         if self._proven(train) or self.silences[train] >= self.know.plan.pace.most_rounds:
@@ -217,7 +226,8 @@ class Asking:
 
     def _proven(self, train: Train) -> bool:
         self._loss = self._loss or self.lost()
-        return proven(self.silences[train], self._loss, self.know.plan)
+        known = self.reference_probe
+        return self.crowding.believes(train, known) and proven(self.silences[train], self._loss, self.know.plan)
 
     def lost(self) -> tuple[int, int]:
         """(lost, sent) of what tells how much the path loses."""
@@ -251,15 +261,6 @@ class Asking:
     def _by_stack(self, entry: SentProbe) -> bool:
         return self.speakers.by_stack(entry, says_port=bool(self.references.firewall_says_port))
 
-    def ask_references(self) -> Waiting[None]:
-        """Ask for numbers that no kernel handles, where it hangs on these what an answer means."""
-        tries = 0
-        while self.references.to_ask(tries):
-            tries += 1
-            rest = self.budget.earned_in if self.budget is not None else REST
-            yield from pause(self.know.clock, min(LONGEST_WAIT, max(REST, rest)))
-            yield from self.ask_together(REFERENCES)
-
     def settle_one(self, train: Train) -> bool:
         """Judge a train. Whether that was new."""
         if train in self.unanswered:
@@ -267,6 +268,8 @@ class Asking:
         if self.know.judged(train) or train not in self._asked_for:
             return False
         judgement = self.judge(train)
+        if judgement.icmp:
+            self.crowding.take(lost=self.silences[train], came=1)
         if self.references.are_lacking(judgement):
             return False
         self.know.settle(judgement)
@@ -276,7 +279,7 @@ class Asking:
         """What is known of a train, silence only where it is proven."""
         judgement = self.know.judge(train, more_rounds=False, circumstances=self._circumstances(train))
         if judgement.verdict is Verdict.SILENT and not self._proven(train):
-            return not_proven(judgement, self.silences[train])
+            return not_proven(judgement, self.silences[train], crowded=self.crowding.suspected)
         return judgement
 
     def _circumstances(self, train: Train) -> Circumstances:
@@ -286,11 +289,6 @@ class Asking:
             control = confirmed_rounds(usual.control, self._confirmed_rounds, echoes=self._echoed(usual.control))
             self._seen = replace(usual, control=control, firewall_says_port=bool(self.references.firewall_says_port))
         return self._seen
-
-    def _forget_circumstances(self) -> None:
-        """What was seen so far is not all any more."""
-        self.know.forget_circumstances()
-        self._seen = self._loss = None
 
     def file_observation(self, observer: Observer, observation: Observation) -> bool:
         """File what was seen, answers by a protocol's own means too. False if it is of nothing that was sent here."""

@@ -86,10 +86,14 @@ def confirmed_rounds(
     )
 
 
-def not_proven(judgement: Judgement, beside: int) -> Judgement:
-    """Silence that is no verdict yet; `beside`: how often something else was answered right after it."""
+def not_proven(judgement: Judgement, beside: int, *, crowded: bool = False) -> Judgement:
+    """Silence that is no verdict yet; `beside`: how often something else was answered right after it.
+
+    `crowded`: what is asked right behind others is lost, and then of what was asked alone.
+    """
+    causes = "a loss, or from an ICMP budget that was spent" + (", or from a limit that they share" if crowded else "")
     said = (
         f"{subject(judgement.train)}: {counted(judgement.sent, 'probe')} got no reply; {beside} of them right before "
-        "something that was answered: too few to tell silence from a loss, or from an ICMP budget that was spent."
+        f"something that was answered: too few to tell silence from {causes}."
     )
     return replace(judgement, verdict=Verdict.INCONCLUSIVE, place=Place.UNKNOWN, explanation=said)

@@ -33,7 +33,7 @@ def shared_limit_both_ways(print_: Blueprint) -> None:
         print_.notes.append(f"{sorted(dead)} are dropped")
 
 
-@family(agent=False, group="loss", fault="A3: without an agent, silence by the measurement's own rate")
+@family(agent=False, group="loss")
 def shared_limit_unwatched(print_: Blueprint) -> None:
     """The same without an agent: silence may be the limit's."""
     print_.trains = tuple(sorted(Train(number) for number in _numbers(print_, print_.chance.choice((5, 12, 30)))))
