@@ -74,13 +74,14 @@ def ask_behind_others(asking: Asking, trains: Sequence[Train]) -> Waiting[list[S
 
 def _ask_alone(asking: Asking, train: Train, rest: float) -> Waiting[bool]:
     """Ask it, and what is known to be answered behind it. Whether all was answered that had to be."""
-    clock, path = asking.know.clock, asking.know.path
+    clock, path, reference = asking.know.clock, asking.know.path, asking.reference_probe
     asked = asking.ask(train)
     entries = [asked]
     yield from answered(path, asking.wait, lambda: over(asked))
-    for share in () if over(asked) or asking.reference_probe is None else BEHIND:
+    for share in () if over(asked) else BEHIND:
         yield from pause(clock, asking.sent[asked.index].first + share * rest - clock.monotonic())
-        entries.append(asking.ask(asking.reference_probe))
+        assert reference is not None, "without one nobody is asked alone"
+        entries.append(asking.ask(reference))
         yield from answered(path, asking.wait, lambda: over(entries[-1]))
         if not over(entries[-1]):
             break
