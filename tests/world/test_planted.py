@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from planted import BUGS, hunt
 
-FEW = 200
+FEW = 300
 RARE = ("second copy", "overflowed", "without the tag", "one in twenty")
 
 

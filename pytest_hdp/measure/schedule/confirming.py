@@ -117,7 +117,7 @@ class Confirming:
     def _fresh_scouts(self) -> list[Train]:
         """What is not of the plan, stood in forward, and came through; of which nothing was sent to find out."""
         entries = self._know.control.entries.values()
-        came = {each.stand_in for each in entries if each.stand_in is not None and each.came}
+        came = dict.fromkeys(each.stand_in for each in entries if each.stand_in is not None and each.came)
         scouts = [replace(each, direction=Direction.REVERSE) for each in came if each.direction is Direction.FORWARD]
         known = {*self._tried, *self._know.plan.trains}
         return by_interest(each for each in scouts if each not in known)
