@@ -5,6 +5,7 @@ from __future__ import annotations
 from sim import check, world
 from sim.blueprint import Blueprint, plain
 from sim.elements import NumberFilter, SharedLimit
+from sim.finding import measured
 from sim.network import FORWARD
 from small_worlds import MS
 
@@ -34,3 +35,11 @@ def test_two_that_pass_alone_among_many_that_never_do_are_not_called_silent() ->
     assert all(made.judgements[Train(number)].verdict is Verdict.REACHED for number in LIVING)
     silent = [train.protocol for train in made.blueprint.trains if made.judgements[train].verdict is Verdict.SILENT]
     assert len(silent) == len(NUMBERS) - len(LIVING), "a rest proves their silence"
+
+
+def test_where_no_silence_ever_counts_nobody_is_asked_for_ten_minutes() -> None:
+    """Somebody sends probes in our name, and spends what the target could answer ours with."""
+    made, outcome = measured(91003850, ["forged-probes", "handles-more"])
+    assert not outcome.found
+    assert Verdict.INCONCLUSIVE in {each.verdict for each in made.judgements.values()}
+    assert made.clock.monotonic() < 90

@@ -26,10 +26,11 @@ WAITS = 5.0  # times as long as an answer is waited for is rested, at least
 BEHIND = (0.35, 0.7)  # of the rest: when what is known to be answered is asked behind the silence
 LONGER = 1.5  # so much longer is rested where it was not answered
 LONGEST = 10.0  # seconds of rest
+BARREN = 12  # questions in a row that bring no silence that counts, and no answer, before it ends
 
 
 def ask_one_by_one(asking: Asking, chance: random.Random, until: float) -> Waiting[None]:
-    """Ask each of which nothing is known yet alone, again and again, until this time at most.
+    """Ask each of which nothing is known yet alone, again and again, while that teaches; until this time at most.
 
     That is for what may spend a limit for others, and for what was asked among others in vain, be that why it may.
     Where the target answers nothing but what no such limit is for, nothing would be told by it.
@@ -42,7 +43,9 @@ def ask_one_by_one(asking: Asking, chance: random.Random, until: float) -> Waiti
     if not asking.crowding.suspected:
         asking.crowding.suspected = True
         asking.silences.clear()  # none counts but of what is asked alone
-    while asking.unanswered and clock.monotonic() < until:
+    barren = 0  # where others spend the target's errors all the time, no silence ever counts
+    while asking.unanswered and clock.monotonic() < until and barren < BARREN:
+        before = asking.silences.total(), len(asking.unanswered)
         rest = max(rest, WAITS * asking.wait)
         least = min(asking.silences[each] for each in asking.unanswered)
         train = chance.choice([each for each in asking.unanswered if asking.silences[each] == least])
@@ -51,6 +54,7 @@ def ask_one_by_one(asking: Asking, chance: random.Random, until: float) -> Waiti
             if rest >= LONGEST:
                 return
             rest = min(LONGEST, LONGER * rest)
+        barren = 0 if before != (asking.silences.total(), len(asking.unanswered)) else barren + 1
 
 
 def ask_behind_others(asking: Asking, trains: Sequence[Train]) -> Waiting[list[SentProbe]]:

@@ -67,6 +67,7 @@ def test_an_inventory_names_containers(boxes: Runs, tmp_path):
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "killed"])
 @pytest.mark.night("killed")
 def test_nothing_is_left_when_a_run_is_ended(boxes: Runs, how: signal.Signals):
+    boxes.machine.run("ip", "-n", "client", "neigh", "flush", "all")  # what a test before this one met
     arguments = boxes.swept("podman=inside", "podman=outside")
     _, wait = boxes.start(*arguments, "--hdp-count=10000", "--hdp-rate=300", "--hdp-timeout=1")
     began = time.monotonic()

@@ -164,7 +164,7 @@ class Hosts:
     def wait_for_results(self) -> None:
         """Until the run that was started last has settled something."""
         results = self.folder / f"report{self.runs}" / "results.jsonl"
-        wait_until(lambda: results.exists() and "\n" in results.read_text(), 40)
+        wait_until(lambda: results.exists() and "\n" in results.read_text(), 120)
 
     def run(self, *arguments: str, env: dict[str, str] | None = None) -> Done:
         return self.start(*arguments, env=env)[1]()
