@@ -31,7 +31,8 @@ class Layout(Geometry):
 
     def expected(self, protocol: int, direction: Direction, form: Form, traffic: Traffic = USUAL) -> Truth:
         """Truth about a train of this number as asked of socket(), -1 to 263 say, from end to end."""
-        traffic = replace(traffic, ip_version=self.ip_version)
+        if traffic.ip_version != self.ip_version:
+            traffic = replace(traffic, ip_version=self.ip_version)
         if self.uplink is not None and self.uplink.takes(protocol, direction):
             truth = self.uplink.expected(protocol, direction, form, traffic)
             return replace(truth, last_hop=self.uplink.hop(self.ip_version))
@@ -112,8 +113,10 @@ class Layout(Geometry):
             for boxes in (self._forward[:place], self._forward[place + 1 :])
         )
         if direction is Direction.FORWARD:
-            return replace(traffic, spoiled=near)
+            return traffic if traffic.spoiled == near else replace(traffic, spoiled=near)
         asked = traffic.solicited and not near and self._gets_past(place, protocol, form, traffic)
+        if (traffic.spoiled, traffic.solicited) == (far, asked):
+            return traffic
         return replace(traffic, spoiled=far, solicited=asked)
 
     def _gets_past(self, place: int, protocol: int, form: Form, traffic: Traffic) -> bool:

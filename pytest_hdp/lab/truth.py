@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.verdict import Place, Verdict
@@ -98,49 +99,56 @@ class Truth:
 
         What ends it wins, then the higher rung; a packet once ended sees no further box, NAT and changes accumulate.
         """
-        if self.ends:
+        if self.ends or further == DELIVERED:
             return self
-        worse = _WORST(further.verdict) < _WORST(self.verdict)
-        decisive = further if worse else self
-        shut = self if self.verdict is Verdict.FIRST_ONLY else decisive  # what comes later, to find a hop, dies there
-        leaks = "leaked" in (self.nat, further.nat)
-        state = "leaked" if leaks else further.nat if further.nat != "none" else self.nat
-        return replace(
-            self,
-            verdict=decisive.verdict,
-            box=decisive.box,
-            also=self._either(further),
-            errno=decisive.errno,
-            icmp=decisive.icmp,
-            icmp_from=decisive.icmp_from,
-            last_hop=shut.last_hop,
-            nat=state,
-            nat_source=self.nat_source if leaks or further.nat_source is None else further.nat_source,
-            changed=tuple(dict.fromkeys(self.changed + further.changed)),
-            duplicates=self.duplicates or further.duplicates,
-            reorders=self.reorders or further.reorders,
-            delay_us=self.delay_us + further.delay_us,
-            recovers_after=shut.recovers_after,
-            second_host=_worst(self.second_host, further.second_host),
-        )
-
-    def _either(self, further: Truth) -> frozenset[Verdict]:
-        """What may be right instead, with the next box passed too: the worse one of every pair of possibilities."""
-        ours, theirs = ({each.verdict, *each.also} for each in (self, further))
-        found = {min(pair, key=_WORST) for pair in itertools.product(ours, theirs)}
-        found |= {Verdict.INCONCLUSIVE} & (ours | theirs)
-        if {Verdict.FIRST_ONLY, Verdict.INCONCLUSIVE} <= ours | theirs:
-            # Where chance takes packets, it may take the one that passes, or the first ones before it.
-            found |= {Verdict.LOST} if further.ends else {Verdict.LOST, Verdict.LOSSY}
-        if further.verdict is Verdict.REJECTED and Verdict.MODIFIED in ours:
-            found.add(Verdict.LOST)  # the error quotes what came there, in which nobody knows the packet again
-        if further.verdict is Verdict.HELD_BY_RECEIVER:
-            # Its damage may be why it is held; and of one that came and was held the rest tells more.
-            found |= {Verdict.MODIFIED, Verdict.FIRST_ONLY} & ours
-        return frozenset(found - {min(self.verdict, further.verdict, key=_WORST)})
+        return _in_turn(self, further)
 
 
 DELIVERED = Truth()
+
+
+@lru_cache(maxsize=4096)  # most of the 256 numbers meet the same truths on a path
+def _in_turn(first: Truth, further: Truth) -> Truth:
+    """Compose two of which the first does not end the train."""
+    worse = _WORST(further.verdict) < _WORST(first.verdict)
+    decisive = further if worse else first
+    shut = first if first.verdict is Verdict.FIRST_ONLY else decisive  # what comes later, to find a hop, dies there
+    leaks = "leaked" in (first.nat, further.nat)
+    state = "leaked" if leaks else further.nat if further.nat != "none" else first.nat
+    return replace(
+        first,
+        verdict=decisive.verdict,
+        box=decisive.box,
+        also=_either(first, further),
+        errno=decisive.errno,
+        icmp=decisive.icmp,
+        icmp_from=decisive.icmp_from,
+        last_hop=shut.last_hop,
+        nat=state,
+        nat_source=first.nat_source if leaks or further.nat_source is None else further.nat_source,
+        changed=tuple(dict.fromkeys(first.changed + further.changed)),
+        duplicates=first.duplicates or further.duplicates,
+        reorders=first.reorders or further.reorders,
+        delay_us=first.delay_us + further.delay_us,
+        recovers_after=shut.recovers_after,
+        second_host=_worst(first.second_host, further.second_host),
+    )
+
+
+def _either(first: Truth, further: Truth) -> frozenset[Verdict]:
+    """What may be right instead, with the next box passed too: the worse one of every pair of possibilities."""
+    ours, theirs = ({each.verdict, *each.also} for each in (first, further))
+    found = {min(pair, key=_WORST) for pair in itertools.product(ours, theirs)}
+    found |= {Verdict.INCONCLUSIVE} & (ours | theirs)
+    if {Verdict.FIRST_ONLY, Verdict.INCONCLUSIVE} <= ours | theirs:
+        # Where chance takes packets, it may take the one that passes, or the first ones before it.
+        found |= {Verdict.LOST} if further.ends else {Verdict.LOST, Verdict.LOSSY}
+    if further.verdict is Verdict.REJECTED and Verdict.MODIFIED in ours:
+        found.add(Verdict.LOST)  # the error quotes what came there, in which nobody knows the packet again
+    if further.verdict is Verdict.HELD_BY_RECEIVER:
+        # Its damage may be why it is held; and of one that came and was held the rest tells more.
+        found |= {Verdict.MODIFIED, Verdict.FIRST_ONLY} & ours
+    return frozenset(found - {min(first.verdict, further.verdict, key=_WORST)})
 
 
 def _worst(first: Verdict | None, second: Verdict | None) -> Verdict | None:
