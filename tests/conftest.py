@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
@@ -136,8 +137,8 @@ def pytest_configure(config: pytest.Config) -> None:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     config.addinivalue_line(
         "markers",
-        "night(*ids): a test that .ci/night runs, or whoever asks for such tests alone; with ids (as fnmatch takes"
-        " them) only those of its parameters",
+        "night(*ids, but=()): a test that .ci/night runs, or whoever asks for such tests alone; with ids (as fnmatch"
+        " takes them) only those of its parameters, with `but` all the others",
     )
     config.addinivalue_line("markers", "long: a test of ten seconds and more begins before all others, on its worker")
 
@@ -169,10 +170,12 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
         given = item.callspec.id
         item.own_markers[:] = [
-            mark
-            for mark in item.own_markers
-            if mark.name != "night" or not mark.args or any(fnmatchcase(given, each) for each in mark.args)
+            mark for mark in item.own_markers if mark.name != "night" or _is_nights(given, *mark.args, **mark.kwargs)
         ]
+
+
+def _is_nights(given: str, *ids: str, but: Sequence[str] = ()) -> bool:
+    return any(fnmatchcase(given, each) for each in ids or "*") and not any(fnmatchcase(given, each) for each in but)
 
 
 @pytest.hookimpl(trylast=True)

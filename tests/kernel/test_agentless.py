@@ -63,6 +63,7 @@ def verdicts(judgements) -> dict[int, Verdict]:
     return {number: judgement.verdict for number, judgement in judgements.items()}
 
 
+@pytest.mark.night
 def test_a_quick_target_behind_a_nat_is_known_in_seconds():
     found = verdicts(measure("home-nat", EVERY, QUICK))
     silent = {number for number, verdict in found.items() if verdict is Verdict.SILENT}
@@ -70,6 +71,7 @@ def test_a_quick_target_behind_a_nat_is_known_in_seconds():
     assert {verdict for number, verdict in found.items() if number not in silent} == {Verdict.REACHED}
 
 
+@pytest.mark.night
 def test_a_stock_target_is_asked_at_its_own_pace():
     numbers = [253, 254, 47, 50, 51, 4, 41, 112, 6, 17]
     told = []
@@ -166,6 +168,7 @@ def test_the_ten_most_telling_are_known_in_ten_seconds_of_a_stock_target():
     assert min(at for settled, at in told.items() if settled >= 10) - started < 12  # two of them for a busy machine
 
 
+@pytest.mark.night
 def test_the_pace_is_the_targets_own():
     """At ten errors a second 60 numbers take six seconds, and a minute at the pace of a stock target."""
     started = time.monotonic()
@@ -204,6 +207,7 @@ def remembered(kept):
     return make
 
 
+@pytest.mark.night
 def test_a_number_whose_way_takes_longer_is_overtaken_and_not_silent():
     """Routers choose the way by the number too: what is asked right behind finds the error that was there for both."""
     slow = frozenset({47, 50, 89})
@@ -230,6 +234,7 @@ def test_the_quote_tells_the_ttl_on_arrival_and_what_was_changed():
     assert found[254].explanation.endswith("2 routers on the way.")
 
 
+@pytest.mark.night
 def test_a_quote_of_other_bytes_is_told_and_is_no_proof_of_arrival():
     found = measure("mangle-byte", [47, 253], QUICK)
     assert set(verdicts(found).values()) == {Verdict.SILENT}
@@ -238,6 +243,7 @@ def test_a_quote_of_other_bytes_is_told_and_is_no_proof_of_arrival():
         assert {count.authenticated for count in judgement.icmp} == {False}
 
 
+@pytest.mark.night
 @pytest.mark.long
 def test_a_target_that_drops_echoes_is_measured_by_what_it_answers():
     found = measure("allowlist", [47, 253], {**QUICK, "ipv4/icmp_echo_ignore_all": 1})
@@ -279,6 +285,7 @@ def test_a_host_that_rejects_by_its_firewall_was_not_called_reached():
     assert "198.51.100.2 answered 1 with communication administratively prohibited" in found[50].explanation
 
 
+@pytest.mark.night
 @pytest.mark.parametrize(
     ("boxes", "way"),
     [

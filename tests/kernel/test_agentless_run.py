@@ -37,6 +37,7 @@ def environment() -> dict[str, str]:
     return {**usual, "TERM": "xterm", "PYTHONPATH": str(TOP)}
 
 
+@pytest.mark.night
 @pytest.mark.long
 def test_one_command_tells_of_the_own_kernel_and_then_of_the_target(tmp_path):
     """From the checkout's root, nothing but --hdp-target; here with fewer numbers, and without what takes long."""
@@ -168,6 +169,7 @@ def beside(tmp_path: Path, each: int, script: str, reports: int = 1) -> list[dic
     return [{each["protocol"]: each for each in map(json.loads, file.read_text().splitlines())} for file in files]
 
 
+@pytest.mark.night
 def test_a_run_right_behind_another_waits_for_what_that_one_used_up(tmp_path):
     """The target has no error left, as the first run's note in the user's state folder lets one suppose."""
     (found,) = beside(tmp_path, 4000, SPENT)
@@ -175,6 +177,7 @@ def test_a_run_right_behind_another_waits_for_what_that_one_used_up(tmp_path):
     assert {number: each["verdict"] for number, each in found.items()} == {47: "reached", 253: "reached"}, found
 
 
+@pytest.mark.night
 @pytest.mark.long
 def test_two_runs_that_begin_together_share_what_the_target_earns(tmp_path):
     """Each sees the other's errors: a silence counts only where neither had the one that this target had to send."""

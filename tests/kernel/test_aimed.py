@@ -163,7 +163,7 @@ class Forger:
 
 
 @pytest.mark.parametrize("body", [zeros, elsewhere])
-@pytest.mark.night("*elsewhere")
+@pytest.mark.night(but=["agent-zeros"])
 def test_who_knows_no_mac_aims_nothing(path_through, body):
     lab, path = path_through(SLOW)
     few = tuple(each for each in TRAINS if each.protocol < 110)
@@ -182,7 +182,7 @@ def drop_at_router1(lab: Lab, what: str) -> None:
 
 
 @pytest.mark.parametrize("body", [zeros, elsewhere])
-@pytest.mark.night("*elsewhere")
+@pytest.mark.night
 def test_who_knows_no_mac_is_no_control(path_through, body):
     """The path lets no datagram through, and somebody behind it makes up all that should have come."""
     lab, path = path_through(make("transparent"))
@@ -191,7 +191,7 @@ def test_who_knows_no_mac_is_no_control(path_through, body):
         assert try_path(path, 3, 0.3).came == 0
 
 
-@pytest.mark.night("in this process")
+@pytest.mark.night
 def test_a_copy_in_anothers_name_aims_but_a_few(path_through):
     lab, path = path_through(SLOW)
     said = f"nothing of {MOST} packets sent to {STRANGER}, the address that the far end saw, came back; "
@@ -270,6 +270,7 @@ def test_a_nat_that_answers_is_confirmed_and_costs_nothing(path_through):
     assert path.confirmed.left == MOST
 
 
+@pytest.mark.night(but=["agent"])
 def test_where_no_control_comes_back_a_probe_confirms(path_through):
     lab, path = path_through(make("home-nat"))
     drop_at_router1(lab, f"ip saddr {lab.target_address} ip protocol {{ icmp, udp }}")
@@ -281,6 +282,7 @@ def test_where_no_control_comes_back_a_probe_confirms(path_through):
     assert "(packets of 253 (experimental-1), since neither" in found[trains[1]].explanation
 
 
+@pytest.mark.night
 def test_where_one_number_comes_through_both_ways_its_word_is_waited_for(path_through):
     """It stands in for the control, until all that goes forward is over; another number's turn comes before."""
     lab, path = path_through(make("transparent"))
@@ -294,6 +296,7 @@ def test_where_one_number_comes_through_both_ways_its_word_is_waited_for(path_th
     assert path.confirmed.left == MOST
 
 
+@pytest.mark.night(but=["agent"])
 def test_where_nothing_comes_back_nobody_is_accused(path_through):
     lab, path = path_through(make("home-nat"))
     drop_at_router1(lab, f"ip saddr {lab.target_address}")

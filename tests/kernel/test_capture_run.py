@@ -88,6 +88,7 @@ def test_it_holds_what_the_results_count(command, tmp_path, workers):
     assert sum("ICMP error about: probe" in packet[3] for packet in packets) > 0
 
 
+@pytest.mark.night
 def test_a_lab_has_an_interface_for_each_end(command, tmp_path):
     arguments = (
         LAB_SWEEP,
@@ -114,6 +115,7 @@ def test_a_lab_has_an_interface_for_each_end(command, tmp_path):
         assert directions["far", INCOMING] == record["arrived"]
 
 
+@pytest.mark.night
 def test_each_vantage_point_has_its_packets_in_it(command, tmp_path):
     places = [argument for name in ("paris", "rome") for argument in ("--tx", f"popen//id={name}")]
     arguments = (LAB_SWEEP, "--hdp-lab=reject", "--hdp-protocols=6,47", "--dist", "each", *places)
@@ -136,6 +138,7 @@ def test_each_vantage_point_has_its_packets_in_it(command, tmp_path):
         assert all(f": {record['verdict']}, probe" in comment for comment in left)
 
 
+@pytest.mark.night
 def test_without_a_report_nothing_is_kept(command, tmp_path, monkeypatch):
     (tmp_path / "spy.py").write_text(
         "import pytest_hdp.measure.path.capture as capture\n"

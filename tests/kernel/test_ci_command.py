@@ -50,6 +50,7 @@ def measure(tmp_path: Path):
     return run
 
 
+@pytest.mark.night
 def test_red_only_when_something_changed(measure, tmp_path):
     (tmp_path / "etc" / "recorded.toml").write_text(
         '[profile]\nname = "recorded"\n[[expect]]\nprotocols = "47,253"\nverdict = "reached"\n'

@@ -132,6 +132,7 @@ def named(*statuses: int) -> list[str]:
     return list(map(str, statuses))
 
 
+@pytest.mark.night
 def test_a_night_like_the_first_is_green(jobs: Jobs):
     assert jobs.statuses("same") == named(0, 0, 0, 0, 0, 0), jobs.log("same")
     summary = jobs.summary("same")

@@ -49,13 +49,7 @@ DRAWN = range(3)
 
 
 @pytest.mark.parametrize(("seed", "boxes"), KEPT.values(), ids=KEPT)
-@pytest.mark.night(
-    "the one that passes is lost behind it",
-    "a lost reset, and both ends open",
-    "time exceeded from a router that limits its errors",
-    "a hop is looked for behind a box that is shut",
-    "a limit on the rate that nobody reaches, then damage",
-)
+@pytest.mark.night(but=["no reset", "a broken CRC*"])
 def test_truth_that_was_wrong(seed, boxes):
     trains = tuple(train for train in compositions.trains() if train.form is Form.WELLFORMED)
     found = compositions.truth.measure(LabSpec("kept", "", boxes), seed, trains)

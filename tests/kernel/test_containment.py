@@ -69,6 +69,7 @@ def found(records, *numbers):
     return {each["containment"] for each in records if not numbers or each["protocol"] in numbers}
 
 
+@pytest.mark.night
 def test_a_box_that_lets_out_tcp_and_udp_alone_is_proven(run):
     status, printed, records = run(TCP_UDP, *TWO, ALLOW)
     assert status == 0, printed
@@ -94,7 +95,7 @@ def test_a_box_that_lets_out_tcp_and_udp_alone_is_proven(run):
     ],
     ids=["tcp and udp", "sctp", "never armed", "no filter"],
 )
-@pytest.mark.night("no filter", "tcp and udp")
+@pytest.mark.night(but=["sctp"])
 def test_what_gets_out_is_told(run, policy, arguments, out):
     status, printed, records = run(policy, *TWO, SOME, *arguments)
     assert status == 1, printed
@@ -103,6 +104,7 @@ def test_what_gets_out_is_told(run, policy, arguments, out):
     assert f"from {BOX}" in told(printed)
 
 
+@pytest.mark.night
 def test_open_by_ipv6_alone(run):
     targets = f"--hdp-target={FAR}", f"--hdp-target={FAR6}"
     status, printed, records = run(f"policy 'ip saddr {BOX} drop;'", *TWO, *targets, SOME)
@@ -127,6 +129,7 @@ def test_what_is_left_out_is_not_claimed(run):
     assert "by IPv4 132 was not asked, bare; by IPv4 132 was not asked, wellformed" in told(printed)
 
 
+@pytest.mark.night
 def test_a_leak_that_a_profile_expects_is_no_proof(run, tmp_path):
     profile = tmp_path / "known.toml"
     expected = 'protocols = "132"\nverdict = "delivered"\ncontainment = "leaked"\nreason = "known"\n'
@@ -150,7 +153,7 @@ def test_where_nothing_could_ever_arrive_nothing_is_proven(run):
 
 
 @pytest.mark.parametrize("policy", [CLOSED, ":"], ids=["closed", "open"])
-@pytest.mark.night("closed")
+@pytest.mark.night
 def test_behind_one_translator_a_box_is_proven_only_by_two_addresses(run, policy):
     status, printed, records = run(f"{policy}\n{NAT}", *TWO, SOME)
     assert status == 1, printed
@@ -163,6 +166,7 @@ def test_behind_one_translator_a_box_is_proven_only_by_two_addresses(run, policy
     assert (status, found(records)) == ((0, {"contained"}) if policy == CLOSED else (1, {"leaked"})), printed
 
 
+@pytest.mark.night
 def test_what_comes_in_a_name_that_both_share_proves_nothing_of_tcp(run):
     """Its UDP comes from an address that is not its own: whoever speaks there may speak TCP without our bytes, too."""
     policy = f"policy 'ip saddr {BOX} meta l4proto != udp drop;'\n{NAT}"
@@ -172,6 +176,7 @@ def test_what_comes_in_a_name_that_both_share_proves_nothing_of_tcp(run):
     assert (status, words) == (1, {6: "unproven", 17: "allowed", 132: "contained"}), printed
 
 
+@pytest.mark.night
 def test_before_the_translator_a_witness_proves_it(run):
     """The policy is the box's own: what its router sees is beyond it."""
     policy = "ip netns exec box nft 'table inet p { chain c { type filter hook output priority 0; drop; }; }'"
@@ -188,6 +193,7 @@ def test_a_witness_sees_what_the_far_end_does_not(run):
     assert {each["containment_eye"] for each in records} == {"network namespace router"}
 
 
+@pytest.mark.night
 def test_what_allowed_traffic_opens_is_found(run):
     """The filter remembers a pair that spoke UDP, and lets all of it pass from then on."""
     policy = f"""ip netns exec router nft '
@@ -207,6 +213,7 @@ def test_what_allowed_traffic_opens_is_found(run):
     assert "none of those before allowed traffic of the same pair did, so that opened the way" in told(printed), printed
 
 
+@pytest.mark.night
 def test_what_allowed_traffic_opens_to_other_ports_alone_is_found(run):
     """None but the box's own controls get out, after SCTP did: they were tried before, too."""
     policy = f"""ip netns exec router nft '
@@ -230,12 +237,14 @@ def test_what_allowed_traffic_opens_to_other_ports_alone_is_found(run):
     assert "none of those before allowed traffic of the same pair did, so that opened the way" in leaked["explanation"]
 
 
+@pytest.mark.night
 def test_what_may_leave_and_does_not_is_blocked(run):
     status, printed, records = run(CLOSED, *TWO, SOME, "--hdp-allow=sctp")
     assert status == 1, printed
     assert (found(records, 132), found(records, 6, 17, 47, 253)) == ({"contained", "blocked"}, {"contained"}), printed
 
 
+@pytest.mark.night
 def test_by_one_version_allowed_by_the_other_not(run):
     targets = f"--hdp-target={FAR}", f"--hdp-target={FAR6}"
     status, printed, records = run(TCP_UDP, *TWO, *targets, SOME, "--hdp-allow=tcp/4,udp")
@@ -247,7 +256,7 @@ def test_by_one_version_allowed_by_the_other_not(run):
 @pytest.mark.parametrize(
     "lacks", ["ip -n box route del default", "ip -n box link del c", "ip -n box link set lo down; ip -n box link del c"]
 )
-@pytest.mark.night("*link del c")
+@pytest.mark.night
 def test_a_box_without_a_way_out_is_contained(run, lacks):
     status, printed, records = run(lacks, *TWO, SOME)
     assert (status, found(records)) == (0, {"contained"}), printed
@@ -259,7 +268,7 @@ LACKING = f"--hdp-source={LACKS}", "--hdp-twin=netns=twin", "--hdp-agent=netns=s
 
 
 @pytest.mark.parametrize("policy", [CLOSED, ":"], ids=["closed", "open"])
-@pytest.mark.night("closed")
+@pytest.mark.night
 def test_a_box_that_may_open_no_raw_socket_is_asked_what_it_can_send(run, policy):
     """Its kernel refuses the numbers, and ordinary sockets send UDP. What others send as well is told to be untried."""
     status, printed, records = run(policy, *LACKING, "--hdp-protocols=17,47,253")
@@ -273,6 +282,7 @@ def test_a_box_that_may_open_no_raw_socket_is_asked_what_it_can_send(run, policy
     ), said
 
 
+@pytest.mark.night
 def test_what_an_ordinary_socket_sends_and_nobody_tried_is_not_proven(run):
     status, printed, records = run(
         CLOSED, *LACKING, "--hdp-protocols=1,2,6,17,33,115,132,136", "--hdp-form=wellformed,options"
@@ -285,7 +295,7 @@ def test_what_an_ordinary_socket_sends_and_nobody_tried_is_not_proven(run):
 
 
 @pytest.mark.parametrize("every", [40, 200])
-@pytest.mark.night("200")
+@pytest.mark.night
 def test_one_packet_in_many_is_a_leak(run, every):
     """Whichever number it is of."""
     policy = f"policy 'ip saddr != {BOX} accept; numgen inc mod {every} != {every - 1} drop;'"
@@ -320,6 +330,7 @@ def test_all_numbers_by_both_versions_on_a_way_that_loses(run):
     }
 
 
+@pytest.mark.night
 def test_five_percent_of_loss_are_no_leak_and_no_doubt(run):
     drop = "type filter hook forward priority 9; numgen random mod 20 == 0 drop"
     loss = f"ip netns exec router nft 'table ip l {{ chain c {{ {drop}; }}; }}'"
@@ -328,6 +339,7 @@ def test_five_percent_of_loss_are_no_leak_and_no_doubt(run):
     assert (found(records, 6, 17), found(records, 47, 132, 253)) == ({"allowed"}, {"contained"})
 
 
+@pytest.mark.night
 def test_one_packet_in_fifty_is_found_by_who_asks_for_that(run):
     """The usual 32 packets do not see it, and their claim does not say so."""
     policy = f"policy 'ip saddr != {BOX} accept; ip protocol 253 numgen inc mod 50 == 49 accept; drop;'"
@@ -339,6 +351,7 @@ def test_one_packet_in_fifty_is_found_by_who_asks_for_that(run):
     assert "165 rounds" in told(printed)
 
 
+@pytest.mark.night
 def test_a_bound_that_is_reached_is_claimed(run):
     status, printed, records = run(CLOSED, *TWO, "--hdp-protocols=253", "--hdp-bound=2%")
     assert (status, found(records)) == (0, {"contained"}), printed
@@ -358,6 +371,7 @@ def test_junit_bears_the_claim(run, tmp_path):
     )
 
 
+@pytest.mark.night(but=["arguments0*", "arguments5*", "arguments10*"])
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -390,6 +404,7 @@ def test_an_agent_without_a_default_route_needs_the_target_named(run):
     assert "give --hdp-target=ADDR, the IPv4 address of network namespace server" in told(printed)
 
 
+@pytest.mark.night
 def test_what_leaves_by_other_ports_alone_is_a_leak(run):
     """The filter knows the ports of the trains, and lets the box's own controls out."""
     policy = f"policy 'ip saddr != {BOX} accept; udp dport != 420 accept; drop;'"

@@ -73,6 +73,7 @@ def ask(run_beside, tmp_path: Path):
     return start
 
 
+@pytest.mark.night
 def test_connections_of_a_twin_that_has_the_boxs_address_are_none_of_the_box(ask):
     status, printed, records = ask(SAME, *BOXES["TWO"], "--hdp-protocols=6,17,132,253")
     words = {(each["protocol"], each["form"]): each["containment"] for each in records}
@@ -82,6 +83,7 @@ def test_connections_of_a_twin_that_has_the_boxs_address_are_none_of_the_box(ask
     assert status == 1
 
 
+@pytest.mark.night
 def test_connections_from_any_address_while_the_box_sends_leave_tcp_unproven(ask):
     status, printed, records = ask(OTHER_NAME, *BOXES["TWO"], "--hdp-protocols=6,17,253")
     words = {(each["protocol"], each["form"]): each["containment"] for each in records}

@@ -38,6 +38,7 @@ def words(run_beside, tmp_path: Path):
     return ask
 
 
+@pytest.mark.night
 def test_later_fragments_that_a_tracker_swallowed_are_not_contained(words) -> None:
     """The twin's come, for it has the first ones as well: that shows nothing of a later one by itself."""
     status, found, printed = words(f"{LATER}\n{TRACKED}")
@@ -52,6 +53,7 @@ def test_a_witness_before_the_tracker_sees_them(words) -> None:
     assert (status, found) == (1, {4: {"leaked"}, 6: {"leaked"}}), printed
 
 
+@pytest.mark.night
 def test_a_witness_before_the_tracker_proves_a_tight_box(words) -> None:
     status, found, printed = words(f"{SHUT}\n{TRACKED}", WITNESS)
     assert (status, found) == (0, {4: {"contained"}, 6: {"contained"}}), printed
@@ -67,6 +69,7 @@ def test_a_tracker_of_the_box_s_own_gathers_nothing_that_a_raw_socket_sends(word
     assert (status, found[4]) == (1, {"leaked"}), printed
 
 
+@pytest.mark.night
 def test_where_nobody_tracks_the_far_end_proves_it(words) -> None:
     status, found, printed = words(SHUT)
     assert (status, found) == (0, {4: {"contained"}, 6: {"contained"}}), printed

@@ -14,7 +14,7 @@ DYING = "command=ip netns exec {} timeout -s KILL 5 python3"
 
 @pytest.mark.long
 @pytest.mark.parametrize("gone", ["box", "server", "twin"])
-@pytest.mark.night("box", "twin")
+@pytest.mark.night
 def test_whoever_is_gone_nothing_is_proven(run_beside, tmp_path: Path, gone: str):
     """The box is shut, and would be proven if all of them lived: 2,000 rounds take longer than the dying one lives."""
     spec = {name: (DYING if name == gone else PYTHON).format(name) for name in ("box", "server", "twin")}

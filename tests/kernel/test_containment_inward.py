@@ -78,6 +78,7 @@ def test_a_box_that_lets_sctp_in_is_told_and_not_proven(run):
     assert "NOT PROVEN: 2 got in, of 14 trains by IPv4 to and from" in told(printed)
 
 
+@pytest.mark.night
 def test_what_may_leave_may_come_in(run):
     policy = f"policy 'ip saddr {BOX} meta l4proto != sctp drop; ip daddr {BOX} meta l4proto != sctp drop;'"
     status, printed, records = run(policy, *TWO, SOME, BOTH, "--hdp-allow=sctp")
@@ -115,7 +116,7 @@ def test_by_ipv6_alone_it_comes_in(run):
     ],
     ids=["no twin", "nothing could come", "no route", "no tap"],
 )
-@pytest.mark.night("nothing could come", "no route", "no tap")
+@pytest.mark.night
 def test_what_shows_nothing_is_unproven(run, policy, ends, said):
     status, printed, records = run(policy, *ends, SOME, BOTH)
     into = way(records, "reverse")
@@ -125,7 +126,7 @@ def test_what_shows_nothing_is_unproven(run, policy, ends, said):
 
 
 @pytest.mark.parametrize("numbers", ["253", "200-230"])
-@pytest.mark.night("200-230")
+@pytest.mark.night
 def test_an_address_that_only_the_box_names_gets_few_packets(run, numbers):
     """Its agent is at the other end of a pipe, and may say anything. Few packets are enough for one number."""
     ends = [f"--hdp-{end}=command=ip netns exec {end.replace('source', 'box')} python3" for end in ("source", "twin")]
@@ -145,6 +146,7 @@ def test_an_address_that_only_the_box_names_gets_few_packets(run, numbers):
     assert ("no more than 64 packets go to addresses from which nothing came back" in told(printed)) is bool(status)
 
 
+@pytest.mark.night
 def test_what_comes_in_is_asked_alone(run):
     status, printed, records = run(SEALED, *TWO, SOME, BOTH, "-k", "reverse")
     assert (status, found(records)) == (0, {"contained"}), printed
@@ -154,7 +156,7 @@ def test_what_comes_in_is_asked_alone(run):
 
 
 @pytest.mark.parametrize("asks", [(), ("--hdp-direction=forward",)], ids=["as ever", "forward"])
-@pytest.mark.night("forward")
+@pytest.mark.night
 def test_without_it_nothing_goes_in(run, asks):
     status, printed, records = run(SCTP_IN, *TWO, "--hdp-protocols=132", *asks, "-v")
     assert (status, [each["direction"] for each in records]) == (0, ["forward"] * 2), printed

@@ -71,6 +71,7 @@ def ask(run_beside, tmp_path: Path):
     return start
 
 
+@pytest.mark.night
 def test_ufw_that_denies_what_goes_out_lets_pings_out_by_ipv6(ask) -> None:
     """Its rules for IPv6 let six kinds of ICMPv6 out, of which bare HDP's port reads as one; those for IPv4 none."""
     both = f"--hdp-target={FAR}", f"--hdp-target={BOXES['FAR6']}"
@@ -86,6 +87,7 @@ def test_docker_s_default_bridge_lets_out_what_a_translator_does(ask) -> None:
     assert (status, set(found.values())) == (1, {"leaked"}), printed
 
 
+@pytest.mark.night
 def test_behind_docker_s_masquerade_a_closed_container_takes_two_addresses_to_be_proven(ask) -> None:
     """The twin's numbers without ports are translated: behind one translator silence is no proof."""
     closed = f"{DOCKER}\nrule -A DOCKER-USER -s {DOCKED} -j DROP"
@@ -105,6 +107,7 @@ def test_a_user_s_rule_for_docker_that_forgets_sctp_is_found(ask) -> None:
     assert (status, leaked) == (1, {132, 253}), printed
 
 
+@pytest.mark.night
 def test_a_proxy_that_accepts_connections_is_no_proof_for_tcp(ask) -> None:
     """It would carry on what a program in the box says, in a connection of its own: of that nobody has our bytes."""
     proxy = f"""

@@ -68,6 +68,7 @@ def verdicts(records: dict[tuple[int, str], dict]) -> dict[tuple[int, str], str]
     return {key: each["verdict"] for key, each in records.items() if each["verdict"] != "delivered"}
 
 
+@pytest.mark.night
 def test_echoes_tell_where_a_router_drops_udp(run: Run) -> None:
     status, printed, records = run(
         "rules two forward 'iifname to-one ip protocol { 17, 47 } drop'", "--hdp-protocols=1,6,17,47,132,253"
@@ -93,6 +94,7 @@ def test_the_senders_own_firewall_may_refuse_the_control(run: Run) -> None:
     assert "since sendto() refused the control's UDP with EPERM" in records[47, "forward"]["explanation"]
 
 
+@pytest.mark.night
 def test_where_the_senders_firewall_refuses_everything_the_path_is_not_blamed(run: Run) -> None:
     status, printed, records = run("rules near output 'drop'", "--hdp-protocols=47,253", "-k", "forward or control")
     assert set(verdicts(records).values()) == {"refused_at_send"}, printed
@@ -101,6 +103,7 @@ def test_where_the_senders_firewall_refuses_everything_the_path_is_not_blamed(ru
     assert "nothing was sent to 198.51.100.2: sendto() refused UDP with EPERM" in printed
 
 
+@pytest.mark.night
 def test_another_number_stands_in_where_only_tcp_and_sctp_pass(run: Run) -> None:
     rules = "rules two forward 'ip protocol != { 6, 132 } drop'"
     status, printed, records = run(rules, "--hdp-protocols=1,6,17,47,132,253")
@@ -114,6 +117,7 @@ def test_another_number_stands_in_where_only_tcp_and_sctp_pass(run: Run) -> None
     assert said["control"]["sent"] == said["control"]["delivered"] > 5 * 44 - 1
 
 
+@pytest.mark.night
 def test_one_number_that_is_dropped_where_only_another_passes(run: Run) -> None:
     """Nothing of what is asked about comes through: that there is a path at all something else has to tell."""
     status, printed, records = run("rules two forward 'ip protocol != 132 drop'", "--hdp-protocols=47")
@@ -122,6 +126,7 @@ def test_one_number_that_is_dropped_where_only_another_passes(run: Run) -> None:
     assert "no path" not in printed
 
 
+@pytest.mark.night(but=["but echoes"])
 @pytest.mark.parametrize("echo", ["ip protocol 1 accept; ", ""], ids=["but echoes", "and echoes"])
 def test_what_the_targets_firewall_keeps_takes_no_control(run: Run, echo: str) -> None:
     rules = f"rules far input 'iifname lo accept; {echo}drop'"
@@ -154,6 +159,7 @@ def test_who_says_no_to_the_control_is_named_where_other_numbers_come_through(ru
     assert "with communication administratively prohibited (ICMP 3/13)" in said
 
 
+@pytest.mark.night
 def test_an_agent_that_all_but_passes_by_is_not_at_the_target(run: Run) -> None:
     """A hypervisor or a gateway, with the target behind it: it keeps nothing, and is not asked in reverse."""
     status, printed, records = run("", "--hdp-agent=netns=two", "--hdp-protocols=47,253")
@@ -167,6 +173,7 @@ def test_an_agent_that_all_but_passes_by_is_not_at_the_target(run: Run) -> None:
     assert not any(each["sent"] for (_, way), each in records.items() if way == "reverse")
 
 
+@pytest.mark.night
 def test_what_the_targets_host_sends_on_it_does_not_keep(run: Run) -> None:
     """A published container, a host "in the DMZ": what comes for one number is translated to a third host's address."""
     behind = """
@@ -181,6 +188,7 @@ def test_what_the_targets_host_sends_on_it_does_not_keep(run: Run) -> None:
     assert "7 left that host again by to-third, to 192.168.7.2: its kernel sends it on" in said
 
 
+@pytest.mark.night
 def test_an_end_that_lets_hardly_anything_pass_is_not_said_to_keep_one_number(run: Run) -> None:
     """A queue that is full, a firewall's limit: of twelve numbers nearly half would have no luck in seven packets."""
     hardly = """
@@ -195,6 +203,7 @@ def test_an_end_that_lets_hardly_anything_pass_is_not_said_to_keep_one_number(ru
     assert "keeps it" not in printed
 
 
+@pytest.mark.night
 def test_a_limit_of_the_senders_own_firewall_refuses_no_number(run: Run) -> None:
     """Ten packets a second of all other protocols leave this host: a sweep's are refused, one alone would not be."""
     limited = "rules near output 'ip protocol { 1, 6, 17 } accept; limit rate 10/second burst 5 packets accept; drop'"
@@ -224,6 +233,7 @@ def test_the_carrier_of_a_tunnel_is_nobodys_control(run: Run) -> None:
     assert {each["path"]["target"] for each in records.values()} == {"10.8.0.2"}
 
 
+@pytest.mark.night
 def test_two_ways_of_which_one_is_dead_are_told_alike_whichever_the_control_takes(tmp_path: Path) -> None:
     """The lab's way for UDP hangs on the port that its socket gets: odd ports die. Both must have come up."""
     if subprocess.run(["unshare", "-rnm", "true"], check=False).returncode:

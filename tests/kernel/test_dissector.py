@@ -57,6 +57,7 @@ def packet(chance: random.Random) -> bytes:
     return bytes(data[: chance.randrange(len(data) + 1)] if chance.random() < 0.15 else data)
 
 
+@pytest.mark.night(but=["2-TRUE"])
 @pytest.mark.parametrize("every", ["FALSE", "TRUE"])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_whatever_is_in_a_packet(tmp_path, seed, every):

@@ -42,7 +42,7 @@ BEHIND = [behind(chain, each, direction) for chain in CHAINS.values() for each i
 
 
 @pytest.mark.parametrize("name", LOST)
-@pytest.mark.night("transparent", "frag-drop", "eh-drop", "mtu-1280")
+@pytest.mark.night
 def test_lab(name):
     """Each chain before each transport, both ways: what the box says, and where it died."""
     spec = catalogue.make(name).over(6)
@@ -56,7 +56,7 @@ def test_lab(name):
 
 
 @pytest.mark.parametrize("name", ["nat66", "home-nat", "home-v6", "npt66", "conntrack-only"])
-@pytest.mark.night("home-nat", "home-v6", "npt66", "conntrack-only")
+@pytest.mark.night
 def test_lab_with_state(name):
     """A tracker looks through headers at the transport; fragments it puts together, wherever their header stands."""
     found = truth.measure(catalogue.make(name).over(6), 1, (*CONTROLS, *BEHIND))

@@ -60,7 +60,7 @@ def found(path: OpenPath, *, longest_idle: float = 2.0) -> FirstPacket:
 
 
 @pytest.mark.parametrize("first", [1, 4, 8])
-@pytest.mark.night("4", "8")
+@pytest.mark.night
 def test_the_first_few_of_a_flow_pass_again_after_a_silence(first):
     """Bursts of 4 to 8 are the first packets too, where nothing but silence fills them again."""
     with a_path(
@@ -78,7 +78,7 @@ def test_the_first_few_of_a_flow_pass_again_after_a_silence(first):
 
 
 @pytest.mark.parametrize(("rate", "burst"), [(4, 4), (4, 8), (1, 5)])
-@pytest.mark.night("4-8", "4-4")
+@pytest.mark.night
 def test_a_limit_earns_packets_while_they_keep_coming(rate, burst):
     with a_path(Counting(f"ip protocol 253 limit rate over {rate}/second burst {burst} packets drop")) as path:
         seen = found(path)
@@ -99,6 +99,7 @@ def test_what_is_lost_by_chance_is_used_up_by_nobody():
     assert "the same share at any pace, so nothing is used up" in seen.sentence
 
 
+@pytest.mark.night
 def test_a_filter_for_all_the_others_does_not_let_them_start_afresh():
     rules = "ip protocol != { 1, 17, 253 } drop\nip protocol 253 ct direction original ct original packets > 1 drop"
     with a_path(Counting(rules, seconds=600)) as path:
@@ -132,6 +133,7 @@ ENDS = "--hdp-source=netns=client --hdp-agent=netns=server --hdp-target=198.51.1
 SUITES = "suites/internet/test_sweep.py suites/internet/test_the_first_packet.py"
 
 
+@pytest.mark.night
 def test_after_the_sweep_its_packets_were_the_first(in_namespaces, tmp_path: Path):
     """And a run within the state's lifetime of that one calls nothing lost that it may have used up."""
     run = f"{sys.executable} -mpytest -pno:cacheprovider -pno:hypothesispytest {ENDS} -q -rA"

@@ -153,6 +153,7 @@ def when(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.mark.night(but=["from the start"])
 def test_whatever_it_does_costs_little_and_ends_in_one_line(run, when):
     """One controller meets them all, one after the other."""
     expected, after = (FROM_THE_START, 0) if when == "from the start" else (LATER, 4)
@@ -167,6 +168,7 @@ def test_whatever_it_does_costs_little_and_ends_in_one_line(run, when):
     assert done.memory < MOST_MEMORY
 
 
+@pytest.mark.night(but=["the standard*"])
 @pytest.mark.parametrize("kind", ["a list of 2000 million", "the standard error"])
 def test_what_is_no_agent_is_one_line_and_status_4(run, kind):
     done = run(kind, 0, sweep("253"))

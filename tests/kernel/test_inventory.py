@@ -119,7 +119,7 @@ HOSTS = ("--hdp-source=netns=client", "--hdp-inventory=hosts.toml")
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["serial", "2 workers"])
-@pytest.mark.night("2 workers")
+@pytest.mark.night
 def test_each_target_has_its_own_name_eyes_and_profile(run, workers):
     done = run(SWEEP, *HOSTS, "--hdp-protocols=47,253", "-v", *workers)
     assert done.status == 0, done.printed
@@ -155,6 +155,7 @@ def test_tags_are_marks_and_names_are_in_the_ids(run, choice, left):
     assert done.printed.count("test_control[") == len(left)
 
 
+@pytest.mark.night
 @pytest.mark.long
 def test_many_silent_targets_cost_the_time_of_one(run):
     """Stock Linux hosts, one ICMP error a second: four of them one after the other would take four times as long."""
@@ -180,6 +181,7 @@ def test_a_target_that_is_not_there_costs_the_others_nothing(run, tmp_path):
     assert "there is no network namespace 'nowhere'" in done.printed
 
 
+@pytest.mark.night(but=["options0*", "options3*"])
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -263,7 +263,7 @@ def test_ctrl_c_while_measuring_keeps_what_is_known_by_then(start, tmp_path, whe
     ],
 )
 @pytest.mark.usefixtures("lab_allowed")
-@pytest.mark.night("*Supervisor.ask-9", "*OpenPath.look-30")
+@pytest.mark.night
 def test_ctrl_c_in_a_lab_leaves_nothing(start, tmp_path, where, call):
     before = host()
     lab = ("--hdp-lab=home-nat-loss-5", "--hdp-protocols=47,253", "-p", "ctrl_c")
@@ -283,6 +283,7 @@ def test_ctrl_c_to_all_processes_of_the_terminal(start):
 WORKERS = ("-n", "2")
 
 
+@pytest.mark.night
 def test_ctrl_c_while_a_worker_measures_keeps_what_is_known_by_then(start, tmp_path):
     run = start(*SWEEP, *SENT_SLOWLY, *WORKERS, before=interrupting(tmp_path, SEND, 400, everybody=True))
     printed = interrupted(run)
@@ -296,7 +297,7 @@ def test_ctrl_c_while_a_worker_measures_keeps_what_is_known_by_then(start, tmp_p
 
 
 @pytest.mark.parametrize("everybody", [True, False], ids=["terminal", "kill -INT"])
-@pytest.mark.night("kill -INT")
+@pytest.mark.night
 def test_ctrl_c_between_the_workers_tests_keeps_what_was_measured(start, everybody):
     run = start(LOOPBACK, "--hdp-protocols=0-255", "-v", *WORKERS)
     run.hear(rb"(?s)(PASSED delivered.*){5}")  # measured for all, and most tests are to come
@@ -306,6 +307,7 @@ def test_ctrl_c_between_the_workers_tests_keeps_what_was_measured(start, everybo
     assert "256 trains: 1 refused at socket (expected), 255 delivered" in " ".join(printed.split())
 
 
+@pytest.mark.night
 def test_ctrl_c_before_anything_was_measured_leaves_no_results(start, tmp_path):
     at = interrupting(tmp_path, "pytest_hdp.measure.campaign.campaign:Campaign.result", 1, everybody=True)
     run = start(*SWEEP, *WORKERS, before=at)
@@ -358,7 +360,7 @@ def test_any_other_signal_leaves_nothing_either(start, number):
 
 @pytest.mark.parametrize("arguments", [(LOOPBACK,), (INTERNET, "--hdp-lab=transparent")], ids=["loopback", "lab"])
 @pytest.mark.usefixtures("lab_allowed")
-@pytest.mark.night("lab")
+@pytest.mark.night
 def test_a_worker_killed_in_mid_measurement_is_replaced_and_its_lock_with_it(start, tmp_path, arguments):
     """The worker that measures dies once, at its 20th look; another one measures, and every other verdict is right."""
     (tmp_path / "dies_once.py").write_text(f"""
@@ -388,6 +390,7 @@ OpenPath.look = look
     run.gone()
 
 
+@pytest.mark.night
 @pytest.mark.usefixtures("lab_allowed")
 def test_a_supervisor_killed_in_mid_measurement_hangs_nothing(start):
     run = start(INTERNET, "--hdp-lab=home-nat", "--hdp-protocols=1-100", "--hdp-locate=all", "--tb=line")

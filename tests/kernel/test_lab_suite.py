@@ -95,6 +95,7 @@ def test_a_lab_from_a_file_is_what_its_file_says(run, tmp_path, workers):
     }, done.printed
 
 
+@pytest.mark.night
 def test_a_lab_from_a_class_is_what_its_class_says(run, tmp_path):
     (tmp_path / "boxes_of_mine.py").write_text(documented("python", "class OneWay"))
     done = run(SWEEP, "--hdp-lab=boxes_of_mine:OneWay", "--hdp-protocols=252,253", "-v")
@@ -148,7 +149,7 @@ def test_without_nft_only_the_labs_that_need_it_are_skipped(run):
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["serial", "2 workers"])
-@pytest.mark.night("2 workers")
+@pytest.mark.night
 def test_without_ip_no_lab_is_measured(run, workers):
     arguments = ("--hdp-lab=transparent,loss-5", "--hdp-protocols=253", *workers)
     done = run(SWEEP, *arguments, before=without("ip"))
@@ -160,6 +161,7 @@ def test_without_ip_no_lab_is_measured(run, workers):
     assert run(SWEEP, *arguments, "--hdp-unmeasured=skip", before=without("ip")).status == 0
 
 
+@pytest.mark.night
 def test_a_setting_that_the_kernel_does_not_take_is_named(run, tmp_path):
     (tmp_path / "x.toml").write_text('[[box]]\nkind="nftables"\nname="y"\nsysctls={"ipv4/ip_forward"="banana"}\n')
     done = run(SWEEP, "--hdp-lab=x.toml", "--hdp-protocols=253", "-rs")
@@ -178,6 +180,7 @@ def test_many_labs_in_one_run_are_not_all_open_at_once(run):
     assert "skipped" not in done.printed
 
 
+@pytest.mark.night
 def test_notes_say_of_which_lab_they_are(run):
     suite = str(TOP / "suites" / "internet" / "test_the_first_packet.py")
     done = run(suite, "--hdp-lab=transparent,allowlist")
@@ -187,6 +190,7 @@ def test_notes_say_of_which_lab_they_are(run):
     assert "note: allowlist: 253 (experimental-1), forward: " in printed
 
 
+@pytest.mark.night
 def test_why_a_lab_was_skipped_is_said_without_being_asked_for(run):
     done = run(SWEEP, "--hdp-lab=home-nat", "--hdp-protocols=47,253", before=without("nft"))
     said = "home-nat could not be measured: lab home-nat needs the program nft: install nftables"
@@ -199,12 +203,14 @@ def test_without_a_target_it_says_what_to_give(run):
     assert "ERROR: no target: give --hdp-lab=NAME, or --hdp-target=ADDR" in done.printed
 
 
+@pytest.mark.night
 def test_workers_show_the_header_that_one_process_shows(run):
     done = run(SWEEP, "--hdp-lab=transparent", "--hdp-protocols=253", "--hdp-seed=7", "-n", "2")
     assert re.search(r"^hdp: Linux \S+ \S+, seed 7$", done.printed, re.MULTILINE)
     assert re.search(r"^hdp: \S+ to 198\.51\.100\.2 \(transparent\), 2 trains", done.printed, re.MULTILINE)
 
 
+@pytest.mark.night
 def test_each_experiment_of_the_nat_suite_has_results_of_its_own(run):
     """An answer comes back in, an unasked packet does not, and the second host is a third path: none hides another."""
     done = run(str(TOP / "suites" / "internet"), "--hdp-lab=home-nat", "--hdp-protocols=253", "-k", "sweep or nat")
@@ -218,6 +224,7 @@ def test_each_experiment_of_the_nat_suite_has_results_of_its_own(run):
     assert "4 trains: 2 lost (expected), 2 delivered" in done.printed
 
 
+@pytest.mark.night
 def test_many_labs_in_one_run_need_no_more_files_than_one(run):
     """A measurement of several suites is not left half done, a socket for each number open, while others go on."""
     suites = [str(TOP / "suites" / "internet" / f"test_{each}.py") for each in ("nat", "sweep")]

@@ -46,6 +46,7 @@ def run_hdp(lack: str, *arguments: str, before: tuple[str, ...] = ()) -> Done:
     return Done([*before, sys.executable, LACKING, lack, sys.executable, "-m", "pytest_hdp.cli", *arguments])
 
 
+@pytest.mark.night(but=["raw256"])
 @pytest.mark.parametrize("lack", ["raw256", "pidfd,ipv6,nft"])
 def test_loopback_is_as_expected_without(lack):
     done = run_pytest(lack, *LOOPBACK)
@@ -54,6 +55,7 @@ def test_loopback_is_as_expected_without(lack):
     assert f"265 trains: {refused} refused at socket (expected)" in done.words
 
 
+@pytest.mark.night(but=["NAT"])
 @pytest.mark.parametrize("arguments", [NAT, WIRE], ids=["NAT", "wire"])
 def test_labs_are_built_without(arguments):
     done = run_pytest("raw256,pidfd,ipv6", *arguments)
@@ -61,6 +63,7 @@ def test_labs_are_built_without(arguments):
     assert "All as expected. 4 trains" in done.words
 
 
+@pytest.mark.night(but=["packet loopback"])
 @pytest.mark.parametrize(
     ("lack", "line", "arguments"),
     [
@@ -93,6 +96,7 @@ def test_a_lab_that_cannot_be_had_says_so_in_a_line(lack, lab, line):
     assert len(done.printed.splitlines()) == 1, done.printed
 
 
+@pytest.mark.night(but=["userns"])
 @pytest.mark.parametrize("lack", ["userns", "userns_max"])
 def test_an_ordinary_user_without_user_namespaces_is_told_what_to_allow(lack):
     lab = run_hdp(lack, "lab", "run", "transparent", "--", "true", before=tuple(WITHOUT_CAPABILITIES))

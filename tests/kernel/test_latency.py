@@ -68,6 +68,7 @@ def test_loopback():
         assert abs(each.median) < 100
 
 
+@pytest.mark.night(but=["delay-253-2ms*"])
 @pytest.mark.parametrize(("name", "told"), [("delay-253-200us", 200), ("delay-253-2ms", 2000)])
 def test_a_known_delay_is_found_in_both_directions(name, told):
     with lab(name).open() as path:
@@ -81,6 +82,7 @@ def test_a_known_delay_is_found_in_both_directions(name, told):
         assert starts[0] > starts[1]
 
 
+@pytest.mark.night
 @pytest.mark.parametrize("told", ["1", "200"])
 def test_what_is_found_is_what_the_box_did(told):
     """Taps of our own tell that; a busy machine makes it more than the box was told to do."""
@@ -94,6 +96,7 @@ def test_less_than_a_microsecond_is_resolved_on_a_veth_pair():
     assert -1 < found.low <= found.high < 1
 
 
+@pytest.mark.night
 def test_a_nat_is_met_with_what_it_made_of_the_source():
     with lab("home-nat").open() as path:
         found = measured(path)[Direction.REVERSE]
@@ -112,6 +115,7 @@ def test_what_does_not_arrive_is_not_compared():
     assert "0 of 150 HDP, 150 of 150 UDP" in found.sentence
 
 
+@pytest.mark.night
 def test_loss_is_counted_and_pairs_are_whole():
     with lab("loss-20").open() as path:
         found = measured(path, pairs=400)[Direction.FORWARD]
@@ -128,6 +132,7 @@ def test_copies_and_overtaking_are_counted():
         assert measured(path)[Direction.FORWARD].sides[0].reordered > 0
 
 
+@pytest.mark.night
 def test_another_number():
     with lab("transparent").open() as path:
         found = measured(path, protocol=6)[Direction.FORWARD]
@@ -175,6 +180,7 @@ def two_clocks(name: str):
         yield apart
 
 
+@pytest.mark.night
 def test_there_and_back_needs_no_common_clock():
     with two_clocks("delay-253-2ms") as path:
         assert not path.shared_clock
@@ -193,6 +199,7 @@ def test_there_and_back_needs_no_common_clock():
         assert "there and back" in result.sentence
 
 
+@pytest.mark.night
 def test_there_and_back_through_a_nat():
     with two_clocks("home-nat") as path:
         (result,) = measured(path, gap=0.001, rest=0.002).values()

@@ -47,6 +47,7 @@ echo go | ip netns exec wire $python -I -S pytest_hdp/lab/relay.py "$relay" >$fo
 """
 
 
+@pytest.mark.night
 @pytest.mark.long
 def test_which_way_the_hash_of_addresses_and_ports_takes_is_no_protocols_doing(in_namespaces, tmp_path: Path):
     """Nothing depends on the protocol. To each address of the target HDP goes one way or the other, and UDP both."""

@@ -33,6 +33,7 @@ def lab(*wires) -> path_specs.PathSpec:
     return path_specs.in_lab(LabSpec("links", "", wires), plan.Plan((), plan.LAB), None, expect_truth=False)[0]
 
 
+@pytest.mark.night(but=["a"])
 @pytest.mark.parametrize("salt", ["a", "b", "c"])
 def test_equal_cost_paths_are_told_from_protocols(salt):
     """Nothing depends on the protocol: whichever way HDP's one flow goes, neither one nor none is claimed."""
@@ -128,6 +129,7 @@ for k in 11 12; do ip -n router addr add 198.51.100.$k/32 dev rs; done
 """
 
 
+@pytest.mark.night
 def test_flows_that_a_pool_gives_an_address_which_nobody_has_confirmed_are_no_loss(in_namespaces, tmp_path):
     command = (
         f"{sys.executable} -mpytest -pno:cacheprovider suites/internet/test_latency.py --hdp-source=netns=client "

@@ -77,6 +77,7 @@ def test_each_finds_its_own(two):
     assert sum(changed for _, changed in turns) > PAIRS  # side by side, and not one after the other
 
 
+@pytest.mark.night
 def test_a_host_that_is_too_busy_measures_one_after_the_other(two, monkeypatch):
     """Where every packet leaves late, by this rule, no round begins before the other path's is over."""
     monkeypatch.setattr(together, "TOO_LATE", -1_000_000_000)
@@ -87,6 +88,7 @@ def test_a_host_that_is_too_busy_measures_one_after_the_other(two, monkeypatch):
     assert {len(each) for each in rounds} == {1}
 
 
+@pytest.mark.night
 def test_what_the_others_may_have_done_is_measured_alone(two):
     result = next(iter(run_together(two[0]).values()))
     sides = tuple(replace(side, arrived=side.sent) for side in result.sides)

@@ -58,6 +58,7 @@ def test_what_a_router_rejects_is_asked_again_at_its_pace():
     assert {judgement.verdict for judgement in found.values()} == {Verdict.REJECTED}
 
 
+@pytest.mark.night
 def test_beyond_its_time_the_sentence_says_whose_budget_was_spent_and_nothing_has_changed():
     first, second = measured(PROHIBITED, locate="none"), measured(PROHIBITED[::-1], locate="none")
     for judgement in (*first.values(), *second.values()):
@@ -71,6 +72,7 @@ def test_beyond_its_time_the_sentence_says_whose_budget_was_spent_and_nothing_ha
         assert not changes(as_result(first[train]), as_result(second[train]))
 
 
+@pytest.mark.night
 def test_what_another_box_drops_is_lost_whatever_a_router_has_left():
     found = measured(PROHIBITED[:2], (253,), locate="none")
     assert found[Train(253)].verdict is Verdict.LOST

@@ -49,6 +49,7 @@ def spend_budget(path: OpenPath) -> None:
             assert path.near.station.send(handle, b"", path.name.target, 9) is None
 
 
+@pytest.mark.night
 def test_what_a_spent_budget_leaves_in_doubt_is_asked_again(path):
     locator = Locator(path, Direction.FORWARD, b"")
 
@@ -66,6 +67,7 @@ def test_what_a_spent_budget_leaves_in_doubt_is_asked_again(path):
     assert (way.last, way.beyond) == (truth(LOST), Hop(3, path.name.target))
 
 
+@pytest.mark.night
 def test_more_trains_than_a_router_has_answers_for_at_once(path):
     trains = tuple(Train(number) for number in range(200, 203 + BURST))
     asked = replace(plan.Plan(trains, plan.LAB), locate="all")

@@ -100,6 +100,7 @@ def test_firewall_rules_fail_their_numbers_and_no_other(namespace):
     assert records[50]["arrived"] == records[50]["sent"] > 0 == records[50]["delivered"]
 
 
+@pytest.mark.night
 def test_a_receive_buffer_too_small_is_no_evidence_against_anybody(namespace):
     _, printed, records = namespace.run(SWEEP, "--hdp-buffer=1", "--hdp-rate=1000000", rules=RULES)
     for number, verdict in verdicts(records).items():
@@ -108,6 +109,7 @@ def test_a_receive_buffer_too_small_is_no_evidence_against_anybody(namespace):
     assert "inconclusive" in verdicts(records).values()
 
 
+@pytest.mark.night
 def test_measured_once_by_all_workers(namespace):
     status, printed, records = namespace.run(SWEEP, "-n", "3")
     assert (status, verdicts(records)) == (0, NORMAL), printed
@@ -118,6 +120,7 @@ def test_measured_once_by_all_workers(namespace):
 NOISE = 200_000  # packets: more than one run lasts
 
 
+@pytest.mark.night
 def test_noise_under_the_same_numbers_changes_no_verdict(namespace):
     noise = [sys.executable, str(TOP / "tests" / "kernel" / "noise.py"), "--count", str(NOISE), "--seconds", "120"]
     script = 'ip link set lo up; "$@" & n=$!; '

@@ -57,6 +57,7 @@ def test_a_namespace_by_the_number_of_a_process_in_it(run):
     assert (status, len(records)) == (0, 2), printed
 
 
+@pytest.mark.night(but=["arguments1*", "arguments3*"])
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -90,6 +91,7 @@ END
 """A floating address, a published port: a translator puts another destination on."""
 
 
+@pytest.mark.night
 def test_an_agent_need_not_own_the_address_that_leads_to_it(run):
     arguments = ("--hdp-target=192.0.2.80", "--hdp-protocols=47,50,253,254", "-rs")
     status, printed, records = run(SWEEP, *ENDS[:2], *arguments, before=FLOATING)
@@ -100,12 +102,14 @@ def test_an_agent_need_not_own_the_address_that_leads_to_it(run):
     assert records[253, "forward"]["path"]["target"] == "192.0.2.80"
 
 
+@pytest.mark.night
 def test_a_translator_that_speaks_in_the_targets_name_is_not_the_targets_hop(run):
     control = "suites/internet/test_control.py"
     _, printed, _ = run(control, *ENDS[:2], "--hdp-target=192.0.2.80", before=FLOATING)
     assert "path to 192.0.2.80: 192.0.2.80 (a router in its name) - 192.0.2.80, 2 hops" in " ".join(printed.split())
 
 
+@pytest.mark.night
 def test_no_path_is_said_once_and_accuses_nobody(run):
     before = "ip -n router link set rs down"
     status, printed, records = run("suites/internet", *ENDS, "--hdp-protocols=47,253", "-rs", before=before)

@@ -74,6 +74,7 @@ def test_number_0_is_reached_where_it_is_seen_since_nobody_can_listen_to_it(run:
     assert answers == [(TARGET, 3, 2)], "the target's stack says that nobody listens, which rejects nothing"
 
 
+@pytest.mark.night
 def test_number_0_is_answered_without_an_agent_too(run: Run) -> None:
     printed, records = run(LINE, *ALONE, "--hdp-protocols=0,253")
     assert {key: each["verdict"] for key, each in records.items()} == {
@@ -97,7 +98,7 @@ ip netns exec {host} nft 'table inet t {{ chain c {{ type filter hook {hook} pri
     ],
     ids=["a router", "the sender", "the target drops", "the target rejects"],
 )
-@pytest.mark.night("the target drops", "the sender")
+@pytest.mark.night(but=["a router"])
 def test_what_firewalls_do_to_number_0_is_told(run: Run, host: str, hook: str, word: str, verdicts: Any) -> None:
     rules = FIREWALL.format(host=host, hook=hook, word=word)
     printed, records = run(LINE + rules, *WATCHED, "--hdp-protocols=0,253")
@@ -140,6 +141,7 @@ def test_what_leaves_by_another_interface_has_left(run: Run) -> None:
     assert not any(record["duplicated"] for record in records.values())
 
 
+@pytest.mark.night
 def test_without_an_agent_it_is_silent(run: Run) -> None:
     printed, records = run(LINE + TWO_UPLINKS, *ALONE, "--hdp-protocols=47,50")
     assert {number: record["verdict"] for (number, _), record in records.items()} == {47: "silent", 50: "reached"}, (
@@ -168,12 +170,14 @@ def test_a_bridge_and_its_port_show_one_packet(run: Run) -> None:
     assert "twice" not in printed
 
 
+@pytest.mark.night
 def test_what_a_bridge_keeps_from_its_port_has_not_left(run: Run) -> None:
     printed, records = run(LINE + BRIDGED + KEPT_AT_THE_PORT, *WATCHED, "--hdp-protocols=47,253")
     found = {key: record["verdict"] for key, record in records.items() if record["verdict"] != "delivered"}
     assert found == {(47, "forward"): "held_by_sender"}, printed
 
 
+@pytest.mark.night
 def test_what_its_own_kernel_says_to_itself_is_no_rejection(run: Run) -> None:
     """The next hop of GRE does not answer: after three seconds the sender's own kernel says host unreachable."""
     nobody = """
@@ -185,6 +189,7 @@ ip netns exec client sh -c 'cd /proc/sys/net/ipv4/neigh/eth0; echo 1 >mcast_soli
     assert found == {(47, "forward"): "held_by_sender"}, printed
 
 
+@pytest.mark.night
 def test_what_may_have_left_in_other_packets_is_not_called_held(run: Run) -> None:
     """An IPsec policy leaves less room in a number's packets, and nothing is seen of these; here a route does both."""
     less = """
@@ -197,6 +202,7 @@ ip netns exec client sh -c 'cd /proc/sys/net/ipv4/neigh/eth0; echo 1 >mcast_soli
     assert "by an IPsec policy it may put them into other packets" in records[47, "forward"]["explanation"]
 
 
+@pytest.mark.night
 def test_nor_is_it_what_the_kernel_says_from_another_address_of_its_own(run: Run) -> None:
     """What a host sends from its second address brings it the errors of its own kernel from its first one."""
     nobody = """
@@ -240,7 +246,7 @@ WITH_CHECKSUMS = (1, 6, 17, 33, 132)
 
 
 @pytest.mark.parametrize("rules", ["", MASQUERADE, NO_UDP_CHECKSUM], ids=["routers", "a NAT", "UDP without a checksum"])
-@pytest.mark.night("routers", "UDP without a checksum")
+@pytest.mark.night
 def test_what_a_real_stack_finds_in_the_transport_checksum_is_told(run: Run, rules: str, tmp_path: Path) -> None:
     """DCCP's covers the addresses, and a NAT that does not know DCCP leaves it as it was (Linux since 6.17)."""
     asked = f"--hdp-protocols={','.join(map(str, WITH_CHECKSUMS))},50"
@@ -274,6 +280,7 @@ timeout 20 sh -c 'until ip netns exec client ping -c1 -W1 10.8.0.2; do sleep 0.1
 """
 
 
+@pytest.mark.night
 @TUN
 @pytest.mark.needs("socat", "ping")
 @pytest.mark.parametrize("broken", [False, True], ids=["whole", "its end is deaf"])

@@ -113,7 +113,7 @@ def test_a_second_run_says_what_the_first_may_have_left_open(runs):
 
 @pytest.mark.needs("ip", "nft")
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["serial", "2 workers"])
-@pytest.mark.night("serial")
+@pytest.mark.night
 def test_latency_comes_after_the_sweep_in_whatever_order_the_suites_are_named(runs, workers):
     suites = ("suites/internet/test_latency.py", SWEEP, "--hdp-latency-pairs=100")
     (records,), printed = runs((*suites, "-p", "no:randomly", *workers))
@@ -122,6 +122,7 @@ def test_latency_comes_after_the_sweep_in_whatever_order_the_suites_are_named(ru
     assert "latency" in printed
 
 
+@pytest.mark.night
 @pytest.mark.needs("ip", "nft")
 def test_a_path_that_loses_most_of_everything_is_not_as_expected(runs):
     (records,), printed = runs((SWEEP, "suites/internet/test_control.py"), rules=LOSES)
@@ -136,6 +137,7 @@ def test_a_path_that_loses_most_of_everything_is_not_as_expected(runs):
     assert re.search("and the path itself loses 8[3-7]", headline), headline
 
 
+@pytest.mark.night
 @pytest.mark.needs("ip", "nft")
 def test_the_first_packet_of_each_number_is_not_lost_by_chance(runs):
     (records,), printed = runs((SWEEP, "--hdp-protocols=100-140", "-k", "forward"), rules=LOSES_THE_FIRST)

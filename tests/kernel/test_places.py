@@ -79,6 +79,7 @@ def test_routers_that_speak_in_the_targets_name_are_told_apart_by_their_hop(run)
 LONGER = "ip -n r1 route add default via 10.1.1.2 table 47; ip -n r1 rule add ipproto 47 iif near lookup 47"
 
 
+@pytest.mark.night
 @pytest.mark.parametrize("agent", [(AGENT,), ()], ids=["watched", "alone"])
 def test_a_number_that_takes_a_longer_way_has_its_own_hops(run, agent):
     found, _ = run(f"{LONGER}\ndrop r3 47", *agent, "--hdp-protocols=47,253")
@@ -88,11 +89,13 @@ def test_a_number_that_takes_a_longer_way_has_its_own_hops(run, agent):
     assert [each["address"] for each in found[47]["hops"]] == ["192.0.2.1", "10.0.12.2", "10.0.23.3"]
 
 
+@pytest.mark.night
 def test_a_number_that_takes_a_longer_way_arrives(run):
     found, _ = run(LONGER, AGENT, "--hdp-protocols=47,253")
     assert {record["verdict"] for record in found.values()} == {"delivered"}
 
 
+@pytest.mark.night(but=["alone"])
 @pytest.mark.parametrize("agent", [(AGENT,), ()], ids=["watched", "alone"])
 def test_a_loop_is_called_one(run, agent):
     back = "ip -n r2 route add default via 10.0.12.1 table 47; ip -n r2 rule add ipproto 253 iif near lookup 47"

@@ -83,7 +83,7 @@ def sweep(tmp_path: Path):
 
 
 @pytest.mark.parametrize("profile", CASES)
-@pytest.mark.night("digitalocean", "vultr", "azure*", "google*", "aws-nat*", "hetzner")
+@pytest.mark.night
 def test_a_box_that_does_what_is_stated_is_as_expected_and_another_one_fails(sweep, profile):
     stated, other, differs = CASES[profile]
     options = (f"--hdp-expect={profile}", f"--hdp-protocols={NUMBERS}", "--hdp-form=both")
@@ -100,6 +100,7 @@ def test_a_box_that_does_what_is_stated_is_as_expected_and_another_one_fails(swe
             assert each["expected"] is None
 
 
+@pytest.mark.night
 def test_a_whole_sweep_behind_the_box_exits_0(sweep):
     status, printed, found = sweep("aws-nat-gateway", options=("--hdp-expect=aws-nat-gateway",))
     assert status == 0, printed

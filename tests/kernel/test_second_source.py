@@ -87,7 +87,7 @@ def test_behind_a_translator_two_hosts_are_told_apart(runs):
 
 @pytest.mark.long
 @pytest.mark.parametrize("workers", ["", "-n 2"], ids=["serial", "2 workers"])
-@pytest.mark.night("serial")
+@pytest.mark.night
 def test_behind_a_firewall_each_host_has_what_it_asked_for_itself(runs, workers):
     """In whatever order the tests come: what is unasked comes before the second host asks, and after the first did."""
     ((found,), printed) = runs(FIREWALL, f"--hdp-protocols=47,253 {workers}")

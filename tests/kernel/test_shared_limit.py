@@ -97,6 +97,7 @@ def limits(found):
     return {each.shared_limit for each in found.values()} - {None}
 
 
+@pytest.mark.night
 def test_all_other_protocols_share_a_limit_and_all_are_delivered():
     # a tenth of what a busy machine sends; so few numbers that they are asked again in seconds
     found = measured((SharedLimiter(per_second=100, burst=20),), OTHERS[:60], locate="all")
@@ -140,6 +141,7 @@ def test_where_time_is_no_matter_all_are_asked():
     assert verdicts(found) == {Verdict.DELIVERED}
 
 
+@pytest.mark.night
 def test_what_another_box_drops_is_lost_beside_a_limit():
     dead = (47, 132)
     drop = Chain((f"ip protocol {{ {', '.join(map(str, dead))} }} drop",))
@@ -158,6 +160,7 @@ def test_a_limit_of_one_direction_tells_nothing_of_the_other():
     assert {train.direction for train, each in found.items() if each.shared_limit} == {Direction.FORWARD}
 
 
+@pytest.mark.night
 def test_a_limit_that_rejects_what_it_does_not_let_through_makes_nothing_lossy():
     limit = 'iifname "inside" limit rate over 20/second burst 10 packets reject with icmp type admin-prohibited'
     found = measured((Chain((COMMON, limit)),), range(40, 71), (Direction.FORWARD,))
@@ -188,6 +191,7 @@ def test_what_a_filter_drops_is_lost_whenever_it_was_asked():
     assert lost == set(few[8:])
 
 
+@pytest.mark.night
 def test_a_limit_of_the_targets_own_firewall_holds_nothing():
     found = measured(
         (Input((COMMON, "limit rate over 100/second burst 20 packets drop")),), OTHERS[:60], (Direction.FORWARD,)
@@ -196,6 +200,7 @@ def test_a_limit_of_the_targets_own_firewall_holds_nothing():
     assert limits(found)
 
 
+@pytest.mark.night(but=["all but four"])
 @pytest.mark.parametrize(
     "box",
     [

@@ -18,31 +18,13 @@ _spec.loader.exec_module(truth)
 pytestmark = pytest.mark.skipif(
     not (can_open_raw() or can_unshare()), reason="privilege: neither raw sockets nor user namespaces"
 )
-BY_IPV6 = ("transparent", "home-v6", "npt66", "ufw", "eh-deep", "conntrack-only", "reject-netfilter")
-"""Labs that differ most over IPv6; of the others each night tells."""
-NIGHTLY_BY_IPV4 = {
-    "shared-limiter", "icmp-only", "allowlist", "forger-allowlist", "vpn-friendly", "aws-nat-gateway", "carrier-grade",
-    "home-nat-loss-5", "loss-20", "loss-50", "burst-loss", "rate-limited", "insert-front", "delay-253-20us",
-    "delay-253-200us", "delay-253-2ms", "home-v6", "npt66", "nat66", "hbh-drop", "eh-drop", "eh-deep", "frag-drop",
-    "mtu-1280", "cut-front", "renumber", "clear-dscp", "raise-ttl", "truncate", "duplicate", "reorder", "delay",
-    "black-hole", "ttl-short", "sender-firewall", "reject", "tcp-only", "multipath", "mangle-byte", "conntrack-only",
-    "policy-routed", "transparent",
-}  # fmt: skip
-"""Labs whose kind of box another lab has too, or a test of its own, or that are about IPv6."""
 NOBODY_ACCUSED = {Verdict.DELIVERED, Verdict.INCONCLUSIVE}
 
 
+@pytest.mark.night(but=["transparent-6", "home-nat-4", "first-only-4"])  # of all the others each night tells
 @pytest.mark.parametrize(
     ("name", "version"),
-    [
-        pytest.param(
-            name,
-            version,
-            marks=[pytest.mark.night] * (name in NIGHTLY_BY_IPV4 if version == 4 else name not in BY_IPV6),
-        )
-        for name in catalogue.names()
-        for version in (4, 6)
-    ],
+    [(name, version) for name in catalogue.names() for version in (4, 6)],
 )
 def test_lab(name, version):
     found = truth.sweep(name, seed=1, version=version)

@@ -132,7 +132,7 @@ def run(tmp_path: Path):
 
 @pytest.mark.needs("ssh")
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["serial", "2 workers"])
-@pytest.mark.night("serial")
+@pytest.mark.night
 def test_one_line_for_each_and_status_4_and_the_other_path_is_measured(run, workers):
     """All ways in which a path can't be measured, in one run."""
     half_there = Gone("", "", before=f"ip -n b addr add {WAYS['link-down-with-agent'].address}/24 dev e\n{DOWN}")
@@ -147,6 +147,7 @@ def test_one_line_for_each_and_status_4_and_the_other_path_is_measured(run, work
         assert gone.why in told, name
 
 
+@pytest.mark.night(but=["no route"])
 @pytest.mark.parametrize("gone", [NO_ROUTE, LINK_DOWN], ids=["no route", "link down"])
 def test_alone_it_is_the_same_and_everything_is_written(run, tmp_path, gone):
     (tmp_path / "report").mkdir()
@@ -168,6 +169,7 @@ def test_alone_it_is_the_same_and_everything_is_written(run, tmp_path, gone):
     assert all(line in each["made"]["unmeasured"] for each in done.records)
 
 
+@pytest.mark.night
 def test_the_page_that_is_made_again_says_it_too(run, tmp_path):
     run(SWEEP, *HOSTS)
     again = [sys.executable, "-m", "pytest_hdp.cli", "report", str(tmp_path / "report"), "-o", str(tmp_path / "again")]
@@ -183,6 +185,7 @@ def test_a_test_that_failed_is_1(run, tmp_path):
     assert f"gone could not be measured: {NO_ROUTE.why}" in done.words
 
 
+@pytest.mark.night
 def test_ctrl_c_is_2(run, tmp_path):
     stop = "import os, signal\n\n\ndef test_stop():\n    os.kill(os.getpid(), signal.SIGINT)\n"
     (tmp_path / "test_stop.py").write_text(stop)
@@ -218,6 +221,7 @@ def test_another_word_is_refused_in_one_line(run):
     assert "--hdp-unmeasured: 'never' is not one of error, skip" in line
 
 
+@pytest.mark.night(but=["choice0-0"])
 @pytest.mark.parametrize(
     ("choice", "status"),
     [
@@ -243,6 +247,7 @@ def test_if_none_can_be_had_nothing_is_sent(run, tmp_path):
     assert not (tmp_path / "report" / "results.jsonl").exists()
 
 
+@pytest.mark.night
 def test_a_target_that_no_test_is_about_needs_no_privilege(tmp_path):
     """Nothing is sent to the address: without CAP_NET_RAW nothing can be."""
     if not can_unshare():
@@ -271,6 +276,7 @@ def test_a_target_that_no_test_is_about_needs_no_privilege(tmp_path):
     assert "ERROR: sending to 198.51.101.2 requires CAP_NET_RAW" in done.stderr
 
 
+@pytest.mark.night
 def test_control_fails_where_none_came_through_and_contradicts_nobody(run):
     done = run(CONTROL, SWEEP, CLIENT, "--hdp-target=198.51.101.2", "--hdp-protocols=253", gone=LINK_DOWN)
     assert done.status == 1, done.printed
@@ -280,6 +286,7 @@ def test_control_fails_where_none_came_through_and_contradicts_nobody(run):
     assert "198.51.101.2 could not be measured: " in done.words
 
 
+@pytest.mark.night
 def test_an_experiment_that_no_path_suits_measured_nothing(run):
     done = run(str(SUITES / "test_nat.py"), CLIENT, "--hdp-target=198.51.102.2", "--hdp-protocols=253")
     assert done.status == 4, done.printed
@@ -298,6 +305,7 @@ def test_of_mine(hdp_path): pytest.skip("no time")
 """
 
 
+@pytest.mark.night
 def test_who_marks_a_test_to_be_skipped_wants_nothing_measured(run, tmp_path):
     (tmp_path / "test_mine.py").write_text(MARKED)
     arguments = (CLIENT, "--hdp-target=198.51.102.2", "--hdp-agent=netns=c", "--hdp-protocols=253")
@@ -315,6 +323,7 @@ def test_silence_is_a_measurement(run):
     assert (done.status, done.verdicts) == (0, {("198.51.101.2", "silent")}), done.printed
 
 
+@pytest.mark.night
 def test_when_all_evidence_is_gone_the_comparison_says_so(run, tmp_path):
     arguments = (SWEEP, CLIENT, "--hdp-target=198.51.101.2", "--hdp-protocols=253,254")
     assert run(*arguments).status == 0

@@ -96,6 +96,7 @@ def place(name: str) -> str:
 EACH = ("--dist=each", place("paris"), place("tokyo"))
 
 
+@pytest.mark.night
 def test_each_vantage_point_measures_for_itself_and_is_named(run):
     found = run(*EACH, *SWEEP, "--hdp-protocols=47,253", "--junitxml=junit.xml", expect=0)
     assert found == {
@@ -135,6 +136,7 @@ def compare_tells_the_vantage_points_apart(folder: Path) -> None:
     assert "from tokyo" not in done.stdout
 
 
+@pytest.mark.night
 def test_settings_from_the_environment_and_files_reach_every_vantage_point(run):
     """Options of files and the environment are read once, by the process that the user started."""
     (run.folder / "mine.toml").write_text(
@@ -154,6 +156,7 @@ def test_settings_from_the_environment_and_files_reach_every_vantage_point(run):
     assert re.search(r"^FAILED .* - from paris: ", run.printed, re.MULTILINE)
 
 
+@pytest.mark.night
 def test_a_failure_says_how_to_repeat_it_from_there(run):
     run(*EACH, *SWEEP, "--hdp-protocols=253", "--hdp-expect=linux-loopback", expect=1)
     (command,) = re.findall(r"^  (pytest .*id=paris.*)$", run.printed, re.MULTILINE)
@@ -161,6 +164,7 @@ def test_a_failure_says_how_to_repeat_it_from_there(run):
     assert run(*arguments, expect=1) == {("paris", 253): "reached"}
 
 
+@pytest.mark.night
 def test_a_vantage_point_that_may_not_measure_costs_itself_alone(run):
     only_tokyo = "--hdp-source=netns=pid:$p"
     before = f'ip netns exec tokyo sleep 60 & p=$!; trap "kill $p" EXIT; set -- "$@" "{only_tokyo}"'
@@ -220,6 +224,7 @@ def test_two_hosts_behind_ssh(over_ssh):
     }
 
 
+@pytest.mark.night
 def test_another_version_there_is_one_line(over_ssh):
     run, start = over_ssh
     other = run.folder / "other"
@@ -281,7 +286,7 @@ IN_ENVIRONMENT = "export HDP_TARGET=198.51.4.2 HDP_PROTOCOLS=253 HDP_LOCATE=none
     ],
     ids=["bare", "pytest alone", "pytest alone, no option of ours"],
 )
-@pytest.mark.night("bare", "pytest alone")
+@pytest.mark.night
 def test_a_host_without_the_packages_is_one_line(over_ssh, packages, says, options):
     """xdist would print a traceback, or nothing at all and call it a success."""
     run, start = over_ssh
@@ -334,6 +339,7 @@ def test_last():
 """
 
 
+@pytest.mark.night
 def test_a_vantage_point_that_dies_costs_what_it_had_still_to_do(run):
     """And the others are not shut down with it, as xdist would."""
     (run.folder / "test_dying.py").write_text(DYING)

@@ -72,6 +72,7 @@ def of(truth: dict[Key, dict[str, Any]], *names: str) -> dict[Key, tuple[Any, ..
     return {key: tuple(record[name] for name in names) for key, record in truth.items()}
 
 
+@pytest.mark.night
 def test_the_page(run, truth):
     text = (run[0] / "report.html").read_text(encoding="utf-8")
     drawn = json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])

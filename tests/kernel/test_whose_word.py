@@ -62,6 +62,7 @@ def test_the_usual_reject_is_a_firewalls_word():
     assert "198.51.100.2 answered 1 with port unreachable (ICMP 3/3)" in found[Train(47)].explanation
 
 
+@pytest.mark.night
 def test_a_closed_port_behind_a_firewall_that_says_the_same_proves_nothing():
     train = Train(17, form=Form.WELLFORMED)
     found = measured(REJECT_ALL, [train])[train]
@@ -127,6 +128,7 @@ def test_of_a_firewall_that_never_answers_no_silence_is_told():
     assert all("no answer beside it proves" in each.explanation for each in found.values())
 
 
+@pytest.mark.night
 def test_silence_is_proven_by_answers_at_the_systems_own_limit_too():
     found = measured(FIREWALLD.replace("icmpx type", "icmp type"), map(Train, (2, 50, 89, 200)), limits={})
     assert verdicts(found) == {50: Verdict.REJECTED, **dict.fromkeys((2, 89, 200), Verdict.SILENT)}

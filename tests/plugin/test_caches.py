@@ -63,6 +63,7 @@ def test_the_suites_where_nobody_may_write(run, read_only, workers):
     assert "HypothesisWarning" not in done.stdout
 
 
+@pytest.mark.night
 def test_the_suites_in_a_strict_project_where_nobody_may_write(project, run, read_only):
     project.pytester.makeini(STRICT)
     done = run("--pyargs", "pytest_hdp.suites.loopback.test_payload", "-k", "any_length and plain", before=read_only)
@@ -116,6 +117,7 @@ def test_under_sudo_nothing_of_roots_is_left(callers, run, workers):
     assert {owner for name, owner in found.items()} == {CALLER}
 
 
+@pytest.mark.night
 def test_in_roots_own_folder_nothing_changes_hands(callers, run):
     os.chown(callers.pytester.path, 0, 0)
     callers.write(test_mine=SWEEP)

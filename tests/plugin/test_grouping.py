@@ -50,6 +50,7 @@ def test_the_example_of_a_group_repeats_it(sweep):
     again.assert_outcomes(failed=1)
 
 
+@pytest.mark.night(but=["-q*", "-rA*", "plain*", "-v*", "--tb*", "-rf*"])
 @pytest.mark.parametrize(
     ("options", "of_blocks", "of_lines"),
     [
@@ -104,6 +105,7 @@ def test_an_assert_of_ones_own_is_grouped_by_the_line_that_failed(project):
     assert len(lines(project.run("--hdp-expect=none").stdout.str())) == 4
 
 
+@pytest.mark.night
 def test_a_lab_that_loses_252_numbers_each_way_fits_on_a_screen_or_two(project):
     sweep = "import pytest\n\n@pytest.mark.hdp(path='target', default='1-255', direction='both')\n"
     project.write(test_sweep=f"{sweep}def test_sweep(hdp_probe): hdp_probe.check()\n")

@@ -54,6 +54,7 @@ def test_a_short_id_is_told_how_long_ids_are(sweep, typed, meant):
     assert "three digits" not in sweep.run("-k", "nothing").stdout.str()
 
 
+@pytest.mark.night
 def test_failed_tests_of_a_lab_are_not_found_without_it(project):
     project.write(test_it=AWAY)
 
@@ -107,6 +108,7 @@ def test_a_target_that_is_this_very_host_is_said_to_be(project):
     assert not own_address("127.0.0.1")
 
 
+@pytest.mark.night
 def test_the_header_says_what_a_run_is_held_against(project):
     project.write(test_it=AWAY)
     assert ", no profile\n" in project.run("--hdp-lab=allowlist", "--hdp-expect=none").stdout.str()

@@ -46,6 +46,7 @@ def test_it_is_said_on_the_terminal_and_in_every_file(project, monkeypatch):
     assert f'<property name="hdp_unmeasured" value="{REST}"' in (project.pytester.path / "junit.xml").read_text()
 
 
+@pytest.mark.night
 def test_who_measured_nothing_is_not_bothered(project):
     project.write(test_it="def test_stop(): raise KeyboardInterrupt")
     result = stopped(project)
@@ -76,6 +77,7 @@ def test_who_ends_leaves_no_such_word(project):
 FAILING = TESTS.replace("raise KeyboardInterrupt", "assert False")
 
 
+@pytest.mark.night(but=["assert*"])
 @pytest.mark.parametrize(
     ("stop", "given", "status", "why"),
     [

@@ -55,6 +55,7 @@ def test_the_sentence_is_in_the_terminal_the_properties_and_the_file(mine):
     assert float(properties["hdp_latency_forward_kernel_low_us"]) == against_udp(found.differences)[Level.KERNEL].low
 
 
+@pytest.mark.night(but=["alone"])
 @pytest.mark.parametrize("workers", [(), ("-n1",)], ids=["alone", "xdist"])
 def test_verbose_tells_the_rest_too(mine, workers):
     mine.run(FEW, "-v", *workers).stdout.fnmatch_lines(
@@ -67,6 +68,7 @@ def test_with_workers_the_file_is_the_same(mine):
     assert len(read(mine.pytester.path / "out" / "latency.json")[0]) == 1
 
 
+@pytest.mark.night(but=["option"])
 @pytest.mark.needs("ip", "nft")
 @pytest.mark.parametrize("how", ["option", "environment", "ini"])
 def test_a_margin_makes_it_a_gate(project, monkeypatch, how):
@@ -119,6 +121,7 @@ def test_what_does_not_get_through_is_skipped_with_the_counts(project):
     assert "0 of 120 HDP, 120 of 120 UDP" in " ".join(result.stdout.str().split())
 
 
+@pytest.mark.night
 @pytest.mark.needs("ip")
 def test_without_eyes_it_is_skipped(project):
     project.write(test_mine=CHECKED)
@@ -127,6 +130,7 @@ def test_without_eyes_it_is_skipped(project):
     project.pytester.run(*command, "--hdp-target=127.0.0.1", "-rs").assert_outcomes(skipped=1)
 
 
+@pytest.mark.night
 @pytest.mark.needs("ip", "nft")
 def test_it_runs_last_and_leaves_the_other_tests_paths_alone(project):
     project.write(

@@ -36,6 +36,7 @@ def test_a_flaky_test_is_one_test_that_passed_and_was_run_again(project, workers
         assert len(case.findall(".//property[@name='hdp_verdict']")) == 1
 
 
+@pytest.mark.night
 def test_a_test_that_fails_every_time_failed_once(project):
     project.write(test_flaky=FLAKY.format(failures=9))
     result = project.run_alone("--reruns=2", "--hdp-report=out")
@@ -65,6 +66,7 @@ def test_parts_of_a_test_have_their_own_letters_and_the_train_counts_once(projec
     assert len(records(project)) == 1
 
 
+@pytest.mark.night
 def test_the_outcome_is_the_one_that_the_last_hook_gave(project):
     project.pytester.makeconftest(
         "import pytest\n\n@pytest.hookimpl(wrapper=True, tryfirst=True)\n"

@@ -38,6 +38,7 @@ def run(program: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProces
     return subprocess.run([program, *arguments], cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
 
 
+@pytest.mark.night
 def test_suites_come_with_the_wheel(installed, tmp_path):
     done = run(installed / "pytest", "--pyargs", "pytest_hdp.suites.loopback.test_sweep", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -54,6 +54,7 @@ def test_collecting_measures_nothing(sweep):
     assert not (sweep.pytester.path / "out" / "results.jsonl").exists()
 
 
+@pytest.mark.night
 def test_stops_at_the_first_failure_and_goes_on_with_the_last_failed(sweep):
     # no cache without its plugin, so not by `sweep.run`
     def run(*more):

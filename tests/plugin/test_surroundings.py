@@ -65,6 +65,7 @@ def test_a_full_disk_ends_no_run_and_is_told(project, run_in, size, workers):
     assert ".part" not in done.stdout
 
 
+@pytest.mark.night
 def test_a_folder_where_a_file_should_be(project, run_in):
     project.write(test_mine=SWEEP)
     project.pytester.mkdir("report").joinpath("results.jsonl").mkdir()
@@ -120,7 +121,7 @@ def test_odd_sudo_users_harm_nothing(project, run_in, monkeypatch, user):
 
 
 @pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=["serial", "worker"])
-@pytest.mark.night("serial")
+@pytest.mark.night
 def test_too_few_open_files_are_told_before_the_first_test(project, run_in, workers):
     project.write(test_mine=ALL)
     done = run_in(["prlimit", "--nofile=256:256"], *workers)
@@ -144,7 +145,7 @@ def test_a_lab_that_would_open_too_many_files_is_told_too(project, run_in):
 
 
 @pytest.mark.parametrize("size", ["8k", "60k"])
-@pytest.mark.night("60k")
+@pytest.mark.night
 def test_a_full_folder_for_temporary_files_loses_nothing(project, run_in, size):
     """Where workers can share neither results nor packets, each measures, and hands its packets over."""
     may("unshare", "-rm")
@@ -183,7 +184,7 @@ def forbidden(run_in):
 
 
 @pytest.mark.parametrize("arguments", [[], ["-n", "1"], ["--hdp-lab=home-nat"]], ids=["serial", "worker", "lab"])
-@pytest.mark.night("serial")
+@pytest.mark.night(but=["lab"])
 def test_missing_privilege_is_one_line_before_the_first_test(project, forbidden, arguments):
     project.write(test_mine=ALL)
     done = forbidden(*arguments)
@@ -195,6 +196,7 @@ def test_missing_privilege_is_one_line_before_the_first_test(project, forbidden,
     assert "INTERNALERROR" not in done.stdout
 
 
+@pytest.mark.night
 def test_collecting_and_other_tests_need_no_privilege(project, forbidden):
     project.write(test_mine=ALL, test_other="def test_other(): pass")
     collected = forbidden("--collect-only", "-q")

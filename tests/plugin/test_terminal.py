@@ -29,11 +29,13 @@ def test_header_tells_system_target_trains_privilege_and_expectation(sweep):
     )
 
 
+@pytest.mark.night
 def test_no_header_and_quiet_have_none(sweep):
     for option in ("--no-header", "-q"):
         assert "hdp: Linux" not in text(sweep.run(option, FEW))
 
 
+@pytest.mark.night
 def test_progress_is_the_picture(sweep):
     lines = text(sweep.run()).splitlines()
     first = next(index for index, line in enumerate(lines) if line.startswith("test_sweep.py "))
@@ -106,6 +108,7 @@ def test_recorded_profile_makes_the_same_run_as_expected(sweep):
     assert sweep.run("--hdp-expect=mine.toml", FEW).ret == 0
 
 
+@pytest.mark.night
 def test_workers_show_the_same_and_nothing_twice(sweep):
     printed = text(sweep.run("-n", "2"))
     assert printed.count("0xf_ 240") == 1

@@ -170,6 +170,7 @@ def told(world: World) -> tuple[float, float, str]:
     return limit.rate, limit.most if limit.most is not None else math.inf, rate_text(limit)
 
 
+@pytest.mark.night(but=["1-3", "1-0.5", "5-120", "2-40"])
 @pytest.mark.parametrize("rate", [0.5, 1, 3, 10, 40, 120])
 @pytest.mark.parametrize("burst", [1, 2, 5])
 def test_neither_bound_of_a_rate_is_wrong(rate: float, burst: int) -> None:
@@ -183,6 +184,7 @@ def test_neither_bound_of_a_rate_is_wrong(rate: float, burst: int) -> None:
     assert "less than one" not in said or rate < 1
 
 
+@pytest.mark.night(but=["500*", "900-10-15"])
 @pytest.mark.parametrize(
     ("rate", "burst", "dead"), [(170, 3, 22), (300, 5, 8), (500, 1, 8), (900, 10, 8), (900, 10, 15)]
 )
@@ -194,6 +196,7 @@ def test_what_dies_behind_a_limit_has_its_share_of_it(rate: int, burst: int, dea
     assert most >= 0.999 * rate, said
 
 
+@pytest.mark.night
 @pytest.mark.parametrize("plan", [{"unhurried": True}, {"locate": "all"}], ids=str)
 def test_nobody_asks_without_end_where_time_is_no_matter(plan: dict[str, object]) -> None:
     world = measured(ShutLater(100 * MS, 5), plan=plan)
@@ -201,12 +204,14 @@ def test_nobody_asks_without_end_where_time_is_no_matter(plan: dict[str, object]
     assert verdicts(world) == {Verdict.DELIVERED, Verdict.INCONCLUSIVE}
 
 
+@pytest.mark.night(but=["none"])
 @pytest.mark.parametrize("locate", ["groups", "none"])
 def test_what_a_limit_rejects_is_not_rejected(locate: str) -> None:
     world = measured(Rejecting(20 * MS, 5), plan={"locate": locate})
     assert verdicts(world) <= {Verdict.DELIVERED, Verdict.INCONCLUSIVE}, world.judgements
 
 
+@pytest.mark.night(but=["1", "4"])
 @pytest.mark.parametrize("gone", [2, 4, 6, 8])
 def test_nor_where_nobody_can_be_asked_any_more(gone: int) -> None:
     world = measured(Rejecting(20 * MS, 5), gone=gone * SECOND)

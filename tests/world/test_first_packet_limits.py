@@ -76,6 +76,7 @@ def found(
     return first_packet(world.path, plan, 253, longest_idle=longest_idle, known=known)
 
 
+@pytest.mark.night(but=["1-5", "4-14", "4-6"])
 @pytest.mark.parametrize("every", [5, 6, 8, 11, 14])
 @pytest.mark.parametrize("burst", [1, 4])
 def test_a_limit_that_earns_a_packet_in_seconds_is_no_state_that_silence_ends(every: int, burst: int) -> None:
@@ -87,6 +88,7 @@ def test_a_limit_that_earns_a_packet_in_seconds_is_no_state_that_silence_ends(ev
     assert "of silence" not in seen.sentence
 
 
+@pytest.mark.night(but=["1-3.0", "4-1.5", "1-0.7"])
 @pytest.mark.parametrize("silence", [0.7, 1.5, 3.0, 5.0, 7.0])
 @pytest.mark.parametrize("count", [1, 4])
 def test_a_state_that_silence_ends_is_told_as_ever(silence: float, count: int) -> None:
@@ -98,6 +100,7 @@ def test_a_state_that_silence_ends_is_told_as_ever(silence: float, count: int) -
     assert "while packets keep coming none of" in seen.sentence
 
 
+@pytest.mark.night
 @pytest.mark.parametrize(("silence", "count", "timeout"), [(0.7, 1, 1.0), (0.7, 4, 9.0), (3.0, 1, 4.0)])
 def test_a_state_that_forgets_before_all_is_heard_is_no_limit(silence: float, count: int, timeout: float) -> None:
     """Each question then begins after a silence that is long enough, in which nobody asks anything."""

@@ -107,6 +107,7 @@ def test_one_that_fails_stands_in_no_more_where_nobody_else_is_known_yet() -> No
     assert "packets of 47 (gre)" in made.judgements[Train(253)].explanation
 
 
+@pytest.mark.night(but=["0", "1"])
 @pytest.mark.parametrize("seed", range(6))
 def test_luck_at_half_the_packets_lost_tells_nothing(seed: int) -> None:
     """Of sixty trains one or two pass five of five. What is lost of the rest is no more than of what stands in."""

@@ -213,7 +213,7 @@ for *families, seed in json.loads(sys.argv[1]):
 
 
 @pytest.mark.parametrize("first", range(0, WORLDS, CHUNK))
-@pytest.mark.night("*50", "[13579]00", "1[13579]00")
+@pytest.mark.night(but=["0", "400", "800"])
 def test_nothing_false_is_said_whatever_the_order_of_equal_events(first: int) -> None:
     wrong, compared = [], 0
     for seed in range(first, first + CHUNK):
@@ -230,6 +230,9 @@ def test_nothing_false_is_said_whatever_the_order_of_equal_events(first: int) ->
     assert compared == REORDERED
 
 
+@pytest.mark.night(
+    "*[1-9])", but=["*1)", "*4)", "*7)"]
+)  # by the last digit of the seed; with one below, three in ten stay
 @pytest.mark.parametrize("world", FOUND, ids=str)
 def test_what_the_worlds_found_stays_mended(world: tuple[str | int, ...]) -> None:
     *families, seed = world
@@ -237,6 +240,7 @@ def test_what_the_worlds_found_stays_mended(world: tuple[str | int, ...]) -> Non
     assert not outcome.found, told(outcome, [str(each) for each in families])
 
 
+@pytest.mark.night("shared-limit-both-ways", "unreachable-for-a-while", "every-nth-lost", "far-established")
 @pytest.mark.parametrize("name", DEFAULT)
 def test_each_family_by_itself(name: str) -> None:
     outcomes = [measured(seed, [name])[1] for seed in range(3_000, 3_002)]
@@ -245,6 +249,7 @@ def test_each_family_by_itself(name: str) -> None:
     assert all(outcome.families == (name,) for outcome in outcomes)
 
 
+@pytest.mark.night(but=["0"])
 @pytest.mark.parametrize("first", range(0, WORLDS, 20 * CHUNK))
 def test_the_same_seed_is_the_same_run_to_the_byte(first: int) -> None:
     for seed in range(first, first + AGAIN):

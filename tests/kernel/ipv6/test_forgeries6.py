@@ -10,6 +10,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.mark.night
 def test_a_box_that_forges_changes_nothing():
     """`forgeries6.py` as a script makes 100,000."""
     outcome = Outcome()

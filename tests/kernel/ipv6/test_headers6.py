@@ -40,6 +40,7 @@ def test_what_is_filtered_by_its_header_fails_and_says_where(run_beside):
     assert records[44, "forward"]["delivered_under"] == int(records[44, "forward"]["chain"].partition("/")[2])
 
 
+@pytest.mark.night
 def test_a_target_by_itself_answers_what_is_behind_headers(run_beside):
     status, printed, _ = run_beside(TOPOLOGY, SUITE, *ALONE, "-v")
     found = verdicts(printed)

@@ -63,6 +63,7 @@ def _counted(found: tuple[str, str]) -> tuple[int, int]:
     return int(number), int(packets)
 
 
+@pytest.mark.night
 @pytest.mark.long
 @pytest.mark.skipif(
     shutil.which("nft", path=f"{os.environ['PATH']}:/usr/sbin:/sbin") is None,

@@ -75,6 +75,7 @@ def test_with_no_agent_the_same_address_on_two_links_is_two_targets(run, link):
     assert verdicts[50] == ("silent" if link == "c2" else "reached"), printed
 
 
+@pytest.mark.night(but=["arguments1*"])
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -103,6 +104,7 @@ THERE = {"node": "server", "link": "s1", "other": "client", "others": "c1", "own
 GLOBAL = "--hdp-target=2001:db8::1"
 
 
+@pytest.mark.night(but=["here"])
 @pytest.mark.parametrize(("where", "own"), [(HERE, "2001:db8::2"), (THERE, "2001:db8::1")], ids=["here", "there"])
 def test_an_address_that_is_not_in_use_yet_is_told(run, where, own):
     status, printed, records = run(AGENT, GLOBAL, SOME, before=DETECTION.format(times=200, **where))
@@ -133,6 +135,7 @@ def test_an_address_that_is_in_use_soon_is_waited_for(wired, monkeypatch):
         station.discard(handle)
 
 
+@pytest.mark.night
 def test_an_address_that_another_host_has_is_told(run):
     before = DETECTION.format(times=1, **HERE | {"its": 2})
     before += "timeout 10 sh -c 'until ip -n client addr show dev c1 | grep -q dadfailed; do sleep 0.1; done'"

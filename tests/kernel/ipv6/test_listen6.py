@@ -26,6 +26,7 @@ cat <&3
     return done.stdout.splitlines()
 
 
+@pytest.mark.night(but=["253 --json-hears0"])
 @pytest.mark.parametrize(
     ("listen", "hears"),
     [
@@ -43,6 +44,7 @@ def test_which_packets_are_shown(listen, hears):
     assert all(each["ip"]["protocol"] == 253 and each["content"].startswith("moo") for each in told)
 
 
+@pytest.mark.night(but=["253"])
 @pytest.mark.parametrize("number", [44, 58, 253])
 def test_what_the_header_of_ipv6_says_is_told(number):
     """Under 44, too, what came is what was sent: it is read by the fixed header alone."""

@@ -63,6 +63,7 @@ def test_every_number_over_ipv6_is_what_the_kernel_is_known_to_do(run):
     assert not any(record["modified"] for record in found[6].values())
 
 
+@pytest.mark.night
 def test_both_versions_in_one_run_and_no_id_of_ipv4_moves(run, tmp_path):
     status, printed, found = run(SWEEP, "-v", environment={"HDP_IP_VERSION": "both"})
     assert status == 0, printed
@@ -79,6 +80,7 @@ RULES = "nft 'table ip6 t { chain o { type filter hook output priority 0; meta l
 chain i { type filter hook input priority 0; meta l4proto 50 drop; }; }'"
 
 
+@pytest.mark.night
 def test_a_rule_for_ipv6_alone_fails_its_number_there_alone(run):
     status, printed, found = run(SWEEP, "--hdp-ip-version=both", before=RULES)
     assert status == 1, printed
@@ -105,6 +107,7 @@ def test_of_both_versions_the_one_that_there_is_is_measured(run):
     assert "IPv6 is switched off on this host" in printed
 
 
+@pytest.mark.night(but=["arguments1*", "arguments8*"])
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

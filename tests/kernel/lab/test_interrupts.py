@@ -56,6 +56,7 @@ def build(at: int) -> CtrlC:
     return pressed
 
 
+@pytest.mark.night
 @pytest.mark.long
 def test_a_lab_that_is_being_built_is_taken_down_whole(monkeypatch):
     complaints: list[object] = []

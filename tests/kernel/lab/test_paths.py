@@ -68,6 +68,7 @@ def test_a_train_dies_behind_the_hop_that_its_truth_names(name: str, direction: 
             assert answers(direct, 253, hop.ttl, direction) == []
 
 
+@pytest.mark.night
 def test_a_flow_that_was_shut_opens_again_after_silence_and_only_then(open_lab: OpenLab):
     direct = open_lab("first-only")
     truth = direct.lab.expected(253, Direction.FORWARD, BARE)

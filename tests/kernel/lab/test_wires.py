@@ -31,6 +31,7 @@ def wire(box: object) -> LabSpec:
     return LabSpec("one wire", "", (Router(), box, Router()))  # type: ignore[arg-type]
 
 
+@pytest.mark.night(but=["0.05", "0.2"])
 @pytest.mark.parametrize("probability", [0.05, 0.2, 0.5])
 def test_independent_loss_takes_its_share_of_probes_and_control_alike(probability: float, open_lab: OpenLab):
     direct = open_lab(wire(Loss(probability)))
@@ -50,6 +51,7 @@ def test_the_seed_decides_what_is_lost(open_lab: OpenLab):
     assert lost[0] == lost[1] != lost[2]
 
 
+@pytest.mark.night
 def test_bursts_hit_neighbours(open_lab: OpenLab):
     direct = open_lab(wire(BurstLoss(0.2, mean=20)))
     seen = direct.exchange([253], count=4000)

@@ -105,6 +105,7 @@ def test_sctp_gets_out(run: Run) -> None:
     assert (status, words(records)[132], words(records)[47]) == (1, {"leaked"}, {"contained"}), printed
 
 
+@pytest.mark.night
 def test_a_container_without_a_network(run: Run) -> None:
     status, printed, records = run("accept", "podman=box", "podman=sibling", SOME)
     assert (status, {*map(frozenset, words(records).values())}) == (0, {frozenset({"contained"})}), printed
@@ -113,6 +114,7 @@ def test_a_container_without_a_network(run: Run) -> None:
     )
 
 
+@pytest.mark.night
 def test_a_twin_that_is_shut_too_proves_nothing(run: Run) -> None:
     status, printed, records = run("drop", "podman=sandbox", "podman=sibling", SOME)
     assert (status, {*map(frozenset, words(records).values())}) == (1, {frozenset({"unproven"})}), printed
@@ -124,6 +126,7 @@ def test_a_box_that_is_not_there_is_not_proven(run: Run) -> None:
     assert "podman=bax" in printed
 
 
+@pytest.mark.night
 def test_a_box_that_may_open_no_raw_socket_is_asked_as_it_is(run: Run) -> None:
     """As Podman makes them: its kernel refuses the numbers, and what an ordinary socket may send is told."""
     status, printed, records = run("accept", "podman=lacks", "podman=sibling", SOME)
@@ -138,6 +141,7 @@ def test_a_box_that_may_open_no_raw_socket_is_asked_as_it_is(run: Run) -> None:
         assert "which was not tried" in by_number[number], by_number[number]
 
 
+@pytest.mark.night
 def test_a_stack_that_speaks_in_the_box_s_name_is_no_proof_of_tcp(run: Run, place: Machine) -> None:
     """slirp4netns opens connections of its own, from the host's address: nobody outside knows whose they are."""
     if shutil.which("slirp4netns") is None:
@@ -151,6 +155,7 @@ def test_a_stack_that_speaks_in_the_box_s_name_is_no_proof_of_tcp(run: Run, plac
     assert "which is not its own address" in " ".join(printed.split()), printed
 
 
+@pytest.mark.night
 def test_a_stack_that_speaks_in_the_box_s_own_address_is_seen_by_its_connections(run: Run, place: Machine) -> None:
     """pasta copies the host's address: its connections come from the box's own, and have none of our bytes."""
     if shutil.which("pasta") is None:

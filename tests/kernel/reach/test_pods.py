@@ -53,6 +53,7 @@ def test_from_a_pod_to_another_one(runs: Runs, programs: Path):
     runs.check_truth(done)
 
 
+@pytest.mark.night
 @pytest.mark.long
 def test_a_stream_that_is_cut_ends_with_status_0_and_is_noticed(runs: Runs, programs: Path):
     """Amid the rounds. What is not known by then is inconclusive; what runs in the pod ends by itself."""
@@ -70,6 +71,7 @@ def test_a_stream_that_is_cut_ends_with_status_0_and_is_noticed(runs: Runs, prog
         time.sleep(0.2)
 
 
+@pytest.mark.night
 def test_a_stream_that_is_cut_before_the_agent_is_there(runs: Runs, programs: Path):
     done = runs.sweep("netns=client", "kubectl=-n shop server", PATH=f"{programs}:{USUAL}", CUT_AFTER="1")
     assert (done.status, done.records) == (4, {}), done.printed

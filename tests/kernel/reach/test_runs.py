@@ -39,6 +39,7 @@ def test_a_sweep_finds_what_is_dropped(boxes: Runs, suite: str):
     all_gone(boxes)
 
 
+@pytest.mark.night
 def test_a_source_in_a_container_and_no_agent(boxes: Runs):
     done = boxes.start(
         *boxes.swept("podman=inside", "popen")[:2], f"--hdp-target={SERVER}", "--hdp-protocols=253", "--hdp-locate=none"
@@ -47,6 +48,7 @@ def test_a_source_in_a_container_and_no_agent(boxes: Runs):
     assert done.records[253, "forward"]["path"]["source"] == "198.51.100.1"
 
 
+@pytest.mark.night
 def test_what_has_to_pass_between_two_containers(boxes: Runs):
     ends = ("--hdp-source=podman=inside", "--hdp-agent=podman://outside", f"--hdp-target={SERVER}")
     done = boxes.start("suites/cloud", "--hdp-needs=sctp,gre", *ends)[1]()
@@ -55,6 +57,7 @@ def test_what_has_to_pass_between_two_containers(boxes: Runs):
     assert done.records[47, "forward"]["verdict"] == "lost"
 
 
+@pytest.mark.night
 def test_an_inventory_names_containers(boxes: Runs, tmp_path):
     file = tmp_path / "hosts.toml"
     file.write_text(f'[[target]]\nname = "box"\naddress = "{SERVER}"\nagent = "podman=outside"\n')
@@ -65,7 +68,7 @@ def test_an_inventory_names_containers(boxes: Runs, tmp_path):
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "killed"])
-@pytest.mark.night("killed")
+@pytest.mark.night
 def test_nothing_is_left_when_a_run_is_ended(boxes: Runs, how: signal.Signals):
     boxes.machine.run("ip", "-n", "client", "neigh", "flush", "all")  # what a test before this one met
     arguments = boxes.swept("podman=inside", "podman=outside")

@@ -80,6 +80,7 @@ def status_of(records: Iterable[dict[str, Any]]) -> int:
     return 4 if outage else 0
 
 
+@pytest.mark.night
 def test_ctrl_c_keeps_what_is_known_and_leaves_nothing(managed: Managed):
     """In the middle of the rounds for everyone, of which only some are known in full by then; reverse is to come."""
     agent = f"--hdp-agent={managed.through()}"
@@ -119,6 +120,7 @@ def test_ctrl_c_during_the_login_leaves_nothing(managed: Managed):
     assert "Traceback" not in done.printed
 
 
+@pytest.mark.night
 @pytest.mark.long
 def test_the_way_of_ssh_vanishes(started):
     """Nothing is closed and nothing refused: no packet comes through any more. The probes' own way is as it was."""

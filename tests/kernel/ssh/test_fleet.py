@@ -70,7 +70,7 @@ def fleet(fleet_of) -> Fleet:
 
 
 @pytest.mark.long
-@pytest.mark.night("twelve")
+@pytest.mark.night
 @pytest.mark.parametrize("count", [pytest.param(4, id="four"), pytest.param(12, id="twelve")])
 def test_three_nights(count: int, request: pytest.FixtureRequest, tmp_path: Path):
     """One host was always different; then one changes; then one has an outage, one refuses, one of twelve is silent."""

@@ -53,6 +53,7 @@ def killed(hosts: Hosts, wait: Callable[[], object], by: signal.Signals = signal
     return printed
 
 
+@pytest.mark.night
 def test_an_agent_that_dies_during_the_experiment(hosts, arrived):
     _, wait = hosts.start(LATENCY, f"--hdp-target={hosts.address}", f"--hdp-agent={hosts.agent()}", *LONG)
     wait_until(lambda: arrived() > 100, 60)

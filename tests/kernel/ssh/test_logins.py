@@ -30,6 +30,7 @@ def connected(fleet: Fleet, *specs: str) -> dict[str, str]:
     return json.loads(printed.splitlines()[-1])
 
 
+@pytest.mark.night
 def test_a_slow_login_costs_its_own_time_and_a_hung_one_ends_alone(fleet: Fleet):
     """The slow ones wait side by side; what listens at h4 never says a word."""
     slow, log = fleet.folder / "slow-python", fleet.folder / "slow.log"
@@ -50,6 +51,7 @@ def test_a_slow_login_costs_its_own_time_and_a_hung_one_ends_alone(fleet: Fleet)
     assert "h4 not measured" in (fleet.folder / f"report{fleet.runs}" / "results.md").read_text()
 
 
+@pytest.mark.night
 def test_the_others_are_measured_while_one_is_still_logging_in(fleet: Fleet):
     """h1 is the first in the inventory, and lets us in when all that is known of the others is known."""
     waiting = fleet.folder / "waiting-python"

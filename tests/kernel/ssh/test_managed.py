@@ -95,6 +95,7 @@ def refused(managed: Managed, agent: str) -> str:
     return done.error
 
 
+@pytest.mark.night
 def test_what_is_wrong_at_the_jump_host_is_told_of_the_jump_host(managed: Managed):
     assert f"no-such@{JUMP}: Permission denied" in refused(managed, managed.agent(options=f"-J no-such@{JUMP}"))
     assert f"connect to host {JUMP} port 2222" in refused(managed, managed.agent(options=f"-J {JUMP}:2222"))
@@ -111,6 +112,7 @@ def test_what_is_wrong_at_the_jump_host_is_told_of_the_jump_host(managed: Manage
     )
 
 
+@pytest.mark.night
 def test_nobody_is_asked_in_a_window_either(managed: Managed):
     """The ssh that goes to a jump host does not get our BatchMode."""
     asking = managed.folder / "ask"
@@ -130,6 +132,7 @@ def test_nobody_is_asked_in_a_window_either(managed: Managed):
     assert not (managed.folder / "asked").exists()
 
 
+@pytest.mark.night
 def test_answers_come_from_the_address_that_was_asked(clean: Managed):
     """The host prefers another address of its own: a NAT would not take what comes from that for an answer."""
     target = clean.lab.namespace(clean.lab.target)
@@ -157,6 +160,7 @@ table ip cloud {
 """
 
 
+@pytest.mark.night
 def test_a_cloud_leads_to_one_of_several_private_addresses(hosts_of):
     """Neither the first one, nor the one from which the host would send by itself."""
     managed = hosts_of("transparent", Managed)
@@ -179,6 +183,7 @@ def explanations(done: Done) -> set[str]:
     return {record["explanation"].split(": ", 1)[1] for record in done.records.values()}
 
 
+@pytest.mark.night
 def test_an_agent_at_another_host_is_told_so(managed: Managed):
     """It has not the address, and no translator leads there; the true target answers all the same."""
     agent = f"ssh=-F {managed.folder}/ssh_config root@{JUMP}"

@@ -97,6 +97,7 @@ def test_workers_measure_once(hosts):
     wait_until(lambda: not hosts.agents(), 5)
 
 
+@pytest.mark.night
 @pytest.mark.long
 def test_all_suites(hosts):
     done = hosts.run(
@@ -121,6 +122,7 @@ def running(hosts: Hosts, watched):
     wait()
 
 
+@pytest.mark.night
 def test_the_controller_is_killed(hosts, running):
     (controller,) = processes(f"--hdp-report={hosts.folder}/")
     os.kill(controller, signal.SIGKILL)
@@ -152,6 +154,7 @@ def test_the_agent_is_killed(hosts, running):
         assert f"the agent ssh=root@{hosts.address} is gone" in record["explanation"]
 
 
+@pytest.mark.night
 def test_what_was_measured_by_then_keeps_its_verdict(hosts_of):
     """A box lets eight of 253 and 254 pass, so some stay undecided for long after the others are settled."""
     hosts = hosts_of(LabSpec("stingy", "four each way, then one a second", (Router(), STINGY, Router())))
@@ -171,6 +174,7 @@ def test_what_was_measured_by_then_keeps_its_verdict(hosts_of):
     assert all("is gone" in each["explanation"] for each in undecided)
 
 
+@pytest.mark.night
 @pytest.mark.parametrize(
     ("words", "why"),
     [("budget=300", "its budget of 300 packets is spent"), ("lifetime=3", "its lifetime of 3 s is over")],
@@ -186,6 +190,7 @@ def test_an_agent_has_a_budget_and_a_lifetime(hosts, watched, words, why):
     assert not hosts.agents()
 
 
+@pytest.mark.night
 def test_probes_may_start_there(hosts_of):
     """The other way round: from the host behind SSH to this one, with and without observers here."""
     hosts = hosts_of("transparent")

@@ -56,6 +56,7 @@ def test_what_rerunfailures_does_to_far_vantage_points_is_told(fleet: Fleet):
     assert "h1 could not be measured from: pytest-rerunfailures connects from there" in " ".join(done.printed.split())
 
 
+@pytest.mark.night
 @pytest.mark.long
 def test_a_way_to_a_vantage_point_that_vanishes_ends_it_and_not_the_others(fleet: Fleet):
     """No packet comes through any more, and nothing is closed: ssh finds out, and the rest is measured."""

@@ -121,6 +121,7 @@ def test_taps_pass_exactly_what_the_rule_says(holds, data, offsets, protocols, e
     holds(data.draw(st.lists(packets(offsets), min_size=1, max_size=8)), offsets, protocols, errors_to)
 
 
+@pytest.mark.night
 @quick
 @given(st.data(), OFFSETS, st.sampled_from([None, {17}]))
 def test_taps_pass_exactly_the_icmp_errors_that_the_rule_says(holds, data, offsets, protocols):
@@ -161,6 +162,7 @@ def test_a_short_packet_hides_no_match_elsewhere(holds):
     holds([packet[:size] for size in range(1, len(packet))], [22, 26, 50], None, ADDRESS)
 
 
+@pytest.mark.night
 def test_the_rule_is_tried_both_ways():
     """Else the properties would hold of a filter that drops everything."""
     direct, quoted = set(), set()
@@ -206,6 +208,7 @@ def test_raw_sockets_pass_exactly_what_the_rule_says(station, gather, data, prot
         station.discard(listener)
 
 
+@pytest.mark.night
 @quick
 @given(st.data(), OFFSETS)
 def test_udp_sockets_pass_exactly_what_the_rule_says(station, gather, data, offsets):

@@ -112,7 +112,7 @@ def test_a_rule_that_changes_raises_the_rules_number() -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("SUSPICIOUS", 0.2), ("COMMON", 0.9)])
-@pytest.mark.night("COMMON*")
+@pytest.mark.night
 def test_the_digest_notices_another_threshold(monkeypatch: pytest.MonkeyPatch, name: str, value: float) -> None:
     monkeypatch.setattr(inference, name, value)
     assert digest() != DIGESTS[RULES]

@@ -25,6 +25,7 @@ def simulation() -> Any:
     return module
 
 
+@pytest.mark.night(but=["0.05-50-20", "0.01-0-100"])
 @pytest.mark.parametrize(("loss", "burst", "sweeps"), [(0.01, 0, 100), (0.05, 0, 100), (0.2, 0, 60), (0.05, 50, 20)])
 def test_no_wrong_verdict(simulation: Any, loss: float, burst: int, sweeps: int) -> None:
     tally = simulation.simulate(simulation.Setting(loss, burst), sweeps)

@@ -242,6 +242,7 @@ def test_a_spoiled_or_dead_round_is_evidence_against_nothing(world: World) -> No
     assert verdict is V.INCONCLUSIVE or (verdict is world.truth is V.HELD_BY_SENDER)
 
 
+@pytest.mark.night
 @settings(max_examples=200)
 @given(worlds(), st.integers(0, 24))
 @example(World(V.REJECTED, 3, 0.5, 46, Observers(arrived=False, delivered=False)), 2)
@@ -263,6 +264,7 @@ def test_what_is_final_stays(world: World, extra: int) -> None:
     )
 
 
+@pytest.mark.night(but=["0.05"])
 @pytest.mark.parametrize("loss", [0.0, 0.05, 0.2, 0.5])
 def test_silent_is_what_is_rejected_as_often_as_all_answers_are_lost(loss: float) -> None:
     """In three rounds, the least here, that is 12.5 % at 50 % loss, 0.8 % at 20 %, and one in 8,000 at 5 %."""

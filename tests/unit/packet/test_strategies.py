@@ -30,6 +30,7 @@ def test_the_simplest_is_the_most_benign() -> None:
     assert find(strategies.tags(), anything) == Tag(bytes(8), 0, bytes(16))
 
 
+@pytest.mark.night
 def test_a_failure_about_one_field_shrinks_the_others_to_benign() -> None:
     def low_ttl(data: bytes) -> bool:
         packet = parse_ipv4(data)
@@ -40,6 +41,7 @@ def test_a_failure_about_one_field_shrinks_the_others_to_benign() -> None:
     assert (found.protocol, found.source, found.payload, found.options) == (253, "127.0.0.1", b"", b"")
 
 
+@pytest.mark.night
 def test_every_number_and_the_longest_content_are_generated() -> None:
     assert find(strategies.protocol_numbers(), lambda number: number == 0, settings=MANY) == 0
     assert len(find(strategies.contents(1480), lambda content: len(content) > 1400, settings=MANY)) > 1400

@@ -102,7 +102,7 @@ def won(*places: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("write", [append, listen, whole, folder])
-@pytest.mark.night("append", "listen", "whole")
+@pytest.mark.night
 def test_a_folder_swapped_for_a_link_to_roots(home: Path, secret: Path, swapping, write):
     (home / "d").mkdir()
     os.chown(home / "d", NOBODY, NOBODY)
