@@ -110,7 +110,8 @@ collect_ignore = (
     else []
 )
 
-settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
+settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True, max_examples=40)  # always the same
+settings.register_profile("night", deadline=None, print_blob=True, max_examples=300)
 settings.register_profile("here", deadline=None)
 settings.register_profile("brief", settings.get_profile("ci"), max_examples=10)
 settings.load_profile(os.environ.get("TESTS_PROFILE") or ("ci" if os.environ.get("CI") else "here"))

@@ -66,6 +66,7 @@ def test_one_command_tells_of_the_own_kernel_and_then_of_the_target(tmp_path):
     }
 
 
+@pytest.mark.night
 def test_ctrl_c_keeps_what_is_known_of_a_slow_target(tmp_path):
     """On a terminal a line tells how long it will take; the numbers known by then are in the grid and the file."""
     ours, theirs = pty.openpty()

@@ -141,6 +141,7 @@ def test_a_night_like_the_first_is_green(jobs: Jobs):
     assert "ot measured" not in summary
 
 
+@pytest.mark.night
 def test_a_change_is_red_and_is_all_that_is_told(jobs: Jobs):
     assert jobs.statuses("changed") == named(0, 0, 1, 0, 1, 0), jobs.log("changed")
     summary = jobs.summary("changed")
@@ -149,6 +150,7 @@ def test_a_change_is_red_and_is_all_that_is_told(jobs: Jobs):
     assert "ot measured" not in summary
 
 
+@pytest.mark.night
 def test_an_outage_is_red_and_no_change(jobs: Jobs):
     assert jobs.statuses("outage") == named(0, 0, 1, 0, 3, 0), jobs.log("outage")
     assert "FAILED test_control.py::test_control[h2]" in jobs.log("outage")  # a test that failed is a 1

@@ -358,6 +358,7 @@ def test_a_bound_that_is_reached_is_claimed(run):
     assert "it passes with a probability below 1.9 % at 95 %" in told(printed), printed
 
 
+@pytest.mark.night
 def test_junit_bears_the_claim(run, tmp_path):
     status, printed, _ = run(CLOSED, *TWO, "--hdp-protocols=253", f"--junitxml={tmp_path / 'junit.xml'}", "-n2")
     assert status == 0, printed

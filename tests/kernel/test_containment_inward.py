@@ -63,6 +63,7 @@ def test_a_box_that_lets_in_only_what_it_asked_for_is_proven(run, tmp_path):
     assert 'name="hdp_direction" value="reverse"' in junit
 
 
+@pytest.mark.night
 def test_a_box_that_lets_sctp_in_is_told_and_not_proven(run):
     status, printed, records = run(SCTP_IN, *TWO, SOME, BOTH)
     assert status == 1, printed

@@ -77,7 +77,7 @@ def documented(language: str, mark: str) -> str:
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["serial", "2 workers"])
-@pytest.mark.night("2 workers")
+@pytest.mark.night
 def test_a_lab_from_a_file_is_what_its_file_says(run, tmp_path, workers):
     (tmp_path / "office.toml").write_text(documented("toml", 'name = "office"'))
     # It loses packets, with 253 seldom so many that its share is open: which ones, its seed says.

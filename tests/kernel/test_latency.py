@@ -125,6 +125,7 @@ def test_loss_is_counted_and_pairs_are_whole():
     assert ENOUGH <= pairs < min(hdp.arrived, udp.arrived)
 
 
+@pytest.mark.night
 def test_copies_and_overtaking_are_counted():
     with lab("duplicate").open() as path:
         assert measured(path)[Direction.FORWARD].sides[0].duplicated > PAIRS / 4

@@ -76,6 +76,7 @@ def test_every_number_is_what_the_kernel_is_known_to_do(namespace):
     assert (errnos[0], errnos[-1], errnos[253]) == ("EPROTONOSUPPORT", "EINVAL", "")
 
 
+@pytest.mark.night
 def test_without_expectations_refusals_fail(namespace):
     status, printed, _ = namespace.run(SWEEP, "--hdp-expect=none")
     assert status == 1

@@ -100,6 +100,7 @@ def test_no_reverse_probe_opens_the_firewall_for_forward(runs):
     }
 
 
+@pytest.mark.night
 @pytest.mark.needs("ip", "nft")
 def test_a_second_run_says_what_the_first_may_have_left_open(runs):
     (first, second), printed = runs((SWEEP,), (SWEEP, "-k", "forward"))

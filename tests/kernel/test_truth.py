@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(
 NOBODY_ACCUSED = {Verdict.DELIVERED, Verdict.INCONCLUSIVE}
 
 
-@pytest.mark.night(but=["transparent-6", "home-nat-4", "first-only-4"])  # of all the others each night tells
+@pytest.mark.night(but=["transparent-6", "home-nat-4"])
 @pytest.mark.parametrize(
     ("name", "version"),
     [(name, version) for name in catalogue.names() for version in (4, 6)],

@@ -315,6 +315,7 @@ def test_who_marks_a_test_to_be_skipped_wants_nothing_measured(run, tmp_path):
     assert "198.51.102.2 could not be measured: no time" in done.words
 
 
+@pytest.mark.night
 def test_silence_is_a_measurement(run):
     """The target answers for 254 alone, so 253 is known to be silent."""
     rules = "table inet t { chain i { type filter hook input priority 0; ip protocol 253 drop; }; }"

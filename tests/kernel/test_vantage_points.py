@@ -244,7 +244,7 @@ def test_another_version_there_is_one_line(over_ssh):
     ],
     ids=["no Python", "no such host"],
 )
-@pytest.mark.night("no such host")
+@pytest.mark.night
 def test_a_host_that_cannot_be_started_is_one_line(over_ssh, change, said):
     run, start = over_ssh
     hosts = (far(run.folder, "paris"), far(run.folder, "tokyo").replace(*change))

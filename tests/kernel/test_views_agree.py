@@ -91,6 +91,7 @@ def test_the_page(run, truth):
     assert counted == {cell: cells.count(cell) for cell in cells}
 
 
+@pytest.mark.night
 def test_the_table(run, truth):
     shown = {}
     for section in (run[0] / "results.md").read_text(encoding="utf-8").split("\n## ")[2:]:

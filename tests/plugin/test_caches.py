@@ -55,7 +55,7 @@ def test_a_folder_that_nobody_may_write(project, run, read_only, tmp_path_factor
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["serial", "2 workers"])
-@pytest.mark.night("2 workers")
+@pytest.mark.night
 def test_the_suites_where_nobody_may_write(run, read_only, workers):
     done = run("suites/loopback/test_payload.py", "-k", "plain", *workers, before=read_only, cwd=TOP)
     assert done.returncode == 0, done.stdout + done.stderr

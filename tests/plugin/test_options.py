@@ -103,6 +103,7 @@ def test_several_labs_are_several_groups(project):
     result.stdout.re_match_lines_random([r".*\[transparent-p047-gre\].*", r".*\[allowlist-p047-gre\].*"])
 
 
+@pytest.mark.night(but=["none-0"])
 @pytest.mark.needs("ip", "nft")
 @pytest.mark.parametrize(("how", "places"), [("groups", 6), ("all", 8), ("none", 0)])
 def test_locate_bounds_the_search_for_the_hop(project, how, places):

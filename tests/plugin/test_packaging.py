@@ -45,17 +45,20 @@ def test_suites_come_with_the_wheel(installed, tmp_path):
     assert "10 xfailed" in done.stdout
 
 
+@pytest.mark.night
 def test_plugin_is_there_without_being_asked_for(installed, tmp_path):
     (tmp_path / "test_mine.py").write_text("def test_moo(hdp_path): assert hdp_path.probe(253).verdict == 'delivered'")
     assert "1 passed" in run(installed / "pytest", cwd=tmp_path).stdout
 
 
+@pytest.mark.night
 def test_command_is_there(installed, tmp_path):
     assert run(installed / "hdp", "--version", cwd=tmp_path).stdout.startswith("pytest-hdp ")
     told = run(installed / "hdp", "wireshark", cwd=tmp_path).stdout
     assert Path(told.splitlines()[0].split(":  ")[1]).is_file()
 
 
+@pytest.mark.night
 def test_nothing_heavy_is_imported_until_needed(installed, tmp_path):
     heavy = ("scapy", "pyroute2", "execnet.gateway", "rich", "jsonschema", "pytest_hdp.measure", "pytest_hdp.lab")
     code = f"import sys, pytest_hdp.plugin; print([name for name in {heavy!r} if name in sys.modules])"

@@ -129,7 +129,7 @@ def test_a_terminal_shows_how_far_it_is_and_clears_it(project):
 
 
 @pytest.mark.parametrize("more", [(), ("-n1",)])
-@pytest.mark.night("more1")
+@pytest.mark.night
 def test_no_terminal_no_status_line(project, more):
     project.write(test_it=SWEEP)
     result = project.run(*SLOW, *more)

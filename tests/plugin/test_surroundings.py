@@ -49,7 +49,7 @@ def may(*command: str) -> None:
 
 
 @pytest.mark.parametrize(("size", "workers"), [("60k", ()), ("300k", ("-n", "2"))], ids=["serial", "2 workers"])
-@pytest.mark.night("serial")
+@pytest.mark.night
 def test_a_full_disk_ends_no_run_and_is_told(project, run_in, size, workers):
     may("unshare", "-rm")
     project.write(test_mine=ALL)

@@ -24,6 +24,7 @@ def test_skipped(): pass
 """
 
 
+@pytest.mark.night(but=["serial"])
 @pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=["serial", "worker"])
 def test_a_missing_program_is_a_skip_that_is_counted(pytester: pytest.Pytester, workers: list[str]):
     text = CONFTEST.read_text(encoding="utf-8").replace('pytest_plugins = ["pytester"]\n', "")

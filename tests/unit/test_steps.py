@@ -19,6 +19,7 @@ def steps(tmp_path: Path, *lines: str) -> list[str]:
     return [line.rpartition("|")[0] for line in done.stdout.splitlines() if line.startswith("hdp-step|")]
 
 
+@pytest.mark.night(but=["2-*"])
 @pytest.mark.parametrize(
     ("at_least", "test", "outcome"),
     [

@@ -49,6 +49,7 @@ def test_bare_58_reads_as_an_error_and_an_echo_request_does_not() -> None:
     assert not packet(58, b"\x80" + bytes(39)).is_error
 
 
+@pytest.mark.night(but=["jitter"])
 @pytest.mark.parametrize("beside", ["loss-independent", "jitter", "agent-far-away"])
 def test_worlds_of_ipv6(beside: str) -> None:
     families = ["over-ipv6", beside]

@@ -13,7 +13,7 @@ RARE = ("second copy", "overflowed", "without the tag", "one in twenty")
 
 
 @pytest.mark.parametrize("name", [each for each in BUGS if not any(word in each for word in RARE)])
-@pytest.mark.night("*too early")  # 265 worlds
+@pytest.mark.night(but=["*twice*", "*filed under*", "*off by one*"])
 def test_a_planted_bug_is_found(name: str) -> None:
     found = hunt(name, FEW)
     assert found is not None, f"not found in {FEW} worlds: {name}"

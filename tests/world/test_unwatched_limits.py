@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from sim import check, world
 from sim.blueprint import Blueprint, plain
 from sim.elements import NumberFilter, SharedLimit
@@ -28,6 +29,7 @@ def unwatched(each: int, burst: int) -> world.World:
     return made
 
 
+@pytest.mark.night
 def test_two_that_pass_alone_among_many_that_never_do_are_not_called_silent() -> None:
     """Each of the others spends the limit for them, and what is asked after a pause is answered all the same."""
     made = unwatched(100 * MS, 1)

@@ -93,6 +93,7 @@ def tapped(space):
         yield seen
 
 
+@pytest.mark.night
 @quick
 @given(st.data(), OFFSETS, st.sampled_from([None, {58}, {17, 253}]), st.sampled_from([None, ADDRESS, ADDRESS]))
 def test_taps_pass_exactly_what_the_rule_says(tapped, data, offsets, protocols, errors_to):

@@ -67,7 +67,7 @@ def test_with_an_agent_both_ways_by_the_interface_that_is_named(run, agent, link
 
 
 @pytest.mark.parametrize("link", ["c1", "c2"])
-@pytest.mark.night("c1")
+@pytest.mark.night
 def test_with_no_agent_the_same_address_on_two_links_is_two_targets(run, link):
     _, printed, records = run(f"--hdp-target=fe80::1%{link}", SOME)
     verdicts = {number: record["verdict"] for (number, _), record in records.items()}
@@ -104,7 +104,7 @@ THERE = {"node": "server", "link": "s1", "other": "client", "others": "c1", "own
 GLOBAL = "--hdp-target=2001:db8::1"
 
 
-@pytest.mark.night(but=["here"])
+@pytest.mark.night
 @pytest.mark.parametrize(("where", "own"), [(HERE, "2001:db8::2"), (THERE, "2001:db8::1")], ids=["here", "there"])
 def test_an_address_that_is_not_in_use_yet_is_told(run, where, own):
     status, printed, records = run(AGENT, GLOBAL, SOME, before=DETECTION.format(times=200, **where))

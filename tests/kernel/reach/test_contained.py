@@ -99,6 +99,7 @@ def test_tcp_and_udp_alone(run: Run, form: str) -> None:
     assert "PROVEN of what was asked: nothing but 6, 17, which may, got out" in " ".join(printed.split())
 
 
+@pytest.mark.night
 def test_sctp_gets_out(run: Run) -> None:
     drop = f"ip saddr {BOX} meta l4proto != {{ tcp, udp, sctp }} drop"
     status, printed, records = run(drop, "podman=sandbox", "podman=sibling", SOME, ALLOW)

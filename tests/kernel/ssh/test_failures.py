@@ -95,7 +95,7 @@ def test_one_line_says_what_is_wrong(said: dict[str, str], case: str):
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["serial", "2 workers"])
-@pytest.mark.night("serial")
+@pytest.mark.night
 def test_it_ends_the_run_before_anything_is_sent(hosts, workers):
     done = hosts.sweep(hosts.agent(options="-p 2222"), "--hdp-protocols=253,254", *workers)
     assert (done.status, done.records) == (4, {}), done.printed

@@ -142,6 +142,7 @@ def test_answers_come_from_the_address_that_was_asked(clean: Managed):
     assert done.records[253, "reverse"]["nat"]["source"] == clean.address
 
 
+@pytest.mark.night
 def test_a_second_address_of_the_target(clean: Managed):
     run(clean.lab.namespace(clean.lab.target), "ip addr add 198.51.100.3/24 dev eth0")
     done = clean.run(SWEEP, "--hdp-target=198.51.100.3", f"--hdp-agent={clean.through()}", NUMBERS, "--hdp-form=both")

@@ -30,6 +30,7 @@ def each(fleet: Fleet, *vantages: str, reruns: str = "-pno:rerunfailures") -> Do
     return fleet.run("--dist=each", *vantages, *SUITE, reruns, env={"COLUMNS": "200"})
 
 
+@pytest.mark.night
 def test_under_sudo_nothing_of_roots_is_left_in_a_home(fleet: Fleet):
     home, root = fleet.folder / "home", fleet.folder / "root"
     for folder in (home, root, fleet.folder / "work"):  # what is written below /root is kept in these two

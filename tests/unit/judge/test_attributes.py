@@ -293,6 +293,7 @@ def test_several_controls_in_one_round_count_together() -> None:
     assert verdicts == [V.LOST, V.INCONCLUSIVE, V.INCONCLUSIVE]
 
 
+@pytest.mark.night
 def test_all_pairs_of_fates_raise_nothing() -> None:
     letters = "EMO.nNxzluqrpPAtahfFbmdDyY"
     for fates in itertools.product(letters, repeat=2):

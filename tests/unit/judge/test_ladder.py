@@ -47,6 +47,7 @@ EXCLUSIVE = {("held_by_sender", "renumbered"), ("lost", "first_only")}
 """Neighbours that no evidence reaches both: nothing left or something did; none came or some did."""
 
 
+@pytest.mark.night(but=["1", "7", "11"])
 @pytest.mark.parametrize("lower", range(len(RUNGS) - 1))
 def test_two_rungs_swapped_change_an_example(lower: int) -> None:
     swapped = list(RUNGS)

@@ -65,6 +65,7 @@ def look(came: list[bool], clean: int = MOST) -> bool:
     return gets_through(Facts(TrainEvidence(Train(253), None, tuple(probes)), Circumstances(control, Observers())))
 
 
+@pytest.mark.night
 def test_whole_sequences_of_looks_pass_no_more_often() -> None:
     dice, passed = random.Random(20), 0
     for _ in range(TRAINS):

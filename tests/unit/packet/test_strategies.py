@@ -20,6 +20,7 @@ def anything(_: object) -> bool:
     return True
 
 
+@pytest.mark.night
 def test_the_simplest_is_the_most_benign() -> None:
     assert find(strategies.headers(), anything) == Header()
     assert find(strategies.contents(), anything) == b""
