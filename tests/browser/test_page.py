@@ -96,7 +96,6 @@ def test_the_drawer_shows_which_hop_answered_whom(shown, browser):
     assert hops_shown(browser) == (["", "47 GRE, sent in its place", "the control"], rows)
 
 
-@pytest.mark.night
 def test_of_a_train_that_nobody_looked_for_the_hops_are_the_controls(shown, browser, first_only):
     shown(first_only, "#t0-6")
     assert browser.text("#evidence .hops h3") == "The control's hops on this path"
@@ -115,7 +114,6 @@ def test_evidence_has_an_address_of_its_own(shown, first_only):
     assert "reverse" in browser.text("#evidence .top")
 
 
-@pytest.mark.night
 def test_filter_by_verdict_and_by_words(shown, first_only):
     browser = shown(first_only)
     assert count(browser, ".cell.dim") == 0
@@ -184,7 +182,6 @@ def test_dark_is_dark(shown, first_only):
     assert brightness() < 100
 
 
-@pytest.mark.night
 def test_it_prints_without_the_drawer(shown, first_only, tmp_path):
     browser = shown(first_only, "#t0-47")
     browser.printed(tmp_path / "page.pdf")
@@ -362,7 +359,6 @@ def test_how_it_was_made(shown, first_only):
     assert all(value in browser.text("#made") for value in made.values())
 
 
-@pytest.mark.night
 def test_every_train_in_words(shown, first_only):
     browser = shown(first_only)
     assert count(browser, "#all tbody tr") == 0
