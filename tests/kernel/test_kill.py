@@ -33,7 +33,6 @@ STAGES = (1, 2, 3, 4)  # network namespaces that stand; with four a lab is whole
 LONGEST = 0.6  # seconds after that
 PATIENCE = 60.0
 MARK = "KILL_TEST"
-
 LOOK = "pytest_hdp.measure.path.open_path:OpenPath.look"
 SEND = "pytest_hdp.measure.path.open_path:OpenPath.send"  # once for each packet, however busy the machine is
 
@@ -399,15 +398,3 @@ def test_a_supervisor_killed_in_mid_measurement_hangs_nothing(start):
     status, printed = run.end()
     assert status in {0, 1, 4}, printed  # 4: nothing of that lab could be measured
     run.gone()
-
-
-def test_an_interrupt_between_two_tests_is_no_internal_error(tmp_path: Path) -> None:
-    """Most of a run of a thousand quick tests is spent in pytest's hooks, so that is where Ctrl-C mostly hits."""
-    (tmp_path / "interrupter.py").write_text("def pytest_runtest_makereport():\n    raise KeyboardInterrupt\n")
-    done = subprocess.run(
-        [sys.executable, "-mpytest", "-pno:cacheprovider", "-pno:hypothesispytest", "-p", "interrupter", LOOPBACK],
-        cwd=TOP, env={**os.environ, "PYTHONPATH": f"{tmp_path}:{TOP}"}, capture_output=True, text=True,
-        timeout=PATIENCE, check=False,
-    )  # fmt: skip
-    assert done.returncode == INTERRUPTED, done.stdout
-    assert "INTERNALERROR" not in done.stdout

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -118,3 +121,15 @@ def test_no_profile_is_replaced_by_a_part_of_it(project, old):
     assert (said in " ".join(result.stdout.str().split())) is (old is not None)
     written = profile.read_text()
     assert (written == old) if old is not None else ('direction = "forward"' in written and "targets = [" in written)
+
+
+def test_an_interrupt_between_two_tests_is_no_internal_error(tmp_path: Path) -> None:
+    """Most of a run of a thousand quick tests is spent in pytest's hooks, so that is where Ctrl-C mostly hits."""
+    top = Path(__file__).parents[2]
+    (tmp_path / "interrupter.py").write_text("def pytest_runtest_makereport():\n    raise KeyboardInterrupt\n")
+    suite = "suites/loopback/test_sweep.py"
+    command = [sys.executable, "-mpytest", "-pno:cacheprovider", "-pno:hypothesispytest", "-p", "interrupter", suite]
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{top}"}
+    done = subprocess.run(command, cwd=top, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == pytest.ExitCode.INTERRUPTED, done.stdout
+    assert "INTERNALERROR" not in done.stdout

@@ -40,9 +40,6 @@ LAZY = {"scapy", "pyroute2", "execnet", "rich", "hypothesis", "xdist"}
 OWN_MODULE = {"scapy": "scapy", "hypothesis": "strategies"}
 """What may be imported at the top of a module whose name says so."""
 
-LONGER_TESTS = {"kernel/test_kill.py": 410}
-"""All deaths beside each other: what is left of a run is asked of each in the same words."""
-
 FOREIGN = {"_SubParsersAction", "_tmp_path_factory", "_tw", "_file", "_active_nodes", "_exit", "_esctable"}
 """Private names of argparse, pytest, xdist and os, for which these have no public ones."""
 
@@ -186,7 +183,7 @@ def test_a_module_can_be_read_in_one_sitting(module: Path) -> None:
 @each_of(OF_TESTS)
 def test_a_module_of_tests_has_one_subject(module: Path) -> None:
     lines = module.read_text(encoding="utf-8").count("\n")
-    assert lines <= LONGER_TESTS.get(module.relative_to(TESTS).as_posix(), 400)
+    assert lines <= 400
 
 
 @each_of(sorted((PACKAGE / "measure").rglob("*.py")))
