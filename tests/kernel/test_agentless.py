@@ -358,6 +358,7 @@ def lie(liar, raw, client, observation):
         liar.send(raw, build_ipv4(message, source="203.0.113.77", destination=client, protocol=1), client)
 
 
+@pytest.mark.night
 def test_a_box_that_forges_changes_nothing():
     outcome = Outcome()
     run(outcome, most=5000)

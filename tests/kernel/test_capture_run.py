@@ -172,7 +172,7 @@ def wait_for_packets(process: int, count: int) -> None:
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["serial", "2 workers"])
-@pytest.mark.night("2 workers")
+@pytest.mark.night
 def test_ctrl_c_leaves_what_was_seen_by_then(command, tmp_path, workers):
     slow = ("--hdp-count=200", "--hdp-rate=500", "--hdp-protocols=1-20")
     started = command(SWEEP, report(tmp_path), *slow, *workers)

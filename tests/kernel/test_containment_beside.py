@@ -91,6 +91,7 @@ def test_connections_from_any_address_while_the_box_sends_leave_tcp_unproven(ask
     assert "saw somebody else ask for a connection to our port, from 198.51.100.1" in printed
 
 
+@pytest.mark.night
 def test_a_witness_that_passes_on_what_is_sent_is_not_the_agents_host(ask):
     ends = (*BOXES["TWO"], "--hdp-witness=netns=router", "--hdp-target=198.51.100.77")
     status, printed, records = ask(PASSED_ON, *ends, "--hdp-protocols=17,47,253")

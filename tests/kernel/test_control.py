@@ -139,6 +139,7 @@ def test_what_the_targets_firewall_keeps_takes_no_control(run: Run, echo: str) -
         assert record["bound"] is not None
 
 
+@pytest.mark.night
 def test_who_says_no_to_the_control_is_named(run: Run) -> None:
     """Between the ends there is nothing at all: a router has no way on, and says so."""
     status, printed, records = run("ip -n one route del 198.51.100.0/24", "--hdp-protocols=47,253")

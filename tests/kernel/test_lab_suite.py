@@ -141,6 +141,7 @@ def without(program: str) -> tuple[str, ...]:
     return ("unshare", "-rm", "sh", "-c", script, os.devnull, program)
 
 
+@pytest.mark.night
 def test_without_nft_only_the_labs_that_need_it_are_skipped(run):
     done = run(SWEEP, "--hdp-lab=transparent,home-nat,loss-5", "--hdp-protocols=253", "-rs", before=without("nft"))
     assert done.status == 4, done.printed

@@ -46,7 +46,7 @@ def run_hdp(lack: str, *arguments: str, before: tuple[str, ...] = ()) -> Done:
     return Done([*before, sys.executable, LACKING, lack, sys.executable, "-m", "pytest_hdp.cli", *arguments])
 
 
-@pytest.mark.night(but=["raw256"])
+@pytest.mark.night
 @pytest.mark.parametrize("lack", ["raw256", "pidfd,ipv6,nft"])
 def test_loopback_is_as_expected_without(lack):
     done = run_pytest(lack, *LOOPBACK)

@@ -108,6 +108,7 @@ def test_a_nat_is_met_with_what_it_made_of_the_source():
     assert all(each.a.startswith((HDP, UDP, RAW_UDP)) for each in found.controls if each.pairs)
 
 
+@pytest.mark.night
 def test_what_does_not_arrive_is_not_compared():
     with lab("allowlist").open() as path:
         found = measured(path)[Direction.FORWARD]
@@ -228,6 +229,7 @@ def test_a_margin_that_a_slow_path_exceeds():
     assert {each.b for each in found.controls} == {each.a + AGAIN for each in found.controls}
 
 
+@pytest.mark.night
 def test_bare_hdp_under_udps_number_is_told_from_udp():
     with lab("transparent").open() as path:
         found = measured(path, protocol=17)

@@ -55,6 +55,7 @@ def verdicts(records: dict[int, dict]) -> dict[int, str]:
     return {number: record["verdict"] for number, record in records.items()}
 
 
+@pytest.mark.night
 def test_every_number_is_what_the_kernel_is_known_to_do(namespace):
     status, printed, records = namespace.run(SWEEP, "-v")
     assert (status, verdicts(records)) == (0, NORMAL), printed

@@ -33,7 +33,7 @@ ENDS = ("--hdp-source=netns=client", "--hdp-agent=netns=server", "--hdp-target=1
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["serial", "2 workers"])
-@pytest.mark.night("2 workers")
+@pytest.mark.night(but=["serial"])
 def test_finds_what_the_topology_does(run, workers):
     status, printed, records = run(SWEEP, *ENDS, *workers)
     assert status == 1, printed

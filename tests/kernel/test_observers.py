@@ -98,7 +98,7 @@ ip netns exec {host} nft 'table inet t {{ chain c {{ type filter hook {hook} pri
     ],
     ids=["a router", "the sender", "the target drops", "the target rejects"],
 )
-@pytest.mark.night(but=["a router"])
+@pytest.mark.night
 def test_what_firewalls_do_to_number_0_is_told(run: Run, host: str, hook: str, word: str, verdicts: Any) -> None:
     rules = FIREWALL.format(host=host, hook=hook, word=word)
     printed, records = run(LINE + rules, *WATCHED, "--hdp-protocols=0,253")
@@ -130,6 +130,7 @@ add rule ip f c ip protocol 47 drop'
 """
 
 
+@pytest.mark.night
 def test_what_leaves_by_another_interface_has_left(run: Run) -> None:
     printed, records = run(LINE + TWO_UPLINKS, *WATCHED, "--hdp-protocols=47,50,253")
     found = {key: record["verdict"] for key, record in records.items() if record["verdict"] != "delivered"}

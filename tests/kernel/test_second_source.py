@@ -68,6 +68,7 @@ def verdicts(records: dict[int, dict[str, object]]) -> set[object]:
     return {record["verdict"] for record in records.values()}
 
 
+@pytest.mark.night
 @pytest.mark.long
 def test_behind_a_translator_two_hosts_are_told_apart(runs):
     """A number without ports leaves it the address alone: the second host has no answer, nobody what is unasked."""

@@ -153,6 +153,7 @@ def test_what_another_box_drops_is_lost_beside_a_limit():
     assert all(47 not in parse_protocols(limit.numbers) for limit in limits(found))
 
 
+@pytest.mark.night
 def test_a_limit_of_one_direction_tells_nothing_of_the_other():
     one_way = Chain((COMMON, 'iifname "inside" limit rate over 100/second burst 20 packets drop'))
     found = measured((one_way,), OTHERS[:60])

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(
 NOBODY_ACCUSED = {Verdict.DELIVERED, Verdict.INCONCLUSIVE}
 
 
-@pytest.mark.night(but=["transparent-6", "home-nat-4"])
+@pytest.mark.night(but=["home-nat-4"])
 @pytest.mark.parametrize(
     ("name", "version"),
     [(name, version) for name in catalogue.names() for version in (4, 6)],

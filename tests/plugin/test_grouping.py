@@ -96,6 +96,7 @@ def test_files_for_machines_keep_each_test(sweep):
     assert len(failed) == len(set(failed)) == len(ALL)
 
 
+@pytest.mark.night
 def test_an_assert_of_ones_own_is_grouped_by_the_line_that_failed(project):
     project.write(test_sweep=ASSERTS)
     printed = project.run("--hdp-expect=none").stdout.str()

@@ -118,6 +118,7 @@ LINE = re.compile("\x1bD\x1b\\[A\x1b7\r\x1b\\[B\x1b\\[2K([^\x1b]*)\x1b8")
 SLOW = ("-pno:cacheprovider", "-pno:hypothesispytest", "--hdp-protocols=253-254", "--hdp-count=1500")
 
 
+@pytest.mark.night
 def test_a_terminal_shows_how_far_it_is_and_clears_it(project):
     project.write(test_it=SWEEP)
     said = run_on_a_terminal(project.pytester.path, *project.loaded, *SLOW)

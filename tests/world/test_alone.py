@@ -170,7 +170,7 @@ def told(world: World) -> tuple[float, float, str]:
     return limit.rate, limit.most if limit.most is not None else math.inf, rate_text(limit)
 
 
-@pytest.mark.night(but=["1-3", "1-0.5", "5-120", "2-40"])
+@pytest.mark.night(but=["1-3"])
 @pytest.mark.parametrize("rate", [0.5, 1, 3, 10, 40, 120])
 @pytest.mark.parametrize("burst", [1, 2, 5])
 def test_neither_bound_of_a_rate_is_wrong(rate: float, burst: int) -> None:
@@ -184,7 +184,7 @@ def test_neither_bound_of_a_rate_is_wrong(rate: float, burst: int) -> None:
     assert "less than one" not in said or rate < 1
 
 
-@pytest.mark.night(but=["500*", "900-10-15"])
+@pytest.mark.night(but=["900-10-15"])
 @pytest.mark.parametrize(
     ("rate", "burst", "dead"), [(170, 3, 22), (300, 5, 8), (500, 1, 8), (900, 10, 8), (900, 10, 15)]
 )

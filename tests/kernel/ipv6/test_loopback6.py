@@ -101,6 +101,7 @@ def test_ipv6_switched_off_is_said_before_anything_is_sent(run):
     assert "Traceback" not in printed
 
 
+@pytest.mark.night
 def test_of_both_versions_the_one_that_there_is_is_measured(run):
     status, printed, found = run(SWEEP, "--hdp-ip-version=both", before=OFF)
     assert (status, len(found[4]), found[6]) == (4, 265, {}), printed

@@ -115,6 +115,7 @@ def test_the_record_tells_where_a_parameter_problem_is(run, form, pointers):
     assert found == {number: {pointer} for number, pointer in pointers.items()}, printed
 
 
+@pytest.mark.night
 def test_finds_what_the_topology_does(run):
     _, printed, records = run(SWEEP, *ENDS, before=RULES)
     assert but(records, "delivered") == {

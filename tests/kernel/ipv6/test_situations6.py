@@ -54,6 +54,7 @@ ip netns exec other nft 'table ip6 f { chain c { type filter hook forward priori
     assert records[47, "forward"]["left"] == records[47, "forward"]["sent"], printed
 
 
+@pytest.mark.night
 @TUN
 @pytest.mark.needs("socat", "ping")
 def test_a_tunnel_s_own_datagrams_are_nobody_s_control(run_beside) -> None:

@@ -32,6 +32,7 @@ def answers(direct: Direct, number: int, ttl: int, direction: Direction = Direct
     return [source for source, kind, _ in seen[number].icmp if kind == 11]
 
 
+@pytest.mark.night
 @pytest.mark.parametrize("direction", Direction)
 @pytest.mark.parametrize("name", ["transparent", "raise-ttl", "delay", "duplicate"])
 def test_each_router_answers_at_its_ttl(name: str, direction: Direction, open_lab: OpenLab):

@@ -43,7 +43,7 @@ def test_what_leaves_by_a_second_uplink_arrives_or_dies_there() -> None:
     assert found[Train(47, Direction.REVERSE)].verdict is Verdict.DELIVERED
 
 
-@pytest.mark.night(but=["policy-routed"])
+@pytest.mark.night
 @pytest.mark.parametrize("name", ["policy-routed", "multipath"])
 def test_every_run_says_what_the_lab_states_wherever_the_control_goes(name: str) -> None:
     """In `multipath` it hangs on the port that the control's UDP happens to get whether that comes through."""

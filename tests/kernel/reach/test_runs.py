@@ -87,6 +87,7 @@ def test_nothing_is_left_when_a_run_is_ended(boxes: Runs, how: signal.Signals):
     all_gone(boxes)
 
 
+@pytest.mark.night
 def test_a_container_that_ends_amid_a_run(boxes: Runs, podman: Machine):
     podman.shell(
         "podman run -d --rm --name brief --cap-add NET_RAW --network ns:/run/netns/server -v /usr:/usr:ro "

@@ -85,6 +85,7 @@ def test_between(hdp_latency, hdp_path):
 """
 
 
+@pytest.mark.night
 def test_an_agent_that_dies_between_sweep_and_experiment(hosts, tmp_path):
     mine, ready = tmp_path / "test_between.py", tmp_path / "ready"
     mine.write_text(BETWEEN)

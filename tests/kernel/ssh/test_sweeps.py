@@ -211,6 +211,7 @@ table ip cloud {
 """
 
 
+@pytest.mark.night
 def test_a_host_that_does_not_own_the_address(hosts_of):
     """As in most clouds: the virtual machine has a private address, and a translator the public one."""
     hosts = hosts_of("transparent")

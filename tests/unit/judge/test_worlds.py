@@ -208,6 +208,7 @@ def without(evidence: TrainEvidence, observer: str) -> TrainEvidence:
     return replace(evidence, probes=tuple(replace(p, **{observer: ()}) for p in evidence.probes))
 
 
+@pytest.mark.night
 @settings(max_examples=600)
 @given(worlds(), st.sampled_from(["left", "arrived", "delivered"]))
 @example(World(V.HELD_BY_RECEIVER, 9, 0.0, 0, Observers()), "arrived")

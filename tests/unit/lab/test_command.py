@@ -19,6 +19,7 @@ def hdp(*argv: str) -> int:
     return int(args.run(args))
 
 
+@pytest.mark.night
 def test_list_has_every_lab_with_its_truth(capsys):
     assert hdp("list") == 0
     printed = capsys.readouterr().out
