@@ -38,7 +38,7 @@ def read_only():
 
 
 @pytest.mark.parametrize(("workers", "strict"), [((), "ini"), (("-n", "2"), "option")], ids=["serial", "2 workers"])
-@pytest.mark.night("serial")
+@pytest.mark.night("2 workers")
 def test_a_folder_that_nobody_may_write(project, run, read_only, tmp_path_factory, workers, strict):
     project.write(test_mine=SWEEP)
     if strict == "ini":
@@ -103,7 +103,7 @@ def callers(project, monkeypatch):
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["serial", "2 workers"])
-@pytest.mark.night("serial")
+@pytest.mark.night("2 workers")
 def test_under_sudo_nothing_of_roots_is_left(callers, run, workers):
     callers.write(test_mine=SWEEP, test_property=PROPERTY, helper="X = 1")
     callers.pytester.makeconftest("import helper")
