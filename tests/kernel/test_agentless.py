@@ -162,6 +162,7 @@ def test_the_most_telling_come_first():
     assert sorted(order) == list(EVERY)
 
 
+@pytest.mark.night
 def test_the_ten_most_telling_are_known_in_ten_seconds_of_a_stock_target():
     started, told = time.monotonic(), {}
     measure("home-nat", [*COMMON, 3, 5, 7], progress=lambda how: told.setdefault(how.settled, time.monotonic()))

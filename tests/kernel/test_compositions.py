@@ -62,6 +62,7 @@ def test_a_composition_drawn_at_random(seed):
     assert not compositions.sweep(seed).wrong, compositions.compose(seed).boxes
 
 
+@pytest.mark.night
 def test_the_command_counts_what_it_compared():
     command = [sys.executable, str(SCRIPT), "--seeds", "1", "--from", "4"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

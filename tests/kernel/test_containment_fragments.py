@@ -62,6 +62,7 @@ def test_a_witness_before_the_tracker_proves_a_tight_box(words) -> None:
     assert (status, found) == (1, {4: {"unproven"}, 6: {"unproven"}}), printed
 
 
+@pytest.mark.night
 def test_a_tracker_of_the_box_s_own_gathers_nothing_that_a_raw_socket_sends(words) -> None:
     """Whoever may open one tells its kernel not to (IP_NODEFRAG): what the filter sees then is fragments."""
     own = "ip netns exec box nft 'table ip t { chain c { type filter hook output priority -100; ct state new; }; }'"

@@ -49,6 +49,7 @@ ip netns exec server python3 /run/watch.py &
 """
 
 
+@pytest.mark.night
 def test_eyes_that_are_gone_while_the_twin_sends_prove_nothing(run_beside, tmp_path: Path):
     """Of the box they saw all, which is nothing, and of its twin enough: what they had not told yet nobody knows."""
     status, printed, _ = run_beside(

@@ -97,6 +97,7 @@ def test_behind_docker_s_masquerade_a_closed_container_takes_two_addresses_to_be
     assert (status, set(found.values())) == (0, {"contained"}), printed
 
 
+@pytest.mark.night
 def test_a_user_s_rule_for_docker_that_forgets_sctp_is_found(ask) -> None:
     rules = f"""{DOCKER}
     rule -A DOCKER-USER -s {DOCKED} -p tcp -j DROP; rule -A DOCKER-USER -s {DOCKED} -p udp -j DROP

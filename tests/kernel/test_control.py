@@ -150,6 +150,7 @@ def test_who_says_no_to_the_control_is_named(run: Run) -> None:
     assert "no control was sent" not in printed
 
 
+@pytest.mark.night
 def test_who_says_no_to_the_control_is_named_where_other_numbers_come_through(run: Run) -> None:
     rules = """rules two forward 'iifname to-one ip protocol 17 reject with icmp type admin-prohibited'
     ip netns exec two sh -c 'echo 0 >/proc/sys/net/ipv4/icmp_ratelimit'"""

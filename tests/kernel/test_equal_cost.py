@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 
+import pytest
+
 # client - near - {live | dead} - server: near's kernel hashes ports and SPIs; UDP and echoes always go by the live one
 TOPOLOGY = """
 set -e
@@ -63,6 +65,7 @@ print(json.dumps({"came": came, "said": [sweep(later) for later in range(8)]}))
 """
 
 
+@pytest.mark.night
 def test_ah_takes_the_same_way_at_any_time_of_day(in_namespaces) -> None:
     """The kernel takes the upper half of bare HDP's timestamp for AH's SPI, which goes up every 4.3 s."""
     done = in_namespaces(f"{TOPOLOGY}\n'{sys.executable}' -c \"$1\"", PROGRAM)

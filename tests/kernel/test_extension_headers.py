@@ -92,6 +92,7 @@ def test_the_suite_has_a_test_for_each_and_draws_what_passes(suite):
     assert "hbh" not in printed
 
 
+@pytest.mark.night
 def test_one_of_its_tests_by_itself_has_its_control_measured_too(suite):
     alone = f"{SUITE}::test_behind_headers[p006-tcp-behind-dst24-forward-v6]"
     printed = suite("--hdp-lab=transparent", "--hdp-ip-version=6", tests=alone)

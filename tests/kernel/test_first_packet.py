@@ -111,6 +111,7 @@ def test_a_filter_for_all_the_others_does_not_let_them_start_afresh():
     assert "no packet passes again within 0.5" in seen.sentence
 
 
+@pytest.mark.night
 def test_a_second_time_in_one_run_nothing_is_called_lost():
     """The first time has spent what lets packets pass."""
     with a_path(Counting("ip protocol 253 ct direction original ct original packets > 1 drop", seconds=600)) as path:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+import pytest
+
 TOPOLOGY = """
 set -e
 for n in client r server; do ip netns add $n; ip -n $n link set lo up; done
@@ -29,6 +31,7 @@ def test_mine(hdp_path):
 """
 
 
+@pytest.mark.night
 def test_what_came_in_part_is_not_called_arrived(in_namespaces, tmp_path):
     (tmp_path / "test_mine.py").write_text(MINE)
     command = f"{sys.executable} -m pytest -p no:cacheprovider {tmp_path}/test_mine.py"

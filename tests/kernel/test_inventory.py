@@ -145,7 +145,7 @@ def test_each_target_has_its_own_name_eyes_and_profile(run, workers):
         (("-k", "three or four"), {"three", "four"}),
     ],
 )
-@pytest.mark.night("choice1*", "choice0*")
+@pytest.mark.night
 def test_tags_are_marks_and_names_are_in_the_ids(run, choice, left):
     done = run(SWEEP, str(SUITES / "test_control.py"), *HOSTS, "--hdp-protocols=253", *choice, "--strict-markers", "-v")
     assert done.status == 0, done.printed

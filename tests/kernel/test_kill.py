@@ -218,6 +218,7 @@ def interrupted(run: Run) -> str:
 
 SWEEP = (LOOPBACK, "--hdp-protocols=0-48,256", "-p", "ctrl_c")
 SENT_SLOWLY = "--hdp-rate=2000", "--hdp-count=9"  # a few packets between two looks; the 400th is one of the sixth round
+WORKERS = "-n", "2"
 
 
 @pytest.mark.parametrize("call", [1, 2, 50])
@@ -271,15 +272,13 @@ def test_ctrl_c_in_a_lab_leaves_nothing(start, tmp_path, where, call):
     assert host() == before
 
 
+@pytest.mark.night
 @pytest.mark.usefixtures("lab_allowed")
 def test_ctrl_c_to_all_processes_of_the_terminal(start):
     run = start(INTERNET, "--hdp-lab=loss-5", "--hdp-protocols=1-100", "-n", "2")
     run.find("relay.py")
     os.killpg(run.process.pid, signal.SIGINT)
     interrupted(run)
-
-
-WORKERS = ("-n", "2")
 
 
 @pytest.mark.night
@@ -332,7 +331,7 @@ def test_kill_9_at_any_instant_leaves_nothing(start, batch):
         run, until = runs[number], time.monotonic() + PATIENCE
         while (found := len(namespaces_of(run.processes()))) < stage and run.process.poll() is None:
             assert time.monotonic() < until, f"{found} namespaces, {stage} awaited"
-            time.sleep(0.01)
+            time.sleep(0.03)
         time.sleep(later)  # a random instant is what is tested
         killed[number] = found
         run.process.kill()
@@ -348,7 +347,7 @@ def test_kill_9_at_any_instant_leaves_nothing(start, batch):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.usefixtures("lab_allowed")
-@pytest.mark.night("1")
+@pytest.mark.night
 def test_any_other_signal_leaves_nothing_either(start, number):
     run = start(INTERNET, "--hdp-lab=home-nat-loss-5", "--hdp-protocols=1-100")
     run.find("relay.py")
@@ -377,8 +376,8 @@ def look(self, timeout):
     return usual(self, timeout)
 OpenPath.look = look
 """)
-    before = ("env", f"PYTHONPATH={TOP}:{tmp_path}")
-    run = start(*arguments, "--hdp-protocols=1-60", "--hdp-rate=2000", "-n", "2", "-p", "dies_once", before=before)
+    slowly = "--hdp-protocols=1-60", "--hdp-rate=2000", "-n", "2", "-p", "dies_once"
+    run = start(*arguments, *slowly, before=("env", f"PYTHONPATH={TOP}:{tmp_path}"))
     status, printed = run.end()
     assert status == WORKER_DIED, printed
     assert (tmp_path / "dead").exists()

@@ -55,7 +55,7 @@ def test_loopback_is_as_expected_without(lack):
     assert f"265 trains: {refused} refused at socket (expected)" in done.words
 
 
-@pytest.mark.night(but=["NAT"])
+@pytest.mark.night
 @pytest.mark.parametrize("arguments", [NAT, WIRE], ids=["NAT", "wire"])
 def test_labs_are_built_without(arguments):
     done = run_pytest("raw256,pidfd,ipv6", *arguments)

@@ -219,6 +219,7 @@ def test_sockets_are_closed_again():
         path.far.station.discard(reusable)
 
 
+@pytest.mark.night
 def test_a_margin_that_a_slow_path_exceeds():
     slow = LabSpec("slow", "", (Delay(us=150_000, protocols=frozenset({253})),))
     path_spec = path_specs.in_lab(slow, plan.Plan((), plan.LAB), None, expect_truth=False)[0]

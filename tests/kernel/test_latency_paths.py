@@ -106,6 +106,7 @@ def test_a_queue_of_our_own_is_no_measurement():
     assert any(each in result.sentence for each in reasons)
 
 
+@pytest.mark.night
 def test_a_slow_shaper_without_loss_is_a_queue_of_our_own(monkeypatch):
     monkeypatch.setattr(Run, "patience", lambda _: 20)
     route = lab(Shaper(rate=60_000, longest_us=60_000_000))
@@ -146,6 +147,7 @@ def test_flows_that_a_pool_gives_an_address_which_nobody_has_confirmed_are_no_lo
             assert "reverse: too few pairs arrived" in done.stdout
 
 
+@pytest.mark.night
 def test_a_target_at_the_agents_second_address_is_measured_in_reverse_too(in_namespaces, tmp_path):
     command = (
         f"{sys.executable} -mpytest -pno:cacheprovider suites/internet/test_latency.py --hdp-source=netns=client "

@@ -53,6 +53,7 @@ def as_result(judgement):
     return Result("run", "2026-11-29T05:00:00Z", path, 4, "", judgement, None, Outcome.FAILED)
 
 
+@pytest.mark.night
 def test_what_a_router_rejects_is_asked_again_at_its_pace():
     found = measured(PROHIBITED[:5], locate="none")
     assert {judgement.verdict for judgement in found.values()} == {Verdict.REJECTED}

@@ -50,6 +50,7 @@ def test_finds_what_the_topology_does(run, workers):
     assert (answer["from"], answer["type"], answer["code"], answer["authenticated"]) == ("192.0.2.1", 3, 13, True)
 
 
+@pytest.mark.night
 def test_a_namespace_by_the_number_of_a_process_in_it(run):
     before = "ip netns exec client sleep 100 & p=$!; set -- \"${@/PID/$p}\"; trap 'kill $p' EXIT"
     arguments = ("--hdp-source=netns=pid:PID", *ENDS[1:], "--hdp-protocols=253")

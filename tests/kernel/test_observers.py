@@ -49,6 +49,7 @@ def run(tmp_path: Path, in_namespaces: Callable[..., Any]) -> Run:
     return start
 
 
+@pytest.mark.night
 def test_what_an_ipsec_policy_refuses_is_held_by_the_receiver(run: Run) -> None:
     policy = "ip -n server xfrm policy add dir in src 192.0.2.2/32 dst 198.51.100.2/32 proto 50 action block"
     printed, records = run(
@@ -164,6 +165,7 @@ add rule bridge f c ether type ip ip protocol 47 drop' || { echo the kernel lack
 """
 
 
+@pytest.mark.night
 def test_a_bridge_and_its_port_show_one_packet(run: Run) -> None:
     printed, records = run(LINE + BRIDGED, *WATCHED, "--hdp-protocols=47,253")
     assert {record["verdict"] for record in records.values()} == {"delivered"}, printed
@@ -218,6 +220,7 @@ ip netns exec client sh -c 'cd /proc/sys/net/ipv4/neigh/eth0; echo 1 >mcast_soli
     assert found == {(47, "forward"): "held_by_sender"}, printed
 
 
+@pytest.mark.night
 def test_duplicates_of_all_packets_of_a_number_are_told(run: Run, tmp_path: Path) -> None:
     mirror = """
 ip netns exec router nft 'add table ip m; add chain ip m c { type filter hook prerouting priority -300; }

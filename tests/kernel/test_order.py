@@ -147,6 +147,7 @@ def test_the_first_packet_of_each_number_is_not_lost_by_chance(runs):
     assert all(first in str(record["explanation"]) for record in records), printed
 
 
+@pytest.mark.night
 @pytest.mark.needs("ip", "nft")
 def test_a_limit_that_lets_five_packets_pass_is_seen_by_default(runs):
     (records,), printed = runs((SWEEP, "-k", "forward"), rules=BURST_OF_FIVE)

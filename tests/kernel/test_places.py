@@ -67,6 +67,7 @@ ip netns exec r1 nft "add table ip n; add chain ip n c { type nat hook preroutin
 """
 
 
+@pytest.mark.night
 def test_routers_that_speak_in_the_targets_name_are_told_apart_by_their_hop(run):
     found, _ = run(f"{TRANSLATED}\ndrop r1 89; drop r2 50; drop r3 97", AGENT, "--hdp-protocols=50,89,97,253")
     assert {number: each["verdict"] for number, each in found.items() if number != 253} == dict.fromkeys(
@@ -95,7 +96,7 @@ def test_a_number_that_takes_a_longer_way_arrives(run):
     assert {record["verdict"] for record in found.values()} == {"delivered"}
 
 
-@pytest.mark.night(but=["alone"])
+@pytest.mark.night
 @pytest.mark.parametrize("agent", [(AGENT,), ()], ids=["watched", "alone"])
 def test_a_loop_is_called_one(run, agent):
     back = "ip -n r2 route add default via 10.0.12.1 table 47; ip -n r2 rule add ipproto 253 iif near lookup 47"

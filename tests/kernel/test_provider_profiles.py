@@ -107,6 +107,7 @@ def test_a_whole_sweep_behind_the_box_exits_0(sweep):
     assert len(found["aws-nat-gateway"]) == 512
 
 
+@pytest.mark.night
 def test_a_rejection_is_as_stated_too(sweep):
     options = ("--hdp-expect=digitalocean", "--hdp-protocols=47,200", "-k", "forward")
     status, printed, found = sweep("reject", options=options)

@@ -70,7 +70,7 @@ def asked(
 
 @pytest.mark.parametrize("version", [4, 6])
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.night(but=["sandbox-closed-4", "sandbox-tcp-udp-6", "sandbox-closed+home-nat-4"])
+@pytest.mark.night(but=["sandbox-closed-4", "sandbox-tcp-udp-6"])
 def test_box(name: str, version: int) -> None:
     counts, wrong = asked(name, version, SOME)
     assert not wrong
@@ -158,7 +158,7 @@ def test_a_box_of_a_lab_is_proven_or_told_why_it_is_not(pytester: pytest.Pyteste
     result.stdout.fnmatch_lines(["containment: NOT PROVEN: 1 unproven*"])
 
 
-@pytest.mark.night(but=["arguments0*"])
+@pytest.mark.night
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -212,6 +212,7 @@ def far(folder: Path, name: str, path: Path = TOP) -> str:
     return f"--tx=ssh={name}//ssh_config={folder}/ssh_config//chdir={folder}/at-{name}//python={python}//id={name}"
 
 
+@pytest.mark.night
 def test_two_hosts_behind_ssh(over_ssh):
     run, start = over_ssh
     hosts = (far(run.folder, "paris"), far(run.folder, "tokyo"))

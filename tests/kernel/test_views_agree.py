@@ -106,7 +106,7 @@ def test_the_table(run, truth):
     assert shown == expected
 
 
-@pytest.mark.night(but=["as expected"])
+@pytest.mark.night
 def test_the_terminal(run, truth):
     shown = {}
     course = None
@@ -119,7 +119,7 @@ def test_the_terminal(run, truth):
     assert shown == {key: letter(*cell) for key, cell in of(truth, "verdict", "outcome").items()}
 
 
-@pytest.mark.night(but=["as expected"])
+@pytest.mark.night
 def test_the_properties(run, truth):
     shown = {}
     names = ("verdict", "outcome", "place", "explanation", *COUNTS)

@@ -71,6 +71,7 @@ def test_the_suites_in_a_strict_project_where_nobody_may_write(project, run, rea
     assert "1 passed" in done.stdout
 
 
+@pytest.mark.night
 @pytest.mark.parametrize(
     ("hook", "status"), [("pytest_sessionfinish(session)", 1), ("pytest_runtest_logfinish(nodeid)", 3)]
 )

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 DOCS = Path(__file__).parents[2] / "docs" / "comparing.md"
 SWEEP = (
     "import pytest\n\n@pytest.mark.hdp(path='target', default='1-255', direction='both')\n"
@@ -12,6 +14,7 @@ SWEEP = (
 )
 
 
+@pytest.mark.night
 def test_the_example_can_be_run_without_a_network(project):
     text = DOCS.read_text(encoding="utf-8")
     before, after = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)

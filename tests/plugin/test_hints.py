@@ -20,6 +20,7 @@ def sweep(project):
     return project
 
 
+@pytest.mark.night
 def test_a_mistyped_variable_is_named_with_the_one_that_was_meant(sweep, monkeypatch):
     monkeypatch.setenv("HDP_PROTOCOL", "47")
     result = sweep.run_alone()  # not among our own filters, which make an error of it

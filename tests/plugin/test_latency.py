@@ -63,6 +63,7 @@ def test_verbose_tells_the_rest_too(mine, workers):
     )
 
 
+@pytest.mark.night
 def test_with_workers_the_file_is_the_same(mine):
     mine.run(FEW, "--hdp-report=out", "-n2").assert_outcomes(passed=1)
     assert len(read(mine.pytester.path / "out" / "latency.json")[0]) == 1

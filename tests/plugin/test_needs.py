@@ -42,6 +42,7 @@ def test_where_it_is_not_given_nobody_hears_of_it(project):
     assert "deselected" not in result.stdout.str()
 
 
+@pytest.mark.night
 def test_with_protocols_both_are_asked(project):
     result = project.run(
         CLOUD, "--hdp-lab=transparent", "--hdp-needs=gre", "--hdp-protocols=47,253", "-k", "not latency"

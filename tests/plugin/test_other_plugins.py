@@ -21,7 +21,7 @@ def records(project) -> list[dict]:
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "xdist"])
-@pytest.mark.night("alone")
+@pytest.mark.night("xdist")
 def test_a_flaky_test_is_one_test_that_passed_and_was_run_again(project, workers):
     project.write(test_flaky=FLAKY.format(failures=2))
     result = project.run_alone("--reruns=3", "--hdp-report=out", "--junit-xml=junit.xml", *workers)
@@ -54,6 +54,7 @@ def test_a_verdict_that_fails_is_shown_once(project):
     assert re.search(r"^=+ 1 failed, 1 rerun in ", result.stdout.str(), re.MULTILINE)
 
 
+@pytest.mark.night
 def test_parts_of_a_test_have_their_own_letters_and_the_train_counts_once(project):
     project.write(
         test_parts="import pytest\n\n@pytest.mark.hdp(protocols='47')\ndef test_parts(hdp_probe, subtests):\n"

@@ -137,6 +137,7 @@ def test_few_open_files_are_enough_for_few_numbers(project, run_in):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.night
 def test_a_lab_that_would_open_too_many_files_is_told_too(project, run_in):
     project.write(test_mine=SWEEP)
     done = run_in(["prlimit", "--nofile=64:64"], "--hdp-lab=home-nat")

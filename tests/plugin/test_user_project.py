@@ -77,6 +77,7 @@ def test_path_sends_what_it_is_told(project):
     project.run().assert_outcomes(passed=1)
 
 
+@pytest.mark.night
 def test_hand_tests_beside_a_sweep_change_no_verdict(project):
     project.write(
         test_mine="""

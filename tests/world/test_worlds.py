@@ -12,7 +12,7 @@ from sim.families import DEFAULT, FAMILIES
 from sim.finding import measured, record, told
 from sim.world import draw
 
-WORLDS, CHUNK, AGAIN = 2000, 50, 10
+WORLDS, CHUNK, AGAIN = 2000, 25, 5
 REORDERED = 3  # worlds of each chunk that are run again, with what happens at once in another order
 BY_CHANCE = {
     "loss-independent", "loss-bursty", "loss-periodic", "late-packets", "late-answers", "lossy-numbers", "agent-lies",

@@ -99,6 +99,7 @@ def test_the_record_tells_what_only_ipv6_has(run):
     assert not any("extension_headers" in record for record in records.values())
 
 
+@pytest.mark.night
 def test_the_record_tells_with_which_extension_headers_it_arrived(run):
     _, printed, records = run(SWEEP, *ENDS, "--hdp-form=wellformed", "--hdp-protocols=0,43,44,60,58")
     found = {number: record.get("extension_headers") for (number, way), record in records.items() if way == "forward"}
@@ -174,6 +175,7 @@ def test_no_way_there_is_said_and_nothing_measured(run, target, says):
 HEADERS = {0: "reached", 43: "delivered", 44: "delivered", 58: "delivered", 59: "delivered", 60: "delivered"}
 
 
+@pytest.mark.night
 def test_wellformed_every_number_that_has_a_form_gets_through(run):
     status, printed, records = run(SWEEP, *ENDS, "--hdp-form=wellformed")
     assert status == 0, printed

@@ -16,6 +16,7 @@ TUN = pytest.mark.skipif(
 NEAR, FAR = "fd00:8::1", "fd00:8::2"  # the two ends of the tunnel
 
 
+@pytest.mark.night
 def test_all_packets_of_a_number_twice(run_beside) -> None:
     mirror = """
 ip netns exec r2 nft 'add table ip6 m; add chain ip6 m c { type filter hook prerouting priority -300; }
@@ -28,6 +29,7 @@ add rule ip6 m c iifname "w" ip6 nexthdr 47 dup to 2001:db8:b::2 device "s"' || 
     assert "47 (GRE): packets came twice." in printed
 
 
+@pytest.mark.night
 def test_a_number_that_leaves_by_another_uplink_and_dies_there_is_lost(run_beside) -> None:
     """It left, so it is not held by the sender; 50, by the same uplink, comes through, from an address of its own."""
     uplink = """

@@ -202,6 +202,7 @@ def test_a_command_runs_at_the_clients_end_with_our_streams(open_lab: OpenLab):
     assert done.stderr == "lab home-nat: 192.0.2.2 -> 198.51.100.2\nto stderr\n"
 
 
+@pytest.mark.night
 def test_a_command_may_run_elsewhere_and_be_killed_or_missing(open_lab: OpenLab):
     open_lab("transparent")  # skips without privilege
     assert (

@@ -56,6 +56,7 @@ def all_capabilities() -> bool:
     return int(held, 16) == (1 << (int(Path("/proc/sys/kernel/cap_last_cap").read_text()) + 1)) - 1
 
 
+@pytest.mark.night
 def test_containers_of_podman_as_root(podman: Machine):
     asked(podman, LIKE_DOCKER, "podman")
 

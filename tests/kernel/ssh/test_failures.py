@@ -86,6 +86,7 @@ def said(hosts: Hosts) -> dict[str, str]:
     return {name: found[agent] for name, agent in agents.items()}
 
 
+@pytest.mark.night("wrong user or key")
 @pytest.mark.parametrize("case", CASES)
 def test_one_line_says_what_is_wrong(said: dict[str, str], case: str):
     for each in CASES[case]:

@@ -100,6 +100,7 @@ def test_what_is_forced_to_run_there_is_told_as_such(fleet: Fleet):
         assert "start-up files" not in said
 
 
+@pytest.mark.night
 def test_a_banner_is_not_taken_for_our_own_words(fleet: Fleet):
     banner = fleet.folder / "banner"
     banner.write_text("hdp: all is well here\nsudo: and here\nhdp: really\n")

@@ -70,7 +70,7 @@ def by_configuration(managed: Managed) -> str:
 
 
 @pytest.mark.parametrize("agent", [by_option, by_configuration])
-@pytest.mark.night("by_option")
+@pytest.mark.night
 def test_a_jump_host(managed: Managed, agent: Callable[[Managed], str]):
     client = managed.lab.namespace(managed.lab.client)
     ssh = f"ssh -F {managed.folder}/ssh_config -o ConnectTimeout=3"

@@ -91,6 +91,7 @@ def test_finds_what_an_agent_in_the_namespace_finds(hosts, watched):
     assert done.records[0, "forward"]["verdict"] == done.records[0, "reverse"]["verdict"] == "reached"
 
 
+@pytest.mark.night
 def test_workers_measure_once(hosts):
     done = hosts.sweep(hosts.agent(), "--hdp-protocols=250-254", "-n", "2")
     assert (done.status, set(done.verdicts.values()), len(done.records)) == (0, {"delivered"}, 10), done.printed

@@ -324,7 +324,7 @@ def lived(world: World) -> tuple[Side, Side, Surroundings, bool]:
     return box, twin, replace(AROUND, came=came, apart=world.apart), unseen
 
 
-@settings(max_examples=500)
+@settings(max_examples=5 * settings.default.max_examples)
 @given(worlds)
 def test_in_no_world_is_a_box_contained_that_lets_out_what_its_twin_gets_through(world: World) -> None:
     box, twin, around, let_out = lived(world)

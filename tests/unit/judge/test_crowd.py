@@ -109,7 +109,7 @@ def test_the_chance_is_exact():
 
 
 @given(st.lists(st.lists(st.booleans(), max_size=30), max_size=40))
-@settings(max_examples=200)
+@settings(max_examples=4 * settings.default.max_examples)
 def test_it_is_a_probability_whatever_came(rounds):
     chance, least = front_loaded(rounds)
     assert 0 <= least <= 1
@@ -145,7 +145,7 @@ def test_of_too_short_a_time_no_rate_is_told():
     st.lists(st.tuples(st.floats(0.3, 1.7), st.booleans()), min_size=20, max_size=100),
     st.floats(0, 20),
 )
-@settings(max_examples=100)
+@settings(max_examples=3 * settings.default.max_examples)
 def test_no_rate_is_bounded_wrongly_however_thin_the_sender(rate, burst, over, packets, pause):
     """`over`: times the limit's rate that is sent; `packets`: how far apart, and whether the sender then pauses."""
     bucket, now, sent = Bucket(rate, burst), 0.0, []
@@ -158,7 +158,7 @@ def test_no_rate_is_bounded_wrongly_however_thin_the_sender(rate, burst, over, p
 
 
 @given(st.floats(0.5, 2000), st.integers(1, 5), st.sampled_from([8, 20, 40]), st.floats(0.1, 1.2), st.integers())
-@settings(max_examples=300)
+@settings(max_examples=4 * settings.default.max_examples)
 def test_at_least_is_never_more_than_the_limit_s(rate, burst, many, rest, seed):
     """What a sweep, a rest and packets sent evenly tell of it; what was saved up before a rest is no rate."""
     bucket, now, chance = Bucket(rate, burst), 0.0, random.Random(seed)

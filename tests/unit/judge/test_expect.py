@@ -171,7 +171,7 @@ def test_a_bad_profile_is_refused_with_file_and_line(text: str, error: str) -> N
     assert isinstance(caught.value, ValueError)
 
 
-@settings(max_examples=300)
+@settings(max_examples=4 * settings.default.max_examples)
 @given(st.text(alphabet='[]{}="\n #.,-0a\x1bprofilexctvds', max_size=60))
 def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
     for content in (text, HEAD + "[[expect]]\n" + text):

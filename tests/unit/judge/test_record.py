@@ -265,7 +265,7 @@ def put(record: Any, path: tuple[str | int, ...], value: object) -> Any:
     return record
 
 
-@settings(max_examples=600)
+@settings(max_examples=6 * settings.default.max_examples)
 @given(st.sampled_from(PATHS), json_values)
 def test_a_hostile_value_is_read_as_the_schema_says(path: tuple[str | int, ...], value: object) -> None:
     """What the schema allows is read; anything else is one printable line, and nothing raises."""

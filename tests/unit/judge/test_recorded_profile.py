@@ -24,7 +24,7 @@ def result(judgement: Judgement) -> Result:
     return Result("run", "now", path, 4, "?", judgement, None, OUT.PASSED)
 
 
-@settings(max_examples=300)
+@settings(max_examples=4 * settings.default.max_examples)
 @given(observations, st.text(max_size=20))
 def test_a_recorded_run_is_all_as_expected(run: list[Judgement], name: str) -> None:
     text = record([result(judgement) for judgement in run], name or "x", system="Linux")

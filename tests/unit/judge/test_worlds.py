@@ -141,14 +141,14 @@ def worlds(truths: list[Verdict] = TRUTHS) -> st.SearchStrategy[World]:
     )
 
 
-@settings(max_examples=600)
+@settings(max_examples=6 * settings.default.max_examples)
 @given(worlds())
 def test_never_wrong(world: World) -> None:
     judgement = judge(world.evidence(), world.circumstances())
     assert judgement.verdict in world.allowed(), judgement.explanation
 
 
-@settings(max_examples=200)
+@settings(max_examples=4 * settings.default.max_examples)
 @given(worlds(), st.data())
 def test_order_changes_nothing(world: World, data: st.DataObject) -> None:
     evidence, circumstances = world.evidence(), world.circumstances()
@@ -186,7 +186,7 @@ def noisy(probe: Probe, dice: random.Random) -> Probe:
     )
 
 
-@settings(max_examples=400)
+@settings(max_examples=5 * settings.default.max_examples)
 @given(worlds(), st.integers(0, 2**32))
 def test_duplicates_replays_strangers_and_forgeries_change_nothing(world: World, seed: int) -> None:
     dice = random.Random(seed)
@@ -209,7 +209,7 @@ def without(evidence: TrainEvidence, observer: str) -> TrainEvidence:
 
 
 @pytest.mark.night
-@settings(max_examples=600)
+@settings(max_examples=6 * settings.default.max_examples)
 @given(worlds(), st.sampled_from(["left", "arrived", "delivered"]))
 @example(World(V.HELD_BY_RECEIVER, 9, 0.0, 0, Observers()), "arrived")
 @example(World(V.HELD_BY_RECEIVER, 9, 0.0, 0, Observers()), "delivered")
@@ -233,7 +233,7 @@ def test_closing_an_eye_never_says_more(world: World, observer: str) -> None:
     assert full.verdict in CLOSED.get(less.verdict, set()), f"{full.explanation} -> {less.explanation}"
 
 
-@settings(max_examples=200)
+@settings(max_examples=4 * settings.default.max_examples)
 @given(worlds([V.LOST, V.HELD_BY_RECEIVER, V.FIRST_ONLY, V.LOSSY, V.DELIVERED, V.HELD_BY_SENDER]))
 def test_a_spoiled_or_dead_round_is_evidence_against_nothing(world: World) -> None:
     every = frozenset(range(world.rounds))
@@ -244,7 +244,7 @@ def test_a_spoiled_or_dead_round_is_evidence_against_nothing(world: World) -> No
 
 
 @pytest.mark.night
-@settings(max_examples=200)
+@settings(max_examples=4 * settings.default.max_examples)
 @given(worlds(), st.integers(0, 24))
 @example(World(V.REJECTED, 3, 0.5, 46, Observers(arrived=False, delivered=False)), 2)
 def test_what_is_final_stays(world: World, extra: int) -> None:

@@ -62,6 +62,7 @@ def test_independent_loss_is_of_the_stated_share_and_has_no_memory(probability):
     assert abs(sum(after_a_loss) / len(after_a_loss) - probability) < 0.05
 
 
+@pytest.mark.night
 def test_bursts_are_of_the_stated_share_and_length():
     frames = [struct.pack("!I", number) for number in range(1_000_000)]
     on, _ = through({"kind": "bursts", "probability": 0.05, "mean": 50}, frames)

@@ -83,7 +83,7 @@ def test_what_is_wrapped_unwraps(protocol: int, data: st.DataObject, probe: byte
     assert unwrap(protocol, payload) == probe
 
 
-@settings(max_examples=400)  # of all carriers together
+@settings(max_examples=5 * settings.default.max_examples)  # of all carriers together
 @given(protocol=st.sampled_from(WITH_CARRIER), data=st.data())
 def test_unwrapping_takes_any_bytes(protocol: int, data: st.DataObject) -> None:
     hostile = data.draw(damaged(PROBES.map(lambda probe: wrapped(protocol, probe))))
