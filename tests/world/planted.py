@@ -5,6 +5,7 @@ python tests/world/planted.py                # prints the table of docs/truth.md
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -103,8 +104,8 @@ def _without_tag(put: Callable[[object, str, object], None]) -> None:
     """An ICMP error is believed without the tag in its quote."""
     usual = ledger.read_error
 
-    def read_error(*rest: Any) -> Any:
-        found = usual(*rest)
+    def read_error(*rest: Any, **named: Any) -> Any:
+        found = usual(*rest, **named)
         return found and (found[0], replace(found[1], authenticated=True))
 
     put(ledger, "read_error", read_error)
@@ -196,7 +197,10 @@ class Planted:
 
 
 def hunt(name: str, most: int = MOST) -> tuple[str, int, str] | None:
-    """How many worlds it takes until a bug is found, by what is not found without it."""
+    """How many worlds it takes until a bug is found, by what is not found without it.
+
+    A measurement that an exception ends found nothing: what is planted no longer fits the code.
+    """
     pool = (*DEFAULT, *BESIDES.get(name, ()))
     for seed in range(most):
         with Planted(name):
@@ -204,6 +208,8 @@ def hunt(name: str, most: int = MOST) -> tuple[str, int, str] | None:
         if outcome.found:
             _, usual = measured(seed, pool)
             if not usual.found:
+                if re.match(r"\w+(Error|Exception): ", outcome.found[0]):
+                    raise RuntimeError(f"{name}, seed {seed}: {outcome.found[0]}")
                 return name, seed + 1, outcome.found[0]
     return None
 
