@@ -17,8 +17,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_hdp.judge.crowd import both, maybe_limited, rate_after_rest, steady_rate
-from pytest_hdp.judge.statistics import fisher
 from pytest_hdp.measure.path.waiting import Waiting, pause
+from pytest_hdp.measure.schedule.by_pace import loses_by_pace
 from pytest_hdp.measure.schedule.crowd import Crowd, LimitSoFar
 from pytest_hdp.measure.schedule.first_come import leave_latecomers
 from pytest_hdp.measure.schedule.paced import Paced, leave_limited
@@ -43,7 +43,6 @@ OPEN = 1e-3  # less likely than that nobody says in the end that there is none
 CHANCE = 1e-4  # as unlikely as that is all else, once a rest has shown that what was lost comes through after it
 REORDERS = 0.001  # seconds by which delays vary, and from which on a round's order is not kept
 JITTERS, APART = 0.00005, 4  # seconds from which on delays reorder packets sent at once; times that these wait then
-FEW = 4  # trains of the sweep that is sent again, thinned
 SPAN = 0.02  # seconds of the plan's rate that are sent after a rest, and twice the burst that was seen
 MOST_AT_ONCE = 1024  # packets, then
 SLOW = 100.0  # packets a second: of a slower limit, sweep and rest show little more than its burst
@@ -173,9 +172,10 @@ class Alone:
                 break
             chance, least = crowd.order()
             if chance > CHANCE and tries == 0 and crowd.are_different_numbers():
-                faster = yield from self._loses_by_pace(send, hear)
+                faster = yield from loses_by_pace(self.know, crowd, self._shuffle, CHANCE, self._one(send), hear)
                 chance, least = crowd.order()
-            chance = both(chance, faster) if chance > CHANCE else chance
+            if chance > CHANCE:  # of two tests, one that can tell nothing takes nothing from the other
+                chance = both(chance, faster) if kept else min(1.0, 2 * faster, both(chance, faster))
             if chance <= CHANCE or (kept and chance > DOUBT and least <= CHANCE):
                 break
             if self._all_passed or (chance > DOUBT and tries >= RESTS - 1):
@@ -210,33 +210,6 @@ class Alone:
             lost = not all(came for _, came in timed)
             self.limit.learn(timed, steady_rate(timed), whole=self._all_live(sent))
             pace *= TIMES
-
-    def _loses_by_pace(self, send: Send, hear: Callable[[], Waiting[None]]) -> Waiting[float]:
-        """How likely some lose as much more beside all others as they do, by chance: the sweep's rounds of them alone.
-
-        If that is unlikely, the sweep is sent again: what they lost before may be a matter of their first packets.
-        """
-        crowd = self.crowd
-        few = crowd.members[:FEW]
-        alone = yield from self._rounds_of(few, few, send, hear)
-        if fisher(*crowd.lost(few, self.know.plan.pace.rounds), *alone) > DOUBT:
-            return 1.0
-        return fisher(*(yield from self._rounds_of(crowd.members, few, send, hear)), *alone)
-
-    def _rounds_of(
-        self, trains: Sequence[Train], counted: Sequence[Train], send: Send, hear: Callable[[], Waiting[None]]
-    ) -> Waiting[tuple[int, int]]:
-        """Rest, and send the rounds of the sweep again, evenly. How many of what counts were lost, and sent."""
-        pace = self.know.plan.pace
-        yield from pause(self.know.clock, REST)
-        sent: list[SentProbe] = []
-        for _ in range(pace.rounds):
-            for train in self._shuffle.sample(trains, len(trains)):
-                sent += yield from self._volley([train], send)
-                yield from pause(self.know.clock, pace.spacing / len(trains))
-        yield from hear()
-        came = [self.crowd.came(entry) for entry in sent if entry.train in counted]
-        return came.count(False), len(came)
 
     def learn(self) -> list[tuple[float, bool]]:
         """Learn of rate and burst by all that was sent, and return it."""
@@ -282,6 +255,9 @@ class Alone:
             self._took.update(entry.train for entry in sent[:1])
             return False
         return True
+
+    def _one(self, send: Send) -> Callable[[Train], Waiting[list[SentProbe]]]:
+        return lambda train: self._volley([train], send)
 
     def _volley(self, trains: Sequence[Train], send: Send, *, apart: float = 0.0) -> Waiting[list[SentProbe]]:
         """Send one packet of each at once, in a round of their own; `apart`: seconds between the first and the rest.
