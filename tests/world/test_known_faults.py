@@ -6,6 +6,7 @@ worlds are all right goes into the default draw: then its mark is taken away, an
 
 from __future__ import annotations
 
+import pytest
 from sim.families import FAMILIES, faulty
 from sim.finding import measured
 
@@ -30,3 +31,15 @@ def test_every_known_fault_has_a_number_or_says_who_found_it() -> None:
         assert text, name
         assert FAMILIES[name].fault == why
         assert number[0] in "ABCD" or number in {"found by the worlds", "double-nat-private-source", "nat-pool-reverse"}
+
+
+OPEN = (210000064, 210000090, 210000187)
+"""Seeds of worlds of the usual families, with two limits that numbers share behind delays that mix up all order: one
+way's limit is not told, and what it took is called lost."""
+
+
+@pytest.mark.night
+@pytest.mark.parametrize("seed", OPEN)
+def test_a_world_that_is_known_to_err_still_does(seed: int) -> None:
+    """Who mends one moves its seed to FOUND in `test_worlds`."""
+    assert measured(seed, ("shared-limit", "shared-limit-both-ways", "jitter"))[1].found

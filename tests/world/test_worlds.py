@@ -203,6 +203,8 @@ FOUND = (
     # to find out where to send back to, all was sent there that could have stood in forward
     ("changed-sometimes", "nat-pool", "dead-branch-of-control", "listeners-refused", "number-zero", 92002012),
     ("nat-by-ports", "changed-sometimes", "source-far-away", 91002299),  # no time was left to ask at each TTL again
+    # nothing came forward through a translator, so that nobody knew where to send back to
+    ("established-inward", "tcp-and-sctp-only", "nat-pool", 200001064),
     # delays mixed up the order of all that a limit let through: only that few by themselves lose less tells of it
     ("shared-limit-both-ways", "jitter", 200001466),
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_hdp.judge.verdict import Direction, Form, Verdict
 from pytest_hdp.measure.control.stand_in import scouts_for
 from pytest_hdp.packet.family import family_of
-from sim.elements import Effect, Mangle, Router, View
+from sim.elements import Effect, Mangle, Nat, Router, View
 from sim.network import FORWARD, REVERSE
 from sim.packet import EXTENSION_HEADERS, UDP
 from sim.spent import are_copied, is_imitated
@@ -72,7 +72,8 @@ def truth_of(world: World, train: Train) -> Truth:
     view = view_of(world, train)
     way = _Way()
     truth = _follow(world, train, view, way)
-    nobody_knows = world.blueprint.far_bind is not None and not _any_control(world, FORWARD)  # where that leads to
+    elsewhere = world.blueprint.far_bind is not None or any(isinstance(each, Nat) for each in world.network.elements)
+    nobody_knows = elsewhere and not _any_control(world, FORWARD)  # where that leads to
     if world.blueprint.agent and (nobody_knows or not _any_control(world, view.way)):
         truth = replace(truth, verdicts=truth.verdicts | {V.INCONCLUSIVE})
     unheard = way.muted or way.nat == "leaked"
